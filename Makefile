@@ -1,0 +1,120 @@
+# Orthrus: one, non-recursive.  make | make check [T=unit/nodeset] | make demo | make install DESTDIR=
+# BUILD=dir puts the objects elsewhere; SAN=1 builds with ASan and UBSan (into build-san); WERROR=1 is what CI uses.
+
+VERSION := 0.1.0
+SAN ?=
+WERROR ?= $(if $(CI),1)
+BUILD ?= $(if $(SAN),build-san,build)
+CC := gcc
+CLANG ?= clang
+PREFIX ?= /usr
+T ?=
+
+PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libparted libacl libcap libsystemd
+ifneq ($(MAKECMDGOALS),clean)
+have_deps := $(shell pkg-config --exists $(PKGS) raft 2>/dev/null && echo yes)
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wwrite-strings -Wundef \
+	-Wcast-qual -Wswitch-enum -Wimplicit-fallthrough -Wlogical-op -Wnull-dereference $(if $(WERROR),-Werror)
+HARDEN := -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero -fstack-protector-strong -fPIE
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+comma := ,
+OPT := $(if $(SAN),-O1,-O2 -D_FORTIFY_SOURCE=3)
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DORTHRUS_VERSION='"$(VERSION)"' -Ilib -I.
+CFLAGS += -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS)
+LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lpthread
+
+# Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
+MAINS := cmd/main.c daemon/main.c imaging/imager/main.c
+SRCS := $(wildcard lib/*/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c installer/*.c headfailover/*.c \
+	headfailover/state/*.c)
+CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
+DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))
+IMAGER_SRCS := $(filter-out $(MAINS),$(wildcard imaging/imager/*.c))
+LIB := $(BUILD)/liborthrus.a
+PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
+TOOLS := $(patsubst tests/lab/%.c,$(BUILD)/tests/lab/%,$(wildcard tests/lab/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+
+ifeq ($(have_deps),yes)
+all: programs
+else
+all:
+	tools/deps.sh build
+	$(MAKE) programs
+endif
+
+programs: $(PROGRAMS)
+tests: programs $(UNIT) $(TOOLS) $(FUZZ)
+
+$(LIB): $(call obj,$(SRCS))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/orthrus: $(call obj,cmd/main.c $(CMD_SRCS)) $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/orthrusd: $(call obj,daemon/main.c $(DAEMON_SRCS)) $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/orthrus-imager: $(call obj,imaging/imager/main.c $(IMAGER_SRCS)) $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "CC $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Unit tests may use the objects of daemon/, cmd/ and imaging/imager/ too.
+$(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS))
+	@rm -f $@
+	@ar rcs $@ $^
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libprograms.a $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# A fuzz target defines LLVMFuzzerTestOneInput; replay.c feeds it the files of its corpus (`make fuzz` builds it with libFuzzer).
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libprograms.a $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PRECIOUS: $(BUILD)/%.o
+.PHONY: all programs tests check check-full check-vm check-san demo bench fuzz install uninstall clean format deps
+
+deps:
+	tools/deps.sh all
+check: deps
+	@$(MAKE) tests
+	@tests/run --build $(BUILD) --level check $(T)
+check-full: deps
+	@$(MAKE) tests
+	@tests/run --build $(BUILD) --level full $(T)
+check-vm: deps
+	@$(MAKE) tests
+	@tests/run --build $(BUILD) --level full --kind vm $(T)
+check-san: deps
+	@$(MAKE) SAN=1 tests
+	@tests/run --build build-san --level san $(T)
+demo: deps
+	@$(MAKE) programs $(TOOLS)
+	@tests/lab/demo.sh
+fuzz: deps
+	@tests/fuzz/run.sh $(T)
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: programs
+	install -D -m 755 $(BUILD)/orthrus $(DESTDIR)$(PREFIX)/bin/orthrus
+	install -D -m 755 $(BUILD)/orthrusd $(DESTDIR)$(PREFIX)/sbin/orthrusd
+	install -D -m 755 $(BUILD)/orthrus-imager $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-imager
+	install -d $(DESTDIR)$(PREFIX)/lib/orthrus/netboot $(DESTDIR)/etc/orthrus
+	install -m 755 netboot/initramfs/* $(DESTDIR)$(PREFIX)/lib/orthrus/netboot/
+	install -D -m 644 packages/orthrusd.service $(DESTDIR)/lib/systemd/system/orthrusd.service
+	install -D -m 644 docs/site.schema.json $(DESTDIR)$(PREFIX)/share/orthrus/site.schema.json
+	for s in 5 7 8; do for m in docs/man/*.$$s; do [ -e $$m ] || continue; \
+		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done; done
+clean:
+	rm -rf build build-san build-fuzz
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

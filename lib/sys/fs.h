@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files: atomic writes, bounded reads, and paths that cannot leave their directory. */
+#ifndef ORTHRUS_SYS_FS_H
+#define ORTHRUS_SYS_FS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Replace `path` with `data`: temp file in the same directory, fsync, rename, fsync of the directory. All or nothing. */
+int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err) WARN_UNUSED;
+/* The same only when the content differs; *changed may be NULL. */
+int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t mode, bool *changed, struct err *err) WARN_UNUSED;
+/* Whole file into `out` (appended); more than `max` bytes is an error. */
+int fs_read(const char *path, size_t max, struct buf *out, struct err *err) WARN_UNUSED;
+int fs_read_fd(int fd, const char *name_for_errors, size_t max, struct buf *out, struct err *err) WARN_UNUSED;
+/* All of it, at an offset, through EINTR and short writes. */
+int fs_write_all(int fd, const char *name_for_errors, const void *data, size_t len, struct err *err) WARN_UNUSED;
+int fs_pwrite_all(int fd, const char *name_for_errors, const void *data, size_t len, uint64_t at, struct err *err) WARN_UNUSED;
+int fs_pread_all(int fd, const char *name_for_errors, void *data, size_t len, uint64_t at, struct err *err) WARN_UNUSED;
+/* openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS and `resolve_more` (e.g. RESOLVE_NO_SYMLINKS); O_CLOEXEC is added. Returns the fd or -1. */
+int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve_more, struct err *err) WARN_UNUSED;
+int fs_open_dir(const char *path, struct err *err) WARN_UNUSED; /* O_DIRECTORY | O_CLOEXEC */
+/* Like mkdir -p; what exists is left alone. */
+int fs_mkdirs(const char *path, mode_t mode, struct err *err) WARN_UNUSED;
+/* Like rm -rf, never across a mount point, never through a symlink; absent is fine. */
+int fs_remove_tree(const char *path, struct err *err) WARN_UNUSED;
+bool fs_exists(const char *path);
+/* Names in a directory, sorted bytewise, without "." and "..". */
+int fs_list(const char *path, struct str_list *out, struct err *err) WARN_UNUSED;
+/* An exclusive flock on `path` (created); held until the fd is closed or the process dies. Held by another: ERR_CONFLICT. */
+int fs_lock(const char *path, struct err *err) WARN_UNUSED;
+/* Refuse (ERR_REFUSED) a secret file that others may read, that is empty, or not ours; then read it. */
+int fs_read_secret(const char *path, size_t min, size_t max, struct buf *out, struct err *err) WARN_UNUSED;
+/* "a/b": joins, with exactly one slash. Caller frees. */
+char *fs_join(const char *a, const char *b);
+
+#endif
