@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The signed description of an image (manifest.json). The signature is over the exact bytes; read only after it was checked. */
+#ifndef ORTHRUS_IMAGING_MANIFEST_H
+#define ORTHRUS_IMAGING_MANIFEST_H
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct manifest {
+	uint64_t format;          /* 1 */
+	char *cluster_id, *name, *kind, *suite; /* suite may be NULL */
+	char *created;            /* UTC, "2026-11-21T05:30:00Z" */
+	uint64_t sequence;        /* grows with every image of this name: an older one can be refused */
+	uint64_t chunk_min, chunk_avg, chunk_max; /* bytes */
+	char *codec;              /* "zstd-3" */
+	struct digest tree, chunks; /* of the files tree.zst and chunks.bin */
+	struct digest root;       /* Merkle root over the chunk ids */
+	struct digest boot;       /* of boot.json */
+	uint64_t entries, content_bytes, n_chunks, stored_bytes;
+	char *snapshot;           /* "directory", "lvm", "btrfs", "two-pass" */
+	bool crash_consistent;
+	char *signer;             /* key id */
+};
+int manifest_read(const void *json, size_t len, struct manifest *out, struct err *err) WARN_UNUSED;
+void manifest_print(const struct manifest *m, struct buf *out);
+void manifest_free(struct manifest *m);
+
+#endif

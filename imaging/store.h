@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The image store: packs, trees, chunk tables and signed manifests on disk (docs/image-format.md). */
+#ifndef ORTHRUS_IMAGING_STORE_H
+#define ORTHRUS_IMAGING_STORE_H
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "imaging/manifest.h"
+#include "sys/keys.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store; /* an open store directory, e.g. /srv/orthrus/store */
+
+int store_open(const char *path, bool create, struct store **out, struct err *err) WARN_UNUSED;
+void store_close(struct store *s);
+
+/* An image is named "NAME" (its newest) or "NAME/ID" (ID is "<utc>-<kind>", e.g. "20261121T053000Z-golden"). */
+struct store_image {
+	char *name, *id;
+	struct manifest manifest; /* not verified: for listings */
+	uint64_t stored_bytes;    /* of its chunks, shared ones counted */
+};
+struct store_images { struct store_image *items; size_t len; };
+void store_images_free(struct store_images *l);
+int store_list(struct store *s, struct store_images *out, struct err *err) WARN_UNUSED; /* by name, then id */
+/* "NAME" or "NAME/ID" -> the directory's full path, name and id (new strings). ERR_NOT_FOUND lists what there is. */
+int store_find(struct store *s, const char *ref, char **name, char **id, char **dir, struct err *err) WARN_UNUSED;
+
+/* Progress of long work; total 0 when unknown. May be NULL. */
+typedef void (*store_progress_fn)(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes);
+
+struct ingest {
+	const char *source_dir;   /* the tree; its root is '/' of the image */
+	const char *name, *kind;  /* image name; "golden", "nightly", ... */
+	const char *cluster_id;
+	const char *suite;        /* recorded; may be NULL */
+	const char *layout_json;  /* layout.json's content, or NULL */
+	int64_t wall_s;           /* the time in the id and the manifest */
+	const struct sign_key *key;
+	store_progress_fn progress;
+	void *ctx;
+};
+/* Read the tree, write packs, then tree, chunk table, boot.json, manifest, signature last. *ref = "NAME/ID" (caller frees). All or nothing. */
+int store_ingest(struct store *s, const struct ingest *in, char **ref, struct err *err) WARN_UNUSED;
+
+/* Every byte of one image against manifest and signature; what is hurt is named. ERR_DAMAGED when anything is. `files` gets the paths hurt. */
+int store_verify(struct store *s, const char *ref, const struct verify_key *key, store_progress_fn progress, void *ctx,
+		 struct str_list *files, struct err *err) WARN_UNUSED;
+/* Remove the image; its packs go when no other image uses them. */
+int store_delete(struct store *s, const char *ref, struct err *err) WARN_UNUSED;
+/* What store_delete would free, in bytes. */
+int store_delete_frees(struct store *s, const char *ref, uint64_t *bytes, struct err *err) WARN_UNUSED;
+
+/* Copy the files and symlinks at or below any of `prefixes` ("boot/vmlinuz-", "usr/lib/modules/") out to `dir`. Verified chunk by chunk. */
+int store_extract(struct store *s, const char *ref, const struct verify_key *key, const char *const *prefixes, const char *dir,
+		  struct err *err) WARN_UNUSED;
+
+#endif

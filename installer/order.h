@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An order: all that one node needs to install itself, approved by the administrator. The head writes it, the imager obeys it. */
+#ifndef ORTHRUS_INSTALLER_ORDER_H
+#define ORTHRUS_INSTALLER_ORDER_H
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/plan.h"
+#include "base/str.h"
+#include "raidsetup/raidsetup.h"
+#include "site/layout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct order {
+	char *install_id;          /* 32 hex digits; also the seed of every identifier made */
+	char *node, *domain, *cluster_id;
+	char *image_name, *image_id;
+	char *manifest_digest;     /* hex: the very image that was approved */
+	uint64_t min_sequence;
+	char *plan_digest;         /* hex of the disk plan shown; NULL: not shown (--accept-disks-unseen) */
+	struct layout layout;
+	struct str_list kernel_args;
+	char *serial_console;      /* or NULL */
+	char *timezone;
+	char *admin_keys;          /* or NULL */
+	struct str_list ntp;
+	struct str_list hosts;     /* lines for /etc/hosts */
+	char *mac;                 /* of the interface to configure */
+	char *server_url;          /* where to report after boot */
+};
+int order_read(struct json_obj *o, struct order *out, struct err *err) WARN_UNUSED;
+void order_print(const struct order *order, struct json_out *w, const char *key);
+void order_free(struct order *order);
+
+/* Pure: the whole installation as steps, disks first (raid_plan), then restore, host files, boot loader, verify. `result` is what raid_plan decided.
+ * Head (to show) and imager (to do) call this with the same input and get the same plan, digest and identifiers. */
+int install_plan(const struct order *order, const struct disks *disks, struct plan *plan, struct raid_result *result, struct err *err) WARN_UNUSED;
+enum install_step { INSTALL_DISK_TEST = 200, INSTALL_RESTORE, INSTALL_HOST_FILES, INSTALL_BOOT_LOADER, INSTALL_VERIFY, INSTALL_UNMOUNT };
+
+#endif

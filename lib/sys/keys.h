@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The cluster's keys: an Ed25519 signing key (libsodium) and an X.509 CA with the certificates it issues (OpenSSL). */
+#ifndef ORTHRUS_SYS_KEYS_H
+#define ORTHRUS_SYS_KEYS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sign_key {
+	uint8_t secret[64]; /* wiped by sign_key_clear */
+	uint8_t public[32];
+};
+struct verify_key {
+	uint8_t public[32];
+};
+#define SIGNATURE_LEN 64
+#define KEY_ID_LEN 17 /* hex of the first 8 bytes of SHA-256 of the public key, with NUL */
+
+int sign_key_create(const char *path, struct err *err) WARN_UNUSED; /* mode 0600; an existing one is ERR_EXISTS */
+int sign_key_load(const char *path, struct sign_key *out, struct err *err) WARN_UNUSED; /* refuses a missing, empty, short or readable-by-others file */
+void sign_key_clear(struct sign_key *k);
+int verify_key_load(const char *path, struct verify_key *out, struct err *err) WARN_UNUSED; /* hex text, 64 digits */
+void verify_key_of(const struct sign_key *k, struct verify_key *out);
+void verify_key_print(const struct verify_key *k, char hex[65]);
+void verify_key_id(const struct verify_key *k, char out[KEY_ID_LEN]);
+int sign_bytes(const struct sign_key *k, const void *data, size_t len, uint8_t sig[SIGNATURE_LEN], struct err *err) WARN_UNUSED;
+/* 0 only when the signature is right; anything else is -1 with ERR_DAMAGED. */
+int verify_bytes(const struct verify_key *k, const void *data, size_t len, const uint8_t *sig, size_t sig_len, struct err *err) WARN_UNUSED;
+/* From the kernel; ends the process if it can't. */
+void random_bytes(void *out, size_t len);
+
+/* PKI directory (/var/lib/orthrus/pki): ca.key ca.crt server.key server.crt sign.key sign.pub cluster-id. Created whole on first use. */
+struct pki_paths { char *ca_crt, *server_crt, *server_key, *sign_key, *sign_pub, *cluster_id; };
+/* Make what is missing; the server certificate names `names` and `addrs` (numeric) and is made anew when they differ or it is near its end. */
+int pki_ensure(const char *dir, const char *cluster, const struct str_list *names, const struct str_list *addrs, struct pki_paths *out,
+	       struct err *err) WARN_UNUSED;
+void pki_paths_free(struct pki_paths *p);
+/* A client certificate signed by the CA (for an administrator's machine): writes NAME.key and NAME.crt into `out_dir`. */
+int pki_issue_client(const char *dir, const char *name, const char *out_dir, struct err *err) WARN_UNUSED;
+
+#endif
