@@ -15,7 +15,7 @@ struct buf {
 	size_t len, cap;
 };
 void buf_free(struct buf *b);
-void buf_clear(struct buf *b);                 /* keeps the memory */
+void buf_clear(struct buf *b);		       /* keeps the memory */
 void buf_reserve(struct buf *b, size_t extra); /* room for `extra` more bytes */
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_addc(struct buf *b, char c);
@@ -25,7 +25,7 @@ void buf_add_u8(struct buf *b, uint8_t v); /* the numbers little-endian */
 void buf_add_u16(struct buf *b, uint16_t v);
 void buf_add_u32(struct buf *b, uint32_t v);
 void buf_add_u64(struct buf *b, uint64_t v);
-char *buf_steal(struct buf *b); /* the data as a string the caller frees (never NULL); b is empty again */
+char *buf_steal(struct buf *b);		  /* the data as a string the caller frees (never NULL); b is empty again */
 const char *buf_str(const struct buf *b); /* "" when empty */
 
 /* Reads from `data`; does not own it. A failed read sets ERR_DAMAGED and moves nothing. */

@@ -11,15 +11,15 @@
 /* What sort of failure it was. The first five are also the exit codes of every program (docs/man/orthrus.8). */
 enum err_kind {
 	ERR_NONE = 0,
-	ERR_FAILED = 1,  /* the attempt failed: system, network, another program */
-	ERR_USAGE = 2,   /* the caller asked for something that makes no sense */
+	ERR_FAILED = 1,	 /* the attempt failed: system, network, another program */
+	ERR_USAGE = 2,	 /* the caller asked for something that makes no sense */
 	ERR_REFUSED = 3, /* a safety rule forbids it */
 	ERR_PARTIAL = 4, /* some of several targets failed */
-	ERR_NOT_FOUND,   /* exit code 1; HTTP 404 */
-	ERR_EXISTS,      /* exit code 1; HTTP 409: the name is taken */
-	ERR_CONFLICT,    /* exit code 1; HTTP 409: somebody changed it meanwhile (compare-and-set) */
-	ERR_INVALID,     /* exit code 2; HTTP 400: a value was checked and is wrong */
-	ERR_DAMAGED,     /* exit code 1: bytes that should be intact are not */
+	ERR_NOT_FOUND,	 /* exit code 1; HTTP 404 */
+	ERR_EXISTS,	 /* exit code 1; HTTP 409: the name is taken */
+	ERR_CONFLICT,	 /* exit code 1; HTTP 409: somebody changed it meanwhile (compare-and-set) */
+	ERR_INVALID,	 /* exit code 2; HTTP 400: a value was checked and is wrong */
+	ERR_DAMAGED,	 /* exit code 1: bytes that should be intact are not */
 };
 
 /* Lives on the caller's stack, zero-initialised (`struct err err = { 0 };`); owns nothing, needs no free. */
@@ -32,7 +32,8 @@ struct err {
 /* Set kind and text; always returns -1, so that `return err_set(err, ...)` is the idiom. `err` must not be NULL. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Like err_set with ERR_FAILED (ERR_NOT_FOUND for ENOENT, ERR_EXISTS for EEXIST), appending ": " and the text of errno value `errnum`. */
+/* Like err_set with ERR_FAILED (ERR_NOT_FOUND for ENOENT, ERR_EXISTS for EEXIST), appending ": " and the text of errno value
+ * `errnum`. */
 int err_errno(struct err *err, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Put context in front going up: "restore n07: " + text. Keeps kind and hint. Returns -1. */

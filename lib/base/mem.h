@@ -21,9 +21,19 @@ char *mem_strndup(const char *s, size_t len) __attribute__((malloc, returns_nonn
 void *mem_dup(const void *p, size_t len) __attribute__((malloc, returns_nonnull));
 
 /* Hand a pointer on and forget it here: `return steal(p);`. */
-#define steal(p) __extension__({ __typeof__(p) steal_tmp_ = (p); (p) = NULL; steal_tmp_; })
+#define steal(p)                                                                                                                 \
+	__extension__({                                                                                                          \
+		__typeof__(p) steal_tmp_ = (p);                                                                                  \
+		(p) = NULL;                                                                                                      \
+		steal_tmp_;                                                                                                      \
+	})
 /* The same for a file descriptor. */
-#define steal_fd(fd) __extension__({ int steal_fd_ = (fd); (fd) = -1; steal_fd_; })
+#define steal_fd(fd)                                                                                                             \
+	__extension__({                                                                                                          \
+		int steal_fd_ = (fd);                                                                                            \
+		(fd) = -1;                                                                                                       \
+		steal_fd_;                                                                                                       \
+	})
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -181,7 +181,8 @@ int str_check_name(const char *s, struct err *err)
 		return err_set(err, ERR_INVALID, "name '%.80s' has %zu characters; allowed are 1 to 63", s, n);
 	if (strspn(s, allowed) != n || strchr("._-", s[0]))
 		return err_set(err, ERR_INVALID,
-			       "name '%.80s' may hold only letters, digits, '.', '_' and '-', and begins with a letter or digit", s);
+			       "name '%.80s' may hold only letters, digits, '.', '_' and '-', and begins with a letter or digit",
+			       s);
 	return 0;
 }
 
@@ -195,7 +196,8 @@ static size_t utf8_len(const unsigned char *p, size_t left)
 	for (size_t i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
+	    (*p == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return n;
 }

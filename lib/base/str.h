@@ -41,7 +41,8 @@ int str_check_name(const char *s, struct err *err) WARN_UNUSED;
 /* Make bytes from elsewhere printable: control bytes and invalid UTF-8 become \xNN. Caller frees. */
 char *str_printable(const char *s, size_t len) __attribute__((returns_nonnull));
 
-/* A growing list of owned strings. `autoclean(str_list_free) struct str_list l = { 0 };` items[len] is NULL when len > 0: usable as argv. */
+/* A growing list of owned strings. `autoclean(str_list_free) struct str_list l = { 0 };` items[len] is NULL when len > 0: usable
+ * as argv. */
 struct str_list {
 	char **items;
 	size_t len, cap;

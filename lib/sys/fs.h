@@ -23,7 +23,8 @@ int fs_read_fd(int fd, const char *name_for_errors, size_t max, struct buf *out,
 int fs_write_all(int fd, const char *name_for_errors, const void *data, size_t len, struct err *err) WARN_UNUSED;
 int fs_pwrite_all(int fd, const char *name_for_errors, const void *data, size_t len, uint64_t at, struct err *err) WARN_UNUSED;
 int fs_pread_all(int fd, const char *name_for_errors, void *data, size_t len, uint64_t at, struct err *err) WARN_UNUSED;
-/* openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS and `resolve_more` (e.g. RESOLVE_NO_SYMLINKS); O_CLOEXEC is added. Returns the fd or -1. */
+/* openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS and `resolve_more` (e.g. RESOLVE_NO_SYMLINKS); O_CLOEXEC is added.
+ * Returns the fd or -1. */
 int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve_more, struct err *err) WARN_UNUSED;
 int fs_open_dir(const char *path, struct err *err) WARN_UNUSED; /* O_DIRECTORY | O_CLOEXEC */
 /* Like mkdir -p; what exists is left alone. */

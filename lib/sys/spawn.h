@@ -11,19 +11,19 @@
 #include <sys/types.h>
 
 struct spawn {
-	const char *const *argv;  /* NULL-terminated; argv[0] is looked up on PATH */
-	const char *const *env;   /* extra NAME=VALUE, NULL-terminated, or NULL; the base is PATH, LANG=C.UTF-8, HOME, TMPDIR */
-	const char *chroot_dir;   /* or NULL */
-	const char *input;        /* for standard input, or NULL for /dev/null */
+	const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH */
+	const char *const *env;	 /* extra NAME=VALUE, NULL-terminated, or NULL; the base is PATH, LANG=C.UTF-8, HOME, TMPDIR */
+	const char *chroot_dir;	 /* or NULL */
+	const char *input;	 /* for standard input, or NULL for /dev/null */
 	size_t input_len;
-	int64_t timeout_ns;       /* 0: 10 minutes; then SIGTERM, 2 s later SIGKILL to its process group */
-	size_t capture_max;       /* 0: 1 MiB; of stdout and stderr each; more is cut, not an error */
+	int64_t timeout_ns; /* 0: 10 minutes; then SIGTERM, 2 s later SIGKILL to its process group */
+	size_t capture_max; /* 0: 1 MiB; of stdout and stderr each; more is cut, not an error */
 	/* Called with each whole line of stdout or stderr as it comes (without '\n'); may be NULL. */
 	void (*line)(void *ctx, bool is_stderr, const char *line);
 	void *ctx;
 };
 struct spawn_result {
-	int status;     /* exit code, or 128 + signal */
+	int status;	     /* exit code, or 128 + signal */
 	struct buf out, err; /* what it printed; freed by spawn_result_free */
 };
 void spawn_result_free(struct spawn_result *r);

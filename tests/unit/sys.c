@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lib/sys: files that are whole or absent, paths that stay inside, children that are watched. */
+#include "base/mem.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+#include "sys/spawn.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static char *make_dir(void)
+{
+	char *dir = mem_strdup("/tmp/orthrus-sys.XXXXXX");
+
+	assert_non_null(mkdtemp(dir));
+	return dir;
+}
+
+static void test_write_atomic(void **state)
+{
+	autofree char *dir = make_dir(), *path = fs_join(dir, "f"), *absent = fs_join(dir, "none/f");
+	autoclean(buf_free) struct buf got = { 0 };
+	autoclean(str_list_free) struct str_list names = { 0 };
+	struct err err = { 0 };
+	struct stat st;
+	bool changed = false;
+
+	(void)state;
+	assert_int_equal(fs_write_atomic(path, "one", 3, 0640, &err), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(fs_write_if_changed(path, "one", 3, 0640, &changed, &err), 0);
+	assert_false(changed);
+	assert_int_equal(fs_write_if_changed(path, "one", 3, 0600, &changed, &err), 0);
+	assert_true(changed);
+	assert_int_equal(fs_write_if_changed(path, "two!", 4, 0600, &changed, &err), 0);
+	assert_true(changed);
+	assert_int_equal(fs_read(path, 4, &got, &err), 0);
+	assert_string_equal(buf_str(&got), "two!");
+	assert_int_equal(fs_read(path, 3, &got, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	assert_int_equal(fs_write_atomic(absent, "x", 1, 0600, &err), -1);
+	assert_non_null(strstr(err.text, absent));
+	assert_int_equal(fs_list(dir, &names, &err), 0);
+	assert_int_equal(names.len, 1); /* no temporary file is left */
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+	assert_false(fs_exists(dir));
+}
+
+static void test_beneath(void **state)
+{
+	autofree char *dir = make_dir(), *link = fs_join(dir, "out"), *sub = fs_join(dir, "a/b");
+	autoclose int dirfd = -1;
+	autoclose int ok = -1;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(symlink("/etc", link), 0);
+	assert_int_equal(fs_mkdirs(sub, 0755, &err), 0);
+	assert_int_equal(fs_mkdirs(sub, 0755, &err), 0);
+	dirfd = fs_open_dir(dir, &err);
+	assert_true(dirfd >= 0);
+	ok = fs_open_beneath(dirfd, "a/b/file", O_CREAT | O_WRONLY, 0600, RESOLVE_NO_SYMLINKS, &err);
+	assert_true(ok >= 0);
+	assert_int_equal(fs_open_beneath(dirfd, "out/passwd", O_RDONLY, 0, 0, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_int_equal(fs_open_beneath(dirfd, "../x", O_RDONLY, 0, 0, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_int_equal(fs_open_beneath(dirfd, "/etc/passwd", O_RDONLY, 0, 0, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+	assert_true(fs_exists("/etc/passwd"));
+}
+
+static void test_all_bytes(void **state)
+{
+	autofree char *dir = make_dir(), *path = fs_join(dir, "f");
+	autoclose int fd = open(path, O_RDWR | O_CREAT, 0600);
+	struct err err = { 0 };
+	char got[4] = "";
+
+	(void)state;
+	assert_int_equal(fs_write_all(fd, path, "abcd", 4, &err), 0);
+	assert_int_equal(fs_pwrite_all(fd, path, "XY", 2, 1, &err), 0);
+	assert_int_equal(fs_pread_all(fd, path, got, 4, 0, &err), 0);
+	assert_memory_equal(got, "aXYd", 4);
+	assert_int_equal(fs_pread_all(fd, path, got, 4, 1, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
+static void test_secret(void **state)
+{
+	autofree char *dir = make_dir(), *path = fs_join(dir, "key");
+	autoclean(buf_free) struct buf got = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(fs_read_secret(path, 1, 64, &got, &err), -1);
+	assert_int_equal(fs_write_atomic(path, "k", 1, 0644, &err), 0);
+	assert_int_equal(fs_read_secret(path, 1, 64, &got, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(fs_read_secret(path, 2, 64, &got, &err), -1);
+	buf_clear(&got);
+	assert_int_equal(fs_read_secret(path, 1, 64, &got, &err), 0);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
+static void test_lock(void **state)
+{
+	autofree char *dir = make_dir(), *path = fs_join(dir, "lock");
+	struct err err = { 0 };
+	int held = fs_lock(path, &err);
+
+	(void)state;
+	assert_true(held >= 0);
+	assert_int_equal(fs_lock(path, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	close(held);
+	held = fs_lock(path, &err);
+	assert_true(held >= 0);
+	close(held);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
+static void count_line(void *ctx, bool is_stderr, const char *line)
+{
+	int *n = ctx;
+
+	if (!is_stderr && str_starts(line, "line"))
+		++*n;
+}
+
+static void test_spawn(void **state)
+{
+	autoclean(spawn_result_free) struct spawn_result r = { 0 };
+	int lines = 0;
+	struct spawn s = { .argv = (const char *const[]){ "sh", "-c", "cat; echo line2; echo bad >&2; exit 3", NULL },
+			   .input = "line1\n",
+			   .input_len = 6,
+			   .line = count_line,
+			   .ctx = &lines };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(spawn_run(&s, &r, &err), 0);
+	assert_int_equal(r.status, 3);
+	assert_string_equal(buf_str(&r.out), "line1\nline2\n");
+	assert_string_equal(buf_str(&r.err), "bad\n");
+	assert_int_equal(lines, 2);
+	assert_int_equal(spawn_run(&s, NULL, &err), -1);
+	assert_string_equal(err.text, "sh failed (exit 3): bad");
+	assert_int_equal(SPAWN(&err, "orthrus-no-such-program"), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.hint, "orthrus-no-such-program"));
+	assert_int_equal(SPAWN(&err, "sh", "-c", "kill -9 $$"), -1);
+	assert_non_null(strstr(err.text, "signal 9"));
+}
+
+static void test_spawn_limits(void **state)
+{
+	autoclean(spawn_result_free) struct spawn_result r = { 0 };
+	struct spawn cut = { .argv = (const char *const[]){ "head", "-c", "3000000", "/dev/zero", NULL }, .capture_max = 1000 };
+	struct spawn slow = { .argv = (const char *const[]){ "sleep", "600", NULL }, .timeout_ns = 100 * NS_PER_MS };
+	struct spawn deaf = { .argv = (const char *const[]){ "true", NULL }, .input = "never read", .input_len = 10 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(spawn_run(&cut, &r, &err), 0);
+	assert_int_equal(r.out.len, 1000);
+	assert_int_equal(spawn_run(&slow, NULL, &err), -1);
+	assert_non_null(strstr(err.text, "did not end"));
+	assert_int_equal(spawn_run(&deaf, NULL, &err), 0);
+}
+
+static void test_clock(void **state)
+{
+	char utc[CLOCK_UTC_LEN];
+	int64_t before = clock_now_ns();
+
+	(void)state;
+	clock_sleep_ns(NS_PER_MS);
+	assert_true(clock_now_ns() - before >= NS_PER_MS);
+	clock_utc(0, utc);
+	assert_string_equal(utc, "1970-01-01T00:00:00Z");
+	clock_utc(1795239000, utc);
+	assert_string_equal(utc, "2026-11-21T05:30:00Z");
+	clock_utc(INT64_MAX, utc);
+	assert_string_equal(utc, "1970-01-01T00:00:00Z");
+	assert_true(clock_wall_s() > 1700000000);
+	log_init("test", false);
+	log_info("sys", "a line with %d number", 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_write_atomic), cmocka_unit_test(test_beneath), cmocka_unit_test(test_all_bytes),
+		cmocka_unit_test(test_secret),	     cmocka_unit_test(test_lock),    cmocka_unit_test(test_spawn),
+		cmocka_unit_test(test_spawn_limits), cmocka_unit_test(test_clock),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name("sys", tests, NULL, NULL);
+}
