@@ -81,3 +81,29 @@ int err_exit_code(enum err_kind kind)
 	}
 	return 1;
 }
+
+static const char *const kind_names[] = {
+	[ERR_NONE] = "none",
+	[ERR_FAILED] = "failed",
+	[ERR_USAGE] = "usage",
+	[ERR_REFUSED] = "refused",
+	[ERR_PARTIAL] = "partial",
+	[ERR_NOT_FOUND] = "not_found",
+	[ERR_EXISTS] = "exists",
+	[ERR_CONFLICT] = "conflict",
+	[ERR_INVALID] = "invalid",
+	[ERR_DAMAGED] = "damaged",
+};
+
+const char *err_kind_name(enum err_kind kind)
+{
+	return kind_names[kind];
+}
+
+enum err_kind err_kind_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++)
+		if (strcmp(name, kind_names[i]) == 0)
+			return (enum err_kind)i;
+	return ERR_FAILED;
+}

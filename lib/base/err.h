@@ -45,4 +45,8 @@ int err_hint(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The process exit code that stands for `kind` (0-4). */
 int err_exit_code(enum err_kind kind);
 
+/* The word for `kind` in JSON error documents: "refused", "not_found"; and back (an unknown word is ERR_FAILED). */
+const char *err_kind_name(enum err_kind kind);
+enum err_kind err_kind_of(const char *name);
+
 #endif
