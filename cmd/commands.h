@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one table of commands: dispatch, help, completion and the lint of the man page are made from it. */
+#ifndef ORTHRUS_CMD_COMMANDS_H
+#define ORTHRUS_CMD_COMMANDS_H
+
+/* X(noun, one line about it), in the order of the help. Each noun's verbs are in cmd/NOUN.c. */
+#define NOUNS(X)                                                       \
+	X("site", "what the cluster shall be: site.json")              \
+	X("image", "images of node file systems in the store")         \
+	X("node", "the machines of the cluster")                       \
+	X("disk", "this machine's disks")                              \
+	X("event", "what happened, as it happens")                     \
+	X("head", "the head node and its daemon")                      \
+	X("completion", "completion of this command line in a shell")
+
+/* X(noun, verb, function, effect, arguments, options, help): see struct cmd_def in cmd/cmd.h. */
+/* clang-format off */
+#define COMMANDS(X) \
+	X("site", "init", cmd_site_init, CMD_CHANGES, "", \
+	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
+	  "write a first site.json to start from") \
+	X("site", "check", cmd_site_check, CMD_READS, "[FILE]", "", "check site.json; says all that is wrong at once") \
+	X("site", "show", cmd_site_show, CMD_READS, "", "", "show the site as applied, else as in the file") \
+	X("site", "plan", cmd_site_plan, CMD_READS, "", "", "show what applying site.json would change") \
+	X("site", "apply", cmd_site_apply, CMD_CHANGES, "", "", "make site.json the site the cluster runs by") \
+	X("image", "build", cmd_image_build, CMD_CHANGES, "NAME", "from=DIR,suite=SUITE,mirror=URL,package=NAME*,kind=KIND", \
+	  "build an image from the distribution and store it signed") \
+	X("image", "list", cmd_image_list, CMD_READS, "", "", "list the images in the store") \
+	X("image", "show", cmd_image_show, CMD_READS, "NAME[/ID]", "", "show one image") \
+	X("image", "verify", cmd_image_verify, CMD_READS, "NAME[/ID]", "", "check every byte of an image against its signature") \
+	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "", "remove an image that no node uses") \
+	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
+	  "make machines known by their MAC addresses") \
+	X("node", "list", cmd_node_list, CMD_READS, "[NODESET]", "", "list nodes and their state") \
+	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \
+	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
+	  "change nodes' group, addresses, image or layout") \
+	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "", "forget nodes; their disks are left as they are") \
+	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \
+	  "install nodes once, at their next netboot: erases their disks") \
+	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "target=disk|net", "choose what nodes boot next: their disk or the network") \
+	X("disk", "probe", cmd_disk_probe, CMD_READS, "", "", "list this machine's disks and what is on them") \
+	X("disk", "plan", cmd_disk_plan, CMD_READS, "LAYOUT", "", "show what a layout would do to this machine's disks") \
+	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \
+	X("event", "list", cmd_event_list, CMD_READS, "", "since=NUMBER,limit=NUMBER", "list the latest events") \
+	X("head", "status", cmd_head_status, CMD_READS, "", "", "say whether the daemon runs and what it serves") \
+	X("completion", "bash", cmd_completion_bash, CMD_READS, "", "", "print the completion script for bash(1)")
+/* clang-format on */
+
+#include "base/err.h"
+
+struct cmd;
+#define X(noun, verb, function, effect, args, options, help) int function(struct cmd *c, struct err *err) WARN_UNUSED;
+COMMANDS(X)
+#undef X
+
+#endif
