@@ -33,12 +33,15 @@ int verify_bytes(const struct verify_key *k, const void *data, size_t len, const
 /* From the kernel; ends the process if it can't. */
 void random_bytes(void *out, size_t len);
 
-/* PKI directory (/var/lib/orthrus/pki): ca.key ca.crt server.key server.crt sign.key sign.pub cluster-id. Created whole on first use. */
+/* PKI directory (/var/lib/orthrus/pki, mode 0700): ca.key ca.crt server.key server.crt sign.key sign.pub cluster-id. Created whole on first
+ * use. A part that is missing or does not fit later is refused, never made again: every node trusts the old one. */
 struct pki_paths { char *ca_crt, *server_crt, *server_key, *sign_key, *sign_pub, *cluster_id; };
 /* Make what is missing; the server certificate names `names` and `addrs` (numeric) and is made anew when they differ or it is near its end. */
 int pki_ensure(const char *dir, const char *cluster, const struct str_list *names, const struct str_list *addrs, struct pki_paths *out,
 	       struct err *err) WARN_UNUSED;
 void pki_paths_free(struct pki_paths *p);
+/* The cluster's identity as written in the file `cluster_id` (32 hex digits); the caller frees. */
+int cluster_id_load(const char *path, char **id, struct err *err) WARN_UNUSED;
 /* A client certificate signed by the CA (for an administrator's machine): writes NAME.key and NAME.crt into `out_dir`. */
 int pki_issue_client(const char *dir, const char *name, const char *out_dir, struct err *err) WARN_UNUSED;
 
