@@ -15,29 +15,42 @@
 #include <stdint.h>
 
 struct order {
-	char *install_id;          /* 32 hex digits; also the seed of every identifier made */
+	char *install_id; /* 32 hex digits; also the seed of every identifier made */
 	char *node, *domain, *cluster_id;
 	char *image_name, *image_id;
-	char *manifest_digest;     /* hex: the very image that was approved */
+	char *manifest_digest; /* hex: the very image that was approved */
 	uint64_t min_sequence;
-	char *plan_digest;         /* hex of the disk plan shown; NULL: not shown (--accept-disks-unseen) */
+	char *plan_digest; /* hex of the disk plan shown; NULL: not shown (--accept-disks-unseen) */
 	struct layout layout;
 	struct str_list kernel_args;
-	char *serial_console;      /* or NULL */
+	char *serial_console; /* or NULL */
 	char *timezone;
-	char *admin_keys;          /* or NULL */
+	char *admin_keys; /* or NULL */
 	struct str_list ntp;
-	struct str_list hosts;     /* lines for /etc/hosts */
-	char *mac;                 /* of the interface to configure */
-	char *server_url;          /* where to report after boot */
+	struct str_list hosts; /* lines for /etc/hosts */
+	char *mac;	       /* of the interface to configure */
+	char *server_url;      /* where to report after boot */
 };
 int order_read(struct json_obj *o, struct order *out, struct err *err) WARN_UNUSED;
 void order_print(const struct order *order, struct json_out *w, const char *key);
 void order_free(struct order *order);
 
-/* Pure: the whole installation as steps, disks first (raid_plan), then restore, host files, boot loader, verify. `result` is what raid_plan decided.
- * Head (to show) and imager (to do) call this with the same input and get the same plan, digest and identifiers. */
-int install_plan(const struct order *order, const struct disks *disks, struct plan *plan, struct raid_result *result, struct err *err) WARN_UNUSED;
-enum install_step { INSTALL_DISK_TEST = 200, INSTALL_RESTORE, INSTALL_HOST_FILES, INSTALL_BOOT_LOADER, INSTALL_VERIFY, INSTALL_UNMOUNT };
+/* Pure: the whole installation as steps, disks first (raid_plan), then restore, host files, boot loader, verify. `result` is what
+ * raid_plan decided. Head (to show) and imager (to do) call this with the same input and get the same plan, digest and
+ * identifiers. */
+int install_plan(const struct order *order, const struct disks *disks, struct plan *plan, struct raid_result *result,
+		 struct err *err) WARN_UNUSED;
+/* The digest that order.plan_digest must equal: of install_plan's steps, with what lies on the disks left out. Which disks are
+ * used and what becomes of them is approved; leftovers of the same order's first try (a power cut) must not void the approval.
+ * Lower-case hex. */
+int install_digest(const struct order *order, const struct disks *disks, char hex[DIGEST_HEX_LEN], struct err *err) WARN_UNUSED;
+enum install_step {
+	INSTALL_DISK_TEST = 200,
+	INSTALL_RESTORE,
+	INSTALL_HOST_FILES,
+	INSTALL_BOOT_LOADER,
+	INSTALL_VERIFY,
+	INSTALL_UNMOUNT
+};
 
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "installer/check.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* 1..max bytes, all of `allowed`. */
+static int check_bytes(const char *s, const char *what, const char *allowed, size_t max, struct err *err)
+{
+	size_t len = strlen(s), good = strspn(s, allowed);
+
+	if (!len)
+		return err_set(err, ERR_INVALID, "%s is empty", what);
+	if (len > max)
+		return err_set(err, ERR_INVALID, "%s is %zu bytes long, at most %zu are allowed", what, len, max);
+	if (good < len)
+		return err_set(err, ERR_INVALID, "%s has the byte 0x%02x at position %zu, which is not allowed there", what,
+			       (unsigned int)(unsigned char)s[good], good + 1);
+	return 0;
+}
+
+int check_hex(const char *s, size_t len, struct err *err)
+{
+	if (strlen(s) != len || strspn(s, DIGITS "abcdef") != len)
+		return err_set(err, ERR_INVALID, "must be exactly %zu lower-case hex digits", len);
+	return 0;
+}
+
+int check_domain(const char *s, struct err *err)
+{
+	if (strlen(s) > 200)
+		return err_set(err, ERR_INVALID, "the domain is longer than 200 bytes");
+	for (const char *at = s;;) {
+		size_t len = strcspn(at, ".");
+		autofree char *label = mem_strndup(at, len);
+
+		if (str_check_hostname(label, err) < 0)
+			return err_wrap(err, "domain label");
+		if (!at[len])
+			return 0;
+		at += len + 1;
+	}
+}
+
+int check_kernel_arg(const char *s, struct err *err)
+{
+	return check_bytes(s, "a kernel argument", LETTERS DIGITS "._,:=/+@%-", 256, err);
+}
+
+int check_serial_console(const char *s, struct err *err)
+{
+	size_t name, speed;
+
+	if (check_bytes(s, "a serial console", LETTERS DIGITS ",", 32, err) < 0)
+		return -1;
+	name = strcspn(s, ",");
+	if (!str_starts(s, "tty") || name < 5 || strspn(s + name - 1, DIGITS) != 1)
+		return err_set(err, ERR_INVALID, "a serial console is written like ttyS0 or ttyS0,115200");
+	if (!s[name])
+		return 0;
+	s += name + 1;
+	speed = strspn(s, DIGITS);
+	if (speed < 3 || speed > 7 || (s[speed] && !str_eq(s + speed, "n8")))
+		return err_set(err, ERR_INVALID, "a serial console's speed is written like ttyS0,115200");
+	return 0;
+}
+
+int check_timezone(const char *s, struct err *err)
+{
+	if (check_bytes(s, "the time zone", LETTERS DIGITS "_+-/", 64, err) < 0)
+		return -1;
+	if (s[0] == '/' || str_ends(s, "/") || strstr(s, "//"))
+		return err_set(err, ERR_INVALID, "the time zone is written like Europe/Berlin");
+	return 0;
+}
+
+int check_server(const char *s, struct err *err)
+{
+	if (check_bytes(s, "a time server", LETTERS DIGITS ".-:", 253, err) < 0)
+		return -1;
+	if (s[0] == '-')
+		return err_set(err, ERR_INVALID, "a time server's name can't begin with '-'");
+	return 0;
+}
+
+int check_hosts_line(const char *s, struct err *err)
+{
+	size_t addr;
+
+	if (check_bytes(s, "a hosts line", LETTERS DIGITS ".:_- \t", 512, err) < 0)
+		return -1;
+	addr = strspn(s, DIGITS "abcdefABCDEF.:");
+	if (!addr || (s[addr] != ' ' && s[addr] != '\t') || !s[addr + strspn(s + addr, " \t")])
+		return err_set(err, ERR_INVALID, "a hosts line is an address, then one or more names");
+	return 0;
+}
+
+int check_admin_keys(const char *s, struct err *err)
+{
+	size_t len = strlen(s);
+
+	if (len > 65536)
+		return err_set(err, ERR_INVALID, "the ssh keys are longer than 64 KiB");
+	for (size_t i = 0; i < len; i++)
+		if (s[i] != '\n' && ((unsigned char)s[i] < 0x20 || s[i] == 0x7f))
+			return err_set(err, ERR_INVALID, "the ssh keys have a control byte at position %zu", i + 1);
+	return 0;
+}
+
+int check_url(const char *s, struct err *err)
+{
+	if (!str_starts(s, "https://"))
+		return err_set(err, ERR_INVALID, "the head's address must begin with https://");
+	return check_bytes(s + strlen("https://"), "the head's address", LETTERS DIGITS ".-:[]", 253, err);
+}
