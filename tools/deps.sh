@@ -9,7 +9,7 @@ build="build-essential pkg-config zstd libacl1-dev libarchive-dev libblkid-dev l
     libuv1-dev libzstd-dev"
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
 lab="attr acl bsdutils busybox-static ca-certificates clang clang-format cpio curl debian-archive-keyring dnsmasq-base
-    dosfstools e2fsprogs gdisk grub-common grub-efi-amd64-signed grub-pc-bin iproute2 jq kmod libcap2-bin libclang-rt-14-dev
+    dosfstools e2fsprogs ethtool gdisk grub-common grub-efi-amd64-signed grub-pc-bin iproute2 jq kmod libcap2-bin libclang-rt-14-dev
     mandoc mdadm mmdebstrap mtools nftables openssl ovmf parted procps qemu-system-x86 qemu-utils rsync shim-signed smartmontools
     socat strace tftp-hpa tmux udev util-linux valgrind xfsprogs"
 . /etc/os-release
