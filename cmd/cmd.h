@@ -42,14 +42,14 @@ struct cmd_value {
 /* Filled by cmd_parse(); lives in main. */
 struct cmd {
 	const struct cmd_def *def;
-	const char *noun;           /* as typed; NULL when none */
-	char **argv;                /* words after the verb, options taken out; argv[argc] is NULL */
+	const char *noun; /* as typed; NULL when none */
+	char **argv;	  /* words after the verb, options taken out; argv[argc] is NULL */
 	int argc;
 	bool plan, yes, json, quiet, debug, help, version;
-	char *root;                 /* "" for "/", else without a '/' at the end */
-	char *site_path;            /* --site, else ROOT/etc/orthrus/site.json */
+	char *root;			   /* "" for "/", else without a '/' at the end */
+	char *site_path;		   /* --site, else ROOT/etc/orthrus/site.json */
 	const char *api, *ca, *cert, *key; /* or NULL */
-	struct cmd_value *values;   /* this verb's options as given */
+	struct cmd_value *values;	   /* this verb's options as given */
 	size_t n_values, cap_values;
 	struct http_client *client; /* made by cmd_api() */
 };
@@ -74,18 +74,20 @@ char *cmd_path(const struct cmd *c, const char *absolute); /* "/srv/orthrus/stor
 /* The API: --api URL (with --ca, and --cert --key), else the unix socket below --root. `c` keeps and frees the client. */
 int cmd_api(struct cmd *c, struct http_client **out, struct err *err) WARN_UNUSED;
 /* One request that must be answered with 2xx; body NULL for none. The caller frees reply. */
-int cmd_call(struct cmd *c, const char *method, const char *path, const char *body, struct http_reply *reply, struct err *err) WARN_UNUSED;
-/* 0 when --yes was given or "yes" is typed at the terminal; else ERR_REFUSED with the hint --yes. The question has no '?' at its end. */
+int cmd_call(struct cmd *c, const char *method, const char *path, const char *body, struct http_reply *reply,
+	     struct err *err) WARN_UNUSED;
+/* 0 when --yes was given or "yes" is typed at the terminal; else ERR_REFUSED with the hint --yes. The question has no '?' at its
+ * end. */
 int cmd_confirm(const struct cmd *c, struct err *err, const char *fmt, ...) PRINTF_LIKE(3, 4) WARN_UNUSED;
 
 /* output.c: standard output for results, standard error for errors and progress. */
 void cmd_say(const struct cmd *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* a line for people: not with --quiet or --json */
-void cmd_print(const char *text);                                          /* the result itself, as it is */
-void cmd_error(const struct cmd *c, const struct err *err);                /* "orthrus: text", "  next: hint"; --json: {"error":{..}} */
+void cmd_print(const char *text);					   /* the result itself, as it is */
+void cmd_error(const struct cmd *c, const struct err *err); /* "orthrus: text", "  next: hint"; --json: {"error":{..}} */
 /* Print a plan: numbered lines, or {"digest","steps"} with --json. */
 void cmd_print_plan(const struct cmd *c, const struct plan *plan);
-/* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`. Reads the keys
- * "digest" (may be absent) and "steps" of `o`. */
+/* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`. Reads the
+ * keys "digest" (may be absent) and "steps" of `o`. */
 int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err) WARN_UNUSED;
 
 /* A listing: columns as wide as their widest cell, two spaces between them. */

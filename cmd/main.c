@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* orthrus: the one command line. Parse, run the verb, print its error, exit with its code. */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+static int run(struct cmd *c, struct err *err)
+{
+	if (c->version) {
+		cmd_print("orthrus " ORTHRUS_VERSION "\n");
+		return 0;
+	}
+	if (c->help) {
+		cmd_help(c);
+		return 0;
+	}
+	return c->def->run(c, err);
+}
+
+/* A full disk behind a redirection must not look like success; a reader that has seen enough (`| head`) is none of our business.
+ */
+static int flush(struct err *err)
+{
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return 0;
+	return err_errno(err, errno, "write to standard output");
+}
+
+int main(int argc, char **argv)
+{
+	autoclean(cmd_clear) struct cmd c = { 0 };
+	struct err err = { 0 };
+	int rc = cmd_parse(argc, argv, &c, &err);
+
+	signal(SIGPIPE, SIG_IGN);
+	log_init("orthrus", c.debug);
+	if (rc == 0)
+		rc = run(&c, &err);
+	if (rc == 0)
+		rc = flush(&err);
+	if (rc == 0)
+		return 0;
+	cmd_error(&c, &err);
+	return err_exit_code(err.kind == ERR_NONE ? ERR_FAILED : err.kind);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cmd_say(const struct cmd *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->quiet || c->json)
+		return;
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+void cmd_print(const char *text)
+{
+	fputs(text, stdout);
+}
+
+void cmd_error(const struct cmd *c, const struct err *err)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	if (!c->json) {
+		fflush(stdout);
+		fprintf(stderr, "orthrus: %s\n", err->text);
+		if (err->hint[0])
+			fprintf(stderr, "  next: %s\n", err->hint);
+		return;
+	}
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	json_put_obj(&w, "error");
+	json_put_str(&w, "kind", err_kind_name(err->kind));
+	json_put_str(&w, "text", err->text);
+	json_put_str(&w, "hint", err->hint);
+	json_end_obj(&w);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+}
+
+void cmd_print_plan(const struct cmd *c, const struct plan *plan)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	if (c->json) {
+		json_out_init(&w, &out, true);
+		plan_to_json(plan, &w, NULL);
+	} else {
+		plan_print(plan, &out);
+	}
+	cmd_print(buf_str(&out));
+}
+
+int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err)
+{
+	static const char *const effects[] = { "reads", "writes", "destroys", NULL };
+	autofree char *digest = NULL;
+	struct json_arr steps;
+
+	if (json_str(o, "digest", JSON_MAY, &digest, err) < 0 || json_arr(o, "steps", JSON_MUST, &steps, err) < 0)
+		return -1;
+	for (size_t i = 0; i < steps.len; i++) {
+		autofree char *name = NULL, *text = NULL;
+		struct json_obj step;
+		int effect = PLAN_READS;
+
+		if (json_arr_obj(&steps, i, &step, err) < 0 || json_str(&step, "name", JSON_MAY, &name, err) < 0 ||
+		    json_enum(&step, "effect", JSON_MUST, effects, &effect, err) < 0 ||
+		    json_str(&step, "text", JSON_MUST, &text, err) < 0 || json_obj_end(&step, err) < 0)
+			return -1;
+		buf_addf(out, "%s%c%3zu. %s\n", indent, effect == PLAN_DESTROYS ? '!' : ' ', i + 1, text);
+	}
+	return 0;
+}
+
+void cmd_table_init(struct cmd_table *t, const char *const *heads)
+{
+	*t = (struct cmd_table){ 0 };
+	for (; heads[t->columns]; t->columns++)
+		str_list_add(&t->cells, heads[t->columns]);
+}
+
+void cmd_table_add(struct cmd_table *t, const char *cell)
+{
+	autofree char *clean = str_printable(cell && *cell ? cell : "-", cell && *cell ? strlen(cell) : 1);
+
+	str_list_add(&t->cells, clean);
+}
+
+void cmd_table_addf(struct cmd_table *t, const char *fmt, ...)
+{
+	autofree char *cell = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&cell, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	cmd_table_add(t, cell);
+}
+
+/* Columns a terminal needs for UTF-8 text: one per code point (nothing we print is wider). */
+static int width(const char *s)
+{
+	int n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+void cmd_table_print(const struct cmd_table *t)
+{
+	autofree int *widest = mem_array(t->columns, sizeof(*widest));
+
+	for (size_t i = 0; i < t->cells.len; i++)
+		if (width(t->cells.items[i]) > widest[i % t->columns])
+			widest[i % t->columns] = width(t->cells.items[i]);
+	for (size_t i = 0; i < t->cells.len; i++) {
+		size_t column = i % t->columns;
+		const char *cell = t->cells.items[i];
+
+		fputs(cell, stdout);
+		if (column + 1 == t->columns)
+			putchar('\n');
+		else
+			printf("%*s", widest[column] - width(cell) + 2, "");
+	}
+}
+
+void cmd_table_free(struct cmd_table *t)
+{
+	str_list_free(&t->cells);
+}
