@@ -186,11 +186,14 @@ int str_check_name(const char *s, struct err *err)
 	return 0;
 }
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629), or 0. */
-static size_t utf8_len(const unsigned char *p, size_t left)
+size_t str_utf8_len(const char *s, size_t left)
 {
-	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n;
 
+	if (left == 0)
+		return 0;
+	n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
 	if (n == 0 || n > left)
 		return 0;
 	for (size_t i = 1; i < n; i++)
@@ -204,21 +207,21 @@ static size_t utf8_len(const unsigned char *p, size_t left)
 
 char *str_printable(const char *s, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)s;
 	char *out = mem_array(len + 1, 4), *o = out;
 
 	while (len) {
-		size_t n = utf8_len(p, len);
+		size_t n = str_utf8_len(s, len);
+		unsigned char c = (unsigned char)*s;
 
-		if (n == 0 || *p < 0x20 || *p == 0x7f) {
-			snprintf(o, 5, "\\x%02x", *p);
+		if (n == 0 || c < 0x20 || c == 0x7f) {
+			snprintf(o, 5, "\\x%02x", c);
 			o += 4;
 			n = 1;
 		} else {
-			memcpy(o, p, n);
+			memcpy(o, s, n);
 			o += n;
 		}
-		p += n;
+		s += n;
 		len -= n;
 	}
 	*o = '\0';

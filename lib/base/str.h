@@ -38,6 +38,8 @@ int str_check_hostname(const char *s, struct err *err) WARN_UNUSED;
 /* A name we allow for images, groups, arrays: 1-63 of a-z A-Z 0-9 '.' '_' '-', first alphanumeric. */
 int str_check_name(const char *s, struct err *err) WARN_UNUSED;
 
+/* Length (1-4) of the valid UTF-8 sequence at `p` (RFC 3629: no surrogates, nothing overlong), or 0; `left` bytes are there. */
+size_t str_utf8_len(const char *p, size_t left);
 /* Make bytes from elsewhere printable: control bytes and invalid UTF-8 become \xNN. Caller frees. */
 char *str_printable(const char *s, size_t len) __attribute__((returns_nonnull));
 
