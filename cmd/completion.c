@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "cmd/options.h"
