@@ -66,3 +66,8 @@ cluster_not_failed() { # NAME STATES: in one of them? A failed node ends the who
 cluster_count() { # STATE -> how many nodes are in it
     orthrus node list --json | jq --arg s "$1" '[.nodes[] | select(.state==$s)] | length'
 }
+
+cluster_in_sync() { # N...: has each console said that the arrays are in step? (orthrus-booted says so when they are)
+    local n
+    for n in "$@"; do grep -aq "orthrus-booted: $(lab_name "$n") arrays in step" "$W/vm/$n.serial" || return 1; done
+}
