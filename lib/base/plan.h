@@ -32,7 +32,8 @@ struct plan {
 	size_t len, cap;
 };
 
-/* Append; copies name, takes `text` (a new string) and `arg`. Returns the step for further filling; valid until the next append. */
+/* Append; copies name, takes `text` (a new string) and `arg`. Returns the step for further filling; valid until the next append.
+ */
 struct plan_step *plan_add(struct plan *plan, int type, enum plan_effect effect, const char *name, char *text, void *arg,
 			   void (*arg_free)(void *));
 void plan_free(struct plan *plan);
@@ -56,7 +57,8 @@ struct plan_ops {
 	bool (*was_done)(void *ctx, const struct plan_step *step);
 };
 
-/* Perform the steps in order, skipping those done before; stops at the first failure, whose error is wrapped with the step's name. */
+/* Perform the steps in order, skipping those done before; stops at the first failure, whose error is wrapped with the step's
+ * name. */
 int plan_run(const struct plan *plan, const struct plan_ops *ops, void *ctx, struct err *err) WARN_UNUSED;
 /* Take back, last first, what was_done says was done and `undo` can; goes on after a failure, returns -1 with the first one. */
 int plan_undo(const struct plan *plan, const struct plan_ops *ops, void *ctx, struct err *err) WARN_UNUSED;
