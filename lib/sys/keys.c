@@ -118,7 +118,8 @@ int verify_key_load(const char *path, struct verify_key *out, struct err *err)
 	autoclean(buf_free) struct buf text = { 0 };
 
 	sodium_memzero(out, sizeof(*out));
-	if (fs_read(path, PUBLIC_HEX_LEN + 1, &text, err) < 0 || read_hex(&text, path, out->public, sizeof(out->public), err) < 0) {
+	if (fs_read(path, PUBLIC_HEX_LEN + 1, &text, err) < 0 ||
+	    read_hex(&text, path, out->public, sizeof(out->public), err) < 0) {
 		sodium_memzero(out, sizeof(*out));
 		return err_wrap(err, "public key");
 	}

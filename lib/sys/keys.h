@@ -21,7 +21,8 @@ struct verify_key {
 #define KEY_ID_LEN 17 /* hex of the first 8 bytes of SHA-256 of the public key, with NUL */
 
 int sign_key_create(const char *path, struct err *err) WARN_UNUSED; /* mode 0600; an existing one is ERR_EXISTS */
-int sign_key_load(const char *path, struct sign_key *out, struct err *err) WARN_UNUSED; /* refuses a missing, empty, short or readable-by-others file */
+int sign_key_load(const char *path, struct sign_key *out,
+		  struct err *err) WARN_UNUSED; /* refuses a missing, empty, short or readable-by-others file */
 void sign_key_clear(struct sign_key *k);
 int verify_key_load(const char *path, struct verify_key *out, struct err *err) WARN_UNUSED; /* hex text, 64 digits */
 void verify_key_of(const struct sign_key *k, struct verify_key *out);
@@ -29,16 +30,21 @@ void verify_key_print(const struct verify_key *k, char hex[65]);
 void verify_key_id(const struct verify_key *k, char out[KEY_ID_LEN]);
 int sign_bytes(const struct sign_key *k, const void *data, size_t len, uint8_t sig[SIGNATURE_LEN], struct err *err) WARN_UNUSED;
 /* 0 only when the signature is right; anything else is -1 with ERR_DAMAGED. */
-int verify_bytes(const struct verify_key *k, const void *data, size_t len, const uint8_t *sig, size_t sig_len, struct err *err) WARN_UNUSED;
+int verify_bytes(const struct verify_key *k, const void *data, size_t len, const uint8_t *sig, size_t sig_len,
+		 struct err *err) WARN_UNUSED;
 /* From the kernel; ends the process if it can't. */
 void random_bytes(void *out, size_t len);
 
-/* PKI directory (/var/lib/orthrus/pki, mode 0700): ca.key ca.crt server.key server.crt sign.key sign.pub cluster-id. Created whole on first
- * use. A part that is missing or does not fit later is refused, never made again: every node trusts the old one. */
-struct pki_paths { char *ca_crt, *server_crt, *server_key, *sign_key, *sign_pub, *cluster_id; };
-/* Make what is missing; the server certificate names `names` and `addrs` (numeric) and is made anew when they differ or it is near its end. */
-int pki_ensure(const char *dir, const char *cluster, const struct str_list *names, const struct str_list *addrs, struct pki_paths *out,
-	       struct err *err) WARN_UNUSED;
+/* PKI directory (/var/lib/orthrus/pki, mode 0700): ca.key ca.crt server.key server.crt sign.key sign.pub cluster-id. Created
+ * whole on first use. A part that is missing or does not fit later is refused, never made again: every node trusts the old one.
+ */
+struct pki_paths {
+	char *ca_crt, *server_crt, *server_key, *sign_key, *sign_pub, *cluster_id;
+};
+/* Make what is missing; the server certificate names `names` and `addrs` (numeric) and is made anew when they differ or it is
+ * near its end. */
+int pki_ensure(const char *dir, const char *cluster, const struct str_list *names, const struct str_list *addrs,
+	       struct pki_paths *out, struct err *err) WARN_UNUSED;
 void pki_paths_free(struct pki_paths *p);
 /* The cluster's identity as written in the file `cluster_id` (32 hex digits); the caller frees. */
 int cluster_id_load(const char *path, char **id, struct err *err) WARN_UNUSED;
