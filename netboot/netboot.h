@@ -12,50 +12,56 @@
 #include <stdint.h>
 
 enum netboot_target {
-	NETBOOT_DISK,    /* go on to the machine's own disk */
-	NETBOOT_PROBE,   /* imager: report the inventory and wait for orders */
+	NETBOOT_DISK,	 /* go on to the machine's own disk */
+	NETBOOT_PROBE,	 /* imager: report the inventory and wait for orders */
 	NETBOOT_INSTALL, /* imager: carry out the order */
 };
 
 struct netboot_node {
-	const char *name;           /* host name */
+	const char *name;	     /* host name */
 	const struct str_list *macs; /* canonical; the first gets the address */
 	uint32_t addr4;
 	enum netboot_target target;
-	const char *payload;        /* key of the kernel+initrd to boot for PROBE and INSTALL; NULL with DISK */
+	const char *payload;		    /* key of the kernel+initrd to boot for PROBE and INSTALL; NULL with DISK */
 	const struct str_list *kernel_args; /* for the imager's kernel (console=...), may be NULL */
 };
 struct netboot_input {
 	const struct site *site;
-	const char *interface;      /* of this head on the provision network */
+	const char *interface; /* of this head on the provision network */
 	uint32_t head_addr4;
-	const struct netboot_node *nodes; size_t n_nodes;
+	const struct netboot_node *nodes;
+	size_t n_nodes;
 	const char *discover_payload; /* payload for unknown machines when site->discover; else NULL */
-	const char *server_url;     /* "https://10.0.0.1:8443": given to the imager on the kernel command line */
-	const char *tftp_root;      /* /srv/orthrus/tftp */
-	const char *run_dir;        /* dnsmasq's pid and lease files */
+	const char *server_url;	      /* "https://10.0.0.1:8443": given to the imager on the kernel command line */
+	const char *tftp_root;	      /* /srv/orthrus/tftp */
+	const char *run_dir;	      /* dnsmasq's pid and lease files */
 };
 
 /* Pure: the text of each file. */
 void netboot_dnsmasq_conf(const struct netboot_input *in, struct buf *out);
 void netboot_dhcp_hosts(const struct netboot_input *in, struct buf *out);
-void netboot_hosts(const struct netboot_input *in, struct buf *out);       /* /etc/hosts format for dnsmasq's addn-hosts */
-void netboot_grub_main(const struct netboot_input *in, struct buf *out);   /* /grub/grub.cfg: the dispatch */
+void netboot_hosts(const struct netboot_input *in, struct buf *out);	 /* /etc/hosts format for dnsmasq's addn-hosts */
+void netboot_grub_main(const struct netboot_input *in, struct buf *out); /* /grub/grub.cfg: the dispatch */
 void netboot_grub_node(const struct netboot_input *in, const struct netboot_node *n, struct buf *out);
 
 /* Write what differs below tftp_root and run_dir, remove files of nodes that are gone. Says what must happen to dnsmasq. */
 enum netboot_effect { NETBOOT_NOTHING, NETBOOT_RELOAD /* SIGHUP */, NETBOOT_RESTART };
 int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, struct err *err) WARN_UNUSED;
-/* The boot loaders of both firmwares into tftp_root (copied from the head's packages; BIOS core made by grub-mkimage). Idempotent. */
+/* Call while dnsmasq is not running, before each start: forgets the leases of addresses that belong to another MAC now, which
+ * dnsmasq would honour until they end (a node whose mainboard was replaced). netboot_apply() says NETBOOT_RESTART when there is
+ * such a lease. */
+int netboot_before_start(const struct netboot_input *in, struct err *err) WARN_UNUSED;
+/* The boot loaders of both firmwares into tftp_root (copied from the head's packages; BIOS core made by grub-mkimage).
+ * Idempotent. */
 int netboot_loaders(const char *tftp_root, struct err *err) WARN_UNUSED;
 
 /* The imager's kernel and initramfs for one image, built once and kept under its key: reproducible (same inputs, same bytes). */
 struct netboot_payload {
-	const char *store_dir, *image_ref;  /* kernel and modules come from the image */
-	const char *imager;                 /* path of orthrus-imager */
-	const char *scripts_dir;            /* netboot/initramfs or /usr/lib/orthrus/netboot: init, udhcpc script */
+	const char *store_dir, *image_ref;	    /* kernel and modules come from the image */
+	const char *imager;			    /* path of orthrus-imager */
+	const char *scripts_dir;		    /* netboot/initramfs or /usr/lib/orthrus/netboot: init, udhcpc script */
 	const char *ca_crt, *sign_pub, *cluster_id; /* trust anchors put into the initramfs: paths */
-	const char *tftp_root;              /* result: tftp_root/payload/KEY/{vmlinuz,initrd.img} */
+	const char *tftp_root;			    /* result: tftp_root/payload/KEY/{vmlinuz,initrd.img} */
 };
 int netboot_payload_build(const struct netboot_payload *p, char **key, struct err *err) WARN_UNUSED;
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GRUB's files: one grammar for both firmwares (info grub, "Shell-like scripting"). Pure. File names come from our own data only:
+ * the one variable used, $net_default_mac, is made by GRUB from the six bytes of the hardware address. */
+#include "netboot/netboot.h"
+#include "netboot/render.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+/* In single quotes GRUB takes everything literally but the quote itself. */
+static void add_quoted(struct buf *out, const char *s)
+{
+	buf_addc(out, '\'');
+	for (; *s; s++) {
+		if (*s == '\'')
+			buf_adds(out, "'\\''");
+		else
+			buf_addc(out, *s);
+	}
+	buf_addc(out, '\'');
+}
+
+static bool names_console(const struct str_list *args)
+{
+	for (size_t i = 0; args && i < args->len; i++)
+		if (str_starts(args->items[i], "console="))
+			return true;
+	return false;
+}
+
+static void add_arg(struct buf *out, const char *name, const char *value)
+{
+	autofree char *arg = str_format("%s%s", name, value);
+
+	buf_addc(out, ' ');
+	add_quoted(out, arg);
+}
+
+/* Load kernel and initramfs and start them; a transfer that breaks must not leave a machine waiting at a prompt for ever. */
+static void add_imager(const struct netboot_input *in, const char *payload, const char *mode, const char *bootif_quoted,
+		       const struct str_list *args, struct buf *out)
+{
+	buf_addf(out, "if linux '/" NETBOOT_PAYLOAD_DIR "/%s/vmlinuz'", payload);
+	add_arg(out, "orthrus.server=", in->server_url);
+	add_arg(out, "orthrus.mode=", mode);
+	buf_addf(out, " BOOTIF=%s", bootif_quoted);
+	if (!names_console(args)) {
+		add_arg(out, "console=tty0", "");
+		if (in->site->serial_console)
+			add_arg(out, "console=", in->site->serial_console);
+	}
+	for (size_t i = 0; args && i < args->len; i++)
+		add_arg(out, args->items[i], "");
+	add_arg(out, "quiet", "");
+	add_arg(out, "panic=30", "");
+	buf_addf(out, "; then\n\tif initrd '/" NETBOOT_PAYLOAD_DIR "/%s/initrd.img'; then\n\t\tboot\n\tfi\nfi\n", payload);
+	buf_adds(out, "echo 'orthrus: kernel or initramfs could not be loaded; trying again in 30 s'\nsleep 30\nreboot\n");
+}
+
+/* BIOS only: UEFI firmware shows its console on the serial line by itself, and both at once print every character twice. */
+static void add_serial(const char *console, struct buf *out)
+{
+	uint64_t unit, speed = 115200;
+	const char *comma;
+	struct err ignored = { 0 };
+	autofree char *number = NULL;
+
+	if (!console || !str_starts(console, "ttyS"))
+		return;
+	comma = strchr(console, ',');
+	number = comma ? mem_strndup(console + 4, (size_t)(comma - console - 4)) : mem_strdup(console + 4);
+	if (str_to_u64(number, 0, 3, &unit, &ignored) < 0)
+		return;
+	if (comma) {
+		autofree char *digits = mem_strndup(comma + 1, strspn(comma + 1, "0123456789"));
+
+		if (str_to_u64(digits, 300, 4000000, &speed, &ignored) < 0)
+			return;
+	}
+	buf_addf(out,
+		 "if [ \"$grub_platform\" = pc ]; then\n"
+		 "\tserial --unit=%llu --speed=%llu\n"
+		 "\tterminal_output console serial\n"
+		 "\tterminal_input console serial\n"
+		 "fi\n",
+		 (unsigned long long)unit, (unsigned long long)speed);
+}
+
+void netboot_grub_main(const struct netboot_input *in, struct buf *out)
+{
+	buf_adds(out, "# Made by orthrusd: changes made here are lost.\n");
+	add_serial(in->site->serial_console, out);
+	buf_adds(out, "if [ -s \"$prefix/nodes/$net_default_mac.cfg\" ]; then\n"
+		      "\tsource \"$prefix/nodes/$net_default_mac.cfg\"\n"
+		      "fi\n");
+	if (in->site->discover && in->discover_payload) {
+		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: booting to be discovered\"\n");
+		add_imager(in, in->discover_payload, "probe", "\"01-$net_default_mac\"", NULL, out);
+	} else {
+		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: going on to the next boot device\"\nexit\n");
+	}
+}
+
+void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_node *n, const char *mac, struct buf *out)
+{
+	autofree char *bootif = str_format("'01-%s'", mac);
+
+	for (char *p = bootif; *p; p++)
+		if (*p == ':')
+			*p = '-';
+	switch (n->target) {
+	case NETBOOT_DISK:
+		buf_addf(out, "echo 'orthrus: %s: going on to the disk'\nexit\n", n->name);
+		break;
+	case NETBOOT_PROBE:
+		buf_addf(out, "echo 'orthrus: %s: booting to report its hardware'\n", n->name);
+		add_imager(in, n->payload, "probe", bootif, n->kernel_args, out);
+		break;
+	case NETBOOT_INSTALL:
+		buf_addf(out, "echo 'orthrus: %s: booting to be installed'\n", n->name);
+		add_imager(in, n->payload, "install", bootif, n->kernel_args, out);
+		break;
+	}
+}
+
+void netboot_grub_node(const struct netboot_input *in, const struct netboot_node *n, struct buf *out)
+{
+	netboot_grub_node_mac(in, n, n->macs->len ? n->macs->items[0] : "", out);
+}
+
+char *netboot_node_file(const char *mac)
+{
+	return str_format("%s.cfg", mac);
+}
