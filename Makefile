@@ -9,6 +9,7 @@ CC := gcc
 CLANG ?= clang
 PREFIX ?= /usr
 T ?=
+JOBS ?= $(shell nproc)
 
 PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libparted libacl libcap libsystemd
 ifneq ($(MAKECMDGOALS),clean)
@@ -18,8 +19,8 @@ endif
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wwrite-strings -Wundef \
 	-Wcast-qual -Wswitch-enum -Wimplicit-fallthrough -Wlogical-op -Wnull-dereference $(if $(WERROR),-Werror)
 HARDEN := -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero -fstack-protector-strong -fPIE
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 comma := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 OPT := $(if $(SAN),-O1,-O2 -D_FORTIFY_SOURCE=3)
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DORTHRUS_VERSION='"$(VERSION)"' -Ilib -I.
 CFLAGS += -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections
@@ -46,7 +47,7 @@ all: programs
 else
 all:
 	tools/deps.sh build
-	$(MAKE) programs
+	$(MAKE) -j$(JOBS) programs
 endif
 
 programs: $(PROGRAMS)
@@ -85,19 +86,19 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BU
 deps:
 	tools/deps.sh all
 check: deps
-	@$(MAKE) tests
+	@$(MAKE) -j$(JOBS) tests
 	@tests/run --build $(BUILD) --level check $(T)
 check-full: deps
-	@$(MAKE) tests
+	@$(MAKE) -j$(JOBS) tests
 	@tests/run --build $(BUILD) --level full $(T)
 check-vm: deps
-	@$(MAKE) tests
+	@$(MAKE) -j$(JOBS) tests
 	@tests/run --build $(BUILD) --level full --kind vm $(T)
 check-san: deps
-	@$(MAKE) SAN=1 tests
+	@$(MAKE) -j$(JOBS) SAN=1 tests
 	@tests/run --build build-san --level san $(T)
 demo: deps
-	@$(MAKE) programs $(TOOLS)
+	@$(MAKE) -j$(JOBS) programs $(TOOLS)
 	@tests/lab/demo.sh
 fuzz: deps
 	@tests/fuzz/run.sh $(T)
