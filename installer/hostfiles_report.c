@@ -4,33 +4,23 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-/* Retries are systemd's: the unit starts the script again until the head has answered. */
-static const char unit[] = "# Written by orthrus.\n"
-			   "[Unit]\n"
-			   "Description=Tell the head that this node came up\n"
-			   "Wants=network-online.target\n"
-			   "After=network-online.target\n"
-			   "StartLimitIntervalSec=0\n"
-			   "\n"
-			   "[Service]\n"
-			   "Type=exec\n"
-			   "EnvironmentFile=/etc/orthrus/booted.env\n"
-			   "ExecStart=/usr/lib/orthrus/orthrus-booted\n"
-			   "Restart=on-failure\n"
-			   "RestartSec=5\n"
-			   "\n"
-			   "[Install]\n"
-			   "WantedBy=multi-user.target\n";
+/* Does not wait for the network: whoever watches the console wants to know at once, and at every boot. */
+static const char booted_unit[] = "# Written by orthrus.\n"
+				  "[Unit]\n"
+				  "Description=Say on the consoles that this node came up\n"
+				  "\n"
+				  "[Service]\n"
+				  "Type=exec\n"
+				  "EnvironmentFile=/etc/orthrus/booted.env\n"
+				  "ExecStart=/usr/lib/orthrus/orthrus-booted\n"
+				  "\n"
+				  "[Install]\n"
+				  "WantedBy=multi-user.target\n";
 
-/* The token reaches curl on its standard input, written by a builtin of the shell: it is in no process's arguments. */
-static const char script[] =
+static const char booted_script[] =
 	"#!/bin/sh\n"
-	"# Written by orthrus: says on every console that the node is up, and reports it to the head once per installation.\n"
+	"# Written by orthrus: says on every console that the node is up, and later that its arrays are whole.\n"
 	"set -eu\n"
-	"umask 077\n"
-	"token=/etc/orthrus/report-token\n"
-	"reported=/var/lib/orthrus/booted-$ORTHRUS_INSTALL_ID\n"
-	"body=/run/orthrus-booted.json\n"
 	"\n"
 	"say() {\n"
 	"\tfor tty in $(cat /sys/class/tty/console/active); do\n"
@@ -38,19 +28,50 @@ static const char script[] =
 	"\tdone\n"
 	"}\n"
 	"\n"
-	"root=$(findmnt -n -o UUID /)\n"
-	"if [ ! -e /run/orthrus-booted.said ]; then\n"
-	"\tsay \"$ORTHRUS_NODE root=UUID=$root\"\n"
-	"\t: >/run/orthrus-booted.said\n"
-	"fi\n"
-	"[ ! -e \"$reported\" ] || exit 0\n"
-	"[ -s \"$token\" ] || exit 0\n"
+	"say \"$ORTHRUS_NODE root=UUID=$(findmnt -n -o UUID /)\"\n"
+	"while grep -Eq 'resync|recovery|reshape' /proc/mdstat 2>/dev/null; do\n"
+	"\tsleep 2\n"
+	"done\n"
+	"say \"$ORTHRUS_NODE arrays in step\"\n";
+
+/* Retries are systemd's: the unit starts the script again until the head has answered. */
+static const char report_unit[] = "# Written by orthrus.\n"
+				  "[Unit]\n"
+				  "Description=Tell the head that this node came up\n"
+				  "Wants=network-online.target\n"
+				  "After=network-online.target\n"
+				  "ConditionPathExists=/etc/orthrus/report-token\n"
+				  "StartLimitIntervalSec=0\n"
+				  "\n"
+				  "[Service]\n"
+				  "Type=exec\n"
+				  "EnvironmentFile=/etc/orthrus/booted.env\n"
+				  "ExecStart=/usr/lib/orthrus/orthrus-report\n"
+				  "Restart=on-failure\n"
+				  "RestartSec=5\n"
+				  "\n"
+				  "[Install]\n"
+				  "WantedBy=multi-user.target\n";
+
+/* The token reaches curl on its standard input, written by a builtin of the shell: it is in no process's arguments. */
+static const char report_script[] =
+	"#!/bin/sh\n"
+	"# Written by orthrus: reports the first boot after an installation to the head, once.\n"
+	"set -eu\n"
+	"umask 077\n"
+	"token=/etc/orthrus/report-token\n"
+	"reported=/var/lib/orthrus/reported-$ORTHRUS_INSTALL_ID\n"
+	"body=/run/orthrus-report.json\n"
 	"\n"
+	"[ ! -e \"$reported\" ] || exit 0\n"
 	"# Lines joined by the two characters \\n, as JSON writes them.\n"
 	"mdstat=$([ ! -r /proc/mdstat ] || tr -d '\\000-\\011\\013-\\037' </proc/mdstat |\n"
 	"\tsed -e 's/\\\\/\\\\\\\\/g' -e 's/\"/\\\\\"/g' | awk '{ printf \"%s\\\\n\", $0 }')\n"
-	"printf '{\"install_id\":\"%s\",\"root\":\"%s\",\"mdstat\":\"%s\",\"kernel\":\"%s\",\"boot_id\":\"%s\"}' \\\n"
-	"\t\"$ORTHRUS_INSTALL_ID\" \"$root\" \"$mdstat\" \"$(uname -r)\" \"$(cat /proc/sys/kernel/random/boot_id)\" >\"$body\"\n"
+	"os=$(. /etc/os-release && printf '%s' \"${VERSION_CODENAME-}\")\n"
+	"printf '{\"install_id\":\"%s\",\"root\":\"%s\",\"mdstat\":\"%s\",\"kernel\":\"%s\",\"boot_id\":\"%s\",\"os\":\"%s\"}' "
+	"\\\n"
+	"\t\"$ORTHRUS_INSTALL_ID\" \"$(findmnt -n -o UUID /)\" \"$mdstat\" \"$(uname -r)\" \\\n"
+	"\t\"$(cat /proc/sys/kernel/random/boot_id)\" \"$os\" >\"$body\"\n"
 	"\n"
 	"status=$(printf '%s\\n' \"url = \\\"$ORTHRUS_SERVER/v1/imager/booted\\\"\" \\\n"
 	"\t\"header = \\\"Authorization: Bearer $(cat \"$token\")\\\"\" 'header = \"Content-Type: application/json\"' \\\n"
@@ -66,7 +87,7 @@ static const char script[] =
 	"\techo \"the head answered $status; trying again\" >&2\n"
 	"\texit 1 ;;\n"
 	"*)\n"
-	"\techo \"the head refused the report of $ORTHRUS_NODE with status $status; it belongs to another installation\" >&2 ;;\n"
+	"\techo \"the head refused the report of $ORTHRUS_NODE with status $status: it knows of another installation\" >&2 ;;\n"
 	"esac\n";
 
 static char *node_json(const struct order *o, const struct raid_result *result)
@@ -91,6 +112,17 @@ static char *node_json(const struct order *o, const struct raid_result *result)
 	return buf_steal(&out);
 }
 
+static void add_service(struct hostfiles *out, const char *name, const char *unit, const char *script)
+{
+	autofree char *program = str_format("usr/lib/orthrus/%s", name);
+	autofree char *unit_path = str_format("etc/systemd/system/%s.service", name);
+	autofree char *wants = str_format("etc/systemd/system/multi-user.target.wants/%s.service", name);
+
+	hostfiles_add(out, HOSTFILE_TEXT, program, 0755, mem_strdup(script));
+	hostfiles_add(out, HOSTFILE_TEXT, unit_path, 0644, mem_strdup(unit));
+	hostfiles_add(out, HOSTFILE_LINK, wants, 0, str_format("/etc/systemd/system/%s.service", name));
+}
+
 void hostfiles_add_report(const struct hostfiles_input *in, struct hostfiles *out)
 {
 	const struct order *o = in->order;
@@ -105,8 +137,7 @@ void hostfiles_add_report(const struct hostfiles_input *in, struct hostfiles *ou
 	hostfiles_add(
 		out, HOSTFILE_TEXT, "etc/orthrus/booted.env", 0644,
 		str_format("ORTHRUS_NODE=%s\nORTHRUS_SERVER=%s\nORTHRUS_INSTALL_ID=%s\n", o->node, o->server_url, o->install_id));
-	hostfiles_add(out, HOSTFILE_TEXT, "usr/lib/orthrus/orthrus-booted", 0755, mem_strdup(script));
-	hostfiles_add(out, HOSTFILE_TEXT, "etc/systemd/system/orthrus-booted.service", 0644, mem_strdup(unit));
-	hostfiles_add(out, HOSTFILE_LINK, "etc/systemd/system/multi-user.target.wants/orthrus-booted.service", 0,
-		      mem_strdup("/etc/systemd/system/orthrus-booted.service"));
+	add_service(out, "orthrus-booted", booted_unit, booted_script);
+	if (in->report_token)
+		add_service(out, "orthrus-report", report_unit, report_script);
 }
