@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/http_server.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/http_call.h"
+#include "sys/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEFAULT_WORKERS 8
+#define DEFAULT_CONNECTIONS 4096
+#define DEFAULT_PER_ADDRESS 256
+#define DEFAULT_IDLE_NS (30 * NS_PER_S)
+#define DEFAULT_BODY ((size_t)64 << 10)
+#define MEMORY_PER_CONNECTION ((size_t)32 << 10) /* libmicrohttpd's: bounds the header lines too */
+#define PEM_MAX 65536
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#define RETIRED_MAX 8
+
+struct http_server {
+	struct http_server_opts opts;
+	struct http_queue *queue;
+	struct MHD_Daemon *unix_mhd, *tls_mhd;
+	struct MHD_Daemon *retired[RETIRED_MAX]; /* with an old certificate: their connections end by themselves */
+	size_t n_retired;
+	int tls_fd; /* ours; each MHD has a duplicate */
+	unsigned int port;
+	char *unix_path;
+	struct buf crt, key, ca; /* libmicrohttpd reads them while it starts */
+};
+
+/* --- who calls --- */
+
+static bool certificate_says_admin(gnutls_session_t session, char **who)
+{
+	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
+	unsigned int status = ~0U, n = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
+	char unit[65] = "", name[65] = "";
+	size_t unit_len = sizeof(unit), name_len = sizeof(name);
+	gnutls_x509_crt_t crt;
+	bool admin;
+
+	if (!chain || n == 0 || gnutls_certificate_verify_peers(session, &purpose, 1, &status) != 0 || status != 0)
+		return false;
+	if (gnutls_x509_crt_init(&crt) < 0)
+		return false;
+	admin = gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0 &&
+		gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, 0, unit, &unit_len) == 0 &&
+		gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &name_len) == 0 &&
+		str_eq(unit, "admin");
+	gnutls_x509_crt_deinit(crt);
+	if (admin) {
+		free(*who);
+		*who = str_format("certificate %s", name);
+	}
+	return admin;
+}
+
+static bool unix_peer_is_admin(int fd, char **who)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof(cred))
+		return false;
+	free(*who);
+	*who = str_format("uid %u", cred.uid);
+	return cred.uid == 0 || cred.uid == geteuid();
+}
+
+static bool is_admin(const struct http_server *s, struct MHD_Connection *c, bool over_unix, char **who)
+{
+	const union MHD_ConnectionInfo *info;
+
+	(void)s;
+	if (over_unix) {
+		info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+		return info && unix_peer_is_admin(info->connect_fd, who);
+	}
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return info && info->tls_session && certificate_says_admin(info->tls_session, who);
+}
+
+static char *peer_address(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	char text[INET6_ADDRSTRLEN] = "unknown";
+
+	if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text, sizeof(text));
+	else if (info && info->client_addr && info->client_addr->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, text,
+			  sizeof(text));
+	return mem_strdup(text);
+}
+
+/* --- answers --- */
+
+static struct MHD_Response *body_response(struct http_call *call)
+{
+	size_t len = call->out.len;
+	char *data = buf_steal(&call->out);
+
+	return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
+}
+
+static struct MHD_Response *file_response(struct http_call *call)
+{
+	bool old_part = call->if_range && !str_eq(call->if_range, call->etag);
+	uint64_t first = 0, len = call->fd_size;
+	char line[96] = "";
+	struct MHD_Response *r;
+
+	switch (http_range_read(old_part ? NULL : call->range, call->fd_size, &first, &len)) {
+	case HTTP_RANGE_NONE:
+		break;
+	case HTTP_RANGE_PART:
+		call->status = 206;
+		snprintf(line, sizeof(line), "bytes %llu-%llu/%llu", (unsigned long long)first,
+			 (unsigned long long)(first + len - 1), (unsigned long long)call->fd_size);
+		break;
+	case HTTP_RANGE_UNSATISFIABLE:
+		call->status = 416;
+		snprintf(line, sizeof(line), "bytes */%llu", (unsigned long long)call->fd_size);
+		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+		if (r)
+			MHD_add_response_header(r, "Content-Range", line);
+		return r;
+	}
+	r = MHD_create_response_from_fd_at_offset64(len, call->fd, first);
+	if (!r)
+		return NULL;
+	call->fd = -1; /* the response closes it */
+	MHD_add_response_header(r, "Accept-Ranges", "bytes");
+	if (line[0])
+		MHD_add_response_header(r, "Content-Range", line);
+	return r;
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_call *call)
+{
+	struct MHD_Response *r = call->fd >= 0 ? file_response(call) : body_response(call);
+	enum MHD_Result rc;
+
+	if (!r)
+		return MHD_NO;
+	MHD_add_response_header(r, "Content-Type", call->content_type ? call->content_type : "application/json");
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	if (call->etag[0])
+		MHD_add_response_header(r, "ETag", call->etag);
+	rc = MHD_queue_response(c, call->status ? (unsigned int)call->status : 200U, r);
+	MHD_destroy_response(r);
+	return rc;
+}
+
+static enum MHD_Result send_error(struct MHD_Connection *c, struct http_call *call, int status, const struct err *err)
+{
+	call->answered = true;
+	http_call_fail(call, status, err);
+	return send_answer(c, call);
+}
+
+/* --- questions --- */
+
+static char *unquoted(const char *s)
+{
+	size_t len = s ? strlen(s) : 0;
+
+	if (!s)
+		return NULL;
+	return len >= 2 && s[0] == '"' && s[len - 1] == '"' ? mem_strndup(s + 1, len - 2) : mem_strdup(s);
+}
+
+static char *header(struct MHD_Connection *c, const char *name)
+{
+	const char *value = MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
+
+	return value ? mem_strdup(value) : NULL;
+}
+
+static enum MHD_Result take_query(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct http_call *call = ctx;
+
+	(void)kind;
+	http_pairs_add(&call->query, name, value ? value : "1");
+	return MHD_YES;
+}
+
+static void take_headers(struct MHD_Connection *c, struct http_call *call)
+{
+	const char *match = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Match");
+	const char *auth = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+
+	call->if_match = unquoted(match);
+	call->bearer = auth && str_starts(auth, "Bearer ") ? mem_strdup(auth + strlen("Bearer ")) : NULL;
+	call->range = header(c, "Range");
+	call->if_range = header(c, "If-Range");
+	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, call);
+}
+
+static size_t body_limit(const struct http_call *call)
+{
+	return call->route->max_body ? call->route->max_body : DEFAULT_BODY;
+}
+
+/* Before any byte of the body: route, caller, announced length. */
+static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection *c, struct http_call *call, bool over_unix)
+{
+	const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+	struct err err = { 0 };
+	uint64_t announced = 0;
+	int status;
+
+	take_headers(c, call);
+	call->who = peer_address(c);
+	call->route = http_route_find(s->opts.routes, s->opts.n_routes, call, &status);
+	if (!call->route) {
+		err_set(&err, status == 404 ? ERR_NOT_FOUND : ERR_USAGE,
+			status == 404 ? "there is no %s" : "%s does not have this method", call->path);
+		return send_error(c, call, status, &err);
+	}
+	if (call->route->who == HTTP_ADMIN && !is_admin(s, c, over_unix, &call->who)) {
+		err_set(&err, ERR_REFUSED, "%s %s is for administrators only", call->method, call->path);
+		err_hint(&err, over_unix ? "be root" : "use a client certificate that a head issued for an administrator");
+		log_warn("http", "refused %s %s from %s: not an administrator", call->method, call->path, call->who);
+		return send_error(c, call, 403, &err);
+	}
+	if (length && (str_to_u64(length, 0, UINT64_MAX, &announced, &err) < 0 || announced > body_limit(call))) {
+		err_set(&err, ERR_INVALID, "the request's body is longer than the %zu bytes allowed here", body_limit(call));
+		return send_error(c, call, 413, &err);
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct http_server *s, struct http_call *call, const char *data, size_t *len)
+{
+	/* Too late for an answer: close. A drip of bytes must not hold a connection for ever. */
+	if (call->body.len + *len > body_limit(call) || clock_now_ns() - call->begun_ns > s->opts.idle_ns)
+		return MHD_NO;
+	buf_add(&call->body, data, *len);
+	*len = 0;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, const char *path, const char *method,
+			       const char *data, size_t *len, void **slot, bool over_unix)
+{
+	struct http_call *call = *slot;
+
+	if (!call) {
+		call = http_call_new(method, path, clock_now_ns());
+		call->connection = c;
+		*slot = call;
+		return accept_call(s, c, call, over_unix);
+	}
+	if (*len)
+		return call->answered ? (*len = 0, MHD_YES) : take_body(s, call, data, len);
+	if (call->answered)
+		return send_answer(c, call);
+	if (!call->queued) {
+		struct err err = { 0 };
+
+		call->queued = true;
+		MHD_suspend_connection(c);
+		if (http_queue_add(s->queue, call))
+			return MHD_YES;
+		err_set(&err, ERR_FAILED, "the daemon is stopping");
+		http_call_fail(call, 503, &err);
+		call->answered = true;
+		MHD_resume_connection(c);
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result on_unix(void *ctx, struct MHD_Connection *c, const char *path, const char *method, const char *version,
+			       const char *data, size_t *len, void **slot)
+{
+	(void)version;
+	return on_call(ctx, c, path, method, data, len, slot, true);
+}
+
+static enum MHD_Result on_tls(void *ctx, struct MHD_Connection *c, const char *path, const char *method, const char *version,
+			      const char *data, size_t *len, void **slot)
+{
+	(void)version;
+	return on_call(ctx, c, path, method, data, len, slot, false);
+}
+
+static void on_answer(struct http_call *call)
+{
+	MHD_resume_connection(call->connection);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode why)
+{
+	(void)ctx;
+	(void)c;
+	(void)why;
+	http_call_free(*slot);
+	*slot = NULL;
+}
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *fmt, va_list ap)
+{
+	char text[256];
+	size_t n;
+
+	(void)ctx;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	n = strlen(text);
+	if (n && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	log_debug("http", "%s", text);
+}
+
+/* --- listeners --- */
+
+static struct MHD_Daemon *start_mhd(struct http_server *s, int fd, bool tls)
+{
+	struct MHD_OptionItem tls_options[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, s->crt.data },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, s->key.data },
+		{ MHD_OPTION_HTTPS_MEM_TRUST, 0, s->ca.data },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+
+	return MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0U), 0, NULL,
+		NULL, tls ? on_tls : on_unix, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_ARRAY,
+		tls ? tls_options : none, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+		MHD_OPTION_CONNECTION_LIMIT, s->opts.max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		tls ? s->opts.max_per_address : 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)((s->opts.idle_ns + NS_PER_S - 1) / NS_PER_S),
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+}
+
+int http_server_new(const struct http_server_opts *opts, struct http_server **out, struct err *err)
+{
+	struct http_server *s = mem_zalloc(sizeof(*s));
+
+	s->opts = *opts;
+	if (!s->opts.workers)
+		s->opts.workers = DEFAULT_WORKERS;
+	if (!s->opts.max_connections)
+		s->opts.max_connections = DEFAULT_CONNECTIONS;
+	if (!s->opts.max_per_address)
+		s->opts.max_per_address = DEFAULT_PER_ADDRESS;
+	if (!s->opts.idle_ns)
+		s->opts.idle_ns = DEFAULT_IDLE_NS;
+	s->tls_fd = -1;
+	/* gnutls writes to sockets whose other side may be gone. */
+	signal(SIGPIPE, SIG_IGN);
+	s->queue = http_queue_new(s->opts.workers, s->opts.ctx, on_answer, err);
+	if (!s->queue) {
+		free(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+int http_server_unix(struct http_server *s, const char *path, struct err *err)
+{
+	autoclose int fd = http_listen_unix(path, err);
+
+	if (fd < 0)
+		return -1;
+	s->unix_mhd = start_mhd(s, fd, false);
+	if (!s->unix_mhd)
+		return err_set(err, ERR_FAILED, "libmicrohttpd cannot serve %s", path);
+	(void)steal_fd(fd);
+	s->unix_path = mem_strdup(path);
+	return 0;
+}
+
+/* Stops those whose last connection has ended; all of them when `all`. */
+static void sweep_retired(struct http_server *s, bool all)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_retired; i++) {
+		const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->retired[i], MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+		if (all || !info || info->num_connections == 0)
+			MHD_stop_daemon(s->retired[i]);
+		else
+			s->retired[kept++] = s->retired[i];
+	}
+	s->n_retired = kept;
+}
+
+static int read_pem(const char *path, struct buf *out, struct err *err)
+{
+	if (out->data)
+		explicit_bzero(out->data, out->cap);
+	buf_clear(out);
+	return fs_read(path, PEM_MAX, out, err);
+}
+
+int http_server_tls(struct http_server *s, const struct http_tls *tls, struct err *err)
+{
+	autoclose int fd = -1;
+	struct MHD_Daemon *fresh;
+
+	sweep_retired(s, false);
+	if (s->n_retired == RETIRED_MAX)
+		return err_set(err, ERR_FAILED, "connections with %d older certificates are still open", RETIRED_MAX);
+	if (read_pem(tls->crt, &s->crt, err) < 0 || read_pem(tls->key, &s->key, err) < 0 || read_pem(tls->ca, &s->ca, err) < 0)
+		return -1;
+	if (s->tls_fd < 0)
+		s->tls_fd = http_listen_tcp(tls->listen, &s->port, err);
+	if (s->tls_fd < 0)
+		return -1;
+	fd = fcntl(s->tls_fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_errno(err, errno, "duplicate a socket");
+	fresh = start_mhd(s, fd, true);
+	explicit_bzero(s->key.data, s->key.cap);
+	if (!fresh)
+		return err_set(err, ERR_FAILED, "libmicrohttpd cannot serve %s with the certificate %s", tls->listen, tls->crt);
+	(void)steal_fd(fd);
+	if (s->tls_mhd) {
+		/* Its listening socket is a duplicate and is ours to close now. */
+		int old = MHD_quiesce_daemon(s->tls_mhd);
+
+		if (old >= 0)
+			close(old);
+		s->retired[s->n_retired++] = s->tls_mhd;
+	}
+	s->tls_mhd = fresh;
+	return 0;
+}
+
+unsigned int http_server_port(const struct http_server *s)
+{
+	return s->tls_mhd ? s->port : 0;
+}
+
+void http_server_wake(struct http_server *s, const char *topic)
+{
+	http_queue_wake(s->queue, topic);
+}
+
+void http_server_stop(struct http_server *s)
+{
+	if (!s)
+		return;
+	/* First the queue, so that no connection is suspended when libmicrohttpd stops. */
+	http_queue_stop(s->queue);
+	if (s->unix_mhd)
+		MHD_stop_daemon(s->unix_mhd);
+	if (s->tls_mhd)
+		MHD_stop_daemon(s->tls_mhd);
+	sweep_retired(s, true);
+	http_queue_free(s->queue);
+	if (s->unix_path)
+		unlink(s->unix_path);
+	if (s->tls_fd >= 0)
+		close(s->tls_fd);
+	free(s->unix_path);
+	buf_free(&s->crt);
+	buf_free(&s->key);
+	buf_free(&s->ca);
+	free(s);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An HTTP/1.1 server of a table of routes, on a unix socket and over TLS, by libmicrohttpd: every size, count and time has a
+ * limit. */
+#ifndef ORTHRUS_SYS_HTTP_SERVER_H
+#define ORTHRUS_SYS_HTTP_SERVER_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct http_server;
+struct http_call;
+
+enum http_who {
+	HTTP_ANYBODY, /* over TLS no certificate is asked for; the handler may demand a token */
+	HTTP_ADMIN,   /* root on the unix socket, or a client certificate of our CA with the unit "admin" */
+};
+
+struct http_route {
+	const char *method;  /* "GET" (answers HEAD too), "POST", "PUT", "PATCH", "DELETE" */
+	const char *pattern; /* "/v1/nodes/:name": one path segment becomes the parameter "name" */
+	enum http_who who;
+	/* In a worker thread; may block for milliseconds (a disk), not for minutes: see http_wait. Fills the answer and returns
+	 * 0, or -1: then the error document is the answer, with the status that stands for its kind. */
+	int (*handle)(void *ctx, struct http_call *call, struct err *err);
+	size_t max_body; /* 0: 64 KiB */
+};
+
+struct http_server_opts {
+	const struct http_route *routes; /* outlives the server */
+	size_t n_routes;
+	void *ctx;				       /* for handlers */
+	unsigned int workers;			       /* 0: 8 */
+	unsigned int max_connections, max_per_address; /* of each listener; 0: 4096 and 256 */
+	int64_t idle_ns; /* a connection that says nothing for so long is closed, a request must be whole within it; 0: 30 s */
+};
+int http_server_new(const struct http_server_opts *opts, struct http_server **out, struct err *err) WARN_UNUSED;
+/* A socket of mode 0660; a stale one is replaced: make sure that no other process serves it. Ignores SIGPIPE from then on. */
+int http_server_unix(struct http_server *s, const char *path, struct err *err) WARN_UNUSED;
+/* "10.0.0.1:8443", "[::]:8443"; port 0 takes a free one. Called again, the certificate is changed while the old connections live
+ * on. */
+struct http_tls {
+	const char *listen, *crt, *key, *ca; /* paths of PEM files */
+};
+int http_server_tls(struct http_server *s, const struct http_tls *tls, struct err *err) WARN_UNUSED;
+unsigned int http_server_port(const struct http_server *s); /* of the TLS listener; 0: there is none */
+/* Calls that wait for `topic` are handled again; NULL: all that wait. From any thread. */
+void http_server_wake(struct http_server *s, const char *topic);
+/* Answers what waits with 503, lets running handlers end, closes. */
+void http_server_stop(struct http_server *s);
+
+/* --- for handlers --- */
+const char *http_method(const struct http_call *call);
+const char *http_param(const struct http_call *call, const char *name); /* of the pattern; never NULL for one that is in it */
+const char *http_query(const struct http_call *call, const char *name); /* "?name=value", NULL when absent */
+bool http_query_flag(const struct http_call *call, const char *name);	/* "?plan=1" */
+int http_query_u64(const struct http_call *call, const char *name, uint64_t min, uint64_t max, uint64_t *out,
+		   struct err *err) WARN_UNUSED;
+const char *http_body(const struct http_call *call, size_t *len); /* ends with a NUL byte too */
+const char *http_if_match(const struct http_call *call);	  /* without quotes; NULL when absent */
+const char *http_bearer(const struct http_call *call);		  /* NULL when absent */
+const char *http_who(const struct http_call *call);		  /* "uid 0", "certificate NAME", "10.0.0.7": for logs */
+
+struct buf *http_out(struct http_call *call); /* the JSON answer; status 200 when not set otherwise */
+void http_set_status(struct http_call *call, int status);
+void http_set_etag(struct http_call *call, const char *tag); /* without quotes */
+/* The answer is this file (the fd is taken), whole or the Range that was asked for. Its size must not change. */
+void http_out_file(struct http_call *call, int fd, uint64_t size, const char *content_type);
+/* Nothing to say yet: handle this call again when `topic` is woken or wait_ns after it came in, whichever is first. False when
+ * that time is over: answer now. No thread is held meanwhile. */
+bool http_wait(struct http_call *call, const char *topic, int64_t wait_ns);
+
+#endif
