@@ -28,7 +28,7 @@ int addr4_read(const char *s, uint32_t *out, struct err *err) WARN_UNUSED; /* do
 void addr4_print(uint32_t a, char out[ADDR4_LEN]);
 int net4_read(const char *s, struct net4 *out, struct err *err) WARN_UNUSED; /* "10.1.0.0/16", no host bits set, prefix 8-30 */
 void net4_print(const struct net4 *n, char out[NET4_LEN]);
-bool net4_has(const struct net4 *n, uint32_t a);       /* a usable host address: neither network nor broadcast */
+bool net4_has(const struct net4 *n, uint32_t a); /* a usable host address: neither network nor broadcast */
 bool net4_overlap(const struct net4 *a, const struct net4 *b);
 uint32_t net4_mask(const struct net4 *n);
 uint32_t net4_broadcast(const struct net4 *n);

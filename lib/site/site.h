@@ -18,30 +18,30 @@ struct site_network {
 	char *name;
 	enum site_role role;
 	bool has4;
-	struct net4 net4;           /* "ipv4.subnet" */
-	uint32_t gateway4;          /* 0: none */
+	struct net4 net4;		  /* "ipv4.subnet" */
+	uint32_t gateway4;		  /* 0: none */
 	uint32_t pool4_first, pool4_last; /* dynamic pool for machines not yet known; 0: none */
 	bool has6;
-	struct net6 net6;           /* "ipv6.subnet"; acted on from a later release */
+	struct net6 net6; /* "ipv6.subnet"; acted on from a later release */
 	struct addr6 gateway6;
-	unsigned int vlan;          /* 0: untagged */
-	unsigned int mtu;           /* 0: default */
-	char *bond_mode;            /* NULL: none; "active-backup" or "802.3ad" */
+	unsigned int vlan; /* 0: untagged */
+	unsigned int mtu;  /* 0: default */
+	char *bond_mode;   /* NULL: none; "active-backup" or "802.3ad" */
 	struct str_list bond_ports;
 	struct str_list dns;
 };
 
 struct site_head {
 	char *name;
-	char *interface;            /* the one on the provision network */
+	char *interface; /* the one on the provision network */
 	char *network;
 	uint32_t addr4;
 	bool has6;
 	struct addr6 addr6;
 };
 
-struct site_vip { /* a service address */
-	char *name;                 /* "svc", "nfs" */
+struct site_vip {   /* a service address */
+	char *name; /* "svc", "nfs" */
 	char *network;
 	uint32_t addr4;
 	bool has6;
@@ -50,41 +50,49 @@ struct site_vip { /* a service address */
 
 struct site_image {
 	char *name;
-	char *suite;                /* "bookworm" or "trixie" */
-	char *mirror;               /* NULL: the one that the head's apt uses */
-	struct str_list packages;   /* beside those that every node needs */
+	char *suite;		  /* "bookworm" or "trixie" */
+	char *mirror;		  /* NULL: the one that the head's apt uses */
+	struct str_list packages; /* beside those that every node needs */
 };
 
 struct site_group {
 	char *name;
-	char *extends;              /* NULL, or the group whose unset values are taken */
-	char *image, *layout;       /* own or inherited after site_check; NULL only where no node may use the group */
-	char *network;              /* ditto: the provision network's name */
+	char *extends;	      /* NULL, or the group whose unset values are taken */
+	char *image, *layout; /* own or inherited after site_check; NULL only where no node may use the group */
+	char *network;	      /* ditto: the provision network's name */
 	struct str_list kernel_args;
 	bool has_kernel_args;
 };
 
 struct site {
-	uint64_t format;            /* 1 */
+	uint64_t format; /* 1 */
 	char *cluster, *domain;
 	char *timezone;
 	struct str_list ntp;
-	struct site_network *networks; size_t n_networks;
-	struct site_head *heads;       size_t n_heads;
-	struct site_vip *vips;         size_t n_vips;
-	struct site_image *images;     size_t n_images;
-	struct layout *layouts;        size_t n_layouts;
-	struct site_group *groups;     size_t n_groups;
-	bool trust_mac;             /* enrol.trust_mac: a MAC address alone says which node it is */
-	bool discover;              /* netboot.unknown == "discover" (else "disk") */
-	uint64_t api_port;          /* TLS, default 8443 */
-	char *serial_console;       /* NULL, or "ttyS0,115200" */
-	char *admin_keys;           /* NULL, or ssh authorized_keys lines for root on nodes */
+	struct site_network *networks;
+	size_t n_networks;
+	struct site_head *heads;
+	size_t n_heads;
+	struct site_vip *vips;
+	size_t n_vips;
+	struct site_image *images;
+	size_t n_images;
+	struct layout *layouts;
+	size_t n_layouts;
+	struct site_group *groups;
+	size_t n_groups;
+	bool trust_mac;	      /* enrol.trust_mac: a MAC address alone says which node it is */
+	bool discover;	      /* netboot.unknown == "discover" (else "disk") */
+	uint64_t api_port;    /* TLS, default 8443 */
+	char *serial_console; /* NULL, or "ttyS0,115200" */
+	char *admin_keys;     /* NULL, or ssh authorized_keys lines for root on nodes */
 };
 
-/* Read and check in one go: on 0 the site is whole and consistent. Errors name path, value and what is allowed. `source` names the text in errors. */
+/* Read and check in one go: on 0 the site is whole and consistent. Errors name path, value and what is allowed. `source` names
+ * the text in errors. */
 int site_read(const char *text, size_t len, const char *source, struct site *out, struct err *err) WARN_UNUSED;
-/* All problems at once, one line each, appended to `problems` (returns how many); the strict reader stops at the first, this one goes on where it can. */
+/* All problems at once, one line each, appended to `problems` (returns how many); the strict reader stops at the first, this one
+ * goes on where it can. */
 size_t site_problems(const char *text, size_t len, struct str_list *problems);
 void site_print(const struct site *site, struct buf *out); /* canonical JSON: reading it again gives the same site */
 void site_free(struct site *site);
@@ -100,7 +108,8 @@ const struct site_image *site_image(const struct site *site, const char *name);
 const struct layout *site_layout(const struct site *site, const char *name);
 const struct site_network *site_network(const struct site *site, const char *name);
 const struct site_network *site_provision(const struct site *site); /* the one provision network */
-/* The address nodes talk to: the "svc" service address if there is one, else the first head's on the provision network. Host order. */
+/* The address nodes talk to: the "svc" service address if there is one, else the first head's on the provision network. Host
+ * order. */
 uint32_t site_service_addr4(const struct site *site);
 
 #endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Collects what is wrong with a site: the first problem for site_read(), all of them for site_problems(). Private to lib/site. */
+#ifndef ORTHRUS_SITE_PROBLEMS_H
+#define ORTHRUS_SITE_PROBLEMS_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "site/site.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Lists of which one element could not be read: what is "missing" from them may be that element, so references into them are
+ * not checked. */
+enum site_part { PART_NETWORKS, PART_HEADS, PART_VIPS, PART_IMAGES, PART_LAYOUTS, PART_GROUPS, PART_OTHER, PART_END };
+
+struct problems {
+	struct err first;
+	struct str_list *all; /* or NULL */
+	size_t n;
+	bool broken[PART_END];
+};
+
+/* Note what `err` says. */
+void problems_note(struct problems *p, enum site_part part, const struct err *err);
+/* Note a problem at "list[i].key" (list NULL: at "key"). Checks use this: what they find leaves the part readable. */
+void problems_at(struct problems *p, const char *list, size_t i, const char *key, const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+/* read.c: a string that `check` accepts; a list of different ones. */
+int site_read_word(struct json_obj *o, const char *key, enum json_need need, int (*check)(const char *, struct err *), char **out,
+		   struct err *err) WARN_UNUSED;
+int site_read_words(struct json_obj *o, const char *key, int (*check)(const char *, struct err *), struct str_list *out,
+		    struct err *err) WARN_UNUSED;
+/* An array of objects into new zeroed items, each read on its own, so that one bad one does not hide the others. Returns how
+ * many. */
+size_t site_read_list(struct json_obj *o, const char *key, enum json_need need, enum site_part part, void **items, size_t size,
+		      int (*read)(struct json_obj *o, void *item, struct err *err), struct problems *p);
+
+/* read_network.c */
+void site_read_networks(struct json_obj *o, struct site *site, struct problems *p);
+void site_read_heads(struct json_obj *o, struct site *site, struct problems *p);
+void site_read_vips(struct json_obj *o, struct site *site, struct problems *p);
+
+/* check.c: the site as a whole; fills in what is defaulted (networks of heads and service addresses). */
+void site_check(struct site *site, struct problems *p);
+/* check_groups.c: names, references and cycles of groups; fills in what they inherit. */
+void site_check_groups(struct site *site, struct problems *p);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Words with a narrow alphabet: they end up in files that shells, GRUB, dnsmasq and systemd read line by line. */
+#ifndef ORTHRUS_SITE_WORDS_H
+#define ORTHRUS_SITE_WORDS_H
+
+#include "base/err.h"
+
+/* Each returns 0, or -1 with ERR_INVALID naming the value and what is allowed. None accepts an empty word or a control byte. */
+int word_domain(const char *s, struct err *err) WARN_UNUSED;	/* DNS labels joined by '.', at most 200 bytes */
+int word_interface(const char *s, struct err *err) WARN_UNUSED; /* a Linux interface name, not "lo" */
+int word_timezone(const char *s, struct err *err) WARN_UNUSED; /* "Europe/Berlin": a relative path without "..", tzdata's names */
+int word_server(const char *s, struct err *err) WARN_UNUSED;   /* a host name with dots, or an IPv4 or IPv6 address */
+int word_address(const char *s, struct err *err) WARN_UNUSED;  /* an IPv4 or IPv6 address */
+int word_package(const char *s, struct err *err) WARN_UNUSED;  /* a Debian package name (Debian policy 5.6.1) */
+int word_mirror(const char *s, struct err *err) WARN_UNUSED;   /* an archive's URL: http, https or file */
+int word_kernel_arg(const char *s, struct err *err) WARN_UNUSED; /* one word of the kernel command line */
+int word_serial(const char *s, struct err *err) WARN_UNUSED;	 /* "ttyS0", "ttyS0,115200" or "ttyS0,115200n8" */
+int word_ssh_key(const char *s, struct err *err) WARN_UNUSED;	 /* one public key as in authorized_keys, without options */
+int word_mount(const char *s, struct err *err) WARN_UNUSED;   /* a mount point: absolute, no "..", no "//", no '/' at the end */
+int word_options(const char *s, struct err *err) WARN_UNUSED; /* mount options */
+
+#endif
