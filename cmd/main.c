@@ -45,6 +45,7 @@ int main(int argc, char **argv)
 		rc = flush(&err);
 	if (rc == 0)
 		return 0;
-	cmd_error(&c, &err);
+	if (err.text[0]) /* empty: the verb has said it all in its result */
+		cmd_error(&c, &err);
 	return err_exit_code(err.kind == ERR_NONE ? ERR_FAILED : err.kind);
 }

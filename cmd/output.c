@@ -66,6 +66,7 @@ int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct er
 	static const char *const effects[] = { "reads", "writes", "destroys", NULL };
 	autofree char *digest = NULL;
 	struct json_arr steps;
+	int destructive = 0;
 
 	if (json_str(o, "digest", JSON_MAY, &digest, err) < 0 || json_arr(o, "steps", JSON_MUST, &steps, err) < 0)
 		return -1;
@@ -79,8 +80,9 @@ int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct er
 		    json_str(&step, "text", JSON_MUST, &text, err) < 0 || json_obj_end(&step, err) < 0)
 			return -1;
 		buf_addf(out, "%s%c%3zu. %s\n", indent, effect == PLAN_DESTROYS ? '!' : ' ', i + 1, text);
+		destructive += effect == PLAN_DESTROYS;
 	}
-	return 0;
+	return destructive;
 }
 
 void cmd_table_init(struct cmd_table *t, const char *const *heads)

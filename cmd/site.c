@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "site/site.h"
+
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/site_show.h"
+#include "sys/fs.h"
+#include "sys/http_client.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define SITE_MAX ((size_t)1 << 20)
+
+static int read_file(const char *path, struct buf *text, struct err *err)
+{
+	if (fs_read(path, SITE_MAX, text, err) == 0)
+		return 0;
+	err_wrap(err, "site file");
+	return err_hint(err, "make one with `orthrus site init`, or name yours with --site FILE");
+}
+
+/* What is wrong with the file, as one error; the reader is sent to `site check` for the rest. */
+static int read_site(const char *path, struct buf *text, struct site *site, struct err *err)
+{
+	return read_file(path, text, err) < 0 ? -1 : site_read(buf_str(text), text->len, path, site, err);
+}
+
+static const char *own_name(char name[64])
+{
+	struct err ignored;
+
+	name[63] = '\0';
+	if (gethostname(name, 63) < 0)
+		return NULL;
+	name[strcspn(name, ".")] = '\0';
+	return str_check_hostname(name, &ignored) == 0 && !str_eq(name, "localhost") ? name : NULL;
+}
+
+/* Which interface leads to the nodes can't be guessed: DHCP on the wrong one disturbs a whole office. */
+static int need_interface(const struct cmd *c, struct err *err)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autoclean(buf_free) struct buf list = { 0 };
+	struct err ignored;
+
+	if (cmd_option(c, "interface"))
+		return 0;
+	if (fs_list("/sys/class/net", &names, &ignored) < 0)
+		str_list_free(&names);
+	for (size_t i = 0; i < names.len; i++)
+		if (!str_eq(names.items[i], "lo"))
+			buf_addf(&list, "%s%s", list.len ? ", " : "", names.items[i]);
+	err_set(err, ERR_USAGE, "'site init' needs --interface NAME: the one that leads to the nodes");
+	return err_hint(err, "this machine has %s", list.len ? buf_str(&list) : "none besides lo");
+}
+
+int cmd_site_init(struct cmd *c, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	char hostname[64];
+	struct site_seed seed = {
+		.cluster = cmd_option(c, "cluster"),
+		.domain = cmd_option(c, "domain"),
+		.interface = cmd_option(c, "interface"),
+		.subnet = cmd_option(c, "subnet"),
+		.head_addr = cmd_option(c, "head-address"),
+		.head_name = cmd_option(c, "head-name"),
+		.suite = cmd_option(c, "suite"),
+		.trust_mac = cmd_flag(c, "trust-mac"),
+	};
+	const char *slash = strrchr(c->site_path, '/');
+	autofree char *dir = slash ? mem_strndup(c->site_path, (size_t)(slash - c->site_path)) : NULL;
+
+	if (cmd_args(c, 0, 0, err) < 0 || need_interface(c, err) < 0)
+		return -1;
+	if (!seed.head_name)
+		seed.head_name = own_name(hostname);
+	if (site_init(&seed, &site, err) < 0)
+		return -1;
+	site_print(&site, &text);
+	if (c->plan) {
+		cmd_say(c, "%s %s with:", fs_exists(c->site_path) ? "would replace" : "would write", c->site_path);
+		cmd_print(buf_str(&text));
+		return 0;
+	}
+	if (fs_exists(c->site_path) && cmd_confirm(c, err, "replace %s, which exists", c->site_path) < 0)
+		return -1;
+	if ((dir && *dir && fs_mkdirs(dir, 0755, err) < 0) || fs_write_atomic(c->site_path, text.data, text.len, 0644, err) < 0)
+		return -1;
+	if (c->json)
+		cmd_print(buf_str(&text));
+	cmd_say(c, "wrote %s\nNext: edit it, see `orthrus site check`, then `orthrus site apply`.", c->site_path);
+	return 0;
+}
+
+static void print_check(const struct cmd *c, const char *path, const struct str_list *problems)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	if (!c->json) {
+		for (size_t i = 0; i < problems->len; i++)
+			buf_addf(&out, "%s\n", problems->items[i]);
+		cmd_print(buf_str(&out));
+		return;
+	}
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "file", path);
+	json_put_bool(&w, "ok", problems->len == 0);
+	json_put_strs(&w, "problems", problems);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+}
+
+int cmd_site_check(struct cmd *c, struct err *err)
+{
+	autoclean(str_list_free) struct str_list problems = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	const char *path = c->argc ? c->argv[0] : c->site_path;
+	size_t n;
+
+	if (cmd_args(c, 0, 1, err) < 0 || read_file(path, &text, err) < 0)
+		return -1;
+	n = site_problems(buf_str(&text), text.len, &problems);
+	print_check(c, path, &problems);
+	if (n == 0) {
+		cmd_say(c, "%s: right", path);
+		return 0;
+	}
+	err_set(err, ERR_INVALID, "%s: %zu problem%s", path, n, n == 1 ? "" : "s");
+	if (c->json) /* the problems are the answer; a second document would not be */
+		err->text[0] = '\0';
+	return err_hint(err, "site.json(5) says what is allowed");
+}
+
+/* The applied site, or ERR_NOT_FOUND when none was applied yet. */
+static int get_applied(struct cmd *c, struct http_reply *reply, struct site *site, struct err *err)
+{
+	if (cmd_call(c, "GET", "/v1/site", NULL, reply, err) < 0)
+		return -1;
+	return site_read(buf_str(&reply->body), reply->body.len, "applied site", site, err);
+}
+
+int cmd_site_show(struct cmd *c, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	autofree char *socket = cmd_path(c, "/run/orthrus/api.sock");
+	autofree char *source = NULL;
+	bool running = c->api || fs_exists(socket);
+
+	if (cmd_args(c, 0, 0, err) < 0)
+		return -1;
+	if (running && get_applied(c, &reply, &site, err) < 0) {
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+		running = false;
+		source = str_format("%s (nothing is applied yet)", c->site_path);
+	} else {
+		source = running ? mem_strdup("the site as applied") : str_format("%s (orthrusd does not run)", c->site_path);
+	}
+	if (!running && read_site(c->site_path, &text, &site, err) < 0)
+		return -1;
+	site_show(c, &site, source, running ? "applied" : "file");
+	return 0;
+}
+
+/* Ask the daemon what applying `text` would do; `etag` is the version that answer holds for. */
+static int put_site(struct cmd *c, bool plan, const struct buf *text, const char *etag, struct http_reply *reply, struct err *err)
+{
+	struct http_request req = {
+		.method = "PUT",
+		.path = plan ? "/v1/site?plan=1" : "/v1/site",
+		.body = text->data,
+		.body_len = text->len,
+		.if_match = *etag ? etag : "*",
+	};
+	struct http_client *client;
+
+	if (cmd_api(c, &client, err) < 0 || http_send(client, &req, reply, err) < 0)
+		return -1;
+	return http_reply_ok(reply, err);
+}
+
+/* Returns how many of the steps are destructive, or -1. */
+static int print_steps(const struct cmd *c, const struct http_reply *reply, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_obj o;
+	int n = 0;
+
+	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    (n = cmd_steps(&o, "  ", &out, err)) < 0)
+		return err_wrap(err, "orthrusd's answer");
+	if (c->json)
+		cmd_print(buf_str(&reply->body));
+	else
+		cmd_print(out.len ? buf_str(&out) : "  nothing to do: the site is applied as it stands\n");
+	return n;
+}
+
+/* The version of the applied site, "" when there is none: what we show is what we then apply, or nothing. */
+static int applied_version(struct cmd *c, char etag[80], struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+
+	etag[0] = '\0';
+	if (cmd_call(c, "GET", "/v1/site", NULL, &reply, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	memcpy(etag, reply.etag, sizeof(reply.etag));
+	return 0;
+}
+
+static int plan_or_apply(struct cmd *c, bool apply, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply steps = { 0 }, done = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	char etag[80];
+	int destructive;
+
+	if (cmd_args(c, 0, 0, err) < 0 || read_site(c->site_path, &text, &site, err) < 0 || applied_version(c, etag, err) < 0 ||
+	    put_site(c, true, &text, etag, &steps, err) < 0)
+		return -1;
+	cmd_say(c, apply && !c->plan ? "Applying %s:" : "Applying %s would:", c->site_path);
+	destructive = print_steps(c, &steps, err);
+	if (destructive < 0)
+		return -1;
+	if (!apply || c->plan)
+		return 0;
+	if (destructive && cmd_confirm(c, err, "go on with what is marked '!'") < 0)
+		return -1;
+	if (put_site(c, false, &text, etag, &done, err) < 0)
+		return err->kind == ERR_CONFLICT
+			       ? err_hint(err, "somebody applied another site meanwhile; run `orthrus site plan` again")
+			       : -1;
+	cmd_say(c, "Applied.");
+	return 0;
+}
+
+int cmd_site_plan(struct cmd *c, struct err *err)
+{
+	return plan_or_apply(c, false, err);
+}
+
+int cmd_site_apply(struct cmd *c, struct err *err)
+{
+	return plan_or_apply(c, true, err);
+}

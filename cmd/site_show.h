@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The site for people, and with --json as {"source","site"}. */
+#ifndef ORTHRUS_CMD_SITE_SHOW_H
+#define ORTHRUS_CMD_SITE_SHOW_H
+
+struct cmd;
+struct site;
+
+/* `source` tells people where it comes from; `kind` is that for programs: "applied" or "file". */
+void site_show(const struct cmd *c, const struct site *site, const char *source, const char *kind);
+
+#endif
