@@ -144,8 +144,12 @@ static int check_sizes(const struct planning *p, struct err *err)
 			continue;
 		str_from_bytes(bytes, have);
 		str_from_bytes(least, need);
-		return err_set(err, ERR_REFUSED, "'%s' has %s, but %s on disks with %llu byte sectors needs at least %s", fs->on,
-			       have, fs->type, (unsigned long long)p->sector_bytes, need);
+		err_set(err, ERR_REFUSED, "'%s' has %s, but %s on disks with %llu byte sectors needs at least %s", fs->on, have,
+			fs->type, (unsigned long long)p->sector_bytes, need);
+		return err_hint(
+			err,
+			"make partition '%s' larger in the layout, or leave smaller disks out with min_bytes in a match rule",
+			md ? md->on : fs->on);
 	}
 	return 0;
 }
