@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/imager/head.h"
+
+#include "base/mem.h"
+#include "imaging/imager/report.h"
+#include "sys/clock.h"
+#include "sys/http_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAUSE_NS NS_PER_S
+#define PAUSE_GROWTH 10
+#define PATIENCE_NS (1800 * NS_PER_S)
+
+struct head {
+	struct http_client *client;
+	char *inventory; /* as said in the last hello */
+	int64_t pause_ns, patience_ns;
+	uint64_t seq; /* of the last event */
+};
+
+int head_open(const struct head_opts *opts, struct head **out, struct err *err)
+{
+	const struct http_client_opts client = { .unix_socket = opts->unix_socket,
+						 .base_url = opts->server,
+						 .ca_file = opts->ca_file };
+	struct head *h = mem_zalloc(sizeof(*h));
+
+	h->pause_ns = opts->pause_ns ? opts->pause_ns : PAUSE_NS;
+	h->patience_ns = opts->patience_ns ? opts->patience_ns : PATIENCE_NS;
+	if (http_client_new(&client, &h->client, err) < 0) {
+		free(h);
+		return -1;
+	}
+	*out = h;
+	return 0;
+}
+
+void head_close(struct head *h)
+{
+	if (!h)
+		return;
+	http_client_free(h->client);
+	free(h->inventory);
+	free(h);
+}
+
+/* One request whose answer is a document of orders. */
+static int ask(struct head *h, const struct http_request *req, struct head_answer *out, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+
+	if (http_send(h->client, req, &reply, err) < 0 || http_reply_ok(&reply, err) < 0)
+		return -1;
+	if (head_answer_read(buf_str(&reply.body), reply.body.len, out, err) < 0)
+		return err_wrap(err, "the head's answer");
+	return 0;
+}
+
+int head_hello(struct head *h, const char *inventory, struct head_answer *out, struct err *err)
+{
+	const struct http_request req = {
+		.method = "POST", .path = "/v1/imager/hello", .body = inventory, .body_len = strlen(inventory)
+	};
+
+	if (ask(h, &req, out, err) < 0)
+		return -1;
+	if (!out->token) {
+		head_answer_free(out);
+		return err_set(err, ERR_INVALID, "the head's answer to hello has no token");
+	}
+	http_client_set_bearer(h->client, out->token);
+	if (inventory != h->inventory) {
+		free(h->inventory);
+		h->inventory = mem_strdup(inventory);
+	}
+	return 0;
+}
+
+int head_orders(struct head *h, unsigned int wait_s, struct head_answer *out, struct err *err)
+{
+	autofree char *path = str_format("/v1/imager/orders?wait=%u", wait_s);
+	const struct http_request req = { .method = "GET", .path = path, .timeout_ns = (wait_s + INT64_C(30)) * NS_PER_S };
+
+	return ask(h, &req, out, err);
+}
+
+/* Our token is void: the head was restarted, or heard a hello elsewhere. Say hello again; fail when it wants something else now.
+ */
+static int introduce_again(struct head *h, const char *install_id, struct err *err)
+{
+	autoclean(head_answer_free) struct head_answer answer = { 0 };
+
+	if (!h->inventory)
+		return err_set(err, ERR_REFUSED, "the head does not know this machine");
+	if (head_hello(h, h->inventory, &answer, err) < 0)
+		return -1;
+	if (install_id && (answer.action != HEAD_INSTALL || !str_eq(answer.order.install_id, install_id)))
+		return err_set(err, ERR_CONFLICT, "the head has withdrawn this installation");
+	return 0;
+}
+
+/* Is it worth trying again? No answer, a head in trouble or one that is starting: yes. Its considered refusal: no. */
+static bool passing(int rc, const struct http_reply *reply)
+{
+	return rc < 0 || reply->status >= 500 || reply->status == 401 || reply->status == 429;
+}
+
+/* Until the head has answered in earnest. `install_id`: what must still be wanted after a new hello, or NULL. */
+static int send_patiently(struct head *h, const struct http_request *req, const char *install_id, struct http_reply *reply,
+			  struct err *err)
+{
+	int64_t begin = clock_now_ns(), pause = h->pause_ns;
+	bool told = false;
+
+	for (;;) {
+		struct err why = { 0 };
+		int rc = http_send(h->client, req, reply, &why);
+
+		if (!passing(rc, reply)) {
+			if (told)
+				report_line("the head answers again");
+			return http_reply_ok(reply, err);
+		}
+		if (rc == 0 && http_reply_ok(reply, &why) < 0 && reply->status == 401 &&
+		    introduce_again(h, install_id, &why) < 0 && (why.kind == ERR_CONFLICT || why.kind == ERR_NOT_FOUND)) {
+			*err = why;
+			return -1;
+		}
+		if (clock_now_ns() - begin > h->patience_ns) {
+			*err = why;
+			return -1;
+		}
+		if (!told)
+			report_line("%s: trying again", why.text);
+		told = true;
+		http_reply_free(reply);
+		*reply = (struct http_reply){ 0 };
+		clock_sleep_ns(pause);
+		pause = pause * 2 < h->pause_ns * PAUSE_GROWTH ? pause * 2 : h->pause_ns * PAUSE_GROWTH;
+	}
+}
+
+static void event_body(struct head *h, const struct head_event *ev, struct buf *out)
+{
+	struct json_out w;
+
+	json_out_init(&w, out, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "install_id", ev->install_id);
+	json_put_u64(&w, "seq", ++h->seq);
+	json_put_str(&w, "step", ev->step);
+	json_put_str(&w, "event", ev->event);
+	if (ev->text)
+		json_put_str(&w, "text", ev->text);
+	if (ev->percent >= 0)
+		json_put_u64(&w, "percent", (uint64_t)ev->percent);
+	if (ev->cause) {
+		json_put_str(&w, "error", ev->cause->text);
+		if (ev->cause->hint[0])
+			json_put_str(&w, "hint", ev->cause->hint);
+	}
+	json_end_obj(&w);
+}
+
+int head_event(struct head *h, const struct head_event *ev, struct err *err)
+{
+	autoclean(buf_free) struct buf body = { 0 };
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	struct http_request req = { .method = "POST", .path = "/v1/imager/event" };
+
+	event_body(h, ev, &body);
+	req.body = body.data;
+	req.body_len = body.len;
+	if (send_patiently(h, &req, ev->install_id, &reply, err) < 0)
+		return err_wrap(err, "tell the head about step %s", ev->step);
+	return 0;
+}
+
+void head_tell(struct head *h, const struct head_event *ev)
+{
+	autoclean(buf_free) struct buf body = { 0 };
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	struct http_request req = { .method = "POST", .path = "/v1/imager/event", .timeout_ns = 5 * NS_PER_S };
+	struct err ignored = { 0 };
+
+	event_body(h, ev, &body);
+	req.body = body.data;
+	req.body_len = body.len;
+	(void)!http_send(h->client, &req, &reply, &ignored);
+}
+
+int head_done(struct head *h, const char *install_id, const char *report_json, struct err *err)
+{
+	autoclean(buf_free) struct buf body = { 0 };
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	struct http_request req = { .method = "POST", .path = "/v1/imager/done" };
+	struct json_out w;
+
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "install_id", install_id);
+	json_put_raw(&w, "report", report_json);
+	json_end_obj(&w);
+	req.body = body.data;
+	req.body_len = body.len;
+	/* Not asked whether the order still stands: it is gone when an earlier try arrived and only its answer was lost. */
+	if (send_patiently(h, &req, NULL, &reply, err) < 0)
+		return err_wrap(err, "tell the head that the installation is complete");
+	return 0;
+}
+
+int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, size_t max, struct buf *out, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	struct http_request req = { .method = "GET", .path = path, .max_body = len ? (size_t)len : max };
+
+	if (len) {
+		req.range_first = first;
+		req.range_last = first + len - 1;
+	}
+	if (send_patiently(h, &req, NULL, &reply, err) < 0)
+		return err_wrap(err, "fetch %s", path);
+	if (len && (reply.status != 206 || reply.body.len != len))
+		return err_set(err, ERR_DAMAGED, "fetch %s: asked for %llu bytes, got %zu with status %d", path,
+			       (unsigned long long)len, reply.body.len, reply.status);
+	buf_add(out, buf_str(&reply.body), reply.body.len);
+	return 0;
+}

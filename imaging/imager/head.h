@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The imager's side of the head's interface (docs/api.yaml, /v1/imager): patient with a head that restarts, strict with what it
+ * says. */
+#ifndef ORTHRUS_IMAGER_HEAD_H
+#define ORTHRUS_IMAGER_HEAD_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "installer/order.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum head_action { HEAD_WAIT, HEAD_INSTALL, HEAD_DISK };
+struct head_answer {
+	char *node; /* who we are */
+	enum head_action action;
+	struct order order; /* with HEAD_INSTALL */
+	char *report_token; /* with HEAD_INSTALL: for the node's first boot */
+	char *token;	    /* only in the answer to hello; kept by head.c */
+};
+void head_answer_free(struct head_answer *a);
+/* Pure. Tokens are exactly 32 hex digits: they are written into files that curl reads. */
+int head_answer_read(const char *text, size_t len, struct head_answer *out, struct err *err) WARN_UNUSED;
+
+struct head;
+struct head_opts {
+	const char *server;	 /* "https://10.0.0.1:8443" */
+	const char *ca_file;	 /* whom we trust */
+	const char *unix_socket; /* for tests; or NULL */
+	int64_t pause_ns;	 /* first pause between tries, doubled up to ten times; 0: 1 s */
+	int64_t patience_ns;	 /* how long one call is tried again; 0: 30 minutes */
+};
+int head_open(const struct head_opts *opts, struct head **out, struct err *err) WARN_UNUSED;
+void head_close(struct head *h);
+
+/* One try. `inventory` is kept: it is said again when the head has forgotten us. ERR_NOT_FOUND: it does not know our MAC address.
+ */
+int head_hello(struct head *h, const char *inventory, struct head_answer *out, struct err *err) WARN_UNUSED;
+/* One try; returns when the action is another than before or after `wait_s`. */
+int head_orders(struct head *h, unsigned int wait_s, struct head_answer *out, struct err *err) WARN_UNUSED;
+
+struct head_event {
+	const char *install_id, *step, *event; /* event: "begin", "done", "failed", "progress" */
+	const char *text;		       /* or NULL */
+	int percent;			       /* -1: none */
+	const struct err *cause;	       /* with "failed" */
+};
+/* Tried until the head has it on disk; ERR_CONFLICT when the head no longer wants this installation. */
+int head_event(struct head *h, const struct head_event *ev, struct err *err) WARN_UNUSED;
+/* One try, a failure is of no consequence: for progress. */
+void head_tell(struct head *h, const struct head_event *ev);
+/* The installation is complete; tried until the head has switched the machine to its own disks. */
+int head_done(struct head *h, const char *install_id, const char *report_json, struct err *err) WARN_UNUSED;
+/* A file of an image or pack, appended to `out`: whole (len 0, at most `max` bytes) or exactly `len` bytes from `first`. Tried
+ * again when the connection breaks. */
+int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, size_t max, struct buf *out,
+	     struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Carries out one order from the first step to the last, telling console and head about each. */
+#ifndef ORTHRUS_IMAGER_INSTALL_H
+#define ORTHRUS_IMAGER_INSTALL_H
+
+#include "base/err.h"
+#include "imaging/imager/head.h"
+
+struct install_opts {
+	const char *target;    /* where the new system is mounted meanwhile, "/target" */
+	const char *trust_dir; /* ca.crt, sign.pub, cluster-id */
+};
+/* 0: installed, the head knows, disks are at rest. -1: the head knows why (when it could be told), everything is unmounted and
+ * the arrays are stopped; the disks don't boot. */
+int install_run(const struct install_opts *opts, struct head *head, const struct head_answer *answer,
+		struct err *err) WARN_UNUSED;
+
+/* Unmount what is mounted at or below `target` and stop all arrays: after a failure, and before anything else when the imager was
+ * started again. What can't be undone is reported on the console. */
+void install_release(const char *target);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this machine is: its board, memory, processors, network interfaces and disks, as the head wants to know it. */
+#ifndef ORTHRUS_IMAGER_INVENTORY_H
+#define ORTHRUS_IMAGER_INVENTORY_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "raidsetup/raidsetup.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nic {
+	char *name, *mac, *driver; /* driver "" when unknown */
+	bool link;
+};
+struct inventory {
+	char mac[STR_MAC_LEN]; /* the address that stands for the machine */
+	char *boot_id;	       /* the kernel's, new at each boot */
+	bool uefi, secure_boot;
+	uint64_t memory_bytes, cpus;
+	char *vendor, *product, *serial; /* DMI; "" when there is none */
+	struct nic *nics;
+	size_t n_nics;
+	struct disks disks;
+};
+
+/* Reads /sys and /proc below `root` ("" for this machine), all but mac and disks. What a machine does not have is left empty. */
+int inventory_read(const char *root, struct inventory *out, struct err *err) WARN_UNUSED;
+void inventory_free(struct inventory *inv);
+/* The JSON document of POST /v1/imager/hello. */
+void inventory_print(const struct inventory *inv, struct buf *out);
+
+#endif

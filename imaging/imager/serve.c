@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/imager/serve.h"
+
+#include "base/mem.h"
+#include "imaging/imager/report.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ORDERS_WAIT_S 30
+#define PAUSE_NS (5 * NS_PER_S)
+#define QUICK_SAMPLES 8
+
+struct serving {
+	const struct install_opts *opts;
+	const char *mac;
+	struct head *head;
+	char *failed_id; /* the installation that failed here: not begun again by itself */
+	char told[256];	 /* the last line that was said, so that it is said once */
+};
+
+static void tell_once(struct serving *s, const char *line)
+{
+	if (strncmp(s->told, line, sizeof(s->told) - 1) == 0)
+		return;
+	snprintf(s->told, sizeof(s->told), "%s", line);
+	report_line("%s", line);
+}
+
+int serve_inventory(const char *mac, struct inventory *out, struct err *err)
+{
+	*out = (struct inventory){ 0 };
+	snprintf(out->mac, sizeof(out->mac), "%s", mac);
+	if (inventory_read("", out, err) == 0 && raid_probe(&out->disks, err) == 0 &&
+	    raid_test_disks(&out->disks, QUICK_SAMPLES, err) == 0)
+		return 0;
+	inventory_free(out);
+	return -1;
+}
+
+/* A new inventory each time: disks change between two tries. */
+static int say_hello(struct serving *s, struct head_answer *answer, struct err *err)
+{
+	autoclean(inventory_free) struct inventory inv = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+
+	if (serve_inventory(s->mac, &inv, err) < 0)
+		return -1;
+	inventory_print(&inv, &text);
+	return head_hello(s->head, buf_str(&text), answer, err);
+}
+
+static bool may_install(const struct serving *s, const struct head_answer *answer)
+{
+	return answer->action == HEAD_INSTALL && !str_eq(answer->order.install_id, s->failed_id);
+}
+
+/* 0: there is something to do in `answer`; -1: say hello again. */
+static int wait_for_orders(struct serving *s, struct head_answer *answer, struct err *err)
+{
+	autofree char *line = str_format("this is %s; waiting for orders", answer->node);
+
+	while (answer->action != HEAD_DISK && !may_install(s, answer)) {
+		/* The order that failed here stands until the administrator gives a new one: don't ask in a circle. */
+		if (answer->action == HEAD_INSTALL)
+			clock_sleep_ns(PAUSE_NS);
+		tell_once(s, line);
+		head_answer_free(answer);
+		if (head_orders(s->head, ORDERS_WAIT_S, answer, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* One hello and what follows from it. 0: the machine shall be restarted. */
+static int serve_once(struct serving *s, struct err *err)
+{
+	autoclean(head_answer_free) struct head_answer answer = { 0 };
+
+	if (say_hello(s, &answer, err) < 0 || wait_for_orders(s, &answer, err) < 0)
+		return -1;
+	if (answer.action == HEAD_DISK) {
+		report_line("%s starts from its own disks", answer.node);
+		return 0;
+	}
+	if (install_run(s->opts, s->head, &answer, err) == 0) {
+		report_line("%s is installed", answer.node);
+		return 0;
+	}
+	free(s->failed_id);
+	s->failed_id = mem_strdup(answer.order.install_id);
+	return -1;
+}
+
+void serve(const struct install_opts *opts, const char *mac, struct head *head)
+{
+	struct serving s = { .opts = opts, .mac = mac, .head = head };
+
+	install_release(opts->target);
+	for (;;) {
+		struct err why = { 0 };
+
+		if (serve_once(&s, &why) == 0)
+			break;
+		if (strncmp(s.told, why.text, sizeof(s.told) - 1) != 0)
+			report_error(&why);
+		snprintf(s.told, sizeof(s.told), "%s", why.text);
+		clock_sleep_ns(PAUSE_NS);
+	}
+	free(s.failed_id);
+}
