@@ -18,7 +18,7 @@ struct serving {
 	const char *mac;
 	struct head *head;
 	char *failed_id; /* the installation that failed here: not begun again by itself */
-	char told[256];	 /* the last line that was said, so that it is said once */
+	char told[768];	 /* the last line that was said, so that it is said once */
 };
 
 static void tell_once(struct serving *s, const char *line)
