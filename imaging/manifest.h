@@ -20,6 +20,8 @@ struct manifest {
 	struct digest tree, chunks; /* of the files tree.zst and chunks.bin */
 	struct digest root;       /* Merkle root over the chunk ids */
 	struct digest boot;       /* of boot.json */
+	bool has_layout;
+	struct digest layout;     /* of layout.json, when there is one */
 	uint64_t entries, content_bytes, n_chunks, stored_bytes;
 	char *snapshot;           /* "directory", "lvm", "btrfs", "two-pass" */
 	bool crash_consistent;

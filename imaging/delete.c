@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/store_priv.h"
+
+#include "base/mem.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Names of packs, sorted, each once. */
+struct pack_set {
+	struct digest *items;
+	size_t len, cap;
+};
+
+static void pack_set_free(struct pack_set *s)
+{
+	free(s->items);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, DIGEST_LEN);
+}
+
+/* Rows of one pack mostly follow one another: that alone keeps the list short until it is sorted. */
+static void pack_set_add(struct pack_set *s, const struct digest *pack)
+{
+	if (s->len && by_bytes(&s->items[s->len - 1], pack) == 0)
+		return;
+	s->items = mem_room(s->items, s->len, &s->cap, sizeof(s->items[0]));
+	s->items[s->len++] = *pack;
+}
+
+static bool pack_set_has(const struct pack_set *s, const struct digest *pack)
+{
+	return s->len && bsearch(pack, s->items, s->len, sizeof(s->items[0]), by_bytes) != NULL;
+}
+
+/* Mark: the packs that the images other than `except` use. An image that can't be read might use any: then nothing may be swept. */
+static int mark(const struct store *s, const char *except, struct pack_set *used, struct err *err)
+{
+	autoclean(str_list_free) struct str_list refs = { 0 };
+
+	if (store_refs(s, &refs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < refs.len; i++) {
+		autoclean(chunk_table_free) struct chunk_table table = { 0 };
+		autoclean(manifest_free) struct manifest m = { 0 };
+		autofree char *dir = fs_join(s->images, refs.items[i]);
+
+		if (str_eq(refs.items[i], except))
+			continue;
+		if (store_read_table(dir, &m, &table, err) < 0)
+			return err_wrap(err, "which packs image %s uses is not known", refs.items[i]);
+		for (size_t j = 0; j < table.len; j++)
+			pack_set_add(used, &table.rows[j].pack);
+	}
+	if (used->len)
+		qsort(used->items, used->len, sizeof(used->items[0]), by_bytes);
+	return 0;
+}
+
+/* Call for each file of packs/ that belongs to a pack nobody uses. With `remove` it goes, the index first: a pack is known by it. */
+static int sweep(const struct store *s, const struct pack_set *used, bool remove, uint64_t *bytes, struct err *err)
+{
+	static const char *const suffixes[] = { ".idx", ".pack" };
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	if (fs_list(s->packs, &names, err) < 0)
+		return -1;
+	for (size_t k = 0; k < 2 * names.len; k++) {
+		const char *name = names.items[k % names.len], *suffix = suffixes[k / names.len];
+		autofree char *path = fs_join(s->packs, name);
+		autofree char *hex = mem_strndup(name, DIGEST_HEX_LEN - 1);
+		struct err no_pack = { 0 };
+		struct digest pack;
+		struct stat st;
+
+		if (strlen(name) != DIGEST_HEX_LEN - 1 + strlen(suffix) || !str_ends(name, suffix) ||
+		    str_unhex(hex, pack.bytes, DIGEST_LEN, &no_pack) < 0 || pack_set_has(used, &pack))
+			continue;
+		if (stat(path, &st) == 0)
+			*bytes += (uint64_t)st.st_size;
+		if (remove && unlink(path) < 0 && errno != ENOENT)
+			return err_errno(err, errno, "remove %s", path);
+	}
+	return 0;
+}
+
+int store_delete_frees(struct store *s, const char *ref, uint64_t *bytes, struct err *err)
+{
+	autoclean(pack_set_free) struct pack_set used = { 0 };
+	autofree char *name = NULL;
+	autofree char *id = NULL;
+	autofree char *dir = NULL;
+	autofree char *full = NULL;
+	struct err unknown = { 0 };
+
+	*bytes = 0;
+	if (store_find(s, ref, &name, &id, &dir, err) < 0)
+		return -1;
+	full = str_format("%s/%s", name, id);
+	if (mark(s, full, &used, &unknown) < 0)
+		return 0; /* store_delete keeps all packs then */
+	return sweep(s, &used, false, bytes, err);
+}
+
+static int sync_dir(const char *path, struct err *err)
+{
+	autoclose int fd = fs_open_dir(path, err);
+
+	if (fd < 0)
+		return -1;
+	return fsync(fd) < 0 ? err_errno(err, errno, "make %s durable", path) : 0;
+}
+
+/* One rename takes the image out of the store; what comes after may be cut off at any point and is done by the next writer. */
+static int take_out(const struct store *s, const char *name, const char *id, const char *dir, struct err *err)
+{
+	autofree char *parent = fs_join(s->images, name);
+	autofree char *gone = str_format("%s/%s-%s", parent, STORE_DELETED, id);
+
+	if (rename(dir, gone) < 0)
+		return err_errno(err, errno, "remove %s", dir);
+	return sync_dir(parent, err);
+}
+
+int store_delete(struct store *s, const char *ref, struct err *err)
+{
+	autoclean(pack_set_free) struct pack_set used = { 0 };
+	autoclose int lock = store_lock(s, err);
+	autofree char *name = NULL;
+	autofree char *id = NULL;
+	autofree char *dir = NULL;
+	struct err unknown = { 0 };
+	uint64_t bytes = 0;
+	char size[STR_BYTES_MAX];
+
+	if (lock < 0 || store_find(s, ref, &name, &id, &dir, err) < 0 || take_out(s, name, id, dir, err) < 0 || store_clean(s, err) < 0)
+		return -1;
+	if (mark(s, NULL, &used, &unknown) < 0) {
+		log_warn("imaging", "all packs are kept: %s", unknown.text);
+		return 0;
+	}
+	if (sweep(s, &used, true, &bytes, err) < 0)
+		return -1;
+	str_from_bytes(bytes, size);
+	log_debug("imaging", "image %s/%s is removed, %s freed", name, id, size);
+	return sync_dir(s->packs, err);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/store_priv.h"
+
+#include "base/mem.h"
+#include "imaging/boot_facts.h"
+#include "imaging/chunk_index.h"
+#include "imaging/chunker.h"
+#include "imaging/codec.h"
+#include "imaging/image_write.h"
+#include "imaging/walk.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <linux/openat2.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define WINDOW_BYTES ((size_t)16 << 20) /* read ahead of the chunker; larger means fewer moves of what is left over */
+
+/* One run over one tree: bytes go through window -> cut -> hash -> known? -> compress -> pack. */
+struct ingest_run {
+	struct store *store;
+	const struct ingest *in;
+	struct chunker chunker;
+	struct codec *codec;
+	struct chunk_index index;  /* of the store and of what this run added */
+	uint32_t own_from;         /* packs from this number on are of this run: no need to doubt them */
+	struct pack_reader reader; /* of packs that were there before */
+	struct pack_writer writer;
+	uint32_t open_pack;        /* number of the pack being filled */
+	uint8_t *window;
+	size_t begin, end;         /* what of the window is read but not yet cut */
+	struct chunk_table table;
+	uint32_t *row_pack;        /* pack number of each row: the open pack has no name yet */
+	size_t row_pack_cap;
+	struct buf stored, back;   /* scratch */
+	uint8_t *raw;              /* scratch of CHUNK_MAX */
+	uint64_t done_bytes;
+};
+
+static void run_init(struct ingest_run *r, struct store *s, const struct ingest *in)
+{
+	*r = (struct ingest_run){ .store = s, .in = in, .codec = codec_new(), .reader = { .dir = s->packs, .fd = -1 } };
+	chunker_init(&r->chunker, CHUNK_MIN, CHUNK_AVG, CHUNK_MAX);
+	r->window = mem_zalloc(WINDOW_BYTES);
+	r->raw = mem_zalloc(CHUNK_MAX);
+}
+
+static void run_free(struct ingest_run *r)
+{
+	codec_free(r->codec);
+	chunk_index_free(&r->index);
+	pack_reader_close(&r->reader);
+	pack_writer_free(&r->writer);
+	chunk_table_free(&r->table);
+	free(r->row_pack);
+	free(r->window);
+	free(r->raw);
+	buf_free(&r->stored);
+	buf_free(&r->back);
+}
+
+static void open_pack(struct ingest_run *r)
+{
+	static const struct digest unnamed;
+
+	r->open_pack = chunk_index_add_pack(&r->index, &unnamed);
+}
+
+static int close_pack(struct ingest_run *r, struct err *err)
+{
+	if (!r->writer.index.len)
+		return 0;
+	return pack_flush(&r->writer, r->store->packs, &r->index.packs[r->open_pack], err);
+}
+
+/* A chunk of an older pack is shared only after it was read back and is the same: a new image is whole even when an old pack is not. */
+static bool is_intact(struct ingest_run *r, const struct chunk_place *p, const uint8_t *raw, size_t len)
+{
+	const struct digest *pack = &r->index.packs[p->pack];
+	char hex[DIGEST_HEX_LEN];
+	struct err err = { 0 };
+
+	if (p->pack >= r->own_from)
+		return true;
+	if (p->chunk.raw_len == len && pack_read(&r->reader, pack, p->chunk.offset, p->chunk.stored_len, &r->back, &err) == 0 &&
+	    codec_unpack(r->codec, r->back.data, r->back.len, r->raw, len, &err) == 0 && memcmp(r->raw, raw, len) == 0)
+		return true;
+	digest_hex(pack, hex);
+	log_warn("imaging", "pack %s is damaged: one of its chunks is stored again elsewhere; run `orthrus image verify`", hex);
+	return false;
+}
+
+static int store_anew(struct ingest_run *r, const struct digest *id, const uint8_t *raw, size_t len, struct pack_entry *out,
+		      struct err *err)
+{
+	if (r->writer.data.len >= PACK_FULL) {
+		if (close_pack(r, err) < 0)
+			return -1;
+		open_pack(r);
+	}
+	if (codec_pack(r->codec, raw, len, &r->stored, err) < 0)
+		return -1;
+	*out = (struct pack_entry){ .id = *id, .raw_len = (uint32_t)len, .stored_len = (uint32_t)r->stored.len };
+	out->offset = pack_add(&r->writer, id, out->raw_len, r->stored.data, out->stored_len);
+	chunk_index_put(&r->index, out, r->open_pack);
+	return 0;
+}
+
+static int take_chunk(struct ingest_run *r, const uint8_t *raw, size_t len, struct err *err)
+{
+	const struct chunk_place *known;
+	struct pack_entry chunk;
+	uint32_t pack;
+	struct digest id;
+
+	digest_of(raw, len, &id);
+	known = chunk_index_find(&r->index, &id);
+	if (known && is_intact(r, known, raw, len)) {
+		chunk = known->chunk;
+		pack = known->pack;
+	} else {
+		if (store_anew(r, &id, raw, len, &chunk, err) < 0)
+			return -1;
+		pack = r->open_pack;
+	}
+	r->row_pack = mem_room(r->row_pack, r->table.len, &r->row_pack_cap, sizeof(r->row_pack[0]));
+	r->row_pack[r->table.len] = pack;
+	chunk_table_add(&r->table, &(struct chunk_row){ .id = id,
+							.pack_offset = chunk.offset,
+							.raw_len = chunk.raw_len,
+							.stored_len = chunk.stored_len });
+	return 0;
+}
+
+/* Cut off whole chunks; `last` takes also what is left. */
+static int drain(struct ingest_run *r, bool last, struct err *err)
+{
+	while (r->end - r->begin >= CHUNK_MAX || (last && r->end > r->begin)) {
+		size_t n = chunker_cut(&r->chunker, r->window + r->begin, r->end - r->begin);
+
+		if (take_chunk(r, r->window + r->begin, n, err) < 0)
+			return -1;
+		r->begin += n;
+		r->done_bytes += n;
+		if (r->in->progress)
+			r->in->progress(r->in->ctx, "read", r->done_bytes, 0);
+	}
+	memmove(r->window, r->window + r->begin, r->end - r->begin);
+	r->end -= r->begin;
+	r->begin = 0;
+	return 0;
+}
+
+static int take_range(struct ingest_run *r, int fd, uint64_t at, uint64_t len, struct err *err)
+{
+	while (len) {
+		size_t room = WINDOW_BYTES - r->end, n = len < room ? (size_t)len : room;
+
+		if (fs_pread_all(fd, "the file", r->window + r->end, n, at, err) < 0) {
+			if (err->kind == ERR_DAMAGED)
+				err_set(err, ERR_FAILED, "became shorter while it was read");
+			return -1;
+		}
+		r->end += n;
+		at += n;
+		len -= n;
+		if (r->end == WINDOW_BYTES && drain(r, false, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take_content(void *ctx, const struct tree_entry *e, int fd, struct err *err)
+{
+	struct ingest_run *r = ctx;
+
+	if (!e->n_extents)
+		return take_range(r, fd, 0, e->size, err);
+	for (size_t i = 0; i < e->n_extents; i++)
+		if (take_range(r, fd, e->extents[i].offset, e->extents[i].len, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int take_tree(struct ingest_run *r, int root_fd, struct tree *tree, struct err *err)
+{
+	struct walk walk = { .root_fd = root_fd, .content = take_content, .ctx = r };
+	struct stat st;
+
+	if (stat(r->store->path, &st) < 0)
+		return err_errno(err, errno, "look at %s", r->store->path);
+	walk.refuse_dev = st.st_dev;
+	walk.refuse_ino = st.st_ino;
+	if (chunk_index_load(&r->index, r->store->packs, err) < 0)
+		return -1;
+	r->own_from = (uint32_t)r->index.n_packs;
+	open_pack(r);
+	if (walk_tree(&walk, tree, err) < 0)
+		return err_wrap(err, "read %s", r->in->source_dir);
+	if (drain(r, true, err) < 0 || close_pack(r, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r->table.len; i++)
+		r->table.rows[i].pack = r->index.packs[r->row_pack[i]];
+	return 0;
+}
+
+static void read_boot(const struct tree *tree, int root_fd, struct buf *out)
+{
+	autoclean(buf_free) struct buf env = { 0 };
+	struct err none = { 0 };
+	autoclose int fd = fs_open_beneath(root_fd, "boot/grub/grubenv", O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS, &none);
+	bool has = fd >= 0 && fs_read_fd(fd, "grubenv", 65536, &env, &none) == 0;
+
+	boot_facts_print(tree, has ? buf_str(&env) : NULL, out);
+}
+
+static int check_request(const struct ingest *in, struct err *err)
+{
+	if (str_check_name(in->name, err) < 0)
+		return err_wrap(err, "image name");
+	if (str_check_name(in->kind, err) < 0 || strlen(in->kind) > 40)
+		return err_set(err, ERR_INVALID, "image kind '%.80s' is not a plain name of at most 40 characters", in->kind);
+	return 0;
+}
+
+int store_ingest(struct store *s, const struct ingest *in, char **ref, struct err *err)
+{
+	autoclean(tree_free) struct tree tree = { 0 };
+	autoclean(buf_free) struct buf boot = { 0 };
+	autoclean(run_free) struct ingest_run run = { .reader.fd = -1 };
+	autoclose int root_fd = -1;
+	autoclose int lock = -1;
+
+	if (check_request(in, err) < 0)
+		return -1;
+	lock = store_lock(s, err);
+	root_fd = lock < 0 ? -1 : fs_open_dir(in->source_dir, err);
+	if (root_fd < 0)
+		return -1;
+	run_init(&run, s, in);
+	if (store_clean(s, err) < 0 || take_tree(&run, root_fd, &tree, err) < 0)
+		return err_wrap(err, "image %s", in->name);
+	read_boot(&tree, root_fd, &boot);
+	if (image_write(s, in, &tree, &run.table, &boot, ref, err) < 0)
+		return err_wrap(err, "image %s", in->name);
+	return 0;
+}

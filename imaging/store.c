@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/store_priv.h"
+
+#include "base/mem.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+int store_open(const char *path, bool create, struct store **out, struct err *err)
+{
+	struct store *s = mem_zalloc(sizeof(*s));
+	const char *dirs[3];
+
+	s->path = mem_strdup(path);
+	dirs[0] = s->packs = fs_join(path, "packs");
+	dirs[1] = s->images = fs_join(path, "images");
+	dirs[2] = s->sequence = fs_join(path, "sequence");
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		if (create && fs_mkdirs(dirs[i], 0755, err) < 0)
+			goto failed;
+		if (!create && !fs_exists(dirs[i])) {
+			err_set(err, ERR_NOT_FOUND, "there is no image store at %s", path);
+			err_hint(err, "`orthrus image build` makes one");
+			goto failed;
+		}
+	}
+	*out = s;
+	return 0;
+failed:
+	store_close(s);
+	return -1;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	free(s->path);
+	free(s->packs);
+	free(s->images);
+	free(s->sequence);
+	free(s);
+}
+
+void store_images_free(struct store_images *l)
+{
+	for (size_t i = 0; i < l->len; i++) {
+		free(l->items[i].name);
+		free(l->items[i].id);
+		manifest_free(&l->items[i].manifest);
+	}
+	free(l->items);
+	*l = (struct store_images){ 0 };
+}
+
+char *store_image_dir(const struct store *s, const char *name, const char *id)
+{
+	return str_format("%s/%s/%s", s->images, name, id);
+}
+
+int store_lock(const struct store *s, struct err *err)
+{
+	autofree char *path = fs_join(s->path, "lock");
+	int fd = fs_lock(path, err);
+
+	if (fd < 0 && err->kind == ERR_CONFLICT) {
+		err_set(err, ERR_CONFLICT, "another program is writing to the image store %s", s->path);
+		err_hint(err, "wait until it has ended and try again");
+	}
+	return fd;
+}
+
+static int remove_named(const char *dir, const char *name, struct err *err)
+{
+	autofree char *path = fs_join(dir, name);
+
+	return fs_remove_tree(path, err);
+}
+
+/* Names that an atomic write gives its temporary files: "<final name>.XXXXXX". */
+static bool is_temporary(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && dot != name && strlen(dot) == 7;
+}
+
+int store_clean(const struct store *s, struct err *err)
+{
+	autoclean(str_list_free) struct str_list packs = { 0 };
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	if (fs_list(s->packs, &packs, err) < 0 || fs_list(s->images, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < packs.len; i++)
+		if (is_temporary(packs.items[i]) && remove_named(s->packs, packs.items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		autoclean(str_list_free) struct str_list ids = { 0 };
+		autofree char *dir = fs_join(s->images, names.items[i]);
+
+		if (fs_list(dir, &ids, err) < 0)
+			return -1;
+		for (size_t j = 0; j < ids.len; j++)
+			if (ids.items[j][0] == '.' && remove_named(dir, ids.items[j], err) < 0)
+				return -1;
+		/* An image that was never finished leaves its name empty. */
+		if (rmdir(dir) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+			return err_errno(err, errno, "remove %s", dir);
+	}
+	return 0;
+}
+
+int store_refs(const struct store *s, struct str_list *out, struct err *err)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	if (fs_list(s->images, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		autoclean(str_list_free) struct str_list ids = { 0 };
+		autofree char *dir = fs_join(s->images, names.items[i]);
+
+		if (fs_list(dir, &ids, err) < 0)
+			return -1;
+		for (size_t j = 0; j < ids.len; j++)
+			if (ids.items[j][0] != '.')
+				str_list_addf(out, "%s/%s", names.items[i], ids.items[j]);
+	}
+	return 0;
+}
+
+static int read_manifest(const char *dir, struct manifest *out, struct err *err)
+{
+	autofree char *path = fs_join(dir, "manifest.json");
+	autoclean(buf_free) struct buf text = { 0 };
+
+	if (fs_read(path, STORE_MANIFEST_MAX, &text, err) < 0)
+		return -1;
+	return manifest_read(text.data, text.len, out, err);
+}
+
+int store_list(struct store *s, struct store_images *out, struct err *err)
+{
+	autoclean(str_list_free) struct str_list refs = { 0 };
+
+	if (store_refs(s, &refs, err) < 0)
+		return -1;
+	out->items = mem_array(refs.len, sizeof(out->items[0]));
+	for (size_t i = 0; i < refs.len; i++) {
+		struct store_image *image = &out->items[out->len++];
+		autofree char *dir = fs_join(s->images, refs.items[i]);
+		const char *slash = strchr(refs.items[i], '/');
+		struct err damaged = { 0 };
+
+		image->name = mem_strndup(refs.items[i], (size_t)(slash - refs.items[i]));
+		image->id = mem_strdup(slash + 1);
+		if (read_manifest(dir, &image->manifest, &damaged) < 0)
+			log_warn("imaging", "image %s can't be read: %s", refs.items[i], damaged.text);
+		image->stored_bytes = image->manifest.stored_bytes;
+	}
+	return 0;
+}
+
+static int not_found(struct store *s, const char *ref, struct err *err)
+{
+	autoclean(str_list_free) struct str_list refs = { 0 };
+	autoclean(buf_free) struct buf all = { 0 };
+	struct err ignored = { 0 };
+
+	if (store_refs(s, &refs, &ignored) < 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no image '%.140s'", ref);
+	for (size_t i = 0; i < refs.len && all.len < 300; i++)
+		buf_addf(&all, "%s%s", i ? ", " : "", refs.items[i]);
+	err_set(err, ERR_NOT_FOUND, "there is no image '%.140s' in %s", ref, s->path);
+	return err_hint(err, refs.len ? "there are: %s" : "the store is empty%s", buf_str(&all));
+}
+
+/* The newest is the one with the highest number: clocks go wrong. One whose number can't be read might be it: then nobody can say. */
+static int find_newest(struct store *s, const char *name, char **id, struct err *err)
+{
+	autofree char *dir = fs_join(s->images, name);
+	autoclean(str_list_free) struct str_list ids = { 0 };
+	uint64_t best = 0;
+
+	if (!fs_exists(dir))
+		return not_found(s, name, err);
+	if (fs_list(dir, &ids, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ids.len; i++) {
+		autofree char *one = fs_join(dir, ids.items[i]);
+		autoclean(manifest_free) struct manifest m = { 0 };
+
+		if (ids.items[i][0] == '.')
+			continue;
+		if (read_manifest(one, &m, err) < 0) {
+			err_wrap(err, "which image %s is the newest is not known: %s/manifest.json", name, one);
+			err->kind = ERR_DAMAGED;
+			return err_hint(err, "say which one: %s/ID; `orthrus image list` shows them", name);
+		}
+		if (m.sequence <= best)
+			continue;
+		best = m.sequence;
+		free(*id);
+		*id = mem_strdup(ids.items[i]);
+	}
+	return best ? 0 : not_found(s, name, err);
+}
+
+int store_find(struct store *s, const char *ref, char **name, char **id, char **dir, struct err *err)
+{
+	const char *slash = strchr(ref, '/');
+	autofree char *n = slash ? mem_strndup(ref, (size_t)(slash - ref)) : mem_strdup(ref);
+	autofree char *i = NULL;
+	autofree char *d = NULL;
+
+	/* The reference becomes a path: nothing but plain names gets that far. */
+	if (str_check_name(n, err) < 0 || (slash && str_check_name(slash + 1, err) < 0))
+		return err_wrap(err, "image '%.140s'", ref);
+	if (slash)
+		i = mem_strdup(slash + 1);
+	else if (find_newest(s, n, &i, err) < 0)
+		return -1;
+	d = store_image_dir(s, n, i);
+	if (!fs_exists(d))
+		return not_found(s, ref, err);
+	*name = steal(n);
+	*id = steal(i);
+	*dir = steal(d);
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The store's layout on disk, for the files of this domain only. */
+#ifndef ORTHRUS_IMAGING_STORE_PRIV_H
+#define ORTHRUS_IMAGING_STORE_PRIV_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "imaging/chunk_table.h"
+#include "imaging/manifest.h"
+#include "imaging/restore.h"
+#include "imaging/store.h"
+
+#include <stdint.h>
+
+struct store {
+	char *path;
+	char *packs, *images, *sequence; /* directories below it */
+};
+
+#define STORE_DOC_MAX ((size_t)1 << 30)
+#define STORE_MANIFEST_MAX ((size_t)1 << 20)
+#define STORE_UNFINISHED ".new"  /* an image being written: images/NAME/.new */
+#define STORE_DELETED ".deleted" /* one being removed: images/NAME/.deleted-ID */
+
+/* Held by whoever writes or deletes; ERR_CONFLICT when another does. Returns the fd to close, or -1. */
+int store_lock(const struct store *s, struct err *err) WARN_UNUSED;
+/* Remove what killed writers left behind. Only with the lock held. */
+int store_clean(const struct store *s, struct err *err) WARN_UNUSED;
+char *store_image_dir(const struct store *s, const char *name, const char *id);
+/* The images' names and ids, sorted, whatever state they are in: "NAME/ID". */
+int store_refs(const struct store *s, struct str_list *out, struct err *err) WARN_UNUSED;
+
+/* sequence.c: the number the next image of `name` gets: one more than any had, deleted ones too. Durable before it returns. */
+int store_next_sequence(const struct store *s, const char *name, uint64_t *out, struct err *err) WARN_UNUSED;
+
+/* 0 when the counter of `name` is whole and not below `least`, else -1. */
+int store_check_sequence(const struct store *s, const char *name, uint64_t least);
+
+/* An image's manifest and chunk table by its digests alone, no signature: enough to know which packs are used, not to trust content. */
+int store_read_table(const char *dir, struct manifest *m, struct chunk_table *table, struct err *err) WARN_UNUSED;
+
+/* What an image is made of, read from its directory as it is. */
+struct image_files {
+	struct buf manifest, sig, tree, chunks;
+};
+void image_files_free(struct image_files *f);
+int image_files_read(const char *dir, struct image_files *out, struct err *err) WARN_UNUSED;
+/* Point the documents of `src` at `f`, which must outlive it. */
+void restore_source_of(const struct image_files *f, struct restore_source *src);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/walk_attr.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static bool is_kept(const char *name)
+{
+	return str_starts(name, "user.") || str_starts(name, "trusted.") || str_starts(name, "security.") ||
+	       str_eq(name, "system.posix_acl_access") || str_eq(name, "system.posix_acl_default");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct tree_xattr *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static int read_value(const char *path, const char *name, struct tree_entry *e, struct err *err)
+{
+	autofree uint8_t *value = mem_zalloc(TREE_XATTR_VALUE_MAX);
+	ssize_t n = lgetxattr(path, name, value, TREE_XATTR_VALUE_MAX);
+
+	if (n < 0)
+		return err_errno(err, errno, "read extended attribute %.100s", name);
+	e->xattrs = mem_grow(e->xattrs, e->n_xattrs + 1, sizeof(e->xattrs[0]));
+	e->xattrs[e->n_xattrs++] = (struct tree_xattr){ .name = mem_strdup(name), .value = mem_dup(value, (size_t)n), .len = (uint32_t)n };
+	return 0;
+}
+
+int walk_xattrs(int dirfd, const char *name, struct tree_entry *e, struct err *err)
+{
+	/* Symlinks, fifos and devices can't be opened; the path through /proc reaches them without following the last name. */
+	autofree char *path = str_format("/proc/self/fd/%d/%s", dirfd, name);
+	autofree char *names = NULL;
+	ssize_t n = llistxattr(path, NULL, 0);
+
+	if (n > 0) {
+		names = mem_zalloc((size_t)n + 1);
+		n = llistxattr(path, names, (size_t)n);
+	}
+	if (n < 0 && errno == EOPNOTSUPP)
+		return 0;
+	if (n < 0)
+		return err_errno(err, errno, "list its extended attributes");
+	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
+		if (is_kept(p) && read_value(path, p, e, err) < 0)
+			return -1;
+	if (e->n_xattrs)
+		qsort(e->xattrs, e->n_xattrs, sizeof(e->xattrs[0]), by_name);
+	return 0;
+}
+
+void walk_flags(int fd, struct tree_entry *e)
+{
+	unsigned int flags = 0;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0)
+		e->flags = flags & TREE_FLAGS_KEPT;
+}
+
+static void add_extent(struct tree_entry *e, size_t *cap, uint64_t from, uint64_t to)
+{
+	e->extents = mem_room(e->extents, e->n_extents, cap, sizeof(e->extents[0]));
+	e->extents[e->n_extents++] = (struct tree_extent){ .offset = from, .len = to - from };
+	e->stream_len += to - from;
+}
+
+int walk_extents(int fd, const struct stat *st, struct tree_entry *e, struct err *err)
+{
+	size_t cap = 0;
+	off_t at = 0;
+
+	e->stream_len = e->size;
+	if ((uint64_t)st->st_blocks * 512 >= e->size)
+		return 0;
+	e->stream_len = 0;
+	while (at < st->st_size) {
+		off_t data = lseek(fd, at, SEEK_DATA), hole;
+
+		if (data < 0 && errno == ENXIO)
+			break;
+		hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+		if (data < 0 || hole < 0)
+			return err_errno(err, errno, "find its holes");
+		if (data >= st->st_size)
+			break;
+		at = hole < st->st_size ? hole : st->st_size;
+		add_extent(e, &cap, (uint64_t)data, (uint64_t)at);
+	}
+	/* One stretch of data from end to end is no sparse file. */
+	if (e->n_extents == 1 && e->extents[0].len == e->size) {
+		free(e->extents);
+		e->extents = NULL;
+		e->n_extents = 0;
+	}
+	return 0;
+}
