@@ -94,9 +94,6 @@ int netboot_check(const struct netboot_input *in, struct err *err)
 	for (size_t i = 0; i < in->site->n_heads; i++)
 		if (str_check_hostname(in->site->heads[i].name, err) < 0)
 			return -1;
-	for (size_t i = 0; i < in->site->n_vips; i++)
-		if (str_check_hostname(in->site->vips[i].name, err) < 0)
-			return -1;
 	for (size_t i = 0; i < in->n_nodes; i++)
 		if (check_node(in, &in->nodes[i], err) < 0)
 			return err_wrap(err, "node %s", in->nodes[i].name ? in->nodes[i].name : "?");

@@ -113,10 +113,12 @@ static void add_host(const struct site *site, uint32_t addr4, const char *name, 
 
 void netboot_hosts(const struct netboot_input *in, struct buf *out)
 {
+	struct err ignored = { 0 }; /* a service address may have a name that is none for DNS: then it has only its number */
+
 	for (size_t i = 0; i < in->site->n_heads; i++)
 		add_host(in->site, in->site->heads[i].addr4, in->site->heads[i].name, out);
 	for (size_t i = 0; i < in->site->n_vips; i++)
-		if (in->site->vips[i].addr4)
+		if (in->site->vips[i].addr4 && str_check_hostname(in->site->vips[i].name, &ignored) == 0)
 			add_host(in->site, in->site->vips[i].addr4, in->site->vips[i].name, out);
 	for (size_t i = 0; i < in->n_nodes; i++)
 		add_host(in->site, in->nodes[i].addr4, in->nodes[i].name, out);
