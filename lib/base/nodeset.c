@@ -169,7 +169,7 @@ int nodeset_add(struct nodeset *set, const char *name, struct err *err)
 		return err_set(err, ERR_INVALID, "node name '%s' may hold only letters, digits, '.', '_', '-' and ':'", shown);
 	}
 	if (check_room(set, err) < 0)
-		return -1;
+		return nodeset_has(set, name) ? 0 : -1;
 	take(set, mem_strndup(name, len));
 	return 0;
 }

@@ -131,7 +131,7 @@ static int parse_range(struct parser *p, struct range *r)
 		if (parse_number(p, &r->step, &step_digits) < 0)
 			return -1;
 		if (r->step == 0)
-			return bad_at(p, p->at - 1, "a step of 0");
+			return bad_at(p, p->at - (size_t)step_digits, "a step of 0");
 	}
 	r->count = (hi - r->lo) / r->step + 1;
 	return 0;
