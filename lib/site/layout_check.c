@@ -129,7 +129,7 @@ static int check_parts(const struct json_obj *o, const struct layout *l, struct 
 				l->bios ? "true" : "false", n_bios ? "a" : "no");
 	if (l->uefi != (n_esp == 1))
 		return json_bad(o, "boot.uefi", err, "is %s, but there is %s partition with use \"esp\"",
-				l->uefi ? "true" : "false", n_esp ? "an" : "no");
+				l->uefi ? "true" : "false", n_esp ? "a" : "no");
 	return 0;
 }
 
@@ -195,8 +195,6 @@ static int check_md(const struct json_obj *o, const struct layout *l, struct err
 				      "is allowed, not "
 				      "level %u with \"%s\"",
 				      m->level, m->metadata);
-		if (fs_on(l, m->name) == l->n_fs)
-			return bad_in(o, "md", i, "name", err, "no file system of fs is on array '%s'", m->name);
 	}
 	return 0;
 }
@@ -258,6 +256,14 @@ static int has_mount(const struct json_obj *o, const struct layout *l, const cha
 	return json_bad(o, "fs", err, "no file system is mounted at '%s'", mount);
 }
 
+static int check_all_used(const struct json_obj *o, const struct layout *l, struct err *err)
+{
+	for (size_t i = 0; i < l->n_md; i++)
+		if (fs_on(l, l->md[i].name) == l->n_fs)
+			return bad_in(o, "md", i, "name", err, "no file system of fs is on array '%s'", l->md[i].name);
+	return 0;
+}
+
 /* Names of arrays and ids of partitions are told apart by where they stand, save in fs[].on: an equal pair must be one on the
  * other. */
 static int check_names(const struct json_obj *o, const struct layout *l, struct err *err)
@@ -276,12 +282,12 @@ int layout_check(const struct json_obj *o, struct layout *l, struct err *err)
 	if (!l->bios && !l->uefi)
 		return json_bad(o, "boot", err, "neither bios nor uefi is true: no machine could boot from these disks");
 	default_uses(l);
-	if (check_names(o, l, err) < 0 || check_parts(o, l, err) < 0 || check_md(o, l, err) < 0)
+	if (check_parts(o, l, err) < 0 || check_md(o, l, err) < 0 || check_names(o, l, err) < 0)
 		return -1;
 	for (size_t i = 0; i < l->n_fs; i++)
 		if (check_fs(o, l, i, err) < 0)
 			return -1;
-	if (has_mount(o, l, "/", err) < 0)
+	if (check_all_used(o, l, err) < 0 || has_mount(o, l, "/", err) < 0)
 		return -1;
 	return l->uefi ? has_mount(o, l, "/boot/efi", err) : 0;
 }

@@ -17,7 +17,7 @@ void problems_note(struct problems *p, enum site_part part, const struct err *er
 	if (p->n++ == 0)
 		p->first = *err;
 	if (p->all)
-		str_list_add(p->all, err->text);
+		str_list_addf(p->all, "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
 	p->broken[part] = true;
 }
 
@@ -269,7 +269,9 @@ int site_read(const char *text, size_t len, const char *source, struct site *out
 	site_free(out);
 	*err = p.first;
 	err_wrap(err, "%s", source);
-	return err_hint(err, "`orthrus site check` lists all that is wrong; site.json(5) says what is allowed");
+	if (!err->hint[0])
+		err_hint(err, "`orthrus site check` lists all that is wrong; site.json(5) says what is allowed");
+	return -1;
 }
 
 size_t site_problems(const char *text, size_t len, struct str_list *problems)

@@ -47,8 +47,10 @@ static int read_pool(struct json_obj *ipv4, struct site_network *n, struct err *
 	if (found <= 0)
 		return found;
 	if (read_addr4(&o, "first", JSON_MUST, &n->pool4_first, err) < 0 ||
-	    read_addr4(&o, "last", JSON_MUST, &n->pool4_last, err) < 0)
+	    read_addr4(&o, "last", JSON_MUST, &n->pool4_last, err) < 0) {
+		n->pool4_first = n->pool4_last = 0; /* half a pool would only make for another complaint */
 		return -1;
+	}
 	return json_obj_end(&o, err);
 }
 

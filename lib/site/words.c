@@ -177,5 +177,5 @@ int word_mount(const char *s, struct err *err)
 
 int word_options(const char *s, struct err *err)
 {
-	return word(s, "mount options", "noatime,discard", LOWER UPPER DIGITS "=,._:/-", 200, err);
+	return word(s, "a list of mount options", "noatime,discard", LOWER UPPER DIGITS "=,._:/-", 200, err);
 }

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* site.json: a corpus of files, each with all the problems it has (none: .err is empty), and what the reader makes of a right
+ * one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "site/site.h"
+#include "sys/fs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static char *golden(const char *name)
+{
+	const char *top = getenv("TOP");
+
+	return str_format("%s/tests/golden/site/%s", top ? top : ".", name);
+}
+
+static char *slurp(const char *name)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	autofree char *path = golden(name);
+	struct err err = { 0 };
+
+	if (fs_read(path, 1 << 20, &text, &err) < 0)
+		fail_msg("%s", err.text);
+	return buf_steal(&text);
+}
+
+static void read_golden(const char *name, struct site *site)
+{
+	autofree char *text = slurp(name);
+	struct err err = { 0 };
+
+	if (site_read(text, strlen(text), name, site, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void check_case(const char *json)
+{
+	autoclean(str_list_free) struct str_list problems = { 0 };
+	autoclean(buf_free) struct buf all = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	autofree char *stem = mem_strndup(json, strlen(json) - strlen(".json"));
+	autofree char *err_name = str_format("%s.err", stem);
+	autofree char *text = slurp(json), *wanted = slurp(err_name);
+	struct err err = { 0 };
+	int rc = site_read(text, strlen(text), json, &site, &err);
+	size_t n = site_problems(text, strlen(text), &problems);
+
+	assert_int_equal(n, problems.len);
+	for (size_t i = 0; i < problems.len; i++)
+		buf_addf(&all, "%s\n", problems.items[i]);
+	if (strcmp(buf_str(&all), wanted) != 0)
+		fail_msg("%s: said\n%sbut %s has\n%s", json, buf_str(&all), err_name, wanted);
+	assert_int_equal(rc, problems.len ? -1 : 0);
+	if (problems.len) { /* the first of them, with the file's name in front */
+		assert_int_equal(err.kind, ERR_INVALID);
+		assert_true(str_starts(err.text, json));
+		assert_non_null(strstr(problems.items[0], err.text + strlen(json) + 2));
+		assert_true(err.hint[0]);
+	}
+}
+
+static void golden_cases(void **state)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autofree char *dir = golden("");
+	struct err err = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(fs_list(dir, &names, &err), 0);
+	for (size_t i = 0; i < names.len; i++) {
+		if (!str_ends(names.items[i], ".json"))
+			continue;
+		check_case(names.items[i]);
+		n++;
+	}
+	assert_true(n >= 140);
+}
+
+/* Printing is a fixed point: what was printed reads as the same site, which prints the same text. */
+static void prints_what_it_read(void **state)
+{
+	static const char *const names[] = { "ok-small.json", "ok-full.json" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		autoclean(site_free) struct site a = { 0 }, b = { 0 };
+		autoclean(buf_free) struct buf first = { 0 }, second = { 0 };
+		struct err err = { 0 };
+
+		read_golden(names[i], &a);
+		site_print(&a, &first);
+		if (site_read(buf_str(&first), first.len, "printed", &b, &err) < 0)
+			fail_msg("%s", err.text);
+		site_print(&b, &second);
+		assert_string_equal(buf_str(&first), buf_str(&second));
+	}
+}
+
+static void reads_every_field(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+	const struct site_network *n;
+
+	(void)state;
+	read_golden("ok-full.json", &s);
+	assert_string_equal(s.cluster, "hound");
+	assert_string_equal(s.domain, "hound.internal");
+	assert_string_equal(s.timezone, "Europe/Berlin");
+	assert_int_equal(s.ntp.len, 3);
+	n = site_network(&s, "provision");
+	assert_ptr_equal(n, site_provision(&s));
+	assert_int_equal(n->net4.base, 0x0a010000);
+	assert_int_equal(n->net4.prefix, 16);
+	assert_int_equal(n->gateway4, 0x0a010009);
+	assert_int_equal(n->pool4_first, 0x0a01c801);
+	assert_int_equal(n->pool4_last, 0x0a01faff);
+	assert_true(n->has6);
+	assert_int_equal(n->vlan, 11);
+	assert_int_equal(n->mtu, 9000);
+	assert_string_equal(n->bond_mode, "802.3ad");
+	assert_int_equal(n->bond_ports.len, 2);
+	assert_int_equal(n->dns.len, 2);
+	assert_int_equal(site_network(&s, "bmc")->role, SITE_BMC);
+	assert_false(site_network(&s, "campus")->has4);
+	assert_int_equal(s.n_heads, 2);
+	assert_string_equal(s.heads[1].name, "head2");
+	assert_int_equal(s.heads[1].addr4, 0x0a010002);
+	assert_int_equal(site_service_addr4(&s), 0x0a010009);
+	assert_string_equal(site_image(&s, "next")->suite, "trixie");
+	assert_string_equal(site_image(&s, "compute")->mirror, "https://deb.hound.internal/debian");
+	assert_true(s.trust_mac);
+	assert_true(s.discover);
+	assert_int_equal(s.api_port, 9443);
+	assert_string_equal(s.serial_console, "ttyS1,57600n8");
+	assert_string_equal(s.admin_keys, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample admin@hound\n");
+	assert_null(site_network(&s, "nothing"));
+	assert_null(site_group(&s, NULL));
+}
+
+static void groups_inherit(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+	const struct site_group *base, *compute, *test;
+
+	(void)state;
+	read_golden("ok-full.json", &s);
+	base = site_group(&s, "base");
+	compute = site_group(&s, "compute");
+	test = site_group(&s, "test");
+	assert_null(base->image);
+	assert_string_equal(base->network, "provision");
+	assert_string_equal(compute->image, "compute");
+	assert_string_equal(compute->layout, "raid1");
+	assert_int_equal(compute->kernel_args.len, 2);
+	assert_string_equal(compute->kernel_args.items[0], "mitigations=auto");
+	assert_string_equal(test->image, "next");
+	assert_string_equal(test->layout, "raid6");
+	assert_int_equal(test->kernel_args.len, 0); /* an empty list is a wish of its own */
+}
+
+static void small_gets_defaults(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+
+	(void)state;
+	read_golden("ok-small.json", &s);
+	assert_int_equal(s.api_port, 8443);
+	assert_string_equal(s.timezone, "Etc/UTC");
+	assert_false(s.trust_mac);
+	assert_false(s.discover);
+	assert_null(s.serial_console);
+	assert_null(s.admin_keys);
+	assert_string_equal(s.heads[0].network, "provision");
+	assert_string_equal(site_group(&s, "compute")->network, "provision");
+	assert_int_equal(site_service_addr4(&s), 0x0a010001); /* no "svc": the first head's */
+}
+
+static void init_is_right(void **state)
+{
+	struct site_seed seed = {
+		.cluster = "packs", .interface = "eth0", .subnet = "10.77.0.0/24", .suite = "trixie", .trust_mac = true
+	};
+	autoclean(site_free) struct site s = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	autoclean(str_list_free) struct str_list problems = { 0 };
+	const struct layout *l;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(site_init(&seed, &s, &err), 0);
+	site_print(&s, &text);
+	assert_int_equal(site_problems(buf_str(&text), text.len, &problems), 0);
+	assert_string_equal(s.domain, "packs.internal");
+	assert_int_equal(s.heads[0].addr4, 0x0a4d0001);
+	assert_string_equal(s.images[0].suite, "trixie");
+	assert_true(s.trust_mac);
+	assert_string_equal(s.serial_console, "ttyS0,115200");
+	l = site_layout(&s, site_group(&s, "compute")->layout);
+	assert_int_equal(l->want, 2);
+	assert_int_equal(l->min, 1);
+	assert_true(l->bios && l->uefi && l->exclude_bad);
+	assert_string_equal(l->md[0].metadata, "1.0");
+	assert_true(l->md[1].bitmap);
+}
+
+static void init_says_what_is_wrong(void **state)
+{
+	static const struct {
+		struct site_seed seed;
+		const char *word;
+	} cases[] = {
+		{ { .subnet = "10.1.0.1/24" }, "subnet" },
+		{ { .head_addr = "10.2.0.1" }, "heads[0].ipv4: 10.2.0.1 is outside the subnet 10.1.0.0/16" },
+		{ { .suite = "sid" }, "images[0].suite" },
+		{ { .cluster = "a b" }, "cluster.name" },
+		{ { .interface = "lo" }, "heads[0].interface" },
+		{ { .head_name = "-" }, "heads[0].name" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autoclean(site_free) struct site s = { 0 };
+		struct err err = { 0 };
+
+		assert_int_equal(site_init(&cases[i].seed, &s, &err), -1);
+		if (!strstr(err.text, cases[i].word))
+			fail_msg("'%s' does not say '%s'", err.text, cases[i].word);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(golden_cases),
+		cmocka_unit_test(prints_what_it_read),
+		cmocka_unit_test(reads_every_field),
+		cmocka_unit_test(groups_inherit),
+		cmocka_unit_test(small_gets_defaults),
+		cmocka_unit_test(init_is_right),
+		cmocka_unit_test(init_says_what_is_wrong),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
