@@ -147,6 +147,7 @@ static void show(struct progress *p, int64_t now_ns)
 
 	p->shown = true;
 	p->shown_ns = now_ns;
+	p->shown_bytes = p->done_bytes;
 	if (p->mode == PROGRESS_QUIET)
 		return;
 	progress_format(p, &line);
@@ -215,8 +216,11 @@ void progress_end(struct progress *p, int64_t now_ns)
 {
 	if (!p->open)
 		return;
-	show(p, now_ns);
-	if (p->mode == PROGRESS_BAR)
+	if (p->mode == PROGRESS_BAR || !p->shown || p->shown_bytes != p->done_bytes)
+		show(p, now_ns);
+	if (p->mode == PROGRESS_BAR) {
 		fputc('\n', p->out);
+		fflush(p->out);
+	}
 	p->open = false;
 }

@@ -22,7 +22,7 @@ struct progress {
 	enum progress_mode mode;
 	unsigned int width; /* columns of the terminal; 0 means 80 */
 	char stage[64];
-	uint64_t done_bytes, total_bytes, seen_bytes;
+	uint64_t done_bytes, total_bytes, seen_bytes, shown_bytes;
 	double per_second; /* bytes, averaged over the last seconds */
 	int64_t begin_ns, seen_ns, shown_ns;
 	bool open; /* a stage is under way */
