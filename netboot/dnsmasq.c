@@ -40,7 +40,9 @@ static void add_dhcp(const struct netboot_input *in, const struct site_network *
 	if (pool) {
 		addr4_print(net->pool4_first, first);
 		addr4_print(net->pool4_last, last);
-		buf_addf(out, "dhcp-range=%s,%s,%s," LEASE_POOL "\n", first, last, mask);
+		/* no-ping: the pool is ours alone, and 3 s of listening before each answer would outlast a firmware's patience
+		 * when a whole rack of new machines asks at once. */
+		buf_addf(out, "dhcp-range=%s,%s,%s," LEASE_POOL "\nno-ping\n", first, last, mask);
 	} else {
 		/* Nobody but our nodes gets an answer, so a NAK can't reach another server's client. */
 		buf_adds(out, "dhcp-ignore=tag:!known\ndhcp-authoritative\n");
