@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "installer/hostfiles.h"
 
+#include "base/mem.h"
+#include "installer/installer.h"
 #include "installer/target.h"
 
 #include <errno.h>
@@ -39,4 +41,20 @@ int hostfiles_apply(int target_fd, const struct hostfiles *files, struct err *er
 	if (syncfs(target_fd) < 0)
 		return err_errno(err, errno, "write the node's files to disk");
 	return 0;
+}
+
+int hostfiles_of(const struct install_target *t, struct hostfiles *out, struct err *err)
+{
+	struct hostfiles_input in = {
+		.order = t->order, .result = t->result, .ca_crt = t->ca_crt, .report_token = t->report_token
+	};
+
+	return hostfiles_probe(t->fd, &in.facts, err) < 0 ? -1 : hostfiles_render(&in, out, err);
+}
+
+int install_hostfiles(const struct install_target *t, struct err *err)
+{
+	autoclean(hostfiles_free) struct hostfiles files = { 0 };
+
+	return hostfiles_of(t, &files, err) < 0 ? -1 : hostfiles_apply(t->fd, &files, err);
 }

@@ -45,9 +45,9 @@ static char *kernel_name(int dir_fd, struct err *err)
 }
 
 /* grub-mkconfig writes root=/dev/mdN, which changes from boot to boot, unless udev's link for the file system is there. */
-static int ensure_uuid_link(const struct bootloader *b, const char *mount, struct err *err)
+static int ensure_uuid_link(const struct install_target *t, const char *mount, struct err *err)
 {
-	const char *uuid = hostfiles_uuid(b->result, mount);
+	const char *uuid = hostfiles_uuid(t->result, mount);
 	autofree char *link = str_format(BY_UUID "/%s", uuid ? uuid : "");
 	autofree char *name = NULL, *want = NULL;
 	autoclose int dir = -1;
@@ -55,7 +55,7 @@ static int ensure_uuid_link(const struct bootloader *b, const char *mount, struc
 
 	if (!uuid)
 		return 0;
-	dir = fs_open_beneath(b->target_fd, mount[1] ? mount + 1 : ".", O_RDONLY | O_DIRECTORY, 0, 0, err);
+	dir = fs_open_beneath(t->fd, mount[1] ? mount + 1 : ".", O_RDONLY | O_DIRECTORY, 0, 0, err);
 	if (dir < 0 || !(name = kernel_name(dir, err)))
 		return -1;
 	if (fstat(dir, &fs) == 0 && stat(link, &node) == 0 && S_ISBLK(node.st_mode) && node.st_rdev == fs.st_dev)
@@ -70,28 +70,27 @@ static int ensure_uuid_link(const struct bootloader *b, const char *mount, struc
 	return 0;
 }
 
-static int make_grub_cfg(const struct bootloader *b, struct str_list *initrds, struct err *err)
+static int make_grub_cfg(const struct install_target *t, struct str_list *initrds, struct err *err)
 {
 	const char *const argv[] = { "/usr/sbin/grub-mkconfig", "-o", "/boot/grub/grub.cfg", NULL };
 	autoclean(buf_free) struct buf text = { 0 };
 
-	if (target_make_dir(b->target_fd, "boot/grub", 0755, err) < 0)
+	if (target_make_dir(t->fd, "boot/grub", 0755, err) < 0)
 		return -1;
-	if (spawn_run(&(const struct spawn){ .argv = argv, .chroot_dir = b->target, .timeout_ns = 600 * NS_PER_S }, NULL, err) <
-	    0)
+	if (spawn_run(&(const struct spawn){ .argv = argv, .chroot_dir = t->path, .timeout_ns = 600 * NS_PER_S }, NULL, err) < 0)
 		return -1;
-	if (target_read(b->target_fd, "boot/grub/grub.cfg", GRUB_CFG_MAX, &text, err) < 0)
+	if (target_read(t->fd, "boot/grub/grub.cfg", GRUB_CFG_MAX, &text, err) < 0)
 		return -1;
-	return grubcfg_check(buf_str(&text), b->result, initrds, err);
+	return grubcfg_check(buf_str(&text), t->result, initrds, err);
 }
 
 /* The image's RAM disk was made for no machine in particular. A second archive behind it adds this node's arrays: made in no
  * time, where running update-initramfs would take minutes. The next kernel update makes a whole one from the same file. */
-static int extend_initrd(const struct bootloader *b, const char *path, struct err *err)
+static int extend_initrd(const struct install_target *t, const char *path, struct err *err)
 {
 	autoclean(buf_free) struct buf conf = { 0 }, segment = { 0 };
 	struct cpio c = { .out = &segment };
-	autoclose int fd = fs_open_beneath(b->target_fd, path, O_WRONLY, 0, 0, err);
+	autoclose int fd = fs_open_beneath(t->fd, path, O_WRONLY, 0, 0, err);
 	struct stat st;
 	uint64_t end;
 
@@ -101,7 +100,7 @@ static int extend_initrd(const struct bootloader *b, const char *path, struct er
 		return err_errno(err, errno, "size of /%s", path);
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return err_set(err, ERR_DAMAGED, "/%s is no initial RAM disk", path);
-	hostfiles_mdadm_conf(b->result, &conf);
+	hostfiles_mdadm_conf(t->result, &conf);
 	cpio_dir(&c, "etc", 0755);
 	cpio_dir(&c, "etc/mdadm", 0755);
 	cpio_file(&c, "etc/mdadm/mdadm.conf", 0644, conf.data, conf.len);
@@ -113,11 +112,11 @@ static int extend_initrd(const struct bootloader *b, const char *path, struct er
 }
 
 /* GRUB's path of a RAM disk -> where it is below the node's root. */
-static int extend_initrds(const struct bootloader *b, const struct str_list *initrds, struct err *err)
+static int extend_initrds(const struct install_target *t, const struct str_list *initrds, struct err *err)
 {
-	const char *strip = grubcfg_boot_dir(b->result);
+	const char *strip = grubcfg_boot_dir(t->result);
 
-	if (!b->result->n_md)
+	if (!t->result->n_md)
 		return 0;
 	for (size_t i = 0; i < initrds->len; i++) {
 		const char *path = initrds->items[i];
@@ -126,41 +125,41 @@ static int extend_initrds(const struct bootloader *b, const struct str_list *ini
 		if (!str_starts(path, strip) || path[strlen(strip)] != '/')
 			return err_set(err, ERR_FAILED, "the initial RAM disk %s is not below /boot", path);
 		below = str_format("boot%s", path + strlen(strip));
-		if (extend_initrd(b, below, err) < 0)
+		if (extend_initrd(t, below, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int install_inside(const struct bootloader *b, struct err *err)
+static int install_inside(const struct install_target *t, struct err *err)
 {
 	autoclean(str_list_free) struct str_list initrds = { 0 };
 
-	if (ensure_uuid_link(b, "/", err) < 0 || ensure_uuid_link(b, "/boot", err) < 0)
+	if (ensure_uuid_link(t, "/", err) < 0 || ensure_uuid_link(t, "/boot", err) < 0)
 		return -1;
-	if (make_grub_cfg(b, &initrds, err) < 0 || extend_initrds(b, &initrds, err) < 0)
+	if (make_grub_cfg(t, &initrds, err) < 0 || extend_initrds(t, &initrds, err) < 0)
 		return -1;
-	if (b->order->layout.uefi && bootloader_uefi_prepare(b, err) < 0)
+	if (t->order->layout.uefi && bootloader_uefi_prepare(t, err) < 0)
 		return -1;
 	/* All of it must be on the disks before anything there can be started. */
-	if (syncfs(b->target_fd) < 0)
+	if (syncfs(t->fd) < 0)
 		return err_errno(err, errno, "write the system to disk");
-	if (b->order->layout.bios && bootloader_bios(b, err) < 0)
+	if (t->order->layout.bios && bootloader_bios(t, err) < 0)
 		return -1;
-	return b->order->layout.uefi ? bootloader_uefi_enable(b, err) : 0;
+	return t->order->layout.uefi ? bootloader_uefi_enable(t, err) : 0;
 }
 
-int bootloader_install(const struct bootloader *b, struct err *err)
+int install_bootloader(const struct install_target *t, struct err *err)
 {
 	struct err later = { 0 };
 	int rc;
 
-	if (chroot_enter(b->target, b->target_fd, err) < 0)
+	if (chroot_enter(t->path, t->fd, err) < 0)
 		return -1;
-	rc = install_inside(b, err);
+	rc = install_inside(t, err);
 	/* A mount that stays would keep the arrays from being stopped: that is an error too, though not the one to be told first.
 	 */
-	if (chroot_leave(b->target, &later) < 0 && rc == 0) {
+	if (chroot_leave(t->path, &later) < 0 && rc == 0) {
 		*err = later;
 		return -1;
 	}

@@ -18,10 +18,10 @@ static const struct loader {
 };
 
 /* Where the EFI system partition is mounted, relative to the node's root. */
-static const char *esp_path(const struct bootloader *b)
+static const char *esp_path(const struct install_target *t)
 {
-	for (size_t i = 0; i < b->result->n_fs; i++) {
-		const struct raid_fs *fs = &b->result->fs[i];
+	for (size_t i = 0; i < t->result->n_fs; i++) {
+		const struct raid_fs *fs = &t->result->fs[i];
 
 		if (str_eq(fs->type, "vfat") && fs->mount && fs->mount[0] == '/' && fs->mount[1])
 			return fs->mount + 1;
@@ -29,40 +29,40 @@ static const char *esp_path(const struct bootloader *b)
 	return NULL;
 }
 
-static int copy(const struct bootloader *b, const char *from, const char *to, struct err *err)
+static int copy(const struct install_target *t, const char *from, const char *to, struct err *err)
 {
 	autoclean(buf_free) struct buf data = { 0 };
-	autofree char *path = str_format("%s/%s", esp_path(b), to);
+	autofree char *path = str_format("%s/%s", esp_path(t), to);
 
-	if (target_read(b->target_fd, from, LOADER_MAX, &data, err) < 0) {
+	if (target_read(t->fd, from, LOADER_MAX, &data, err) < 0) {
 		err_hint(err, "the image needs the packages shim-signed and grub-efi-amd64-signed to boot by UEFI");
 		return -1;
 	}
 	if (!data.len)
 		return err_set(err, ERR_DAMAGED, "/%s is empty", from);
-	return target_write(b->target_fd, path, 0700, data.data, data.len, err);
+	return target_write(t->fd, path, 0700, data.data, data.len, err);
 }
 
-int bootloader_uefi_prepare(const struct bootloader *b, struct err *err)
+int bootloader_uefi_prepare(const struct install_target *t, struct err *err)
 {
 	autoclean(buf_free) struct buf stub = { 0 };
 	autofree char *stub_path = NULL;
 
-	if (!esp_path(b))
+	if (!esp_path(t))
 		return err_set(err, ERR_INVALID, "the layout is to boot by UEFI but mounts no EFI system partition");
-	if (grubcfg_efi_stub(b->result, &stub, err) < 0)
+	if (grubcfg_efi_stub(t->result, &stub, err) < 0)
 		return -1;
 	/* Debian's signed GRUB has this path built in, wherever it was started from. */
-	stub_path = str_format("%s/EFI/debian/grub.cfg", esp_path(b));
-	if (target_write(b->target_fd, stub_path, 0700, stub.data, stub.len, err) < 0)
+	stub_path = str_format("%s/EFI/debian/grub.cfg", esp_path(t));
+	if (target_write(t->fd, stub_path, 0700, stub.data, stub.len, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(loaders); i++)
-		if (copy(b, loaders[i].from, loaders[i].to, err) < 0)
+		if (copy(t, loaders[i].from, loaders[i].to, err) < 0)
 			return -1;
 	return 0;
 }
 
-int bootloader_uefi_enable(const struct bootloader *b, struct err *err)
+int bootloader_uefi_enable(const struct install_target *t, struct err *err)
 {
-	return copy(b, SHIM, "EFI/BOOT/BOOTX64.EFI", err);
+	return copy(t, SHIM, "EFI/BOOT/BOOTX64.EFI", err);
 }

@@ -4,7 +4,7 @@
 #define ORTHRUS_INSTALLER_HOSTFILES_H
 
 #include "base/err.h"
-#include "installer/order.h"
+#include "installer/installer.h"
 #include "raidsetup/raidsetup.h"
 
 #include <stdbool.h>
@@ -53,6 +53,9 @@ const char *hostfiles_uuid(const struct raid_result *result, const char *mount);
 int hostfiles_probe(int target_fd, struct hostfiles_facts *out, struct err *err) WARN_UNUSED;
 /* Put them below target_fd, never outside of it; each file appears whole or not at all. */
 int hostfiles_apply(int target_fd, const struct hostfiles *files, struct err *err) WARN_UNUSED;
+
+/* Probe and render for `t`. */
+int hostfiles_of(const struct install_target *t, struct hostfiles *out, struct err *err) WARN_UNUSED;
 
 /* For hostfiles*.c: append one; takes `content`. */
 void hostfiles_add(struct hostfiles *f, enum hostfile_kind kind, const char *path, unsigned int mode, char *content);

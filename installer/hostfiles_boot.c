@@ -23,15 +23,24 @@ static void grub_terminal(const char *serial, struct buf *out)
 		 serial[name] ? serial + name + 1 : "9600");
 }
 
+static bool names_console(const struct str_list *args)
+{
+	for (size_t i = 0; i < args->len; i++)
+		if (str_starts(args->items[i], "console="))
+			return true;
+	return false;
+}
+
 void hostfiles_add_boot(const struct hostfiles_input *in, struct hostfiles *out)
 {
 	const struct order *o = in->order;
 	autoclean(buf_free) struct buf b = { 0 };
 
 	/* Read by a shell (grub-mkconfig): check.c lets no byte through that it would expand. */
-	buf_adds(&b, "# Written by orthrus.\nGRUB_CMDLINE_LINUX_DEFAULT=\"\"\nGRUB_CMDLINE_LINUX=\"console=tty0");
-	if (o->serial_console)
-		buf_addf(&b, " console=%s", o->serial_console);
+	buf_adds(&b, "# Written by orthrus.\nGRUB_CMDLINE_LINUX_DEFAULT=\"\"\nGRUB_CMDLINE_LINUX=\"");
+	if (!names_console(&o->kernel_args))
+		buf_addf(&b, "console=tty0%s%s", o->serial_console ? " console=" : "",
+			 o->serial_console ? o->serial_console : "");
 	for (size_t i = 0; i < o->kernel_args.len; i++)
 		buf_addf(&b, " %s", o->kernel_args.items[i]);
 	buf_adds(&b, "\"\n");

@@ -46,7 +46,7 @@ static void move_steps(struct plan *to, struct plan *from)
 	for (size_t i = 0; i < from->len; i++) {
 		struct plan_step *s = &from->steps[i];
 
-		plan_add(to, s->type, s->effect, s->name, steal(s->text), steal(s->arg), s->arg_free);
+		plan_add(to, s->type, s->effect, s->name, steal(s->text), steal(s->arg), steal(s->arg_free));
 	}
 	plan_free(from);
 }

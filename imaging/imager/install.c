@@ -4,12 +4,10 @@
 #include "base/mem.h"
 #include "imaging/imager/fetch.h"
 #include "imaging/restore.h"
-#include "installer/bootloader.h"
-#include "installer/hostfiles.h"
+#include "installer/installer.h"
 #include "imaging/imager/report.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
-#include "imaging/imager/verify.h"
 
 #include <string.h>
 
@@ -134,53 +132,42 @@ static int restore_image(struct run *run, int target_fd, struct err *err)
 	return rc;
 }
 
-static int host_files(struct run *run, int target_fd, bool check_only, struct err *err)
+/* The steps that work in the restored system. */
+static int perform_on_target(struct run *run, struct install_target *t, enum install_step type, struct err *err)
 {
-	struct hostfiles_input in = { .order = run->order, .result = &run->result, .report_token = run->answer->report_token };
-	autoclean(hostfiles_free) struct hostfiles files = { 0 };
+	autoclean(disks_free) struct disks disks = { 0 };
 	autoclean(buf_free) struct buf ca = { 0 };
 
 	if (read_trust(run, "ca.crt", &ca, err) < 0)
 		return -1;
-	in.ca_crt = buf_str(&ca);
-	if (hostfiles_probe(target_fd, &in.facts, err) < 0 || hostfiles_render(&in, &files, err) < 0)
-		return -1;
-	return check_only ? verify_target(target_fd, &files, err) : hostfiles_apply(target_fd, &files, err);
-}
-
-static int boot_loader(struct run *run, int target_fd, struct err *err)
-{
-	autoclean(disks_free) struct disks disks = { 0 };
-	const struct bootloader b = {
-		.order = run->order, .result = &run->result, .disks = &disks, .target = run->opts->target, .target_fd = target_fd
-	};
-
-	if (raid_probe(&disks, err) < 0)
-		return -1;
-	return bootloader_install(&b, err);
-}
-
-/* The steps that work in the mounted system. */
-static int perform_in_target(struct run *run, enum install_step type, struct err *err)
-{
-	autoclose int target_fd = fs_open_dir(run->opts->target, err);
-
-	if (target_fd < 0)
-		return -1;
+	t->ca_crt = buf_str(&ca);
+	t->disks = &disks;
 	switch (type) {
 	case INSTALL_RESTORE:
-		return restore_image(run, target_fd, err);
+		return restore_image(run, t->fd, err);
 	case INSTALL_HOST_FILES:
-		return host_files(run, target_fd, false, err);
+		return install_hostfiles(t, err);
 	case INSTALL_VERIFY:
-		return raid_verify(&run->result, err) < 0 ? -1 : host_files(run, target_fd, true, err);
+		return raid_verify(&run->result, err) < 0 ? -1 : install_verify(t, err);
 	case INSTALL_BOOT_LOADER:
-		return boot_loader(run, target_fd, err);
+		return raid_probe(&disks, err) < 0 ? -1 : install_bootloader(t, err);
 	case INSTALL_DISK_TEST:
 	case INSTALL_UNMOUNT:
 		break;
 	}
 	return err_set(err, ERR_INVALID, "step type %d does not work in the mounted system", (int)type);
+}
+
+static int perform_in_target(struct run *run, enum install_step type, struct err *err)
+{
+	autoclose int fd = fs_open_dir(run->opts->target, err);
+	struct install_target t = { .order = run->order,
+				    .result = &run->result,
+				    .path = run->opts->target,
+				    .fd = fd,
+				    .report_token = run->answer->report_token };
+
+	return fd < 0 ? -1 : perform_on_target(run, &t, type, err);
 }
 
 static int perform(void *ctx, const struct plan_step *step, struct err *err)
@@ -259,6 +246,14 @@ static int prepare(struct run *run, struct err *err)
 	return run->raid ? 0 : -1;
 }
 
+static const char *root_uuid(const struct raid_result *r)
+{
+	for (size_t i = 0; i < r->n_fs; i++)
+		if (str_eq(r->fs[i].mount, "/"))
+			return r->fs[i].uuid;
+	return NULL;
+}
+
 static int report_done(struct run *run, int64_t began_ns, struct err *err)
 {
 	autoclean(buf_free) struct buf report = { 0 };
@@ -266,7 +261,7 @@ static int report_done(struct run *run, int64_t began_ns, struct err *err)
 
 	json_out_init(&w, &report, false);
 	json_put_obj(&w, NULL);
-	json_put_str(&w, "root_uuid", hostfiles_uuid(&run->result, "/"));
+	json_put_str(&w, "root_uuid", root_uuid(&run->result));
 	json_put_strs(&w, "disks", &run->result.members);
 	json_put_str(&w, "image_name", run->order->image_name);
 	json_put_str(&w, "image_id", run->order->image_id);

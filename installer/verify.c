@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "imaging/imager/verify.h"
+#include "installer/installer.h"
 
 #include "base/mem.h"
+#include "installer/hostfiles.h"
 #include "installer/target.h"
 #include "sys/fs.h"
 
@@ -71,22 +72,25 @@ static int check_boot_file(int target_fd, const char *prefix, struct err *err)
 	return err_hint(err, "build the image again: it needs the package linux-image-amd64");
 }
 
-int verify_target(int target_fd, const struct hostfiles *files, struct err *err)
+int install_verify(const struct install_target *t, struct err *err)
 {
 	static const char *const needed[] = { "sbin/init", "etc/passwd", "usr/sbin/grub-mkconfig" };
+	autoclean(hostfiles_free) struct hostfiles files = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
 		bool there = false;
 
-		if (target_exists(target_fd, needed[i], &there, err) < 0)
+		if (target_exists(t->fd, needed[i], &there, err) < 0)
 			return -1;
 		if (!there)
 			return err_set(err, ERR_FAILED, "the image has no /%s", needed[i]);
 	}
-	if (check_boot_file(target_fd, "vmlinuz-", err) < 0 || check_boot_file(target_fd, "initrd.img-", err) < 0)
+	if (check_boot_file(t->fd, "vmlinuz-", err) < 0 || check_boot_file(t->fd, "initrd.img-", err) < 0)
 		return -1;
-	for (size_t i = 0; i < files->len; i++)
-		if (check_one(target_fd, &files->items[i], err) < 0)
+	if (hostfiles_of(t, &files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < files.len; i++)
+		if (check_one(t->fd, &files.items[i], err) < 0)
 			return -1;
 	return 0;
 }
