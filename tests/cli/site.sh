@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# site init, check and show without a daemon: what is written, what is refused, what --plan leaves alone.
+set -u
+orthrus=$BUILD/orthrus
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export ORTHRUS_ROOT=$work/root
+site=$ORTHRUS_ROOT/etc/orthrus/site.json
+failed=0
+fail() { echo "FAIL: $*" >&2; failed=1; }
+run() { # CODE WORDS...
+    local code=$1 rc
+    shift
+    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
+}
+says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
+tree() { find "$work/root" -type f -exec sha256sum {} + 2>/dev/null | sort; }
+
+# Nothing there yet.
+run 1 site check
+says "$site"
+says "orthrus site init"
+run 2 site init
+says "needs --interface"
+
+# --plan shows and writes nothing.
+run 0 site init --interface eth7 --plan
+says "would write $site"
+says '"interface": "eth7"'
+[ -e "$work/root" ] && fail "--plan made $work/root"
+
+# Every option lands where it belongs, and the file is right and the very text that was shown.
+options=(--cluster packs --domain packs.internal --interface eth7 --subnet 10.77.0.0/24 --head-address 10.77.0.5 --head-name alpha
+    --suite trixie --trust-mac)
+run 0 site init "${options[@]}" --plan --quiet
+cp "$work/out" "$work/planned"
+run 0 site init "${options[@]}"
+says "wrote $site"
+cmp -s "$work/planned" "$site" || fail "what was planned is not what was written"
+[ "$(stat -c %a "$site")" = 644 ] || fail "mode of site.json is $(stat -c %a "$site")"
+run 0 site check
+says "$site: right"
+if command -v jq >/dev/null; then
+    got=$(jq -rc '[.cluster.name, .cluster.domain, .heads[0].interface, .networks[0].ipv4.subnet, .heads[0].ipv4, .heads[0].name,
+        .images[0].suite, .enrol.trust_mac, .console.serial, .groups[0].layout]' "$site")
+    [ "$got" = '["packs","packs.internal","eth7","10.77.0.0/24","10.77.0.5","alpha","trixie",true,"ttyS0,115200","raid1"]' ] ||
+        fail "site init wrote $got"
+fi
+
+# An existing file is kept unless --yes is said.
+before=$(tree)
+run 3 site init --interface eth8
+says "--yes"
+[ "$(tree)" = "$before" ] || fail "site init changed a file it should have refused to"
+run 0 site init --interface eth8 --plan
+says "would replace"
+[ "$(tree)" = "$before" ] || fail "site init --plan changed a file"
+run 0 site init --interface eth8 --head-name alpha --yes
+grep -q eth8 "$site" || fail "site init --yes did not replace the file"
+
+# Bad values: usage, named, nothing written.
+for bad in "--subnet 10.77.0.1/24" "--head-address 10.9.9.9" "--suite sid" "--cluster A" "--interface lo" "--head-name -x-"; do
+    # shellcheck disable=SC2086
+    run 2 site init --interface eth8 --yes $bad
+    [ -s "$work/err" ] || fail "nothing is said about $bad"
+done
+grep -q eth8 "$site" || fail "a refused site init changed the file"
+
+# check: all problems, the count, exit 2; the same as JSON, one document.
+run 2 site check "$TOP/tests/golden/site/many-problems.json"
+cmp -s "$work/out" "$TOP/tests/golden/site/many-problems.err" || fail "site check: $(cat "$work/out")"
+says "$(wc -l <"$TOP/tests/golden/site/many-problems.err") problems"
+run 2 site check --json "$TOP/tests/golden/site/many-problems.json"
+[ -s "$work/err" ] && fail "site check --json writes to standard error"
+if command -v jq >/dev/null; then
+    jq -r '.problems[]' "$work/out" | cmp -s - "$TOP/tests/golden/site/many-problems.err" || fail "site check --json: $(cat "$work/out")"
+    [ "$(jq -s length "$work/out")" = 1 ] || fail "site check --json prints more than one document"
+fi
+run 0 site check --json
+says '"ok": true'
+
+# show: says where it is from; its JSON is a right site file again.
+run 0 site show --site "$TOP/tests/golden/site/ok-full.json"
+says "orthrusd does not run"
+says "10.2.0.0/16"
+says "RAID6"
+run 0 site show --json --site "$TOP/tests/golden/site/ok-full.json"
+if command -v jq >/dev/null; then
+    [ "$(jq -r .source "$work/out")" = file ] || fail "source: $(jq -r .source "$work/out")"
+    jq .site "$work/out" >"$work/again.json"
+    run 0 site check "$work/again.json"
+fi
+run 2 site show --site "$TOP/tests/golden/site/group-cycle.json"
+says "a > b > c > a"
+
+# Apply: checked here first, then the daemon is missed.
+run 2 site apply --site "$TOP/tests/golden/site/vip-outside.json"
+says "service_addresses[0].ipv4"
+run 1 site apply
+says "orthrusd does not run here"
+exit $failed
