@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "sys/http_client.h"
+
+static int print_status(const char *json, size_t len, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autofree char *version = NULL, *cluster = NULL, *head = NULL, *dnsmasq = NULL, *url = NULL;
+	autoclean(buf_free) struct buf out = { 0 };
+	uint64_t uptime = 0, revision = 0, total = 0;
+	struct json_obj o, nodes;
+
+	if (json_parse(json, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    json_str(&o, "version", JSON_MUST, &version, err) < 0 || json_str(&o, "cluster", JSON_MAY, &cluster, err) < 0 ||
+	    json_str(&o, "head", JSON_MAY, &head, err) < 0 || json_str(&o, "dnsmasq", JSON_MAY, &dnsmasq, err) < 0 ||
+	    json_str(&o, "url", JSON_MAY, &url, err) < 0 || json_u64(&o, "uptime_s", JSON_MAY, 0, UINT64_MAX, &uptime, err) < 0 ||
+	    json_u64(&o, "revision", JSON_MAY, 0, UINT64_MAX, &revision, err) < 0 ||
+	    json_obj(&o, "nodes", JSON_MUST, &nodes, err) < 0 ||
+	    json_u64(&nodes, "total", JSON_MUST, 0, UINT64_MAX, &total, err) < 0)
+		return err_wrap(err, "the daemon's status");
+	buf_addf(&out, "orthrusd %s, up %llu s, state at revision %llu\n", version, (unsigned long long)uptime,
+		 (unsigned long long)revision);
+	if (cluster)
+		buf_addf(&out, "cluster  %s, this head is %s\n", cluster, head ? head : "not in the site");
+	else
+		buf_adds(&out, "cluster  none yet: `orthrus site init`, then `orthrus site apply`\n");
+	buf_addf(&out, "serves   %s, dnsmasq %s\n", url ? url : "only its unix socket", dnsmasq ? dnsmasq : "off");
+	buf_addf(&out, "nodes    %llu\n", (unsigned long long)total);
+	cmd_print(buf_str(&out));
+	return 0;
+}
+
+int cmd_head_status(struct cmd *c, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+
+	if (cmd_args(c, 0, 0, err) < 0 || cmd_call(c, "GET", "/v1/status", NULL, &reply, err) < 0)
+		return -1;
+	if (!c->json)
+		return print_status(buf_str(&reply.body), reply.body.len, err);
+	cmd_print(buf_str(&reply.body));
+	return 0;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/nodes.h"
+#include "site/addr.h"
+#include "sys/http_client.h"
+
+#include <stdlib.h>
+
+/* Send a request whose answer is {"steps":[..]}, and show them: with --json as they came, else as lines. */
+static int send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(buf_free) struct buf lines = { 0 };
+	struct json_obj o;
+
+	if (cmd_call(c, method, path, body, &reply, err) < 0)
+		return -1;
+	if (c->json) {
+		cmd_print(buf_str(&reply.body));
+		return 0;
+	}
+	if (json_parse(buf_str(&reply.body), reply.body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    cmd_steps(&o, "", &lines, err) < 0)
+		return err_wrap(err, "the daemon's answer");
+	if (lines.len)
+		cmd_say(c, "%s%.*s", c->plan ? "would:\n" : "", (int)lines.len - 1, lines.data);
+	else
+		cmd_say(c, "nothing to change");
+	return 0;
+}
+
+static void put_options(const struct cmd *c, struct json_out *w)
+{
+	static const char *const names[] = { "group", "image", "layout", "serial" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (cmd_option(c, names[i]))
+			json_put_str(w, names[i], cmd_option(c, names[i]));
+}
+
+/* --ipv4 is the first node's address; the others get the ones that follow. */
+static int put_address(const struct cmd *c, struct json_out *w, size_t i, struct err *err)
+{
+	const char *first = cmd_option(c, "ipv4");
+	char text[ADDR4_LEN];
+	uint32_t addr;
+
+	if (!first)
+		return 0;
+	if (addr4_read(first, &addr, err) < 0)
+		return err_wrap(err, "--ipv4");
+	if (addr > UINT32_MAX - i)
+		return err_set(err, ERR_INVALID, "--ipv4 %s: there are not enough addresses after it", first);
+	addr4_print(addr + (uint32_t)i, text);
+	json_put_str(w, "ipv4", text);
+	return 0;
+}
+
+/* One MAC a node in the order of the set; for one node they are all its. */
+static int put_macs(struct json_out *w, const struct str_list *macs, size_t i, size_t n_nodes)
+{
+	if (macs->len == 0)
+		return 0;
+	json_put_arr(w, "macs");
+	if (n_nodes == 1)
+		for (size_t m = 0; m < macs->len; m++)
+			json_put_str(w, NULL, macs->items[m]);
+	else
+		json_put_str(w, NULL, macs->items[i]);
+	json_end_arr(w);
+	return 0;
+}
+
+static int check_macs(const struct str_list *macs, size_t n_nodes, bool needed, struct err *err)
+{
+	if ((macs->len == 0 && !needed) || (n_nodes == 1 && macs->len) || macs->len == n_nodes)
+		return 0;
+	err_set(err, ERR_USAGE, "%zu MAC addresses for %zu nodes", macs->len, n_nodes);
+	return err_hint(err, "give one --mac for each node, in the order of the set: --mac 52:54:00:00:00:01,52:54:00:00:00:02");
+}
+
+static int add_body(const struct cmd *c, struct nodeset *set, const struct str_list *macs, struct buf *body, struct err *err)
+{
+	struct json_out w;
+
+	json_out_init(&w, body, false);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "nodes");
+	for (size_t i = 0; i < nodeset_count(set); i++) {
+		json_put_obj(&w, NULL);
+		json_put_str(&w, "name", nodeset_get(set, i));
+		put_options(c, &w);
+		if (put_address(c, &w, i, err) < 0 || put_macs(&w, macs, i, nodeset_count(set)) < 0)
+			return -1;
+		json_end_obj(&w);
+	}
+	json_end_arr(&w);
+	json_put_bool(&w, "plan", c->plan);
+	json_end_obj(&w);
+	return 0;
+}
+
+int cmd_node_add(struct cmd *c, struct err *err)
+{
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	autoclean(str_list_free) struct str_list macs = { 0 };
+	autoclean(buf_free) struct buf body = { 0 };
+	struct node_rows none = { 0 };
+
+	if (cmd_args(c, 1, 1, err) < 0)
+		return -1;
+	if (!cmd_option(c, "group"))
+		return err_set(err, ERR_USAGE, "'node add' needs --group GROUP, one of the site's groups");
+	cmd_option_all(c, "mac", &macs);
+	if (node_set(&none, c->argv[0], false, &set, err) < 0 || check_macs(&macs, nodeset_count(&set), true, err) < 0 ||
+	    add_body(c, &set, &macs, &body, err) < 0)
+		return -1;
+	return send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
+}
+
+static void list_table(const struct node_rows *rows, struct nodeset *set)
+{
+	static const char *const heads[] = { "NODE", "STATE", "ADDRESS", "GROUP", "MAC", "IMAGE", "DOING", NULL };
+	autoclean(cmd_table_free) struct cmd_table t = { 0 };
+
+	cmd_table_init(&t, heads);
+	for (size_t i = 0; i < rows->len; i++) {
+		const struct node_row *r = &rows->items[i];
+
+		if (set && !nodeset_has(set, r->name))
+			continue;
+		cmd_table_add(&t, r->name);
+		cmd_table_add(&t, r->state);
+		cmd_table_add(&t, r->ipv4);
+		cmd_table_add(&t, r->group);
+		cmd_table_add(&t, r->macs.len ? r->macs.items[0] : NULL);
+		cmd_table_add(&t, r->image);
+		if (str_eq(r->state, "failed"))
+			cmd_table_add(&t, r->error);
+		else if (str_eq(r->state, "installing") && r->step)
+			cmd_table_addf(&t, "%s %llu %%", r->step, (unsigned long long)r->percent);
+		else
+			cmd_table_add(&t, NULL);
+	}
+	cmd_table_print(&t);
+}
+
+static void list_json(const struct node_rows *rows, struct nodeset *set)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "nodes");
+	for (size_t i = 0; i < rows->len; i++)
+		if (!set || nodeset_has(set, rows->items[i].name))
+			json_put_raw(&w, NULL, rows->items[i].raw);
+	json_end_arr(&w);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+}
+
+int cmd_node_list(struct cmd *c, struct err *err)
+{
+	autoclean(node_rows_free) struct node_rows rows = { 0 };
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	bool some;
+
+	if (cmd_args(c, 0, 1, err) < 0 || node_rows_get(c, &rows, err) < 0)
+		return -1;
+	some = c->argc == 1;
+	if (some && node_set(&rows, c->argv[0], true, &set, err) < 0)
+		return -1;
+	if (c->json)
+		list_json(&rows, some ? &set : NULL);
+	else if (rows.len == 0)
+		cmd_say(c, "no nodes yet; `orthrus node add` makes machines known");
+	else
+		list_table(&rows, some ? &set : NULL);
+	return 0;
+}
+
+static int change_body(const struct cmd *c, struct nodeset *set, size_t i, const struct str_list *macs, struct buf *body,
+		       struct err *err)
+{
+	struct json_out w;
+
+	json_out_init(&w, body, false);
+	json_put_obj(&w, NULL);
+	put_options(c, &w);
+	if (put_address(c, &w, i, err) < 0 || put_macs(&w, macs, i, nodeset_count(set)) < 0)
+		return -1;
+	json_end_obj(&w);
+	return 0;
+}
+
+int cmd_node_set(struct cmd *c, struct err *err)
+{
+	autoclean(node_rows_free) struct node_rows rows = { 0 };
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	autoclean(str_list_free) struct str_list macs = { 0 };
+
+	if (cmd_args(c, 1, 1, err) < 0)
+		return -1;
+	if (c->n_values == 0)
+		return err_set(err, ERR_USAGE,
+			       "'node set' needs what to set: --group, --mac, --ipv4, --image, --layout or --serial");
+	cmd_option_all(c, "mac", &macs);
+	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
+	    check_macs(&macs, nodeset_count(&set), false, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nodeset_count(&set); i++) {
+		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
+		autoclean(buf_free) struct buf body = { 0 };
+
+		if (change_body(c, &set, i, &macs, &body, err) < 0)
+			return -1;
+		if (send_steps(c, "PATCH", path, buf_str(&body), err) < 0)
+			return err_wrap(err, "node %s", nodeset_get(&set, i));
+	}
+	return 0;
+}
+
+int cmd_node_remove(struct cmd *c, struct err *err)
+{
+	autoclean(node_rows_free) struct node_rows rows = { 0 };
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	autoclean(buf_free) struct buf names = { 0 };
+
+	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0)
+		return -1;
+	nodeset_fold(&set, &names);
+	if (!c->plan && cmd_confirm(c, err, "remove %s from the cluster", buf_str(&names)) < 0)
+		return -1;
+	for (size_t i = 0; i < nodeset_count(&set); i++) {
+		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
+
+		if (send_steps(c, "DELETE", path, NULL, err) < 0)
+			return err_wrap(err, "node %s", nodeset_get(&set, i));
+	}
+	return 0;
+}
+
+int cmd_node_boot(struct cmd *c, struct err *err)
+{
+	const char *target = cmd_option(c, "target");
+	autoclean(node_rows_free) struct node_rows rows = { 0 };
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	autoclean(buf_free) struct buf body = { 0 };
+	struct json_out w;
+
+	if (cmd_args(c, 1, 1, err) < 0)
+		return -1;
+	if (!target)
+		return err_set(err, ERR_USAGE, "'node boot' needs --target disk or --target net");
+	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0)
+		return -1;
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	node_put_names(&w, &set);
+	json_put_str(&w, "target", target);
+	json_put_bool(&w, "plan", c->plan);
+	json_end_obj(&w);
+	return send_steps(c, "POST", "/v1/boot", buf_str(&body), err);
+}

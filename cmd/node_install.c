@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/nodes.h"
+#include "sys/http_client.h"
+
+/* POST /v1/install. With plan the daemon only says what each node would do. */
+static int ask(struct cmd *c, struct nodeset *set, bool plan, struct http_reply *reply, struct err *err)
+{
+	autoclean(buf_free) struct buf body = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	node_put_names(&w, set);
+	json_put_bool(&w, "plan", plan);
+	json_put_bool(&w, "accept_disks_unseen", cmd_flag(c, "accept-disks-unseen"));
+	json_put_str(&w, "image", cmd_option(c, "image"));
+	json_end_obj(&w);
+	return cmd_call(c, "POST", "/v1/install", buf_str(&body), reply, err);
+}
+
+static int show_error(struct json_obj *node, const char *name, struct buf *out, struct err *err)
+{
+	autofree char *text = NULL, *hint = NULL;
+	struct json_obj e;
+	int rc = json_obj(node, "error", JSON_MAY, &e, err);
+
+	if (rc <= 0)
+		return rc;
+	if (json_str(&e, "text", JSON_MUST, &text, err) < 0 || json_str(&e, "hint", JSON_MAY, &hint, err) < 0)
+		return -1;
+	buf_addf(out, "%s: cannot be installed: %s\n", name, text);
+	if (hint && *hint)
+		buf_addf(out, "  next: %s\n", hint);
+	return 1;
+}
+
+/* One node's steps, or why not. Returns 1 when it can't be installed. */
+static int show_node(struct json_obj *node, struct buf *out, struct err *err)
+{
+	autofree char *name = NULL, *image = NULL;
+	struct json_obj plan;
+	int rc;
+
+	if (json_str(node, "name", JSON_MUST, &name, err) < 0 || json_str(node, "image", JSON_MAY, &image, err) < 0)
+		return -1;
+	rc = show_error(node, name, out, err);
+	if (rc != 0)
+		return rc;
+	buf_addf(out, "%s: install %s\n", name, image ? image : "its image");
+	rc = json_obj(node, "plan", JSON_MAY, &plan, err);
+	if (rc == 0)
+		buf_adds(out, "      its disks are not known yet: the steps are decided when it reports them\n");
+	else if (rc < 0 || cmd_steps(&plan, "    ", out, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* Show every node's plan; *refused is how many can't be installed. */
+static int show_plans(const struct http_reply *reply, struct buf *out, size_t *refused, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_arr nodes;
+	struct json_obj root;
+
+	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &root, err) < 0 ||
+	    json_arr(&root, "nodes", JSON_MUST, &nodes, err) < 0)
+		return err_wrap(err, "the daemon's answer");
+	for (size_t i = 0; i < nodes.len; i++) {
+		struct json_obj o;
+		int rc = json_arr_obj(&nodes, i, &o, err) < 0 ? -1 : show_node(&o, out, err);
+
+		if (rc < 0)
+			return err_wrap(err, "the daemon's answer");
+		*refused += rc == 1;
+	}
+	return 0;
+}
+
+int cmd_node_install(struct cmd *c, struct err *err)
+{
+	autoclean(node_rows_free) struct node_rows rows = { 0 };
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	autoclean(http_reply_free) struct http_reply plans = { 0 }, done = { 0 };
+	autoclean(buf_free) struct buf text = { 0 }, names = { 0 };
+	size_t refused = 0;
+
+	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
+	    ask(c, &set, true, &plans, err) < 0 || show_plans(&plans, &text, &refused, err) < 0)
+		return -1;
+	nodeset_fold(&set, &names);
+	if (c->json && c->plan)
+		cmd_print(buf_str(&plans.body));
+	else
+		cmd_say(c, "%.*s", (int)(text.len ? text.len - 1 : 0), buf_str(&text));
+	if (refused)
+		return err_set(err, ERR_REFUSED, "%zu of %zu nodes cannot be installed%s", refused, nodeset_count(&set),
+			       c->plan ? "" : "; nothing was ordered");
+	if (c->plan)
+		return 0;
+	if (cmd_confirm(c, err, "erase the disks marked '!' above and install %s", buf_str(&names)) < 0 ||
+	    ask(c, &set, false, &done, err) < 0)
+		return -1;
+	if (c->json)
+		cmd_print(buf_str(&done.body));
+	cmd_say(c, "ordered: %s installs itself at its next network boot (a node that waits in the imager begins now)",
+		buf_str(&names));
+	return cmd_flag(c, "wait") ? node_wait(c, &set, err) : 0;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/nodes.h"
+#include "raidsetup/raidsetup.h"
+#include "sys/http_client.h"
+
+#include <string.h>
+
+/* "label   value" for every key of `labels` that has a value. */
+static int put_lines(struct json_obj *o, const char *const (*labels)[2], size_t n, struct buf *out, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		autofree char *value = NULL, *clean = NULL;
+
+		if (json_str(o, labels[i][0], JSON_MAY, &value, err) < 0)
+			return -1;
+		if (!value || !*value)
+			continue;
+		clean = str_printable(value, strlen(value));
+		buf_addf(out, "%-12s %s\n", labels[i][1], clean);
+	}
+	return 0;
+}
+
+static int put_macs(struct json_obj *o, struct buf *out, struct err *err)
+{
+	autoclean(str_list_free) struct str_list macs = { 0 };
+
+	if (json_strs(o, "macs", JSON_MUST, &macs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < macs.len; i++)
+		buf_addf(out, "%-12s %s\n", i ? "" : "MAC", macs.items[i]);
+	return 0;
+}
+
+static int put_machine(struct json_obj *o, struct buf *out, struct err *err)
+{
+	autoclean(disks_free) struct disks disks = { 0 };
+	autofree char *firmware = NULL;
+	struct json_obj m;
+	uint64_t memory = 0, cpus = 0;
+	bool secure = false;
+	char size[STR_BYTES_MAX];
+	int rc = json_obj(o, "machine", JSON_MAY, &m, err);
+
+	if (rc <= 0) {
+		if (rc == 0)
+			buf_addf(out, "%-12s not known: it has not reported yet\n", "machine");
+		return rc;
+	}
+	if (json_str(&m, "firmware", JSON_MAY, &firmware, err) < 0 || json_bool(&m, "secure_boot", JSON_MAY, &secure, err) < 0 ||
+	    json_u64(&m, "memory_bytes", JSON_MAY, 0, UINT64_MAX, &memory, err) < 0 ||
+	    json_u64(&m, "cpus", JSON_MAY, 0, UINT64_MAX, &cpus, err) < 0 || disks_from_json(&m, "disks", &disks, err) < 0)
+		return -1;
+	str_from_bytes(memory, size);
+	buf_addf(out, "%-12s %s%s, %llu CPUs, %s\n", "machine", firmware ? firmware : "?", secure ? " with Secure Boot" : "",
+		 (unsigned long long)cpus, size);
+	for (size_t i = 0; i < disks.len; i++) {
+		const struct disk *d = &disks.items[i];
+		autofree char *id = disk_id(d);
+
+		str_from_bytes(d->size_bytes, size);
+		buf_addf(out, "%-12s %s, %s, %s, %s%s%s\n", i ? "" : "disks", d->model[0] ? d->model : d->transport, id, size,
+			 d->rotational ? "rotating" : "solid state", d->bad ? "; BAD: " : "", d->bad ? d->bad : "");
+		for (size_t f = 0; f < d->found.len; f++)
+			buf_addf(out, "%-12s   has %s\n", "", d->found.items[f]);
+	}
+	return 0;
+}
+
+static int put_steps(struct json_obj *o, struct buf *out, struct err *err)
+{
+	struct json_arr steps;
+	int rc = json_arr(o, "steps", JSON_MAY, &steps, err);
+
+	for (size_t i = 0; rc == 1 && i < steps.len; i++) {
+		autofree char *name = NULL, *result = NULL;
+		struct json_obj s;
+		uint64_t seconds = 0;
+
+		if (json_arr_obj(&steps, i, &s, err) < 0 || json_str(&s, "name", JSON_MUST, &name, err) < 0 ||
+		    json_str(&s, "result", JSON_MAY, &result, err) < 0 ||
+		    json_u64(&s, "seconds", JSON_MAY, 0, UINT64_MAX, &seconds, err) < 0)
+			return -1;
+		buf_addf(out, "%-12s %-30s %-8s %4llu s\n", i ? "" : "steps", name, result ? result : "",
+			 (unsigned long long)seconds);
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+static int put_booted(struct json_obj *o, struct buf *out, struct err *err)
+{
+	autofree char *root = NULL, *kernel = NULL;
+	struct json_obj b;
+	int rc = json_obj(o, "booted", JSON_MAY, &b, err);
+
+	if (rc <= 0)
+		return rc;
+	if (json_str(&b, "root", JSON_MAY, &root, err) < 0 || json_str(&b, "kernel", JSON_MAY, &kernel, err) < 0)
+		return -1;
+	buf_addf(out, "%-12s from %s, kernel %s\n", "runs", root ? root : "?", kernel ? kernel : "?");
+	return 0;
+}
+
+static int show(const char *json, size_t len, struct buf *out, struct err *err)
+{
+	static const char *const wishes[][2] = { { "name", "node" },   { "group", "group" },   { "ipv4", "address" },
+						 { "image", "image" }, { "layout", "layout" }, { "serial", "serial" },
+						 { "boot", "boot" } };
+	static const char *const facts[][2] = { { "state", "state" },	 { "since", "since" },
+						{ "seen", "last seen" }, { "installed_image", "installed" },
+						{ "step", "step" },	 { "step_text", "" },
+						{ "error", "error" },	 { "hint", "  next" } };
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_obj o;
+
+	if (json_parse(json, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    put_lines(&o, wishes, ARRAY_LEN(wishes), out, err) < 0 || put_macs(&o, out, err) < 0 ||
+	    put_lines(&o, facts, ARRAY_LEN(facts), out, err) < 0 || put_booted(&o, out, err) < 0 ||
+	    put_machine(&o, out, err) < 0 || put_steps(&o, out, err) < 0)
+		return err_wrap(err, "the daemon's answer");
+	return 0;
+}
+
+int cmd_node_show(struct cmd *c, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(buf_free) struct buf out = { 0 };
+	autofree char *path = NULL;
+
+	if (cmd_args(c, 1, 1, err) < 0 || str_check_hostname(c->argv[0], err) < 0)
+		return -1;
+	path = str_format("/v1/nodes/%s", c->argv[0]);
+	if (cmd_call(c, "GET", path, NULL, &reply, err) < 0)
+		return -1;
+	if (c->json) {
+		cmd_print(buf_str(&reply.body));
+		return 0;
+	}
+	if (show(buf_str(&reply.body), reply.body.len, &out, err) < 0)
+		return -1;
+	cmd_print(buf_str(&out));
+	return 0;
+}

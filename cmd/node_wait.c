@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "cmd/events.h"
+#include "cmd/nodes.h"
+#include "sys/http_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What was last said of each node, so that a line is printed only for news. */
+struct said {
+	char *line;
+};
+
+static bool finished(const struct node_row *r)
+{
+	return str_eq(r->state, "up") || str_eq(r->state, "failed");
+}
+
+static void say_news(struct cmd *c, const struct node_row *r, struct said *said)
+{
+	autofree char *line = NULL;
+
+	if (str_eq(r->state, "failed"))
+		line = str_format("%s: failed: %s", r->name, r->error ? r->error : "no reason given");
+	else if (str_eq(r->state, "installing"))
+		/* By tens: a line for every step and for a tenth of the long ones. */
+		line = str_format("%s: %s %llu %%", r->name, r->step ? r->step : "begins",
+				  (unsigned long long)(r->percent / 10 * 10));
+	else
+		line = str_format("%s: %s", r->name, r->state);
+	if (str_eq(line, said->line))
+		return;
+	cmd_say(c, "%s", line);
+	fflush(stdout);
+	free(said->line);
+	said->line = steal(line);
+}
+
+/* One look at all nodes; counts those that are not finished, and those that failed (named in `failed`). */
+static int look(struct cmd *c, struct nodeset *set, struct said *said, size_t *open, struct nodeset *failed, struct err *err)
+{
+	autoclean(node_rows_free) struct node_rows rows = { 0 };
+
+	if (node_rows_get(c, &rows, err) < 0)
+		return -1;
+	*open = 0;
+	for (size_t i = 0; i < nodeset_count(set); i++) {
+		const struct node_row *r = node_rows_find(&rows, nodeset_get(set, i));
+
+		if (!r)
+			return err_set(err, ERR_FAILED, "node %s was removed meanwhile", nodeset_get(set, i));
+		say_news(c, r, &said[i]);
+		*open += !finished(r);
+		if (str_eq(r->state, "failed") && nodeset_add(failed, r->name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int judge(struct nodeset *set, struct nodeset *failed, struct err *err)
+{
+	autoclean(buf_free) struct buf names = { 0 };
+
+	if (nodeset_count(failed) == 0)
+		return 0;
+	nodeset_fold(failed, &names);
+	err_set(err, nodeset_count(failed) < nodeset_count(set) ? ERR_PARTIAL : ERR_FAILED, "%zu of %zu nodes failed: %s",
+		nodeset_count(failed), nodeset_count(set), buf_str(&names));
+	return err_hint(err, "`orthrus node show NODE` says at which step and why");
+}
+
+int node_wait(struct cmd *c, struct nodeset *set, struct err *err)
+{
+	size_t n = nodeset_count(set), open = n;
+	struct said *said = mem_array(n, sizeof(*said));
+	uint64_t since = 0;
+	int rc = 0;
+
+	while (rc == 0 && open) {
+		autoclean(nodeset_free) struct nodeset failed = { 0 };
+
+		rc = look(c, set, said, &open, &failed, err);
+		if (rc == 0 && !open)
+			rc = judge(set, &failed, err);
+		else if (rc == 0)
+			rc = events_wait(c, &since, err);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(said[i].line);
+	free(said);
+	return rc;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/nodes.h"
+
+#include "base/mem.h"
+#include "sys/http_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void row_clear(struct node_row *r)
+{
+	free(r->name);
+	free(r->group);
+	free(r->ipv4);
+	free(r->state);
+	free(r->step);
+	free(r->image);
+	free(r->error);
+	free(r->hint);
+	free(r->raw);
+	str_list_free(&r->macs);
+}
+
+void node_rows_free(struct node_rows *rows)
+{
+	for (size_t i = 0; i < rows->len; i++)
+		row_clear(&rows->items[i]);
+	free(rows->items);
+	*rows = (struct node_rows){ 0 };
+}
+
+/* Keys that a newer daemon may add are not ours to refuse: no json_obj_end here. */
+static int row_read(struct json_obj *o, struct node_row *r, struct err *err)
+{
+	if (json_str(o, "name", JSON_MUST, &r->name, err) < 0 || json_str(o, "group", JSON_MUST, &r->group, err) < 0 ||
+	    json_str(o, "ipv4", JSON_MUST, &r->ipv4, err) < 0 || json_str(o, "state", JSON_MUST, &r->state, err) < 0 ||
+	    json_str(o, "step", JSON_MAY, &r->step, err) < 0 || json_str(o, "error", JSON_MAY, &r->error, err) < 0 ||
+	    json_str(o, "hint", JSON_MAY, &r->hint, err) < 0 || json_str(o, "installed_image", JSON_MAY, &r->image, err) < 0 ||
+	    json_u64(o, "percent", JSON_MAY, 0, 100, &r->percent, err) < 0 || json_strs(o, "macs", JSON_MUST, &r->macs, err) < 0)
+		return -1;
+	return 0;
+}
+
+int node_rows_get(struct cmd *c, struct node_rows *out, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_obj root;
+	struct json_arr nodes;
+
+	if (cmd_call(c, "GET", "/v1/nodes", NULL, &reply, err) < 0)
+		return -1;
+	if (json_parse(buf_str(&reply.body), reply.body.len, &doc, err) < 0 || json_root_obj(&doc, &root, err) < 0 ||
+	    json_arr(&root, "nodes", JSON_MUST, &nodes, err) < 0)
+		return err_wrap(err, "the daemon's list of nodes");
+	out->items = mem_array(nodes.len, sizeof(*out->items));
+	for (; out->len < nodes.len; out->len++) {
+		struct json_obj o;
+
+		if (json_arr_obj(&nodes, out->len, &o, err) < 0)
+			return err_wrap(err, "the daemon's list of nodes");
+		if (row_read(&o, &out->items[out->len], err) < 0 ||
+		    json_arr_raw(&nodes, out->len, &out->items[out->len].raw, err) < 0) {
+			row_clear(&out->items[out->len]);
+			return err_wrap(err, "the daemon's list of nodes");
+		}
+	}
+	return 0;
+}
+
+const struct node_row *node_rows_find(const struct node_rows *rows, const char *name)
+{
+	for (size_t i = 0; i < rows->len; i++)
+		if (str_eq(rows->items[i].name, name))
+			return &rows->items[i];
+	return NULL;
+}
+
+static int resolve_group(void *ctx, const char *name, struct nodeset *out, struct err *err)
+{
+	const struct node_rows *rows = ctx;
+	bool any = str_eq(name, "*");
+
+	for (size_t i = 0; i < rows->len; i++) {
+		if (!str_eq(name, "*") && !str_eq(rows->items[i].group, name))
+			continue;
+		any = true;
+		if (nodeset_add(out, rows->items[i].name, err) < 0)
+			return -1;
+	}
+	if (any)
+		return 0;
+	err_set(err, ERR_INVALID, "no node is in group '%s'", name);
+	return err_hint(err, "`orthrus node list` shows each node's group");
+}
+
+int node_set(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, struct err *err)
+{
+	struct node_rows known = *rows;
+
+	if (nodeset_parse(text, resolve_group, &known, out, err) < 0)
+		return -1;
+	if (nodeset_count(out) == 0)
+		return err_set(err, ERR_INVALID, "'%s' names no node", text);
+	for (size_t i = 0; must_exist && i < nodeset_count(out); i++) {
+		if (node_rows_find(rows, nodeset_get(out, i)))
+			continue;
+		err_set(err, ERR_NOT_FOUND, "there is no node '%s'", nodeset_get(out, i));
+		return err_hint(err, "`orthrus node list` shows what there is; `orthrus node add` adds one");
+	}
+	return 0;
+}
+
+void node_put_names(struct json_out *w, struct nodeset *set)
+{
+	json_put_arr(w, "nodes");
+	for (size_t i = 0; i < nodeset_count(set); i++)
+		json_put_str(w, NULL, nodeset_get(set, i));
+	json_end_arr(w);
+}

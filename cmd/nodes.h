@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the verbs of `orthrus node` share: the nodes as the daemon knows them, and node sets read against them. */
+#ifndef ORTHRUS_CMD_NODES_H
+#define ORTHRUS_CMD_NODES_H
+
+#include "base/nodeset.h"
+#include "cmd/cmd.h"
+
+struct node_row { /* one of GET /v1/nodes */
+	char *name, *group, *ipv4, *state, *step, *image, *error, *hint;
+	struct str_list macs;
+	uint64_t percent;
+	char *raw; /* as the daemon sent it */
+};
+struct node_rows {
+	struct node_row *items;
+	size_t len;
+};
+void node_rows_free(struct node_rows *rows);
+int node_rows_get(struct cmd *c, struct node_rows *out, struct err *err) WARN_UNUSED;
+const struct node_row *node_rows_find(const struct node_rows *rows, const char *name);
+
+/* Read NODESET with @group (and @* for all) looked up among `rows`; every name must be a known node when `must_exist`. Not empty.
+ */
+int node_set(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, struct err *err) WARN_UNUSED;
+
+/* {"nodes":[...]} into an open object. */
+void node_put_names(struct json_out *w, struct nodeset *set);
+
+/* node_wait.c: follow the events until each node of `set` is up or failed; one line a node. ERR_PARTIAL / ERR_FAILED lists those
+ * that failed. */
+int node_wait(struct cmd *c, struct nodeset *set, struct err *err) WARN_UNUSED;
+
+#endif
