@@ -44,4 +44,11 @@ diff -u --label "what is printed" "$work/printed" --label docs/site.schema.json 
 # No object of the schema is open.
 loose=$(jq '[.. | objects | select(.properties? and .type? == "object" and .additionalProperties != false)] | length' "$schema")
 [ "$loose" = 0 ] || fail "$loose objects of the schema allow additional properties"
+
+# site.json(5) has every value by its path (the fields of match[] by their names below it).
+sed -nE 's/^\.It Li //p' "$TOP/docs/man/site.json.5" | tr ' ' '\n' | sed 's/\[\]$//' | sort -u >"$work/manual"
+awk '{ path = ($1 == "." ? "" : $1 ".") $2; paths[path]; parents[$1] }
+    END { for (p in paths) if (!(p in parents) && !((p "[]") in parents)) print p }' "$work/schema" | sort >"$work/leaves"
+sed 's/^disk_layouts\[\]\.disks\.match\[\]\.//' "$work/leaves" | sort | comm -23 - "$work/manual" >"$work/untold"
+[ -s "$work/untold" ] && fail "site.json(5) says nothing of $(tr '\n' ' ' <"$work/untold")"
 echo "keys: $(wc -l <"$work/schema"), objects: $(wc -l <"$work/objects")"

@@ -96,6 +96,10 @@ fi
 run 2 site show --site "$TOP/tests/golden/site/group-cycle.json"
 says "a > b > c > a"
 
+# The example of the manual is a right site file.
+sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$TOP/docs/man/site.json.5" | sed -n '/^\.Bd/,/^\.Ed/p' | grep -v '^\.' >"$work/example.json"
+run 0 site check "$work/example.json"
+
 # Apply: checked here first, then the daemon is missed.
 run 2 site apply --site "$TOP/tests/golden/site/vip-outside.json"
 says "service_addresses[0].ipv4"
