@@ -232,11 +232,12 @@ static int key_cmp(const void *a, const void *b)
 /* All keys of an object are in s->keys[from..]: sorted, a duplicate stands next to its first. */
 static int check_unique(struct scan *s, size_t from)
 {
-	struct key *keys = s->keys + from;
 	size_t n = s->n_keys - from;
+	struct key *keys;
 
 	if (n < 2)
 		return 0;
+	keys = s->keys + from; /* not before: there may be no array yet */
 	for (size_t i = 0; i < n; i++)
 		keys[i].base = s->keys_text.data;
 	qsort(keys, n, sizeof(*keys), key_cmp);
