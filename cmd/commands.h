@@ -3,18 +3,18 @@
 #ifndef ORTHRUS_CMD_COMMANDS_H
 #define ORTHRUS_CMD_COMMANDS_H
 
+/* clang-format off */
 /* X(noun, one line about it), in the order of the help. Each noun's verbs are in cmd/NOUN.c. */
-#define NOUNS(X)                                                       \
-	X("site", "what the cluster shall be: site.json")              \
-	X("image", "images of node file systems in the store")         \
-	X("node", "the machines of the cluster")                       \
-	X("disk", "this machine's disks")                              \
-	X("event", "what happened, as it happens")                     \
-	X("head", "the head node and its daemon")                      \
+#define NOUNS(X) \
+	X("site", "what the cluster shall be: site.json") \
+	X("image", "images of node file systems in the store") \
+	X("node", "the machines of the cluster") \
+	X("disk", "this machine's disks") \
+	X("event", "what happened, as it happens") \
+	X("head", "the head node and its daemon") \
 	X("completion", "completion of this command line in a shell")
 
 /* X(noun, verb, function, effect, arguments, options, help): see struct cmd_def in cmd/cmd.h. */
-/* clang-format off */
 #define COMMANDS(X) \
 	X("site", "init", cmd_site_init, CMD_CHANGES, "", \
 	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
