@@ -13,6 +13,8 @@
 #define REST_LEAST_BYTES (UINT64_C(64) << 20)
 /* Disks of one nominal size differ by a little from maker to maker; up to 1/50 they count as equal. */
 #define NEARLY 50
+#define SECTOR_LEAST 512
+#define SECTOR_MOST 4096
 
 void members_free(struct members *m)
 {
@@ -115,7 +117,8 @@ static char *why_not(const struct layout *l, const struct members *m, size_t i)
 		return str_format("it is in use: %s", d->in_use);
 	if (d->read_only)
 		return mem_strdup("it is read-only");
-	if (!d->logical_sector_bytes || RAID_ALIGN_BYTES % d->logical_sector_bytes)
+	if (d->logical_sector_bytes < SECTOR_LEAST || d->logical_sector_bytes > SECTOR_MOST ||
+	    RAID_ALIGN_BYTES % d->logical_sector_bytes)
 		return str_format("it reports sectors of %llu bytes", (unsigned long long)d->logical_sector_bytes);
 	why = why_no_rule(l, d);
 	if (why)
@@ -183,7 +186,7 @@ static size_t best_run(const struct members *m, const struct pool *p, size_t n)
  * disks wins, then the one with the smaller sectors. */
 static void make_pool(const struct members *m, size_t want, struct pool *pool)
 {
-	for (uint64_t sector = 512; sector <= RAID_ALIGN_BYTES; sector *= 2) {
+	for (uint64_t sector = SECTOR_LEAST; sector <= SECTOR_MOST; sector *= 2) {
 		struct pool p = { .at = mem_array(m->n_all + 1, sizeof(*p.at)), .sector_bytes = sector };
 
 		for (size_t i = 0; i < m->n_all; i++)

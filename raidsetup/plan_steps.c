@@ -276,6 +276,9 @@ static void result_array(const struct planning *p, const struct layout_md *md, c
 	out->name = mem_strdup(md->name);
 	out->on = mem_strdup(md->on);
 	out->level = md->level;
+	out->active = shape->active;
+	out->missing = shape->missing;
+	out->spares = shape->spare;
 	out->size_bytes = array_bytes(md, shape, p->extents[layout_part(p->layout, md->on)].size_bytes);
 	out->fs_type = fs ? mem_strdup(fs->type) : NULL;
 	out->mount = fs && fs->mount ? mem_strdup(fs->mount) : NULL;

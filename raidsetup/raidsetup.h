@@ -12,15 +12,15 @@
 #include <stdint.h>
 
 struct disk {
-	char *name;              /* kernel name now ("vda"): never stored, never shown alone */
+	char *name;		    /* kernel name now ("vda"): never stored, never shown alone */
 	char *model, *serial, *wwn; /* "" when it has none */
-	char *transport;         /* "nvme" "sata" "sas" "virtio" "usb" "other" */
+	char *transport;	    /* "nvme" "sata" "sas" "virtio" "usb" "other" */
 	uint64_t size_bytes;
 	uint64_t logical_sector_bytes, physical_sector_bytes;
 	bool rotational, removable, read_only;
-	char *in_use;            /* NULL, or why it must not be touched now: "mounted at /", "held by md127 ..." */
-	struct str_list found;   /* old signatures, for people: "md member (array web:0)", "LVM PV", "ZFS member", "ext4 'data'" */
-	char *bad;               /* NULL, or what the disk test said */
+	char *in_use;	       /* NULL, or why it must not be touched now: "mounted at /", "held by md127 ..." */
+	struct str_list found; /* old signatures, for people: "md member (array web:0)", "LVM PV", "ZFS member", "ext4 'data'" */
+	char *bad;	       /* NULL, or what the disk test said */
 };
 struct disks {
 	struct disk *items;
@@ -37,16 +37,31 @@ int raid_probe(struct disks *out, struct err *err) WARN_UNUSED;
 /* Timed reads at start, middle, end and at `samples` random places, SMART/NVMe critical bits; sets disk->bad. Never writes. */
 int raid_test_disks(struct disks *d, unsigned int samples, struct err *err) WARN_UNUSED;
 
-/* What the planner decided, for those who need more than the steps: identifiers are derived from `seed`, so one seed gives one result. */
+/* What the planner decided, for those who need more than the steps: identifiers are derived from `seed`, so one seed gives one
+ * result. */
 struct raid_result {
-	struct str_list members;      /* disk ids used, in order; "missing" where an array is created degraded */
-	struct raid_md { char *name; char uuid[36]; char *fs_type; char *mount; char *on; unsigned int level; uint64_t size_bytes; } *md; size_t n_md;
-	struct raid_fs { char *mount, *type, *options, *device_md; char uuid[40]; } *fs; size_t n_fs; /* uuid as /etc/fstab wants it (vfat: XXXX-XXXX) */
+	struct str_list members; /* disk ids used, in order; "missing" where an array is created degraded */
+	struct raid_md {
+		char *name;
+		char uuid[36];
+		char *fs_type;
+		char *mount;
+		char *on;
+		unsigned int level;
+		unsigned int active, missing, spares; /* slots, those of them without a disk, disks beside them */
+		uint64_t size_bytes;		      /* at most: metadata takes a little of it */
+	} * md;
+	size_t n_md;
+	struct raid_fs {
+		char *mount, *type, *options, *device_md;
+		char uuid[40];
+	} * fs;
+	size_t n_fs; /* uuid as /etc/fstab wants it (vfat: XXXX-XXXX) */
 };
 void raid_result_free(struct raid_result *r);
 #define RAID_SEED_LEN 16
-/* Pure. Picks the members (excluding protected, in use, bad, too small ones, each exclusion said in a PLAN_READS step), then the steps in
- * the order they happen: wipe, partition, create, format. ERR_REFUSED with the reason when it must not be done. */
+/* Pure. Picks the members (excluding protected, in use, bad, too small ones, each exclusion said in a PLAN_READS step), then the
+ * steps in the order they happen: wipe, partition, create, format. ERR_REFUSED with the reason when it must not be done. */
 int raid_plan(const struct layout *layout, const struct disks *disks, const uint8_t seed[RAID_SEED_LEN], struct plan *plan,
 	      struct raid_result *result, struct err *err) WARN_UNUSED;
 
@@ -57,10 +72,13 @@ struct raid_ctx *raid_ctx_new(const char *mount_root, struct err *err);
 void raid_ctx_free(struct raid_ctx *ctx);
 int raid_perform(struct raid_ctx *ctx, const struct plan_step *step, struct err *err) WARN_UNUSED;
 bool raid_owns_step(const struct plan_step *step); /* was this step made by raid_plan? (types 100-199) */
-/* Mount / unmount the result's file systems under mount_root in the right order. */
+/* Mount the result's file systems under mount_root, outer ones first. Unmount everything at and below mount_root, inner ones
+ * first, and stop the result's arrays, so that they are clean when the machine reboots, or free for a new try. What is not there
+ * is fine. */
 int raid_mount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 int raid_unmount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
-/* Probe again and compare with the plan: arrays there, levels, members, clean or degraded as planned, file systems with their UUIDs. */
+/* Probe again and compare with the plan: arrays there, levels, members, clean or degraded as planned, file systems with their
+ * UUIDs. */
 int raid_verify(const struct raid_result *result, struct err *err) WARN_UNUSED;
 
 #endif

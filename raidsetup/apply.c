@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "raidsetup/apply.h"
+
+#include "base/mem.h"
+#include "raidsetup/gpt.h"
+#include "raidsetup/signatures.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The boot code of an MBR; the table behind it stays until its partitions are wiped. */
+#define BOOT_CODE_BYTES 440
+
+struct raid_ctx *raid_ctx_new_in(const char *mount_root, const struct raid_env *env)
+{
+	struct raid_ctx *ctx = mem_zalloc(sizeof(*ctx));
+
+	ctx->env = *env;
+	ctx->mount_root = mem_strdup(mount_root);
+	return ctx;
+}
+
+struct raid_ctx *raid_ctx_new(const char *mount_root, struct err *err)
+{
+	if (geteuid() != 0) {
+		err_set(err, ERR_REFUSED, "only root may change disks");
+		return NULL;
+	}
+	if (mount_root[0] != '/' || str_eq(mount_root, "/")) {
+		err_set(err, ERR_INVALID, "'%s' is no directory to mount a new system under", mount_root);
+		return NULL;
+	}
+	return raid_ctx_new_in(mount_root, &raid_env_host);
+}
+
+void raid_ctx_free(struct raid_ctx *ctx)
+{
+	if (!ctx)
+		return;
+	free(ctx->mount_root);
+	free(ctx);
+}
+
+/* The boot code goes first: from then on a power cut leaves a disk that does not boot, never one that boots half a system. Then
+ * what the partitions hold, at both ends of each, and the disk itself with both partition tables. */
+static int perform_wipe(const struct raid_env *env, const struct raid_wipe *w, struct err *err)
+{
+	static const char zeros[BOOT_CODE_BYTES];
+	autoclean(sys_parts_free) struct sys_parts parts = { 0 };
+	autofree char *name = NULL;
+	autoclose int fd = target_open(env, &w->disk, true, &name, err);
+
+	if (fd < 0 || fs_pwrite_all(fd, "the boot code", zeros, sizeof(zeros), 0, err) < 0)
+		return -1;
+	if (fsync(fd) < 0)
+		return err_errno(err, errno, "erase the boot code");
+	sys_parts_read(env, name, &parts);
+	for (size_t i = 0; i < parts.len; i++)
+		if (signatures_erase(fd, parts.items[i].first_byte, parts.items[i].size_bytes, err) < 0)
+			return err_wrap(err, "partition %u", parts.items[i].number);
+	if (signatures_erase(fd, 0, w->disk.size_bytes, err) < 0)
+		return -1;
+	return target_reread(env, fd, err);
+}
+
+static int perform_partition(const struct raid_env *env, const struct raid_partition *p, struct err *err)
+{
+	autoclose int fd = target_open(env, &p->disk, true, NULL, err);
+
+	if (fd < 0 || gpt_write(fd, p, err) < 0 || target_reread(env, fd, err) < 0)
+		return -1;
+	/* Only after the lock is gone does udev look at the new partitions. */
+	close(steal_fd(fd));
+	udev_settle(env);
+	for (size_t i = 0; i < p->n_parts; i++) {
+		autofree char *node = NULL;
+
+		if (part_find(env, p->parts[i].guid, &node, err) < 0)
+			return err_wrap(err, "partition '%s'", p->parts[i].name);
+		log_debug("disks", "partition '%s' of %s is %s", p->parts[i].name, p->disk.label, node);
+	}
+	return 0;
+}
+
+int raid_perform(struct raid_ctx *ctx, const struct plan_step *step, struct err *err)
+{
+	switch (step->type) {
+	case RAID_LEAVE:
+	case RAID_NOTE:
+		return 0;
+	case RAID_WIPE:
+		return perform_wipe(&ctx->env, step->arg, err);
+	case RAID_PARTITION:
+		return perform_partition(&ctx->env, step->arg, err);
+	case RAID_CREATE:
+		return md_create(&ctx->env, step->arg, err);
+	case RAID_FORMAT:
+		return fs_make(&ctx->env, step->arg, err);
+	default:
+		return err_set(err, ERR_INVALID, "step '%s' is none of a disk plan", step->name);
+	}
+}
