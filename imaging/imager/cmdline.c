@@ -16,12 +16,14 @@ static int read_bootif(const char *value, struct cmdline *out, struct err *err)
 
 static int read_server(const char *value, struct cmdline *out, struct err *err)
 {
-	if (!str_starts(value, "https://") || !value[strlen("https://")])
-		return err_set(err, ERR_INVALID, "the head's address must begin with https://");
+	size_t len = strlen(value);
+
+	while (len && value[len - 1] == '/')
+		len--;
+	if (!str_starts(value, "https://") || len <= strlen("https://"))
+		return err_set(err, ERR_INVALID, "the head's address is written like https://10.0.0.1:8443");
 	free(out->server);
-	out->server = mem_strdup(value);
-	while (str_ends(out->server, "/"))
-		out->server[strlen(out->server) - 1] = '\0';
+	out->server = mem_strndup(value, len);
 	return 0;
 }
 

@@ -133,7 +133,7 @@ static int send_patiently(struct head *h, const struct http_request *req, const 
 			return -1;
 		}
 		if (!told)
-			report_line("%s: trying again", why.text);
+			report_line("the head can't be asked now (%s): trying again", why.text);
 		told = true;
 		http_reply_free(reply);
 		*reply = (struct http_reply){ 0 };

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the imager reads: the kernel command line, the head's answers, the machine it runs on. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "imaging/imager/cmdline.h"
+#include "imaging/imager/head.h"
+#include "imaging/imager/inventory.h"
+#include "sys/fs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void the_command_line_is_read(void **state)
+{
+	autoclean(cmdline_free) struct cmdline c = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(
+		cmdline_read("BOOT_IMAGE=(tftp)/vmlinuz quiet orthrus.server=https://10.77.0.1:8443/ orthrus.mode=install "
+			     "BOOTIF=01-52-54-00-77-00-AB console=ttyS0,115200\n",
+			     &c, &err),
+		0);
+	assert_string_equal(c.server, "https://10.77.0.1:8443");
+	assert_string_equal(c.mac, "52:54:00:77:00:ab");
+	assert_true(c.install);
+	cmdline_free(&c);
+	assert_int_equal(cmdline_read(" BOOTIF=01-52:54:00:77:00:01\torthrus.mode=install orthrus.mode=probe", &c, &err), 0);
+	assert_string_equal(c.mac, "52:54:00:77:00:01");
+	assert_null(c.server);
+	assert_false(c.install);
+	cmdline_free(&c);
+	assert_int_equal(cmdline_read("", &c, &err), 0);
+	assert_string_equal(c.mac, "");
+}
+
+static void bad_command_lines_are_named(void **state)
+{
+	static const struct {
+		const char *text, *complaint;
+	} cases[] = {
+		{ "orthrus.server=http://10.77.0.1", "orthrus.server" },
+		{ "orthrus.server=https://", "orthrus.server" },
+		{ "orthrus.server=", "orthrus.server" },
+		{ "orthrus.mode=erase", "orthrus.mode" },
+		{ "BOOTIF=01-52-54-00-77-00", "BOOTIF" },
+		{ "BOOTIF=20-52-54-00-77-00-01", "BOOTIF" },
+		{ "BOOTIF=01-ff-ff-ff-ff-ff-ff", "BOOTIF" },
+		{ "BOOTIF=", "BOOTIF" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cmdline c = { 0 };
+		struct err err = { 0 };
+
+		if (cmdline_read(cases[i].text, &c, &err) == 0 || !strstr(err.text, cases[i].complaint))
+			fail_msg("'%s': '%s'", cases[i].text, err.text);
+		assert_null(c.server);
+	}
+}
+
+static int read_answer(const char *text, struct head_answer *a, struct err *err)
+{
+	return head_answer_read(text, strlen(text), a, err);
+}
+
+static void answers_without_an_order(void **state)
+{
+	autoclean(head_answer_free) struct head_answer a = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(read_answer("{\"node\":\"n01\",\"token\":\"0123456789abcdef0123456789abcdef\",\"action\":\"wait\","
+				     "\"order\":null,\"report_token\":null}",
+				     &a, &err),
+			 0);
+	assert_string_equal(a.node, "n01");
+	assert_string_equal(a.token, "0123456789abcdef0123456789abcdef");
+	assert_int_equal(a.action, HEAD_WAIT);
+	assert_null(a.report_token);
+	head_answer_free(&a);
+	assert_int_equal(read_answer("{\"node\":\"n01\",\"token\":null,\"action\":\"disk\",\"order\":null}", &a, &err), 0);
+	assert_int_equal(a.action, HEAD_DISK);
+}
+
+static void bad_answers_are_refused(void **state)
+{
+	static const char *const cases[] = {
+		"",
+		"[]",
+		"{\"node\":\"n01\"}",
+		"{\"node\":\"n01\",\"action\":\"explode\"}",
+		"{\"node\":\"n01\",\"action\":\"install\",\"order\":null}",
+		"{\"node\":\"n01\",\"action\":\"wait\",\"token\":\"short\"}",
+		"{\"node\":\"n01\",\"action\":\"wait\",\"token\":\"0123456789abcdef0123456789abcde\\\"\"}",
+		"{\"node\":\"n01\",\"action\":\"wait\",\"report_token\":\"0123456789ABCDEF0123456789ABCDEF\"}",
+		"{\"node\":\"n01\",\"action\":\"wait\",\"surprise\":1}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct head_answer a = { 0 };
+		struct err err = { 0 };
+
+		if (read_answer(cases[i], &a, &err) == 0 || !err.text[0])
+			fail_msg("accepted: %s", cases[i]);
+		assert_null(a.node);
+		assert_null(a.token);
+	}
+}
+
+static void put(const char *root, const char *path, const void *data, size_t len)
+{
+	autofree char *full = fs_join(root, path);
+	autofree char *dir = mem_strndup(full, (size_t)(strrchr(full, '/') - full));
+	struct err err = { 0 };
+
+	if (fs_mkdirs(dir, 0755, &err) < 0 || fs_write_atomic(full, data, len, 0644, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void put_text(const char *root, const char *path, const char *text)
+{
+	put(root, path, text, strlen(text));
+}
+
+static char *make_machine(void)
+{
+	char *root = str_format("%s/orthrus-imager.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	autofree char *driver = NULL;
+
+	assert_non_null(mkdtemp(root));
+	put_text(root, "proc/sys/kernel/random/boot_id", "7c1f2f4e-0b0e-4d0c-9a47-5a4a0c0b0d0e\n");
+	put_text(root, "proc/meminfo", "MemTotal:        2024040 kB\nMemFree: 1 kB\n");
+	put_text(root, "sys/class/dmi/id/sys_vendor", "QEMU\n");
+	put_text(root, "sys/class/dmi/id/product_name", "Standard \x1b[2J PC  \n");
+	put_text(root, "sys/devices/system/cpu/cpu0/x", "");
+	put_text(root, "sys/devices/system/cpu/cpu1/x", "");
+	put_text(root, "sys/devices/system/cpu/cpufreq/x", "");
+	put_text(root, "sys/class/net/lo/address", "00:00:00:00:00:00\n");
+	put_text(root, "sys/class/net/enp0s2/address", "52:54:00:77:00:01\n");
+	put_text(root, "sys/class/net/enp0s2/carrier", "1\n");
+	put_text(root, "sys/class/net/enp0s2/device/x", "");
+	driver = fs_join(root, "sys/class/net/enp0s2/device/driver");
+	assert_int_equal(symlink("../../../../bus/virtio/drivers/virtio_net", driver), 0);
+	return root;
+}
+
+static void a_machine_is_described(void **state)
+{
+	autofree char *root = make_machine();
+	autoclean(inventory_free) struct inventory inv = { .mac = "52:54:00:77:00:01" };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(inventory_read(root, &inv, &err), 0);
+	inventory_print(&inv, &text);
+	assert_string_equal(
+		buf_str(&text),
+		"{\"mac\":\"52:54:00:77:00:01\",\"boot_id\":\"7c1f2f4e-0b0e-4d0c-9a47-5a4a0c0b0d0e\",\"firmware\":\"bios\","
+		"\"secure_boot\":false,\"memory_bytes\":2072616960,\"cpus\":2,\"dmi\":{\"vendor\":\"QEMU\","
+		"\"product\":\"Standard \\\\x1b[2J PC\",\"serial\":\"\"},\"nics\":[{\"name\":\"enp0s2\","
+		"\"mac\":\"52:54:00:77:00:01\",\"driver\":\"virtio_net\",\"link\":true}],\"disks\":[]}");
+	assert_int_equal(fs_remove_tree(root, &err), 0);
+}
+
+static void secure_boot_is_seen(void **state)
+{
+	static const char var[] = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	autofree char *root = make_machine();
+	struct err err = { 0 };
+
+	(void)state;
+	for (int on = 0; on < 2; on++) {
+		autoclean(inventory_free) struct inventory inv = { 0 };
+
+		put(root, var, on ? "\x06\0\0\0\x01" : "\x06\0\0\0\0", 5);
+		assert_int_equal(inventory_read(root, &inv, &err), 0);
+		assert_true(inv.uefi);
+		assert_int_equal(inv.secure_boot, on);
+	}
+	assert_int_equal(fs_remove_tree(root, &err), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_command_line_is_read), cmocka_unit_test(bad_command_lines_are_named),
+		cmocka_unit_test(answers_without_an_order), cmocka_unit_test(bad_answers_are_refused),
+		cmocka_unit_test(a_machine_is_described),   cmocka_unit_test(secure_boot_is_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

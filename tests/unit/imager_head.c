@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A head that restarts, forgets tokens or changes its mind, spoken to over a unix socket: the imager must neither lose an event
+ * nor go on with what was withdrawn. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "imaging/imager/head.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/http_server.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define TOKEN_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define TOKEN_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+/* Handlers run in other threads, but one at a time here: the client waits for each answer. */
+struct fake {
+	char *dir, *sock;
+	struct http_server *server;
+	const char *token;	/* the one that counts */
+	const char *next_token; /* given at the next hello */
+	char *order;		/* JSON, or NULL: action "wait" */
+	unsigned int hellos, events, dones;
+	int fail_events; /* so many are answered with 503 */
+	bool unknown;
+};
+
+static int hello(void *ctx, struct http_call *call, struct err *err)
+{
+	struct fake *f = ctx;
+
+	f->hellos++;
+	if (f->unknown)
+		return err_set(err, ERR_NOT_FOUND, "no node has the MAC address 52:54:00:77:00:01");
+	f->token = f->next_token;
+	buf_addf(http_out(call), "{\"node\":\"n01\",\"token\":\"%s\",\"action\":\"%s\",\"order\":%s,\"report_token\":null}",
+		 f->token, f->order ? "install" : "wait", f->order ? f->order : "null");
+	return 0;
+}
+
+static bool right_token(const struct fake *f, struct http_call *call)
+{
+	if (str_eq(http_bearer(call), f->token))
+		return true;
+	http_set_status(call, 401);
+	buf_adds(http_out(call), "{\"error\":{\"kind\":\"refused\",\"text\":\"the token is void\"}}");
+	return false;
+}
+
+static int event(void *ctx, struct http_call *call, struct err *err)
+{
+	struct fake *f = ctx;
+
+	(void)err;
+	if (f->fail_events > 0) {
+		f->fail_events--;
+		http_set_status(call, 503);
+		buf_adds(http_out(call), "{\"error\":{\"kind\":\"failed\",\"text\":\"starting\"}}");
+		return 0;
+	}
+	if (!right_token(f, call))
+		return 0;
+	f->events++;
+	buf_adds(http_out(call), "{}");
+	return 0;
+}
+
+static int done(void *ctx, struct http_call *call, struct err *err)
+{
+	struct fake *f = ctx;
+
+	(void)err;
+	if (!right_token(f, call))
+		return 0;
+	f->dones++;
+	buf_adds(http_out(call), "{\"action\":\"disk\"}");
+	return 0;
+}
+
+static int pack(void *ctx, struct http_call *call, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	buf_adds(http_out(call), "0123456789"); /* knows no ranges: always the whole */
+	return 0;
+}
+
+static const struct http_route routes[] = {
+	{ .method = "POST", .pattern = "/v1/imager/hello", .who = HTTP_ANYBODY, .handle = hello },
+	{ .method = "POST", .pattern = "/v1/imager/event", .who = HTTP_ANYBODY, .handle = event },
+	{ .method = "POST", .pattern = "/v1/imager/done", .who = HTTP_ANYBODY, .handle = done },
+	{ .method = "GET", .pattern = "/v1/packs/:name", .who = HTTP_ANYBODY, .handle = pack },
+};
+
+static void serve(struct fake *f)
+{
+	const struct http_server_opts opts = { .routes = routes, .n_routes = ARRAY_LEN(routes), .ctx = f, .workers = 2 };
+	struct err err = { 0 };
+
+	if (http_server_new(&opts, &f->server, &err) < 0 || http_server_unix(f->server, f->sock, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static char *read_order(void)
+{
+	const char *top = getenv("TOP");
+	autofree char *path = str_format("%s/tests/golden/installer/raid1.in.json", top ? top : ".");
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct json_obj root;
+	char *order = NULL;
+	struct err err = { 0 };
+
+	if (fs_read(path, 1 << 20, &text, &err) < 0 || json_parse(buf_str(&text), text.len, &doc, &err) < 0 ||
+	    json_root_obj(&doc, &root, &err) < 0 || json_raw(&root, "order", JSON_MUST, &order, &err) < 0)
+		fail_msg("%s", err.text);
+	return order;
+}
+
+static int setup(void **state)
+{
+	struct fake *f = mem_zalloc(sizeof(*f));
+
+	f->dir = str_format("%s/orthrus-head.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	if (!mkdtemp(f->dir))
+		return -1;
+	f->sock = fs_join(f->dir, "s");
+	f->next_token = TOKEN_A;
+	f->order = read_order();
+	serve(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fake *f = *state;
+	struct err err = { 0 };
+	int rc;
+
+	if (f->server)
+		http_server_stop(f->server);
+	rc = fs_remove_tree(f->dir, &err);
+	free(f->dir);
+	free(f->sock);
+	free(f->order);
+	free(f);
+	return rc;
+}
+
+static struct head *connect_to(const struct fake *f, int64_t patience_ns)
+{
+	const struct head_opts opts = {
+		.server = "http://localhost", .unix_socket = f->sock, .pause_ns = 5 * NS_PER_MS, .patience_ns = patience_ns
+	};
+	struct head *h = NULL;
+	struct err err = { 0 };
+
+	if (head_open(&opts, &h, &err) < 0)
+		fail_msg("%s", err.text);
+	return h;
+}
+
+static void say_hello(struct head *h, enum head_action want)
+{
+	autoclean(head_answer_free) struct head_answer a = { 0 };
+	struct err err = { 0 };
+
+	if (head_hello(h, "{\"mac\":\"52:54:00:77:00:01\"}", &a, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(a.action, want);
+}
+
+static const struct head_event an_event = {
+	.install_id = "00112233445566778899aabbccddeeff", .step = "restore", .event = "begin", .text = "restore", .percent = -1
+};
+
+static void events_survive_trouble(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, 30 * NS_PER_S);
+	struct err err = { 0 };
+
+	say_hello(h, HEAD_INSTALL);
+	f->fail_events = 3;
+	if (head_event(h, &an_event, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(f->events, 1);
+	/* Restarted: the old token is not known any more. */
+	f->next_token = TOKEN_B;
+	f->token = NULL;
+	if (head_event(h, &an_event, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(f->events, 2);
+	assert_int_equal(f->hellos, 2);
+	head_close(h);
+}
+
+static void a_withdrawn_order_stops_the_installation(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, 30 * NS_PER_S);
+	struct err err = { 0 };
+
+	say_hello(h, HEAD_INSTALL);
+	f->next_token = TOKEN_B;
+	f->token = NULL;
+	free(steal(f->order));
+	assert_int_equal(head_event(h, &an_event, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_int_equal(f->events, 0);
+	/* But a completed one is reported even so: the first report may have been heard, and its answer lost. */
+	f->token = NULL;
+	if (head_done(h, an_event.install_id, "{}", &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(f->dones, 1);
+	head_close(h);
+}
+
+static void another_order_stops_the_installation(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, 30 * NS_PER_S);
+	struct head_event old = an_event;
+	struct err err = { 0 };
+
+	say_hello(h, HEAD_INSTALL);
+	f->token = NULL;
+	old.install_id = "ffffffffffffffffffffffffffffffff";
+	assert_int_equal(head_event(h, &old, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	head_close(h);
+}
+
+static void patience_has_an_end(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, 100 * NS_PER_MS);
+	struct err err = { 0 };
+
+	say_hello(h, HEAD_INSTALL);
+	f->fail_events = 100000;
+	assert_int_equal(head_event(h, &an_event, &err), -1);
+	assert_non_null(strstr(err.text, "starting"));
+	http_server_stop(steal(f->server));
+	assert_int_equal(head_event(h, &an_event, &err), -1);
+	head_close(h);
+}
+
+static void a_head_that_ignores_ranges_is_found_out(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, NS_PER_S);
+	autoclean(buf_free) struct buf out = { 0 };
+	struct err err = { 0 };
+
+	assert_int_equal(head_get(h, "/v1/packs/x", 2, 10, 0, &out, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(head_get(h, "/v1/packs/x", 0, 0, 100, &out, &err), 0);
+	assert_string_equal(buf_str(&out), "0123456789");
+	head_close(h);
+}
+
+static void an_unknown_machine_is_told_so(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, NS_PER_S);
+	autoclean(head_answer_free) struct head_answer a = { 0 };
+	struct err err = { 0 };
+
+	f->unknown = true;
+	assert_int_equal(head_hello(h, "{}", &a, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.text, "52:54:00:77:00:01"));
+	head_close(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(events_survive_trouble, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_withdrawn_order_stops_the_installation, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_order_stops_the_installation, setup, teardown),
+		cmocka_unit_test_setup_teardown(patience_has_an_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_head_that_ignores_ranges_is_found_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_unknown_machine_is_told_so, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
