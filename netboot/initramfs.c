@@ -87,7 +87,7 @@ static int add_busybox(struct rootfs *r, struct err *err)
 		return err_set(err, ERR_FAILED, "%s does not list what it can do", path);
 	if (closure_program(r, path, path, err) < 0)
 		return -1;
-	if (rootfs_has(r, "/lib64/ld-linux-x86-64.so.2") && !strstr(res.out.data, "udhcpc")) {
+	if (!strstr(res.out.data, "/udhcpc\n")) {
 		err_set(err, ERR_FAILED, "%s has no DHCP client", path);
 		return err_hint(err, "install the Debian package busybox-static");
 	}
