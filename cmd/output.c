@@ -30,10 +30,14 @@ void cmd_error(const struct cmd *c, const struct err *err)
 	struct json_out w;
 
 	if (!c->json) {
+		/* Words from elsewhere stand in it: no escape codes to the terminal. */
+		autofree char *text = str_printable(err->text, strlen(err->text));
+		autofree char *hint = str_printable(err->hint, strlen(err->hint));
+
 		fflush(stdout);
-		fprintf(stderr, "orthrus: %s\n", err->text);
-		if (err->hint[0])
-			fprintf(stderr, "  next: %s\n", err->hint);
+		fprintf(stderr, "orthrus: %s\n", text);
+		if (*hint)
+			fprintf(stderr, "  next: %s\n", hint);
 		return;
 	}
 	json_out_init(&w, &out, true);

@@ -170,7 +170,7 @@ int cmd_site_show(struct cmd *c, struct err *err)
 	return 0;
 }
 
-/* Ask the daemon what applying `text` would do; `etag` is the version that answer holds for. */
+/* Ask the daemon what applying `text` would do, or to do it; `etag` is the version that it replaces. */
 static int put_site(struct cmd *c, bool plan, const struct buf *text, const char *etag, struct http_reply *reply, struct err *err)
 {
 	struct http_request req = {
@@ -178,7 +178,7 @@ static int put_site(struct cmd *c, bool plan, const struct buf *text, const char
 		.path = plan ? "/v1/site?plan=1" : "/v1/site",
 		.body = text->data,
 		.body_len = text->len,
-		.if_match = *etag ? etag : "*",
+		.if_match = etag,
 	};
 	struct http_client *client;
 
@@ -187,8 +187,8 @@ static int put_site(struct cmd *c, bool plan, const struct buf *text, const char
 	return http_reply_ok(reply, err);
 }
 
-/* Returns how many of the steps are destructive, or -1. */
-static int print_steps(const struct cmd *c, const struct http_reply *reply, struct err *err)
+/* Returns how many of the steps are destructive, or -1. With --json only the final answer is printed: one document. */
+static int print_steps(const struct cmd *c, const struct http_reply *reply, bool final, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(buf_free) struct buf out = { 0 };
@@ -198,22 +198,48 @@ static int print_steps(const struct cmd *c, const struct http_reply *reply, stru
 	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
 	    (n = cmd_steps(&o, "  ", &out, err)) < 0)
 		return err_wrap(err, "orthrusd's answer");
-	if (c->json)
+	if (c->json && final)
 		cmd_print(buf_str(&reply->body));
-	else
+	if (!c->json)
 		cmd_print(out.len ? buf_str(&out) : "  nothing to do: the site is applied as it stands\n");
 	return n;
 }
 
-/* The version of the applied site, "" when there is none: what we show is what we then apply, or nothing. */
+/* The version of the applied site, 0 when there is none: what we show is what we then apply, or nothing. */
 static int applied_version(struct cmd *c, char etag[80], struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
 
-	etag[0] = '\0';
-	if (cmd_call(c, "GET", "/v1/site", NULL, &reply, err) < 0)
-		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	memcpy(etag, reply.etag, sizeof(reply.etag));
+	if (cmd_call(c, "GET", "/v1/site", NULL, &reply, err) == 0)
+		memcpy(etag, reply.etag, sizeof(reply.etag));
+	else if (err->kind == ERR_NOT_FOUND)
+		memcpy(etag, "0", sizeof("0"));
+	else
+		return -1;
+	return 0;
+}
+
+/* The daemon adds a step "problem" when the site is applied, but this machine could not follow. */
+static int say_done(const struct cmd *c, const struct http_reply *reply, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_arr steps;
+	struct json_obj o;
+
+	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    json_arr(&o, "steps", JSON_MUST, &steps, err) < 0)
+		return err_wrap(err, "orthrusd's answer");
+	for (size_t i = 0; i < steps.len; i++) {
+		autofree char *name = NULL, *text = NULL;
+		struct json_obj step;
+
+		if (json_arr_obj(&steps, i, &step, err) < 0 || json_str(&step, "name", JSON_MAY, &name, err) < 0 ||
+		    json_str(&step, "text", JSON_MUST, &text, err) < 0)
+			return err_wrap(err, "orthrusd's answer");
+		if (str_eq(name, "problem"))
+			return err_set(err, ERR_FAILED, "%s", c->json ? "" : text);
+	}
+	cmd_say(c, "Applied.");
 	return 0;
 }
 
@@ -228,20 +254,20 @@ static int plan_or_apply(struct cmd *c, bool apply, struct err *err)
 	if (cmd_args(c, 0, 0, err) < 0 || read_site(c->site_path, &text, &site, err) < 0 || applied_version(c, etag, err) < 0 ||
 	    put_site(c, true, &text, etag, &steps, err) < 0)
 		return -1;
-	cmd_say(c, apply && !c->plan ? "Applying %s:" : "Applying %s would:", c->site_path);
-	destructive = print_steps(c, &steps, err);
+	apply = apply && !c->plan;
+	cmd_say(c, apply ? "Applying %s:" : "Applying %s would:", c->site_path);
+	destructive = print_steps(c, &steps, !apply, err);
 	if (destructive < 0)
 		return -1;
-	if (!apply || c->plan)
+	if (!apply)
 		return 0;
 	if (destructive && cmd_confirm(c, err, "go on with what is marked '!'") < 0)
 		return -1;
 	if (put_site(c, false, &text, etag, &done, err) < 0)
-		return err->kind == ERR_CONFLICT
-			       ? err_hint(err, "somebody applied another site meanwhile; run `orthrus site plan` again")
-			       : -1;
-	cmd_say(c, "Applied.");
-	return 0;
+		return -1;
+	if (c->json)
+		cmd_print(buf_str(&done.body));
+	return say_done(c, &done, err);
 }
 
 int cmd_site_plan(struct cmd *c, struct err *err)

@@ -12,12 +12,23 @@
 
 #define MAX_ELEMENTS 1024
 
+/* Values stand in the text as they were given; a file from elsewhere must not send escape codes to a terminal or a log. */
+static void note(struct problems *p, const struct err *err)
+{
+	autofree char *text = str_printable(err->text, strlen(err->text));
+	autofree char *hint = str_printable(err->hint, strlen(err->hint));
+
+	if (p->n++ == 0) {
+		err_set(&p->first, err->kind, "%s", text);
+		err_hint(&p->first, "%s", hint);
+	}
+	if (p->all)
+		str_list_addf(p->all, "%s%s%s", text, *hint ? "; " : "", hint);
+}
+
 void problems_note(struct problems *p, enum site_part part, const struct err *err)
 {
-	if (p->n++ == 0)
-		p->first = *err;
-	if (p->all)
-		str_list_addf(p->all, "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
+	note(p, err);
 	p->broken[part] = true;
 }
 
@@ -32,10 +43,7 @@ void problems_at(struct problems *p, const char *list, size_t i, const char *key
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	err_set(&err, ERR_INVALID, "%s: %s", path, why);
-	if (p->n++ == 0)
-		p->first = err;
-	if (p->all)
-		str_list_add(p->all, err.text);
+	note(p, &err);
 }
 
 int site_read_word(struct json_obj *o, const char *key, enum json_need need, int (*check)(const char *, struct err *), char **out,

@@ -68,12 +68,13 @@ int word_timezone(const char *s, struct err *err)
 
 int word_address(const char *s, struct err *err)
 {
+	autofree char *shown = str_printable(s, strnlen(s, 80));
 	struct addr6 a6;
 	uint32_t a4;
 
 	if (addr4_read(s, &a4, err) == 0 || (strchr(s, ':') && addr6_read(s, &a6, err) == 0))
 		return 0;
-	return err_set(err, ERR_INVALID, "'%.80s' is not an address (like 10.1.0.1 or fd00:1::1)", s);
+	return err_set(err, ERR_INVALID, "'%s' is not an address (like 10.1.0.1 or fd00:1::1)", shown);
 }
 
 int word_server(const char *s, struct err *err)

@@ -237,6 +237,22 @@ static void init_says_what_is_wrong(void **state)
 	}
 }
 
+/* Escape codes in a file's values reach nobody's terminal. */
+static void problems_are_printable(void **state)
+{
+	static const char text[] =
+		"{\"format\":1,\"cluster\":{\"name\":\"\\u001b[2J\",\"domain\":\"\\u0007\"},\"networks\":[{\"name\":\"\\u001b\","
+		"\"role\":\"\\u001b\"}],\"heads\":[],\"api\":{\"\\u001b\":1},\"time\":{\"servers\":[\"\\u001b\"]}}";
+	autoclean(str_list_free) struct str_list problems = { 0 };
+
+	(void)state;
+	assert_int_equal(site_problems(text, strlen(text), &problems), 5);
+	for (size_t i = 0; i < problems.len; i++)
+		for (const char *p = problems.items[i]; *p; p++)
+			assert_true((unsigned char)*p >= 0x20);
+	assert_non_null(strstr(problems.items[0], "\\x1b[2J"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +263,7 @@ int main(void)
 		cmocka_unit_test(small_gets_defaults),
 		cmocka_unit_test(init_is_right),
 		cmocka_unit_test(init_says_what_is_wrong),
+		cmocka_unit_test(problems_are_printable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
