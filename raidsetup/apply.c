@@ -63,14 +63,15 @@ static int perform_wipe(const struct raid_env *env, const struct raid_wipe *w, s
 			return err_wrap(err, "partition %u", parts.items[i].number);
 	if (signatures_erase(fd, 0, w->disk.size_bytes, err) < 0)
 		return -1;
-	return target_reread(env, fd, err);
+	return target_reread(fd, err);
 }
 
 static int perform_partition(const struct raid_env *env, const struct raid_partition *p, struct err *err)
 {
-	autoclose int fd = target_open(env, &p->disk, true, NULL, err);
+	autofree char *name = NULL;
+	autoclose int fd = target_open(env, &p->disk, true, &name, err);
 
-	if (fd < 0 || gpt_write(fd, p, err) < 0 || target_reread(env, fd, err) < 0)
+	if (fd < 0 || gpt_write(fd, p, err) < 0 || target_show_parts(env, fd, name, p, err) < 0)
 		return -1;
 	/* Only after the lock is gone does udev look at the new partitions. */
 	close(steal_fd(fd));

@@ -22,8 +22,12 @@ struct raid_ctx *raid_ctx_new_in(const char *mount_root, const struct raid_env *
  * fd or -1. */
 int target_open(const struct raid_env *env, const struct raid_target *t, bool stop_idle, char **name,
 		struct err *err) WARN_UNUSED;
-/* Make the kernel read the partition table again; a file is left alone. */
-int target_reread(const struct raid_env *env, int fd, struct err *err) WARN_UNUSED;
+/* Make the kernel drop the partitions it knows of the disk and read the table again. */
+int target_reread(int fd, struct err *err) WARN_UNUSED;
+/* target_reread(), then see that the kernel has the table's partitions where they belong: a kernel that can't read a GPT is told.
+ */
+int target_show_parts(const struct raid_env *env, int fd, const char *name, const struct raid_partition *table,
+		      struct err *err) WARN_UNUSED;
 
 /* "/dev/vda3": the node of the partition with this GUID, waited for until it is there. Caller frees. */
 int part_find(const struct raid_env *env, const char *guid, char **node, struct err *err) WARN_UNUSED;

@@ -7,7 +7,6 @@
 #include "sys/fs.h"
 #include "sys/log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -35,12 +34,9 @@ static void read_found(const struct raid_env *env, struct disk *d)
 	autoclean(sys_parts_free) struct sys_parts parts = { 0 };
 	struct err err = { 0 };
 
-	/* An unreadable disk is the disk test's to judge; here it only has nothing to tell. */
-	if (fd < 0) {
-		err_errno(&err, errno, "open %s", node);
-		log_err("disks", d->name, &err);
+	/* That it can't be opened was noticed by probe_in_use(); an unreadable one is the disk test's to judge. */
+	if (fd < 0)
 		return;
-	}
 	if (signatures_find(fd, 0, d->size_bytes, &d->found, &err) < 0)
 		log_err("disks", d->name, &err);
 	sys_parts_read(env, d->name, &parts);

@@ -11,6 +11,7 @@
 #include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/file.h>
@@ -143,18 +144,50 @@ int target_open(const struct raid_env *env, const struct raid_target *t, bool st
 	return steal_fd(fd);
 }
 
-int target_reread(const struct raid_env *env, int fd, struct err *err)
+int target_reread(int fd, struct err *err)
 {
 	int64_t deadline = clock_now_ns() + WAIT_NS;
 
-	(void)env;
 	while (ioctl(fd, BLKRRPART) < 0) {
-		if (errno == ENOTTY)
-			return 0;
 		/* Somebody has a partition open for a moment; EINVAL is a device that can't have partitions. */
 		if (errno != EBUSY || clock_now_ns() > deadline)
 			return err_errno(err, errno, "make the kernel read the partition table again");
 		clock_sleep_ns(PAUSE_NS);
+	}
+	return 0;
+}
+
+static int tell_part(int fd, int number, const struct gpt_part *p, struct err *err)
+{
+	struct blkpg_partition part = { .start = (long long)p->first_byte, .length = (long long)p->size_bytes, .pno = number };
+	struct blkpg_ioctl_arg arg = { .op = BLKPG_ADD_PARTITION, .datalen = sizeof(part), .data = &part };
+
+	if (ioctl(fd, BLKPG, &arg) < 0)
+		return err_errno(err, errno, "tell the kernel of partition '%s'", p->name);
+	return 0;
+}
+
+int target_show_parts(const struct raid_env *env, int fd, const char *name, const struct raid_partition *table, struct err *err)
+{
+	autoclean(sys_parts_free) struct sys_parts have = { 0 };
+
+	if (target_reread(fd, err) < 0)
+		return -1;
+	sys_parts_read(env, name, &have);
+	for (size_t i = 0; i < table->n_parts; i++) {
+		const struct sys_part *k = NULL;
+
+		for (size_t j = 0; j < have.len; j++)
+			if (have.items[j].number == i + 1)
+				k = &have.items[j];
+		if (!k && tell_part(fd, (int)i + 1, &table->parts[i], err) < 0)
+			return -1;
+		if (k && (k->first_byte != table->parts[i].first_byte || k->size_bytes != table->parts[i].size_bytes))
+			return err_set(err, ERR_FAILED,
+				       "the kernel has partition '%s' at byte %llu with %llu bytes, not at %llu with %llu",
+				       table->parts[i].name, (unsigned long long)k->first_byte, (unsigned long long)k->size_bytes,
+				       (unsigned long long)table->parts[i].first_byte,
+				       (unsigned long long)table->parts[i].size_bytes);
 	}
 	return 0;
 }
