@@ -10,36 +10,38 @@
 
 struct http_client; /* one connection kept open; not for two threads at once */
 struct http_client_opts {
-	const char *unix_socket;  /* or NULL */
-	const char *base_url;     /* "https://10.0.0.1:8443"; "http://localhost" with a unix socket */
-	const char *ca_file;      /* trust only this; NULL only with a unix socket */
+	const char *unix_socket;	      /* or NULL */
+	const char *base_url;		      /* "https://10.0.0.1:8443"; "http://localhost" with a unix socket */
+	const char *ca_file;		      /* trust only this; NULL only with a unix socket */
 	const char *client_cert, *client_key; /* or NULL */
-	const char *bearer;       /* token, or NULL */
-	int64_t timeout_ns;       /* of one request; 0: 60 s */
-	int64_t connect_timeout_ns; /* 0: 5 s */
+	const char *bearer;		      /* token, or NULL */
+	int64_t timeout_ns;		      /* of one request; 0: 60 s */
+	int64_t connect_timeout_ns;	      /* 0: 5 s */
 };
 int http_client_new(const struct http_client_opts *opts, struct http_client **out, struct err *err) WARN_UNUSED;
 void http_client_free(struct http_client *c);
 void http_client_set_bearer(struct http_client *c, const char *token);
 
 struct http_reply {
-	int status;        /* HTTP status */
+	int status; /* HTTP status */
 	struct buf body;
-	char etag[80];     /* "" when none */
+	char etag[80]; /* "" when none */
 };
 void http_reply_free(struct http_reply *r);
 
 /* -1 when there was no whole answer (connect, TLS, time-out, cut short). An HTTP error status is an answer: see http_reply_ok. */
 struct http_request {
-	const char *method, *path;   /* path with query, beginning with '/' */
-	const void *body; size_t body_len; const char *content_type; /* body NULL: none; type NULL: application/json */
-	const char *if_match;        /* or NULL */
-	size_t max_body;             /* 0: 16 MiB; a longer answer is an error */
+	const char *method, *path; /* path with query, beginning with '/' */
+	const void *body;
+	size_t body_len;
+	const char *content_type;	  /* body NULL: none; type NULL: application/json */
+	const char *if_match;		  /* or NULL */
+	size_t max_body;		  /* 0: 16 MiB; a longer answer is an error */
 	uint64_t range_first, range_last; /* both 0: no Range header */
 	/* Streaming instead of body: called with pieces as they come; return -1 to stop. */
 	int (*sink)(void *ctx, const void *data, size_t len, struct err *err);
 	void *ctx;
-	int64_t timeout_ns;          /* 0: the client's */
+	int64_t timeout_ns; /* 0: the client's */
 };
 int http_send(struct http_client *c, const struct http_request *req, struct http_reply *reply, struct err *err) WARN_UNUSED;
 /* 0 for 2xx; else turns the server's error document {"error":{"kind":..,"text":..,"hint":..}} back into `err`. */

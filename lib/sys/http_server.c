@@ -460,6 +460,12 @@ void http_server_wake(struct http_server *s, const char *topic)
 	http_queue_wake(s->queue, topic);
 }
 
+void http_server_close(struct http_server *s)
+{
+	if (s)
+		http_queue_stop(s->queue);
+}
+
 void http_server_stop(struct http_server *s)
 {
 	if (!s)

@@ -49,7 +49,9 @@ int http_server_tls(struct http_server *s, const struct http_tls *tls, struct er
 unsigned int http_server_port(const struct http_server *s); /* of the TLS listener; 0: there is none */
 /* Calls that wait for `topic` are handled again; NULL: all that wait. From any thread. */
 void http_server_wake(struct http_server *s, const char *topic);
-/* Answers what waits with 503, lets running handlers end, closes. */
+/* Answers what waits with 503, lets running handlers end; no handler runs after it. */
+void http_server_close(struct http_server *s);
+/* The same, and everything is closed and freed. */
 void http_server_stop(struct http_server *s);
 
 /* --- for handlers --- */

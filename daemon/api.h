@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The handlers of the REST API (docs/api.yaml) and what they share. */
+#ifndef ORTHRUS_DAEMON_API_H
+#define ORTHRUS_DAEMON_API_H
+
+#include "base/json.h"
+#include "base/plan.h"
+#include "daemon/daemon.h"
+#include "sys/http_server.h"
+
+#include <stddef.h>
+
+/* routes.c: the one table. */
+const struct http_route *api_routes(size_t *n);
+
+/* The request's body as an object; the document must live as long as the object is read. */
+int api_body(const struct http_call *call, struct json_doc *doc, struct json_obj *o, struct err *err) WARN_UNUSED;
+/* A step that this daemon does itself, for people and --plan. */
+void api_step(struct plan *plan, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* {"digest":..,"steps":[..]} is the answer. */
+void api_steps(struct http_call *call, const struct plan *plan);
+/* {"error":{..}} or null as the value of `key`. */
+void api_put_error(struct json_out *w, const char *key, const struct err *e);
+/* Is the node being installed? Then ERR_REFUSED, unless `force`. */
+int api_not_installing(const char *node, const struct run *r, bool force, struct err *err) WARN_UNUSED;
+/* The tokens of a node are good no more. */
+struct change;
+void api_void_tokens(struct change *c, struct run *r);
+
+#define API_HANDLER(name) int name(void *ctx, struct http_call *call, struct err *err) WARN_UNUSED
+API_HANDLER(api_status); /* api_event.c */
+API_HANDLER(api_events);
+API_HANDLER(api_state_digest);
+API_HANDLER(api_site_get); /* api_site.c */
+API_HANDLER(api_site_put);
+API_HANDLER(api_nodes_get); /* api_node.c */
+API_HANDLER(api_nodes_add);
+API_HANDLER(api_node_get);
+API_HANDLER(api_node_set);
+API_HANDLER(api_node_remove);
+API_HANDLER(api_install);     /* api_install.c */
+API_HANDLER(api_boot);	      /* api_boot.c */
+API_HANDLER(api_image_users); /* api_files.c */
+API_HANDLER(api_image_file);
+API_HANDLER(api_pack);
+API_HANDLER(api_imager_hello); /* api_imager.c */
+API_HANDLER(api_imager_orders);
+API_HANDLER(api_imager_event); /* api_progress.c */
+API_HANDLER(api_imager_done);
+API_HANDLER(api_imager_booted);
+
+#endif

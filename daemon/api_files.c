@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The image store as nodes read it: only whole names of known shape become paths, and they are resolved beneath the store. */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/roster.h"
+#include "sys/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int serve(struct daemon *d, struct http_call *call, const char *path, const char *type, struct err *err)
+{
+	autoclose int dir = fs_open_dir(d->paths.store_dir, err);
+	autoclose int fd = -1;
+	struct stat st;
+
+	if (dir < 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no image store yet");
+	fd = fs_open_beneath(dir, path, O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS, err);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_NOT_FOUND, "%s is not a file", path);
+	http_out_file(call, steal_fd(fd), (uint64_t)st.st_size, type);
+	return 0;
+}
+
+int api_image_file(void *ctx, struct http_call *call, struct err *err)
+{
+	static const char *const files[] = {
+		"manifest.json", "manifest.sig", "tree.zst", "chunks.bin", "boot.json", "layout.json"
+	};
+	const char *name = http_param(call, "name"), *id = http_param(call, "id"), *file = http_param(call, "file");
+	autofree char *path = NULL;
+
+	if (str_check_name(name, err) < 0 || str_check_name(id, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (str_eq(files[i], file))
+			path = str_format("images/%s/%s/%s", name, id, files[i]);
+	if (!path)
+		return err_set(err, ERR_NOT_FOUND, "an image has no file '%s'", file);
+	return serve(ctx, call, path, str_ends(path, ".json") ? "application/json" : "application/octet-stream", err);
+}
+
+int api_pack(void *ctx, struct http_call *call, struct err *err)
+{
+	const char *pack = http_param(call, "pack");
+	autofree char *path = NULL;
+
+	if (strspn(pack, "0123456789abcdef") != 64 || !str_eq(pack + 64, ".pack"))
+		return err_set(err, ERR_NOT_FOUND, "a pack is named by 64 hex digits and '.pack'");
+	path = str_format("packs/%s", pack);
+	return serve(ctx, call, path, "application/octet-stream", err);
+}
+
+/* Why a node needs the image "NAME/ID": an order that names it keeps it; so does the wish of exactly this one. */
+static int why_used(struct daemon *d, const struct node *n, const char *ref, const char **why, struct err *err)
+{
+	autofree char *key = str_format("order/%s", n->name);
+	autoclean(state_doc_free) struct state_doc doc = { 0 };
+	autoclean(run_free) struct run r = { 0 };
+	struct err none = { 0 };
+
+	*why = NULL;
+	if (daemon_run(d, n->name, &r, err) < 0)
+		return -1;
+	if (state_get(d->state, key, &doc, &none) == 0 && str_eq(r.image, ref))
+		*why = "is ordered to install it";
+	else if (str_eq(n->image, ref))
+		*why = "is set to it";
+	else if ((r.state == RUN_INSTALLED || r.state == RUN_UP) && str_eq(r.image, ref))
+		*why = "runs it";
+	return 0;
+}
+
+int api_image_users(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(roster_free) struct roster roster = { 0 };
+	const char *name = http_param(call, "name"), *id = http_param(call, "id"), *why;
+	autofree char *ref = str_format("%s/%s", name, id);
+	struct json_out w;
+
+	if (str_check_name(name, err) < 0 || str_check_name(id, err) < 0 || roster_load(d, &roster, err) < 0)
+		return -1;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "users");
+	for (size_t i = 0; i < roster.len; i++) {
+		if (why_used(d, &roster.nodes[i], ref, &why, err) < 0)
+			return -1;
+		if (!why)
+			continue;
+		json_put_obj(&w, NULL);
+		json_put_str(&w, "node", roster.nodes[i].name);
+		json_put_str(&w, "why", why);
+		json_end_obj(&w);
+	}
+	json_end_arr(&w);
+	json_end_obj(&w);
+	return 0;
+}

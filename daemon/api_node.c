@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "base/nodeset.h"
+#include "daemon/api.h"
+#include "daemon/change.h"
+#include "daemon/reconcile.h"
+#include "daemon/roster.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NODES_PER_REQUEST 1000 /* one write of the state holds them all */
+
+/* The keys of the node's and the run's document in one object. */
+static int put_node(struct daemon *d, const struct node *n, struct json_out *w, struct err *err)
+{
+	autoclean(run_free) struct run r = { 0 };
+
+	if (daemon_run(d, n->name, &r, err) < 0)
+		return -1;
+	node_put(n, w);
+	run_put_public(&r, w);
+	return 0;
+}
+
+int api_nodes_get(void *ctx, struct http_call *call, struct err *err)
+{
+	autoclean(roster_free) struct roster roster = { 0 };
+	struct json_out w;
+
+	if (roster_load(ctx, &roster, err) < 0)
+		return -1;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "nodes");
+	for (size_t i = 0; i < roster.len; i++) {
+		json_put_obj(&w, NULL);
+		if (put_node(ctx, &roster.nodes[i], &w, err) < 0)
+			return -1;
+		json_end_obj(&w);
+	}
+	json_end_arr(&w);
+	json_end_obj(&w);
+	return 0;
+}
+
+int api_node_get(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(node_free) struct node n = { 0 };
+	autoclean(machine_free) struct machine m = { 0 };
+	autoclean(state_doc_free) struct state_doc order = { 0 };
+	autofree char *order_key = str_format("order/%s", http_param(call, "name"));
+	struct err no_order = { 0 };
+	char etag[24];
+	struct json_out w;
+	uint64_t version;
+	int known;
+
+	if (daemon_node(d, http_param(call, "name"), &n, &version, err) < 0)
+		return -1;
+	known = daemon_machine(d, n.name, &m, err);
+	if (known < 0)
+		return -1;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	if (put_node(d, &n, &w, err) < 0)
+		return -1;
+	if (known)
+		machine_print(&m, &w, "machine");
+	else
+		json_put_str(&w, "machine", NULL);
+	json_put_bool(&w, "order", state_get(d->state, order_key, &order, &no_order) == 0);
+	json_end_obj(&w);
+	snprintf(etag, sizeof(etag), "%llu", (unsigned long long)version);
+	http_set_etag(call, etag);
+	return 0;
+}
+
+static int read_macs(struct json_obj *o, struct str_list *out, struct err *err)
+{
+	autoclean(str_list_free) struct str_list raw = { 0 };
+
+	if (!json_has(o, "macs"))
+		return 0;
+	if (json_strs(o, "macs", JSON_MUST, &raw, err) < 0)
+		return -1;
+	str_list_free(out);
+	for (size_t i = 0; i < raw.len; i++) {
+		char mac[STR_MAC_LEN];
+		struct err why = { 0 };
+
+		if (str_to_mac(raw.items[i], mac, &why) < 0)
+			return json_bad(o, "macs", err, "%s", why.text);
+		str_list_add(out, mac);
+	}
+	return 0;
+}
+
+/* "" takes a wish back: the group's holds again. */
+static int read_wish(struct json_obj *o, const char *key, char **field, struct err *err)
+{
+	autofree char *value = NULL;
+
+	if (json_str(o, key, JSON_MAY, &value, err) < 0)
+		return -1;
+	if (value)
+		model_set(field, value[0] ? value : NULL);
+	return 0;
+}
+
+/* What may be said of a node when it is added or changed. *has_addr: an address was given. */
+static int read_wishes(struct json_obj *o, struct node *n, bool *has_addr, struct err *err)
+{
+	autofree char *addr = NULL;
+	struct err why = { 0 };
+
+	if (read_wish(o, "group", &n->group, err) < 0 || read_macs(o, &n->macs, err) < 0 ||
+	    json_str(o, "ipv4", JSON_MAY, &addr, err) < 0 || read_wish(o, "image", &n->image, err) < 0 ||
+	    read_wish(o, "layout", &n->layout, err) < 0 || read_wish(o, "serial", &n->serial, err) < 0)
+		return -1;
+	*has_addr = addr != NULL;
+	if (addr && addr4_read(addr, &n->addr4, &why) < 0)
+		return json_bad(o, "ipv4", err, "%s", why.text);
+	return json_obj_end(o, err);
+}
+
+/* One node of the request, checked against everything before it and put into the roster. `hint`: where free addresses are looked
+ * for. */
+static int add_one(struct json_obj *o, const struct site *site, struct roster *roster, uint32_t *hint, struct plan *plan,
+		   struct err *err)
+{
+	autoclean(node_free) struct node n = { 0 };
+	autofree char *step = NULL;
+	char addr[ADDR4_LEN];
+	bool has_addr;
+
+	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || read_wishes(o, &n, &has_addr, err) < 0)
+		return -1;
+	if (str_check_hostname(n.name, err) < 0)
+		return err_wrap(err, "node name");
+	if (roster_find(roster, n.name)) {
+		err_set(err, ERR_EXISTS, "there is a node %s already", n.name);
+		return err_hint(err, "change it with `orthrus node set`, or choose another name");
+	}
+	if (!n.group)
+		return err_set(err, ERR_INVALID, "%s: no group is given", n.name);
+	if (!has_addr) {
+		if (roster_next_addr(roster, site, *hint, &n.addr4, err) < 0)
+			return err_wrap(err, "%s", n.name);
+		*hint = n.addr4 + 1;
+	}
+	if (roster_check(roster, site, &n, err) < 0)
+		return -1;
+	addr4_print(n.addr4, addr);
+	step = str_format("add:%s", n.name);
+	api_step(plan, step, "add %s: group %s, address %s, MAC %s", n.name, n.group, addr, n.macs.items[0]);
+	roster_add(roster, &n);
+	return 0;
+}
+
+static int add_all(struct json_obj *o, const struct site *site, struct roster *roster, struct plan *plan, struct err *err)
+{
+	struct json_arr nodes;
+	uint32_t hint = 0;
+
+	if (json_arr(o, "nodes", JSON_MUST, &nodes, err) < 0)
+		return -1;
+	if (nodes.len == 0 || nodes.len > NODES_PER_REQUEST)
+		return json_bad(o, "nodes", err, "has %zu entries; 1 to %d are added at once", nodes.len, NODES_PER_REQUEST);
+	for (size_t i = 0; i < nodes.len; i++) {
+		struct json_obj e;
+
+		if (json_arr_obj(&nodes, i, &e, err) < 0 || add_one(&e, site, roster, &hint, plan, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_added(struct change *c, const struct roster *roster, size_t from, const char *who, struct err *err)
+{
+	autoclean(nodeset_free) struct nodeset names = { 0 };
+	autoclean(buf_free) struct buf folded = { 0 };
+
+	for (size_t i = from; i < roster->len; i++) {
+		change_node(c, &roster->nodes[i]);
+		if (nodeset_add(&names, roster->nodes[i].name, err) < 0)
+			return -1;
+	}
+	nodeset_fold(&names, &folded);
+	change_event(c, EVENT_INFO, "node-added", roster->len == from + 1 ? roster->nodes[from].name : NULL, "%s added by %s",
+		     buf_str(&folded), who);
+	return change_commit(c, err);
+}
+
+/* The rest after a commit: nobody may wait for the reconciler while holding the lock it needs. */
+static void follow(struct daemon *d, struct change *c, struct plan *plan)
+{
+	struct err late = { 0 };
+
+	change_release(c);
+	if (reconcile_wait(d->reconcile, &late) < 0)
+		api_step(plan, "problem", "done, but network boot does not follow yet: %s", late.text);
+}
+
+int api_nodes_add(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(roster_free) struct roster roster = { 0 };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(change_end) struct change c;
+	bool only_plan = false;
+	struct json_obj o;
+	size_t before;
+
+	change_begin(&c, d);
+	if (api_body(call, &doc, &o, err) < 0 || json_bool(&o, "plan", JSON_MAY, &only_plan, err) < 0 ||
+	    daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0)
+		return -1;
+	before = roster.len;
+	if (add_all(&o, &site, &roster, &plan, err) < 0 || json_obj_end(&o, err) < 0)
+		return -1;
+	if (!only_plan) {
+		if (write_added(&c, &roster, before, http_who(call), err) < 0)
+			return -1;
+		follow(d, &c, &plan);
+	}
+	api_steps(call, &plan);
+	return 0;
+}
+
+/* "image: base -> base/2026..." for each wish that changed. */
+static void say_changed(struct plan *plan, const char *node, const char *what, const char *from, const char *to)
+{
+	autofree char *step = str_format("set:%s:%s", node, what);
+
+	if (str_eq(from, to))
+		return;
+	api_step(plan, step, "%s: %s from %s to %s", node, what, from ? from : "the group's", to ? to : "the group's");
+}
+
+static char *joined(const struct str_list *l)
+{
+	autoclean(buf_free) struct buf b = { 0 };
+
+	for (size_t i = 0; i < l->len; i++)
+		buf_addf(&b, "%s%s", i ? " " : "", l->items[i]);
+	return buf_steal(&b);
+}
+
+static void say_changes(struct plan *plan, const struct node *old, const struct node *n)
+{
+	autofree char *old_macs = joined(&old->macs);
+	autofree char *macs = joined(&n->macs);
+	char old_addr[ADDR4_LEN], addr[ADDR4_LEN];
+
+	addr4_print(old->addr4, old_addr);
+	addr4_print(n->addr4, addr);
+	say_changed(plan, n->name, "group", old->group, n->group);
+	say_changed(plan, n->name, "MAC", old_macs, macs);
+	say_changed(plan, n->name, "address", old_addr, addr);
+	say_changed(plan, n->name, "image", old->image, n->image);
+	say_changed(plan, n->name, "disk layout", old->layout, n->layout);
+	say_changed(plan, n->name, "serial number", old->serial ? old->serial : "none", n->serial ? n->serial : "none");
+}
+
+/* Another machine under this name: what the old one said of itself is not the new one's. */
+static int forget_machine(struct daemon *d, struct change *c, const struct node *n, struct run *r, struct plan *plan,
+			  struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+	autofree char *step = str_format("forget:%s", n->name);
+	int known = daemon_machine(d, n->name, &m, err);
+
+	if (known < 0)
+		return -1;
+	if (!known || str_list_has(&n->macs, m.mac))
+		return 0;
+	api_step(plan, step, "%s: forget the inventory of the machine with MAC %s", n->name, m.mac);
+	change_delete(c, "inv", n->name);
+	api_void_tokens(c, r);
+	change_run(c, n->name, r);
+	return 0;
+}
+
+int api_node_set(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(roster_free) struct roster roster = { 0 };
+	autoclean(node_free) struct node n = { 0 };
+	autoclean(run_free) struct run r = { 0 };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(change_end) struct change c;
+	struct json_obj o;
+	bool has_addr;
+
+	change_begin(&c, d);
+	if (api_body(call, &doc, &o, err) < 0 || daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0 ||
+	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
+	    api_not_installing(n.name, &r, false, err) < 0 || read_wishes(&o, &n, &has_addr, err) < 0)
+		return -1;
+	if (!n.group)
+		return err_set(err, ERR_INVALID, "%s: a node must be in a group", n.name);
+	if (roster_check(&roster, &site, &n, err) < 0)
+		return -1;
+	say_changes(&plan, roster_find(&roster, n.name), &n);
+	if (forget_machine(d, &c, &n, &r, &plan, err) < 0)
+		return -1;
+	if (plan.len && !http_query_flag(call, "plan")) {
+		change_node(&c, &n);
+		change_event(&c, EVENT_INFO, "node-changed", n.name, "changed by %s: %s", http_who(call), plan.steps[0].text);
+		if (change_commit(&c, err) < 0)
+			return -1;
+		follow(d, &c, &plan);
+	}
+	api_steps(call, &plan);
+	return 0;
+}
+
+static void forget_all(struct change *c, const char *name, struct run *r)
+{
+	static const char *const prefixes[] = { "node", "run", "inv", "order", "report" };
+
+	api_void_tokens(c, r);
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		change_delete(c, prefixes[i], name);
+}
+
+int api_node_remove(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(node_free) struct node n = { 0 };
+	autoclean(run_free) struct run r = { 0 };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(change_end) struct change c;
+	autofree char *step = NULL;
+
+	change_begin(&c, d);
+	if (daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
+	    api_not_installing(n.name, &r, http_query_flag(call, "force"), err) < 0)
+		return -1;
+	step = str_format("remove:%s", n.name);
+	api_step(&plan, step, "remove %s (MAC %s): it gets no address and no image any more; its disks are left as they are",
+		 n.name, n.macs.items[0]);
+	if (!http_query_flag(call, "plan")) {
+		forget_all(&c, n.name, &r);
+		change_event(&c, EVENT_INFO, "node-removed", n.name, "removed by %s", http_who(call));
+		if (change_commit(&c, err) < 0)
+			return -1;
+		follow(d, &c, &plan);
+	}
+	api_steps(call, &plan);
+	return 0;
+}

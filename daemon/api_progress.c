@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The imager's journal as the head keeps it, the end of an installation, and the first boot. What is answered with 200 is
+ * durable. */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/imager_event.h"
+#include "daemon/reconcile.h"
+#include "daemon/tokens.h"
+#include "sys/clock.h"
+
+#include <string.h>
+
+/* Wrong token or another installation: nothing changes. */
+static int check_install(const struct run *r, const char *node, const char *install_id, struct err *err)
+{
+	if (str_eq(r->install_id, install_id))
+		return 0;
+	err_set(err, ERR_CONFLICT, "%s: this is not the installation that was ordered", node);
+	return err_hint(err, "the machine must say hello again");
+}
+
+static int check_running(const struct run *r, const char *node, struct err *err)
+{
+	if (r->state == RUN_ORDERED || r->state == RUN_INSTALLING)
+		return 0;
+	return err_set(err, ERR_CONFLICT, "%s: its installation is over, it is %s", node, run_state_name(r->state));
+}
+
+static void begin_step(struct change *c, const char *node, struct run *r, const struct imager_event *ev, struct run_step *s)
+{
+	int64_t now = clock_wall_s();
+	char at[CLOCK_UTC_LEN];
+
+	if (r->state == RUN_ORDERED) {
+		run_set_state(r, RUN_INSTALLING, now);
+		model_set(&r->booted, NULL); /* from here on, what was there is being erased */
+		change_event(c, EVENT_INFO, "install-begun", node, "installation of %s begins", r->image);
+	}
+	clock_utc(now, at);
+	model_set(&r->step, ev->step);
+	model_set(&r->step_text, ev->text);
+	r->percent = 0;
+	if (!s)
+		return;
+	model_set(&s->at, at);
+	model_set(&s->result, "running");
+	s->begun_s = (uint64_t)now;
+	s->seconds = 0;
+}
+
+static void end_step(struct run_step *s, const char *result)
+{
+	uint64_t now = (uint64_t)clock_wall_s();
+
+	if (!s)
+		return;
+	model_set(&s->result, result);
+	s->seconds = now > s->begun_s && s->begun_s ? now - s->begun_s : 0;
+}
+
+/* The order is gone with it: a node that failed is not tried again by itself, somebody looks first. */
+static void fail_install(struct change *c, const char *node, struct run *r, const struct imager_event *ev)
+{
+	run_set_state(r, RUN_FAILED, clock_wall_s());
+	model_set(&r->step, ev->step);
+	model_set(&r->error, ev->error ? ev->error : ev->text ? ev->text : "the imager did not say why");
+	model_set(&r->hint, ev->hint);
+	change_delete(c, "order", node);
+	change_event(c, EVENT_ERROR, "install-failed", node, "installation failed at %s: %s", ev->step, r->error);
+}
+
+/* Into the run document and the events. False: nothing worth writing. */
+static bool take_event(struct change *c, const char *node, struct run *r, const struct imager_event *ev)
+{
+	struct run_step *s = ev->type == IMAGER_PROGRESS ? NULL : run_step(r, ev->step);
+
+	switch (ev->type) {
+	case IMAGER_BEGIN:
+		begin_step(c, node, r, ev, s);
+		change_event(c, EVENT_INFO, "step-begun", node, "%s: %s", ev->step, ev->text ? ev->text : "begins");
+		break;
+	case IMAGER_DONE:
+		end_step(s, "done");
+		r->percent = 100;
+		change_event(c, EVENT_INFO, "step-done", node, "%s: done%s%s", ev->step, ev->text ? ": " : "",
+			     ev->text ? ev->text : "");
+		break;
+	case IMAGER_FAILED:
+		end_step(s, "failed");
+		fail_install(c, node, r, ev);
+		break;
+	case IMAGER_PROGRESS:
+		if (r->percent == ev->percent && str_eq(r->step, ev->step))
+			return false;
+		model_set(&r->step, ev->step);
+		if (ev->text)
+			model_set(&r->step_text, ev->text);
+		r->percent = ev->percent;
+		break;
+	}
+	r->last_seq = ev->seq;
+	return true;
+}
+
+static void say_ok(struct http_call *call)
+{
+	buf_adds(http_out(call), "{\"ok\":true}");
+}
+
+int api_imager_event(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(imager_event_free) struct imager_event ev = { 0 };
+	autofree char *node = NULL;
+	autoclean(run_free) struct run r = { 0 };
+	autoclean(change_end) struct change c;
+	size_t len;
+	const char *body = http_body(call, &len);
+
+	change_begin(&c, d);
+	if (token_check(d, call, TOKEN_IMAGER, &node, &r, err) < 0 || imager_event_read(body, len, &ev, err) < 0 ||
+	    check_install(&r, node, ev.install_id, err) < 0)
+		return -1;
+	say_ok(call);
+	/* Its answer was lost and it says it again: this is not news. */
+	if (ev.seq <= r.last_seq)
+		return 0;
+	if (check_running(&r, node, err) < 0)
+		return -1;
+	if (!take_event(&c, node, &r, &ev))
+		return 0;
+	change_run(&c, node, &r);
+	if (change_commit(&c, err) < 0)
+		return -1;
+	if (ev.type != IMAGER_FAILED)
+		return 0;
+	change_release(&c);
+	reconcile_kick(d->reconcile, false);
+	return 0;
+}
+
+static void finish_run(struct change *c, const char *node, struct run *r, const struct imager_done *done)
+{
+	autoclean(buf_free) struct buf report = { 0 };
+
+	run_set_state(r, RUN_INSTALLED, clock_wall_s());
+	model_set(&r->step, NULL);
+	model_set(&r->step_text, NULL);
+	model_set(&r->error, NULL);
+	model_set(&r->hint, NULL);
+	r->percent = 100;
+	change_run(c, node, r);
+	change_delete(c, "order", node);
+	if (done->report) {
+		buf_adds(&report, done->report);
+		change_put(c, "report", node, &report);
+	}
+	change_event(c, EVENT_INFO, "node-installed", node, "%s is installed; the machine boots its own disk now", r->image);
+}
+
+int api_imager_done(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(imager_done_free) struct imager_done done = { 0 };
+	autofree char *node = NULL;
+	autoclean(run_free) struct run r = { 0 };
+	autoclean(change_end) struct change c;
+	size_t len;
+	const char *body = http_body(call, &len);
+
+	change_begin(&c, d);
+	if (token_check(d, call, TOKEN_IMAGER, &node, &r, err) < 0 || imager_done_read(body, len, &done, err) < 0 ||
+	    check_install(&r, node, done.install_id, err) < 0)
+		return -1;
+	if (r.state != RUN_INSTALLED && r.state != RUN_UP) {
+		if (check_running(&r, node, err) < 0)
+			return -1;
+		finish_run(&c, node, &r, &done);
+		if (change_commit(&c, err) < 0)
+			return -1;
+	}
+	/* The machine reboots when it hears 200: by then its next netboot must lead to its own disk. */
+	change_release(&c);
+	if (reconcile_wait(d->reconcile, err) < 0)
+		return err_wrap(err, "%s is installed, but network boot does not follow", node);
+	buf_adds(http_out(call), "{\"action\":\"disk\"}");
+	return 0;
+}
+
+int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(imager_booted_free) struct imager_booted b = { 0 };
+	autofree char *node = NULL;
+	autoclean(run_free) struct run r = { 0 };
+	autoclean(change_end) struct change c;
+	autoclean(buf_free) struct buf json = { 0 };
+	struct json_out w;
+	size_t len;
+	const char *body = http_body(call, &len);
+
+	change_begin(&c, d);
+	if (token_check(d, call, TOKEN_REPORT, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0 ||
+	    check_install(&r, node, b.install_id, err) < 0)
+		return -1;
+	if (r.state != RUN_INSTALLED && r.state != RUN_UP)
+		return err_set(err, ERR_CONFLICT, "%s is %s: it can't have booted from its disks", node, run_state_name(r.state));
+	json_out_init(&w, &json, false);
+	imager_booted_print(&b, &w);
+	say_ok(call);
+	if (r.state == RUN_UP && str_eq(r.booted, buf_str(&json)))
+		return 0;
+	if (r.state != RUN_UP) {
+		run_set_state(&r, RUN_UP, clock_wall_s());
+		change_event(&c, EVENT_INFO, "node-up", node, "booted from its own disks: root %s, kernel %s%s%s",
+			     b.root ? b.root : "?", b.kernel ? b.kernel : "?", b.os ? ", " : "", b.os ? b.os : "");
+	}
+	model_set(&r.booted, buf_str(&json));
+	change_run(&c, node, &r);
+	return change_commit(&c, err);
+}

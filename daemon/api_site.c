@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/change.h"
+#include "daemon/reconcile.h"
+#include "daemon/roster.h"
+#include "daemon/site_diff.h"
+#include "sys/fs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int api_site_get(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(state_doc_free) struct state_doc doc = { 0 };
+	char version[24];
+
+	if (state_get(d->state, "site", &doc, err) < 0) {
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+		err_set(err, ERR_NOT_FOUND, "no site is applied yet");
+		return err_hint(err, "make one with `orthrus site init`, then `orthrus site apply`");
+	}
+	buf_adds(http_out(call), doc.value);
+	snprintf(version, sizeof(version), "%llu", (unsigned long long)doc.version);
+	http_set_etag(call, version);
+	return 0;
+}
+
+/* Nodes that are known must still fit: a site that loses a node's group or address would leave it in the air. */
+static int fits_nodes(struct daemon *d, const struct site *site, struct err *err)
+{
+	autoclean(roster_free) struct roster roster = { 0 };
+
+	if (roster_load(d, &roster, err) < 0)
+		return -1;
+	for (size_t i = 0; i < roster.len; i++) {
+		struct err why = { 0 };
+
+		if (roster_check(&roster, site, &roster.nodes[i], &why) == 0)
+			continue;
+		err_set(err, ERR_REFUSED, "this site does not fit the nodes: %s", why.text);
+		return err_hint(err, "change or remove the node first, or keep what it needs in site.json");
+	}
+	return 0;
+}
+
+/* What follows from it on this machine, beside the document itself. */
+static void add_consequences(struct daemon *d, const struct site *site, bool first, struct plan *plan)
+{
+	const struct site_network *net = site_provision(site);
+	struct err no_head = { 0 };
+	const struct site_head *head = daemon_head(site, &no_head);
+	autofree char *url = daemon_server_url(site);
+	char subnet[NET4_LEN];
+
+	net4_print(&net->net4, subnet);
+	if (!fs_exists(d->paths.pki_dir))
+		api_step(plan, "keys", "make the cluster's signing key and certificate authority in %s", d->paths.pki_dir);
+	api_step(plan, "certificate",
+		 "serve nodes and administrators at %s, with a certificate for the heads' names and addresses", url);
+	if (!head)
+		api_step(plan, "network-boot", "leave network boot alone: %s", no_head.text);
+	else if (d->no_dnsmasq)
+		api_step(plan, "network-boot", "write the files of network boot below %s (dnsmasq is switched off)",
+			 d->paths.tftp_dir);
+	else
+		api_step(plan, "network-boot", "%s dnsmasq on interface %s: this head answers DHCP on %s (%s) for known nodes%s",
+			 first ? "run" : "adjust", head->interface, net->name, subnet,
+			 site->discover && net->pool4_first ? " and, from the pool, for unknown machines" : " only");
+}
+
+/* If-Match: a version, or "*" for whichever. */
+static int check_match(struct http_call *call, uint64_t version, struct err *err)
+{
+	const char *match = http_if_match(call);
+	uint64_t want;
+
+	if (!match) {
+		err_set(err, ERR_INVALID, "which version is replaced must be said");
+		return err_hint(err, "send If-Match with the ETag of GET /v1/site, or *");
+	}
+	if (str_eq(match, "*"))
+		return 0;
+	if (str_to_u64(match, 0, UINT64_MAX, &want, err) < 0)
+		return err_wrap(err, "If-Match");
+	if (want == version)
+		return 0;
+	http_set_status(call, 412);
+	err_set(err, ERR_CONFLICT, "the applied site is another one by now");
+	return err_hint(err, "look at it again (orthrus site plan), then apply");
+}
+
+static int apply(struct http_call *call, struct change *c, const struct plan *plan, struct err *err)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	size_t len;
+	const char *body = http_body(call, &len);
+
+	buf_add(&text, body, len);
+	change_put_key(c, "site", &text);
+	change_event(c, EVENT_INFO, "site-applied", NULL, "a new site was applied by %s (%zu changes)", http_who(call),
+		     plan->len);
+	return change_commit(c, err);
+}
+
+int api_site_put(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(site_free) struct site old = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(change_end) struct change c;
+	struct err none = { 0 }, late = { 0 };
+	uint64_t version = 0;
+	size_t len;
+	const char *body = http_body(call, &len);
+	bool had, changed;
+
+	change_begin(&c, d);
+	had = daemon_site(d, &old, &version, &none) == 0;
+	if (!had && none.kind != ERR_NOT_FOUND) {
+		*err = none;
+		return -1;
+	}
+	if (site_read(body, len, "the new site", &site, err) < 0 || check_match(call, version, err) < 0 ||
+	    fits_nodes(d, &site, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
+		return -1;
+	changed = plan.len > 0;
+	if (changed)
+		add_consequences(d, &site, !had, &plan);
+	if (changed && !http_query_flag(call, "plan")) {
+		if (apply(call, &c, &plan, err) < 0)
+			return -1;
+		/* It is applied; that the machine does not follow (a port that is taken, say) is an event and in the status. */
+		change_release(&c);
+		if (reconcile_wait(d->reconcile, &late) < 0)
+			api_step(&plan, "problem", "applied, but: %s", late.text);
+	}
+	api_steps(call, &plan);
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the state to what netboot is given. */
+#ifndef ORTHRUS_DAEMON_BOOT_INPUT_H
+#define ORTHRUS_DAEMON_BOOT_INPUT_H
+
+#include "daemon/payloads.h"
+#include "daemon/roster.h"
+#include "netboot/netboot.h"
+
+struct boot_input {
+	struct site site;
+	struct roster roster;
+	struct netboot_node *nodes;
+	char **payloads; /* keys, one per node, NULL where it boots its disk */
+	char *server_url, *discover_payload;
+	struct netboot_input in; /* points into the rest */
+};
+/* `missing` gets "NAME" of images that nodes need and the store lacks. ERR_NOT_FOUND: no site is applied. */
+int boot_input_make(struct daemon *d, struct payloads *p, struct boot_input *out, struct str_list *missing,
+		    struct err *err) WARN_UNUSED;
+void boot_input_free(struct boot_input *b);
+
+#endif

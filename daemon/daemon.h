@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of orthrusd share: where things are, the state, and how a change is made. */
+#ifndef ORTHRUS_DAEMON_DAEMON_H
+#define ORTHRUS_DAEMON_DAEMON_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "daemon/model.h"
+#include "headfailover/state/state.h"
+#include "site/site.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_server;
+struct reconcile;
+
+struct daemon_paths { /* all below --root */
+	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
+	char *imager, *scripts_dir;
+};
+
+struct daemon {
+	struct daemon_paths paths;
+	const char *listen; /* --listen, or NULL: every address, the site's port */
+	bool no_dnsmasq;
+	int64_t started_ns;
+	struct state *state;
+	struct http_server *http;
+	struct reconcile *reconcile;
+	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
+	_Atomic uint64_t last_event; /* number of the newest event */
+};
+
+/* The applied site. ERR_NOT_FOUND with a hint when there is none yet; *version may be NULL. */
+int daemon_site(struct daemon *d, struct site *out, uint64_t *version, struct err *err) WARN_UNUSED;
+/* Document "PREFIX/NAME" as a struct. ERR_NOT_FOUND: there is no such node. */
+int daemon_node(struct daemon *d, const char *name, struct node *out, uint64_t *version, struct err *err) WARN_UNUSED;
+int daemon_run(struct daemon *d, const char *name, struct run *out,
+	       struct err *err) WARN_UNUSED; /* a node that never ran: RUN_NEW */
+/* 1: known; 0: the machine has not said hello yet. */
+int daemon_machine(struct daemon *d, const char *name, struct machine *out, struct err *err) WARN_UNUSED;
+
+/* Which of the site's heads we are: the one with our host name, or the only one. NULL with err. */
+const struct site_head *daemon_head(const struct site *site, struct err *err);
+/* "https://10.77.0.1:8443": where nodes reach the service address. Caller frees. */
+char *daemon_server_url(const struct site *site);
+
+#endif

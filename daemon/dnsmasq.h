@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The supervisor of dnsmasq: starts it, watches it, starts it again when it died, ever more slowly when it keeps dying. */
+#ifndef ORTHRUS_DAEMON_DNSMASQ_H
+#define ORTHRUS_DAEMON_DNSMASQ_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct dnsmasq;
+struct dnsmasq_opts {
+	const char *program;				     /* NULL: "dnsmasq" */
+	const char *conf_path, *pid_path;		     /* outlive it */
+	int (*before_start)(void *ctx, struct err *err);     /* while it does not run; may be NULL */
+	void (*tell)(void *ctx, bool bad, const char *text); /* "dnsmasq ended (exit 2)": on the supervisor's thread */
+	void *ctx;
+};
+/* Starts the supervisor, not yet dnsmasq. An old dnsmasq with our pid file (its supervisor was killed) is ended first. */
+int dnsmasq_new(const struct dnsmasq_opts *opts, struct dnsmasq **out, struct err *err) WARN_UNUSED;
+void dnsmasq_run(struct dnsmasq *d);			    /* shall run: from now on it is kept running */
+void dnsmasq_reload(struct dnsmasq *d);			    /* SIGHUP: reads hosts again */
+void dnsmasq_restart(struct dnsmasq *d);		    /* reads its configuration again */
+void dnsmasq_status(struct dnsmasq *d, struct json_out *w); /* keys "dnsmasq..." into the open object */
+void dnsmasq_stop(struct dnsmasq *d);			    /* ends it and the supervisor */
+
+#endif

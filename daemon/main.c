@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* orthrusd: the head's daemon. State, API, network boot. */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/change.h"
+#include "daemon/reconcile.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#define SITE_MAX ((size_t)512 << 10)
+
+struct options {
+	const char *root, *site, *listen, *netboot_dir;
+	bool no_dnsmasq, debug, print_routes;
+};
+
+static const char usage[] =
+	"usage: orthrusd [--root DIR] [--site FILE] [--listen ADDRESS:PORT] [--netboot-dir DIR] [--no-dnsmasq] [--debug]\n"
+	"\n"
+	"  --root DIR           everything is below DIR (default: $ORTHRUS_ROOT, else /)\n"
+	"  --site FILE          the site to start with when none was applied yet\n"
+	"  --listen ADDR:PORT   where nodes and administrators are served over TLS (default: every address, the site's port)\n"
+	"  --netboot-dir DIR    the imager's scripts (default: /usr/lib/orthrus/netboot)\n"
+	"  --no-dnsmasq         write the files of network boot, but run no dnsmasq\n"
+	"  --debug              log more\n"
+	"  --version, --help\n";
+
+/* 0: go on; 1: done; -1: wrong. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "root", required_argument, NULL, 'r' },   { "site", required_argument, NULL, 's' },
+		{ "listen", required_argument, NULL, 'l' }, { "netboot-dir", required_argument, NULL, 'n' },
+		{ "no-dnsmasq", no_argument, NULL, 'D' },   { "debug", no_argument, NULL, 'd' },
+		{ "print-routes", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	o->root = getenv("ORTHRUS_ROOT");
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			o->root = optarg;
+			break;
+		case 's':
+			o->site = optarg;
+			break;
+		case 'l':
+			o->listen = optarg;
+			break;
+		case 'n':
+			o->netboot_dir = optarg;
+			break;
+		case 'D':
+			o->no_dnsmasq = true;
+			break;
+		case 'd':
+			o->debug = true;
+			break;
+		case 'p':
+			o->print_routes = true;
+			break;
+		case 'v':
+			puts("orthrusd " ORTHRUS_VERSION);
+			return 1;
+		case 'h':
+			fputs(usage, stdout);
+			return 1;
+		default:
+			fputs(usage, stderr);
+			return -1;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "orthrusd: what is '%s' for?\n%s", argv[optind], usage);
+		return -1;
+	}
+	return 0;
+}
+
+static void print_routes(void)
+{
+	size_t n;
+	const struct http_route *routes = api_routes(&n);
+
+	for (size_t i = 0; i < n; i++)
+		printf("%s %s %s\n", routes[i].method, routes[i].pattern, routes[i].who == HTTP_ADMIN ? "admin" : "anybody");
+}
+
+/* The imager beside this very binary (a build tree), else the installed one. */
+static char *find_imager(void)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash) {
+			autofree char *beside = str_format("%.*s/orthrus-imager", (int)(slash - self), self);
+
+			if (fs_exists(beside))
+				return steal(beside);
+		}
+	}
+	return mem_strdup("/usr/lib/orthrus/orthrus-imager");
+}
+
+static void set_paths(const struct options *o, struct daemon_paths *p)
+{
+	const char *root = o->root && !str_eq(o->root, "/") ? o->root : "";
+
+	p->state_dir = str_format("%s/var/lib/orthrus/raft", root);
+	p->pki_dir = str_format("%s/var/lib/orthrus/pki", root);
+	p->store_dir = str_format("%s/srv/orthrus/store", root);
+	p->tftp_dir = str_format("%s/srv/orthrus/tftp", root);
+	p->run_dir = str_format("%s/run/orthrus", root);
+	p->socket = str_format("%s/run/orthrus/api.sock", root);
+	p->lock = str_format("%s/run/orthrus/lock", root);
+	p->imager = find_imager();
+	p->scripts_dir = mem_strdup(o->netboot_dir ? o->netboot_dir : "/usr/lib/orthrus/netboot");
+}
+
+static void free_paths(struct daemon_paths *p)
+{
+	free(p->state_dir);
+	free(p->pki_dir);
+	free(p->store_dir);
+	free(p->tftp_dir);
+	free(p->run_dir);
+	free(p->socket);
+	free(p->lock);
+	free(p->imager);
+	free(p->scripts_dir);
+}
+
+static int make_dirs(const struct daemon_paths *p, int *lock, struct err *err)
+{
+	if (fs_mkdirs(p->run_dir, 0755, err) < 0 || fs_mkdirs(p->tftp_dir, 0755, err) < 0 ||
+	    fs_mkdirs(p->state_dir, 0700, err) < 0)
+		return -1;
+	*lock = fs_lock(p->lock, err);
+	if (*lock < 0)
+		return err->kind == ERR_CONFLICT ? err_set(err, ERR_CONFLICT, "another orthrusd runs here (it holds %s)", p->lock)
+						 : -1;
+	return 0;
+}
+
+/* 5,000 nodes that wait for orders are 5,000 connections. */
+static void raise_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max < 65536 ? l.rlim_max : 65536;
+		if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+			log_warn("daemon", "cannot raise the limit of open files");
+	}
+}
+
+/* --site: what a head that was never told anything starts with. */
+static int first_site(struct daemon *d, const char *path, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	autoclean(change_end) struct change c;
+	struct err none = { 0 };
+
+	change_begin(&c, d);
+	if (!path || daemon_site(d, &site, NULL, &none) == 0)
+		return 0;
+	if (none.kind != ERR_NOT_FOUND) {
+		*err = none;
+		return -1;
+	}
+	if (fs_read(path, SITE_MAX, &text, err) < 0 || site_read(buf_str(&text), text.len, path, &site, err) < 0)
+		return err_wrap(err, "--site");
+	change_put_key(&c, "site", &text);
+	change_event(&c, EVENT_INFO, "site-applied", NULL, "the first site was applied from %s", path);
+	return change_commit(&c, err);
+}
+
+static int start(struct daemon *d, const struct options *o, struct err *err)
+{
+	struct state_opts state = { .dir = d->paths.state_dir, .id = 1, .address = "127.0.0.1:8444" };
+	struct http_server_opts http = { .ctx = d, .max_connections = 8192 };
+	struct err late = { 0 };
+
+	http.routes = api_routes(&http.n_routes);
+	if (state_open(&state, &d->state, err) < 0)
+		return err_wrap(err, "the cluster's state");
+	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
+	    reconcile_start(d, &d->reconcile, err) < 0)
+		return -1;
+	/* Before anybody can ask: an order that was done before a crash must not be found again by a netbooting node. */
+	if (reconcile_wait(d->reconcile, &late) < 0)
+		log_err("daemon", "network boot does not follow the state", &late);
+	return http_server_unix(d->http, d->paths.socket, err);
+}
+
+/* Until told to end. Signals are blocked in all threads and taken here. */
+static void serve(struct daemon *d, const sigset_t *signals)
+{
+	for (;;) {
+		int sig = sigwaitinfo(signals, NULL);
+
+		if (sig < 0)
+			continue;
+		if (sig != SIGHUP)
+			return;
+		log_info("daemon", "SIGHUP: looking at everything again");
+		reconcile_kick(d->reconcile, true);
+	}
+}
+
+static void stop(struct daemon *d)
+{
+	/* The listeners first: whoever was answered got what was promised. Then those who write, then the state. */
+	http_server_close(d->http);
+	reconcile_stop(d->reconcile);
+	http_server_stop(d->http);
+	if (d->state)
+		state_close(d->state);
+}
+
+static int run(const struct options *o, const sigset_t *signals, struct err *err)
+{
+	struct daemon d = { .listen = o->listen, .no_dnsmasq = o->no_dnsmasq, .started_ns = clock_now_ns() };
+	autoclose int lock = -1;
+	int rc;
+
+	pthread_mutex_init(&d.change_lock, NULL);
+	set_paths(o, &d.paths);
+	raise_files();
+	rc = make_dirs(&d.paths, &lock, err);
+	if (rc == 0)
+		rc = start(&d, o, err);
+	if (rc == 0) {
+		log_info("daemon", "orthrusd " ORTHRUS_VERSION " is ready at %s", d.paths.socket);
+		sd_notify(0, "READY=1");
+		serve(&d, signals);
+		sd_notify(0, "STOPPING=1");
+		log_info("daemon", "ending");
+	}
+	stop(&d);
+	free_paths(&d.paths);
+	pthread_mutex_destroy(&d.change_lock);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct err err = { 0 };
+	sigset_t signals;
+	int rc = read_options(argc, argv, &o);
+
+	if (rc)
+		return rc < 0 ? 2 : 0;
+	if (o.print_routes) {
+		print_routes();
+		return 0;
+	}
+	umask(022);
+	log_init("orthrusd", o.debug);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	if (run(&o, &signals, &err) == 0)
+		return 0;
+	log_err("daemon", "cannot start", &err);
+	return err_exit_code(err.kind);
+}

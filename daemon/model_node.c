@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "daemon/model.h"
+#include "site/addr.h"
+#include "sys/clock.h"
+
+#include <string.h>
+
+static const char *const boot_names[] = { [NODE_BOOT_AUTO] = "auto", [NODE_BOOT_DISK] = "disk", [NODE_BOOT_NET] = "net", NULL };
+static const char *const state_names[] = { [RUN_NEW] = "new",
+					   [RUN_READY] = "ready",
+					   [RUN_ORDERED] = "ordered",
+					   [RUN_INSTALLING] = "installing",
+					   [RUN_INSTALLED] = "installed",
+					   [RUN_UP] = "up",
+					   [RUN_FAILED] = "failed",
+					   NULL };
+
+const char *run_state_name(enum run_state s)
+{
+	return state_names[s];
+}
+
+void model_set(char **field, const char *value)
+{
+	char *copy = value ? mem_strdup(value) : NULL;
+
+	free(*field);
+	*field = copy;
+}
+
+static int read_node(struct json_obj *o, struct node *out, struct err *err)
+{
+	autofree char *addr = NULL;
+	int boot = NODE_BOOT_AUTO;
+
+	if (json_str(o, "name", JSON_MUST, &out->name, err) < 0 || json_str(o, "group", JSON_MUST, &out->group, err) < 0 ||
+	    json_strs(o, "macs", JSON_MUST, &out->macs, err) < 0 || json_str(o, "ipv4", JSON_MUST, &addr, err) < 0 ||
+	    json_str(o, "image", JSON_MAY, &out->image, err) < 0 || json_str(o, "layout", JSON_MAY, &out->layout, err) < 0 ||
+	    json_str(o, "serial", JSON_MAY, &out->serial, err) < 0 || json_enum(o, "boot", JSON_MAY, boot_names, &boot, err) < 0)
+		return -1;
+	out->boot = (enum node_boot)boot;
+	if (addr4_read(addr, &out->addr4, err) < 0)
+		return -1;
+	return json_obj_end(o, err);
+}
+
+int node_read(const char *json, struct node *out, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(node_free) struct node n = { 0 };
+	struct json_obj o;
+
+	if (json_parse(json, strlen(json), &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 || read_node(&o, &n, err) < 0)
+		return err_wrap(err, "a node's document");
+	*out = n;
+	n = (struct node){ 0 };
+	return 0;
+}
+
+void node_put(const struct node *n, struct json_out *w)
+{
+	char addr[ADDR4_LEN];
+
+	addr4_print(n->addr4, addr);
+	json_put_str(w, "name", n->name);
+	json_put_str(w, "group", n->group);
+	json_put_strs(w, "macs", &n->macs);
+	json_put_str(w, "ipv4", addr);
+	json_put_str(w, "image", n->image);
+	json_put_str(w, "layout", n->layout);
+	json_put_str(w, "serial", n->serial);
+	json_put_str(w, "boot", boot_names[n->boot]);
+}
+
+void node_print(const struct node *n, struct json_out *w)
+{
+	json_put_obj(w, NULL);
+	node_put(n, w);
+	json_end_obj(w);
+}
+
+void node_free(struct node *n)
+{
+	free(n->name);
+	free(n->group);
+	str_list_free(&n->macs);
+	free(n->image);
+	free(n->layout);
+	free(n->serial);
+	*n = (struct node){ 0 };
+}
+
+static int read_steps(struct json_obj *o, struct run *out, struct err *err)
+{
+	struct json_arr a;
+	int have = json_arr(o, "steps", JSON_MAY, &a, err);
+
+	if (have <= 0)
+		return have;
+	if (a.len > RUN_STEPS_MAX)
+		return json_bad(o, "steps", err, "has %zu entries, at most %d", a.len, RUN_STEPS_MAX);
+	out->steps = mem_array(a.len, sizeof(*out->steps));
+	for (; out->n_steps < a.len; out->n_steps++) {
+		struct run_step *s = &out->steps[out->n_steps];
+		struct json_obj e;
+
+		if (json_arr_obj(&a, out->n_steps, &e, err) < 0 || json_str(&e, "name", JSON_MUST, &s->name, err) < 0 ||
+		    json_str(&e, "at", JSON_MUST, &s->at, err) < 0 ||
+		    json_u64(&e, "begun_s", JSON_MUST, 0, UINT64_MAX, &s->begun_s, err) < 0 ||
+		    json_u64(&e, "seconds", JSON_MUST, 0, UINT64_MAX, &s->seconds, err) < 0 ||
+		    json_str(&e, "result", JSON_MUST, &s->result, err) < 0 || json_obj_end(&e, err) < 0) {
+			out->n_steps++; /* what was read of it is freed too */
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int read_run(struct json_obj *o, struct run *out, struct err *err)
+{
+	int state = RUN_NEW, prior = RUN_NEW;
+
+	if (json_enum(o, "state", JSON_MUST, state_names, &state, err) < 0 ||
+	    json_enum(o, "prior", JSON_MAY, state_names, &prior, err) < 0 ||
+	    json_str(o, "install_id", JSON_MAY, &out->install_id, err) < 0 ||
+	    json_str(o, "image", JSON_MAY, &out->image, err) < 0 ||
+	    json_str(o, "prior_image", JSON_MAY, &out->prior_image, err) < 0 ||
+	    json_str(o, "step", JSON_MAY, &out->step, err) < 0 || json_str(o, "step_text", JSON_MAY, &out->step_text, err) < 0 ||
+	    json_str(o, "error", JSON_MAY, &out->error, err) < 0 || json_str(o, "hint", JSON_MAY, &out->hint, err) < 0 ||
+	    json_u64(o, "percent", JSON_MAY, 0, 100, &out->percent, err) < 0 ||
+	    json_str(o, "since", JSON_MAY, &out->since, err) < 0 || json_str(o, "token", JSON_MAY, &out->token, err) < 0 ||
+	    json_str(o, "report_token", JSON_MAY, &out->report_token, err) < 0 ||
+	    json_u64(o, "last_seq", JSON_MAY, 0, UINT64_MAX, &out->last_seq, err) < 0 ||
+	    json_str(o, "seen", JSON_MAY, &out->seen, err) < 0 || json_raw(o, "booted", JSON_MAY, &out->booted, err) < 0 ||
+	    read_steps(o, out, err) < 0)
+		return -1;
+	out->state = (enum run_state)state;
+	out->prior = (enum run_state)prior;
+	return json_obj_end(o, err);
+}
+
+int run_read(const char *json, struct run *out, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(run_free) struct run r = { 0 };
+	struct json_obj o;
+
+	if (json_parse(json, strlen(json), &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 || read_run(&o, &r, err) < 0)
+		return err_wrap(err, "a node's run document");
+	*out = r;
+	r = (struct run){ 0 };
+	return 0;
+}
+
+void run_put_public(const struct run *r, struct json_out *w)
+{
+	json_put_str(w, "state", state_names[r->state]);
+	json_put_str(w, "install_id", r->install_id);
+	json_put_str(w, "installed_image", r->image);
+	json_put_str(w, "step", r->step);
+	json_put_str(w, "step_text", r->step_text);
+	json_put_u64(w, "percent", r->percent);
+	json_put_str(w, "error", r->error);
+	json_put_str(w, "hint", r->hint);
+	json_put_str(w, "since", r->since);
+	json_put_str(w, "seen", r->seen);
+	if (r->booted)
+		json_put_raw(w, "booted", r->booted);
+	else
+		json_put_str(w, "booted", NULL);
+	json_put_arr(w, "steps");
+	for (size_t i = 0; i < r->n_steps; i++) {
+		json_put_obj(w, NULL);
+		json_put_str(w, "name", r->steps[i].name);
+		json_put_str(w, "at", r->steps[i].at);
+		json_put_u64(w, "seconds", r->steps[i].seconds);
+		json_put_str(w, "result", r->steps[i].result);
+		json_end_obj(w);
+	}
+	json_end_arr(w);
+}
+
+static void put_opt(struct json_out *w, const char *key, const char *value)
+{
+	if (value)
+		json_put_str(w, key, value);
+}
+
+void run_print(const struct run *r, struct json_out *w)
+{
+	json_put_obj(w, NULL);
+	json_put_str(w, "state", state_names[r->state]);
+	json_put_str(w, "prior", state_names[r->prior]);
+	put_opt(w, "install_id", r->install_id);
+	put_opt(w, "image", r->image);
+	put_opt(w, "prior_image", r->prior_image);
+	put_opt(w, "step", r->step);
+	put_opt(w, "step_text", r->step_text);
+	put_opt(w, "error", r->error);
+	put_opt(w, "hint", r->hint);
+	json_put_u64(w, "percent", r->percent);
+	put_opt(w, "since", r->since);
+	put_opt(w, "token", r->token);
+	put_opt(w, "report_token", r->report_token);
+	json_put_u64(w, "last_seq", r->last_seq);
+	put_opt(w, "seen", r->seen);
+	if (r->booted)
+		json_put_raw(w, "booted", r->booted);
+	json_put_arr(w, "steps");
+	for (size_t i = 0; i < r->n_steps; i++) {
+		json_put_obj(w, NULL);
+		json_put_str(w, "name", r->steps[i].name);
+		json_put_str(w, "at", r->steps[i].at);
+		json_put_u64(w, "begun_s", r->steps[i].begun_s);
+		json_put_u64(w, "seconds", r->steps[i].seconds);
+		json_put_str(w, "result", r->steps[i].result);
+		json_end_obj(w);
+	}
+	json_end_arr(w);
+	json_end_obj(w);
+}
+
+static void steps_free(struct run *r)
+{
+	for (size_t i = 0; i < r->n_steps; i++) {
+		free(r->steps[i].name);
+		free(r->steps[i].at);
+		free(r->steps[i].result);
+	}
+	free(r->steps);
+	r->steps = NULL;
+	r->n_steps = 0;
+}
+
+void run_free(struct run *r)
+{
+	free(r->install_id);
+	free(r->image);
+	free(r->prior_image);
+	free(r->step);
+	free(r->step_text);
+	free(r->error);
+	free(r->hint);
+	free(r->since);
+	free(r->token);
+	free(r->report_token);
+	free(r->seen);
+	free(r->booted);
+	steps_free(r);
+	*r = (struct run){ 0 };
+}
+
+struct run_step *run_step(struct run *r, const char *name)
+{
+	struct run_step *s;
+
+	for (size_t i = 0; i < r->n_steps; i++)
+		if (str_eq(r->steps[i].name, name))
+			return &r->steps[i];
+	if (r->n_steps == RUN_STEPS_MAX)
+		return NULL;
+	r->steps = mem_grow(r->steps, r->n_steps + 1, sizeof(*r->steps));
+	s = &r->steps[r->n_steps++];
+	*s = (struct run_step){ .name = mem_strdup(name), .at = mem_strdup(""), .result = mem_strdup("running") };
+	return s;
+}
+
+void run_set_state(struct run *r, enum run_state state, int64_t wall_s)
+{
+	char utc[CLOCK_UTC_LEN];
+
+	clock_utc(wall_s, utc);
+	r->state = state;
+	model_set(&r->since, utc);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/order_make.h"
+
+#include "base/mem.h"
+#include "daemon/roster.h"
+#include "imaging/store.h"
+#include "sys/fs.h"
+#include "sys/keys.h"
+
+#include <string.h>
+
+#define MANIFEST_MAX ((size_t)1 << 20)
+
+static void close_store(struct store **s)
+{
+	if (*s)
+		store_close(*s);
+}
+
+void order_image_free(struct order_image *i)
+{
+	free(i->name);
+	free(i->id);
+	free(i->manifest_digest);
+	*i = (struct order_image){ 0 };
+}
+
+static int read_cluster_id(struct daemon *d, char **id, struct err *err)
+{
+	autofree char *path = fs_join(d->paths.pki_dir, "cluster-id");
+
+	return cluster_id_load(path, id, err);
+}
+
+/* The bytes first, then what they say. */
+static int verified_manifest(struct daemon *d, const char *dir, struct buf *json, struct manifest *m, struct err *err)
+{
+	autofree char *json_path = fs_join(dir, "manifest.json");
+	autofree char *sig_path = fs_join(dir, "manifest.sig");
+	autofree char *key_path = fs_join(d->paths.pki_dir, "sign.pub");
+	autoclean(buf_free) struct buf sig = { 0 };
+	struct verify_key key;
+
+	if (verify_key_load(key_path, &key, err) < 0 || fs_read(json_path, MANIFEST_MAX, json, err) < 0 ||
+	    fs_read(sig_path, SIGNATURE_LEN, &sig, err) < 0)
+		return -1;
+	if (verify_bytes(&key, buf_str(json), json->len, (const uint8_t *)buf_str(&sig), sig.len, err) < 0)
+		return err_hint(err, "the image was changed, or signed by another cluster: it is not installed");
+	return manifest_read(buf_str(json), json->len, m, err);
+}
+
+int order_image_find(struct daemon *d, const char *ref, struct order_image *out, struct err *err)
+{
+	autoclean(close_store) struct store *store = NULL;
+	autoclean(order_image_free) struct order_image found = { 0 };
+	autoclean(manifest_free) struct manifest m = { 0 };
+	autoclean(buf_free) struct buf json = { 0 };
+	autofree char *dir = NULL;
+	autofree char *cluster_id = NULL;
+	struct digest digest;
+	char hex[DIGEST_HEX_LEN];
+
+	if (!fs_exists(d->paths.store_dir) || store_open(d->paths.store_dir, false, &store, err) < 0 ||
+	    store_find(store, ref, &found.name, &found.id, &dir, err) < 0) {
+		err_set(err, ERR_NOT_FOUND, "image %s is not in the store", ref);
+		return err_hint(err, "see `orthrus image list`; make it with `orthrus image build %.*s`", (int)strcspn(ref, "/"),
+				ref);
+	}
+	if (verified_manifest(d, dir, &json, &m, err) < 0 || read_cluster_id(d, &cluster_id, err) < 0)
+		return err_wrap(err, "image %s/%s", found.name, found.id);
+	if (!str_eq(m.cluster_id, cluster_id) || !str_eq(m.name, found.name))
+		return err_set(err, ERR_DAMAGED, "image %s/%s: its manifest is that of image %s of cluster %s", found.name,
+			       found.id, m.name, m.cluster_id);
+	digest_of(buf_str(&json), json.len, &digest);
+	digest_hex(&digest, hex);
+	found.manifest_digest = mem_strdup(hex);
+	found.sequence = m.sequence;
+	*out = found;
+	found = (struct order_image){ 0 };
+	return 0;
+}
+
+static void copy_list(const struct str_list *from, struct str_list *to)
+{
+	for (size_t i = 0; i < from->len; i++)
+		str_list_add(to, from->items[i]);
+}
+
+static void add_host(struct order *out, const struct site *site, uint32_t addr4, const char *name)
+{
+	char addr[ADDR4_LEN];
+
+	addr4_print(addr4, addr);
+	str_list_addf(&out->hosts, "%s %s.%s %s", addr, name, site->domain, name);
+}
+
+/* Heads, service addresses and the node itself: it must know these without asking. The others are in the heads' DNS. */
+static void fill_hosts(struct order *out, const struct site *site, const struct node *n)
+{
+	struct err no_name = { 0 };
+
+	for (size_t i = 0; i < site->n_heads; i++)
+		add_host(out, site, site->heads[i].addr4, site->heads[i].name);
+	for (size_t i = 0; i < site->n_vips; i++)
+		if (str_check_hostname(site->vips[i].name, &no_name) == 0)
+			add_host(out, site, site->vips[i].addr4, site->vips[i].name);
+	add_host(out, site, n->addr4, n->name);
+}
+
+/* A copy by way of its JSON: the layout belongs to the site. */
+static int copy_layout(const struct layout *from, struct layout *to, struct err *err)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_out w;
+	struct json_obj o;
+
+	json_out_init(&w, &text, false);
+	layout_print(from, &w, NULL);
+	if (json_parse(buf_str(&text), text.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0)
+		return -1;
+	return layout_read(&o, to, err);
+}
+
+int order_make(struct daemon *d, const struct site *site, const struct node *n, const struct order_image *image,
+	       const char *install_id, const struct disks *disks, struct order *out, struct err *err)
+{
+	const struct site_group *g = site_group(site, n->group);
+	const struct layout *layout = node_layout(site, n);
+	autoclean(order_free) struct order o = { 0 };
+	char hex[DIGEST_HEX_LEN];
+
+	if (!g || !layout)
+		return err_set(err, ERR_REFUSED, "%s: its group '%s' has no disk layout in the site", n->name, n->group);
+	if (read_cluster_id(d, &o.cluster_id, err) < 0 || copy_layout(layout, &o.layout, err) < 0)
+		return -1;
+	o.install_id = mem_strdup(install_id);
+	o.node = mem_strdup(n->name);
+	o.domain = mem_strdup(site->domain);
+	o.image_name = mem_strdup(image->name);
+	o.image_id = mem_strdup(image->id);
+	o.manifest_digest = mem_strdup(image->manifest_digest);
+	o.min_sequence = image->sequence;
+	copy_list(&g->kernel_args, &o.kernel_args);
+	model_set(&o.serial_console, site->serial_console);
+	o.timezone = mem_strdup(site->timezone);
+	model_set(&o.admin_keys, site->admin_keys);
+	copy_list(&site->ntp, &o.ntp);
+	fill_hosts(&o, site, n);
+	o.mac = mem_strdup(n->macs.items[0]);
+	o.server_url = daemon_server_url(site);
+	if (disks) {
+		if (install_digest(&o, disks, hex, err) < 0)
+			return -1;
+		o.plan_digest = mem_strdup(hex);
+	}
+	*out = o;
+	o = (struct order){ 0 };
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernels and initramfs of the imager, one per image: made by a worker thread when a node needs one, remembered in the state. */
+#ifndef ORTHRUS_DAEMON_PAYLOADS_H
+#define ORTHRUS_DAEMON_PAYLOADS_H
+
+#include "daemon/daemon.h"
+#include "sys/keys.h"
+
+struct payloads;
+/* `built` is called on the worker's thread when one more is there. `pki` are the trust anchors to put in: set by
+ * payloads_anchors. */
+int payloads_new(struct daemon *d, void (*built)(void *ctx), void *ctx, struct payloads **out, struct err *err) WARN_UNUSED;
+void payloads_anchors(struct payloads *p, const struct pki_paths *pki);
+/* The key for image "NAME/ID" if its files are there (caller frees), else NULL: then it is being made. One that failed is tried
+ * again after ten minutes. */
+char *payloads_get(struct payloads *p, const char *image_ref);
+void payloads_retry(struct payloads *p); /* forget failures */
+void payloads_status(struct payloads *p, struct json_out *w, const char *key);
+void payloads_stop(struct payloads *p); /* does not wait long for one that is being made */
+
+#endif

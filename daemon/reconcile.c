@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/reconcile.h"
+
+#include "base/mem.h"
+#include "daemon/boot_input.h"
+#include "daemon/change.h"
+#include "daemon/dnsmasq.h"
+#include "daemon/payloads.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/http_server.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define TRUST_EVERY_NS (3600 * NS_PER_S) /* how often the server's certificate is looked at */
+#define WAIT_S 60
+#define LOADERS_RETRY_NS (600 * NS_PER_S)
+
+struct reconcile {
+	struct daemon *d;
+	struct payloads *payloads;
+	struct dnsmasq *dnsmasq; /* NULL with --no-dnsmasq */
+	char *conf_path, *pid_path;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t more, done_one;
+	/* under the lock */
+	bool stop;
+	uint64_t wanted, done; /* rounds */
+	struct err last;       /* of the round `done` */
+	/* the thread's own */
+	uint64_t trust_version;
+	int64_t trust_checked_ns;
+	bool have_loaders;
+	int64_t loaders_tried_ns;
+	struct str_list told; /* images whose lack was said */
+};
+
+/* The names and addresses under which nodes and administrators reach this head. */
+static void server_names(const struct site *site, struct str_list *names, struct str_list *addrs)
+{
+	char addr[ADDR4_LEN];
+
+	str_list_add(names, "localhost");
+	str_list_add(addrs, "127.0.0.1");
+	for (size_t i = 0; i < site->n_heads; i++) {
+		str_list_add(names, site->heads[i].name);
+		str_list_addf(names, "%s.%s", site->heads[i].name, site->domain);
+		addr4_print(site->heads[i].addr4, addr);
+		str_list_add(addrs, addr);
+	}
+	for (size_t i = 0; i < site->n_vips; i++) {
+		addr4_print(site->vips[i].addr4, addr);
+		str_list_add(addrs, addr);
+	}
+	addr4_print(site_service_addr4(site), addr);
+	if (!str_list_has(addrs, addr))
+		str_list_add(addrs, addr);
+}
+
+/* Keys, certificates, and the listener that shows them. */
+static int follow_trust(struct reconcile *r, const struct site *site, uint64_t version, struct err *err)
+{
+	struct daemon *d = r->d;
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autoclean(str_list_free) struct str_list addrs = { 0 };
+	autoclean(pki_paths_free) struct pki_paths pki = { 0 };
+	autofree char *listen =
+		d->listen ? mem_strdup(d->listen) : str_format("0.0.0.0:%llu", (unsigned long long)site->api_port);
+	struct http_tls tls = { .listen = listen };
+	int64_t now = clock_now_ns();
+
+	if (version == r->trust_version && now - r->trust_checked_ns < TRUST_EVERY_NS)
+		return 0;
+	server_names(site, &names, &addrs);
+	if (pki_ensure(d->paths.pki_dir, site->cluster, &names, &addrs, &pki, err) < 0)
+		return -1;
+	tls.crt = pki.server_crt;
+	tls.key = pki.server_key;
+	tls.ca = pki.ca_crt;
+	payloads_anchors(r->payloads, &pki);
+	if (http_server_tls(d->http, &tls, err) < 0)
+		return -1;
+	if (version != r->trust_version)
+		log_info("daemon", "serving nodes on port %u", http_server_port(d->http));
+	r->trust_version = version;
+	r->trust_checked_ns = now;
+	return 0;
+}
+
+/* The lack of an image is said once, until it is there and lacks again. */
+static void tell_missing(struct reconcile *r, struct str_list *missing)
+{
+	for (size_t i = 0; i < missing->len; i++)
+		if (!str_list_has(&r->told, missing->items[i]))
+			event_note(r->d, EVENT_WARNING, "image-missing", NULL,
+				   "nodes stay on their disks: image %s is not in the store; run `orthrus image build %s`",
+				   missing->items[i], missing->items[i]);
+	str_list_free(&r->told);
+	r->told = *missing;
+	*missing = (struct str_list){ 0 };
+}
+
+static void tell_dnsmasq(struct reconcile *r, enum netboot_effect effect)
+{
+	if (!r->dnsmasq)
+		return;
+	dnsmasq_run(r->dnsmasq);
+	switch (effect) {
+	case NETBOOT_NOTHING:
+		break;
+	case NETBOOT_RELOAD:
+		dnsmasq_reload(r->dnsmasq);
+		break;
+	case NETBOOT_RESTART:
+		dnsmasq_restart(r->dnsmasq);
+		break;
+	}
+}
+
+static int follow_netboot(struct reconcile *r, struct err *err)
+{
+	autoclean(boot_input_free) struct boot_input b = { 0 };
+	autoclean(str_list_free) struct str_list missing = { 0 };
+	enum netboot_effect effect = NETBOOT_NOTHING;
+
+	if (boot_input_make(r->d, r->payloads, &b, &missing, err) < 0)
+		return -1;
+	tell_missing(r, &missing);
+	if (netboot_apply(&b.in, &effect, err) < 0)
+		return -1;
+	tell_dnsmasq(r, effect);
+	return 0;
+}
+
+static int follow_loaders(struct reconcile *r, struct err *err)
+{
+	int64_t now = clock_now_ns();
+
+	if (r->have_loaders || (r->loaders_tried_ns && now - r->loaders_tried_ns < LOADERS_RETRY_NS))
+		return 0;
+	r->loaders_tried_ns = now;
+	if (netboot_loaders(r->d->paths.tftp_dir, err) < 0)
+		return err_wrap(err, "boot loaders for network boot");
+	r->have_loaders = true;
+	return 0;
+}
+
+static int do_round(struct reconcile *r, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+	struct err loaders = { 0 };
+	uint64_t version;
+	int rc;
+
+	if (daemon_site(r->d, &site, &version, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (follow_trust(r, &site, version, err) < 0)
+		return -1;
+	/* Without boot loaders the files of nodes are still right: go on, and say it. */
+	rc = follow_loaders(r, &loaders);
+	if (follow_netboot(r, err) < 0)
+		return -1;
+	if (rc < 0)
+		event_note(r->d, EVENT_ERROR, "loaders-failed", NULL, "%s%s%s", loaders.text, loaders.hint[0] ? "; " : "",
+			   loaders.hint);
+	return 0;
+}
+
+static void *work(void *arg)
+{
+	struct reconcile *r = arg;
+	bool failed_before = false;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stop) {
+		struct err err = { 0 };
+		struct timespec until;
+		uint64_t round;
+		int rc;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += TRUST_EVERY_NS / NS_PER_S + 1;
+		while (!r->stop && r->wanted == r->done)
+			if (pthread_cond_timedwait(&r->more, &r->lock, &until) == ETIMEDOUT)
+				r->wanted++;
+		if (r->stop)
+			break;
+		round = r->wanted;
+		pthread_mutex_unlock(&r->lock);
+		rc = do_round(r, &err);
+		if (rc < 0 && !failed_before)
+			event_note(r->d, EVENT_ERROR, "netboot-failed", NULL, "network boot does not follow the state: %s%s%s",
+				   err.text, err.hint[0] ? "; " : "", err.hint);
+		failed_before = rc < 0;
+		pthread_mutex_lock(&r->lock);
+		r->done = round;
+		r->last = rc < 0 ? err : (struct err){ 0 };
+		pthread_cond_broadcast(&r->done_one);
+	}
+	pthread_cond_broadcast(&r->done_one);
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+void reconcile_kick(struct reconcile *r, bool retry)
+{
+	if (retry)
+		payloads_retry(r->payloads);
+	pthread_mutex_lock(&r->lock);
+	r->wanted++;
+	pthread_cond_signal(&r->more);
+	pthread_mutex_unlock(&r->lock);
+}
+
+int reconcile_wait(struct reconcile *r, struct err *err)
+{
+	struct timespec until;
+	uint64_t mine;
+	int rc = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += WAIT_S;
+	pthread_mutex_lock(&r->lock);
+	mine = ++r->wanted;
+	pthread_cond_signal(&r->more);
+	while (r->done < mine && !r->stop && rc == 0)
+		rc = pthread_cond_timedwait(&r->done_one, &r->lock, &until);
+	if (r->done < mine)
+		rc = err_set(err, ERR_FAILED, "network boot did not follow within %d s", WAIT_S);
+	else if (r->last.kind != ERR_NONE) {
+		*err = r->last;
+		rc = -1;
+	} else
+		rc = 0;
+	pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+static void on_payload(void *ctx)
+{
+	reconcile_kick(ctx, false);
+}
+
+static int before_start(void *ctx, struct err *err)
+{
+	struct reconcile *r = ctx;
+	autoclean(boot_input_free) struct boot_input b = { 0 };
+	autoclean(str_list_free) struct str_list missing = { 0 };
+
+	return boot_input_make(r->d, r->payloads, &b, &missing, err) < 0 ? -1 : netboot_before_start(&b.in, err);
+}
+
+static void on_dnsmasq(void *ctx, bool bad, const char *text)
+{
+	struct reconcile *r = ctx;
+
+	event_note(r->d, bad ? EVENT_ERROR : EVENT_INFO, "dnsmasq", NULL, "%s", text);
+}
+
+static void reconcile_free(struct reconcile *r)
+{
+	pthread_mutex_destroy(&r->lock);
+	pthread_cond_destroy(&r->more);
+	pthread_cond_destroy(&r->done_one);
+	str_list_free(&r->told);
+	free(r->conf_path);
+	free(r->pid_path);
+	free(r);
+}
+
+int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
+{
+	struct reconcile *r = mem_zalloc(sizeof(*r));
+	struct dnsmasq_opts opts = { .before_start = before_start, .tell = on_dnsmasq, .ctx = r };
+	pthread_condattr_t attr;
+	int rc;
+
+	r->d = d;
+	r->conf_path = fs_join(d->paths.run_dir, "dnsmasq.conf");
+	r->pid_path = fs_join(d->paths.run_dir, "dnsmasq.pid");
+	opts.conf_path = r->conf_path;
+	opts.pid_path = r->pid_path;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->more, &attr);
+	pthread_cond_init(&r->done_one, &attr);
+	pthread_condattr_destroy(&attr);
+	if (payloads_new(d, on_payload, r, &r->payloads, err) < 0) {
+		reconcile_free(r);
+		return -1;
+	}
+	if (!d->no_dnsmasq && dnsmasq_new(&opts, &r->dnsmasq, err) < 0) {
+		payloads_stop(r->payloads);
+		reconcile_free(r);
+		return -1;
+	}
+	*out = r; /* the thread opens the TLS listener, whose calls look there */
+	rc = pthread_create(&r->thread, NULL, work, r);
+	if (rc) {
+		*out = NULL;
+		dnsmasq_stop(r->dnsmasq);
+		payloads_stop(r->payloads);
+		reconcile_free(r);
+		return err_errno(err, rc, "start the reconciling thread");
+	}
+	return 0;
+}
+
+void reconcile_status(struct reconcile *r, struct json_out *w)
+{
+	if (r->dnsmasq)
+		dnsmasq_status(r->dnsmasq, w);
+	else
+		json_put_str(w, "dnsmasq", "off");
+	payloads_status(r->payloads, w, "payloads");
+	pthread_mutex_lock(&r->lock);
+	json_put_str(w, "problem", r->last.kind != ERR_NONE ? r->last.text : NULL);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void reconcile_stop(struct reconcile *r)
+{
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_cond_broadcast(&r->more);
+	pthread_mutex_unlock(&r->lock);
+	pthread_join(r->thread, NULL);
+	dnsmasq_stop(r->dnsmasq);
+	payloads_stop(r->payloads);
+	reconcile_free(r);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes the machine follow the state: certificates, TLS listener, boot loaders, dnsmasq's and GRUB's files, the imager for each
+ * image. */
+#ifndef ORTHRUS_DAEMON_RECONCILE_H
+#define ORTHRUS_DAEMON_RECONCILE_H
+
+#include "base/json.h"
+#include "daemon/daemon.h"
+#include "netboot/netboot.h"
+
+/* Pure: what a node shall find when it netboots. */
+enum netboot_target node_target(const struct node *n, const struct run *r, bool has_order);
+
+int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err) WARN_UNUSED;
+void reconcile_kick(struct reconcile *r, bool retry); /* soon; `retry`: also what failed before */
+/* Everything committed before this call is in the files when it returns 0. */
+int reconcile_wait(struct reconcile *r, struct err *err) WARN_UNUSED;
+void reconcile_status(struct reconcile *r, struct json_out *w); /* keys "dnsmasq", "payloads", "problem" into the open object */
+void reconcile_stop(struct reconcile *r);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/roster.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+#define MACS_MAX 16
+
+int roster_load(struct daemon *d, struct roster *out, struct err *err)
+{
+	autoclean(state_docs_free) struct state_docs docs = { 0 };
+
+	if (state_list(d->state, "node/", &docs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < docs.len; i++) {
+		struct node n = { 0 };
+
+		if (node_read(docs.items[i].value, &n, err) < 0)
+			return err_wrap(err, "%s", docs.items[i].key);
+		roster_add(out, &n);
+	}
+	return 0;
+}
+
+void roster_free(struct roster *r)
+{
+	for (size_t i = 0; i < r->len; i++)
+		node_free(&r->nodes[i]);
+	free(r->nodes);
+	*r = (struct roster){ 0 };
+}
+
+void roster_add(struct roster *r, struct node *n)
+{
+	r->nodes = mem_room(r->nodes, r->len, &r->cap, sizeof(*r->nodes));
+	r->nodes[r->len++] = *n;
+	*n = (struct node){ 0 };
+}
+
+struct node *roster_find(const struct roster *r, const char *name)
+{
+	for (size_t i = 0; i < r->len; i++)
+		if (str_eq(r->nodes[i].name, name))
+			return &r->nodes[i];
+	return NULL;
+}
+
+const struct node *roster_by_mac(const struct roster *r, const char *mac)
+{
+	for (size_t i = 0; i < r->len; i++)
+		if (str_list_has(&r->nodes[i].macs, mac))
+			return &r->nodes[i];
+	return NULL;
+}
+
+const char *node_image(const struct site *site, const struct node *n)
+{
+	const struct site_group *g = site_group(site, n->group);
+
+	return n->image ? n->image : g ? g->image : NULL;
+}
+
+const struct layout *node_layout(const struct site *site, const struct node *n)
+{
+	const struct site_group *g = site_group(site, n->group);
+	const char *name = n->layout ? n->layout : g ? g->layout : NULL;
+
+	return name ? site_layout(site, name) : NULL;
+}
+
+/* "a, b, c" of the names in an array of structs whose first member is the name. */
+static char *names_of(const void *items, size_t n, size_t size)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		char *name;
+
+		memcpy(&name, (const char *)items + i * size, sizeof(name));
+		buf_addf(&out, "%s%s", i ? ", " : "", name);
+	}
+	return mem_strdup(out.len ? buf_str(&out) : "none");
+}
+
+static int check_wishes(const struct site *site, const struct node *n, struct err *err)
+{
+	autofree char *image_name = n->image ? mem_strndup(n->image, strcspn(n->image, "/")) : NULL;
+	autofree char *known = NULL;
+
+	if (!site_group(site, n->group)) {
+		known = names_of(site->groups, site->n_groups, sizeof(*site->groups));
+		err_set(err, ERR_INVALID, "%s: there is no group '%s'", n->name, n->group);
+		return err_hint(err, "the site's groups: %s", known);
+	}
+	if (image_name && !site_image(site, image_name)) {
+		known = names_of(site->images, site->n_images, sizeof(*site->images));
+		err_set(err, ERR_INVALID, "%s: there is no image '%s'", n->name, image_name);
+		return err_hint(err, "the site's images: %s", known);
+	}
+	if (n->layout && !site_layout(site, n->layout)) {
+		known = names_of(site->layouts, site->n_layouts, sizeof(*site->layouts));
+		err_set(err, ERR_INVALID, "%s: there is no disk layout '%s'", n->name, n->layout);
+		return err_hint(err, "the site's disk layouts: %s", known);
+	}
+	if (!node_image(site, n) || !node_layout(site, n)) {
+		err_set(err, ERR_INVALID, "%s: the group '%s' has no %s", n->name, n->group,
+			node_image(site, n) ? "disk layout" : "image");
+		return err_hint(err, "give it one in site.json, or name one for this node");
+	}
+	return 0;
+}
+
+static int check_name(const struct site *site, const struct node *n, struct err *err)
+{
+	if (str_check_hostname(n->name, err) < 0)
+		return err_wrap(err, "node name");
+	for (size_t i = 0; i < site->n_heads; i++)
+		if (str_eq(site->heads[i].name, n->name))
+			return err_set(err, ERR_EXISTS, "%s: this is the name of a head", n->name);
+	return 0;
+}
+
+static int check_macs(const struct roster *r, const struct node *n, struct err *err)
+{
+	if (n->macs.len == 0)
+		return err_set(err, ERR_INVALID, "%s: at least one MAC address is needed", n->name);
+	if (n->macs.len > MACS_MAX)
+		return err_set(err, ERR_INVALID, "%s: %zu MAC addresses are too many, at most %d", n->name, n->macs.len,
+			       MACS_MAX);
+	for (size_t i = 0; i < n->macs.len; i++) {
+		const char *mac = n->macs.items[i];
+
+		for (size_t j = 0; j < i; j++)
+			if (str_eq(mac, n->macs.items[j]))
+				return err_set(err, ERR_EXISTS, "%s: the MAC address %s is given twice", n->name, mac);
+		for (size_t j = 0; j < r->len; j++)
+			if (!str_eq(r->nodes[j].name, n->name) && str_list_has(&r->nodes[j].macs, mac))
+				return err_set(err, ERR_EXISTS, "%s: the MAC address %s is %s's already", n->name, mac,
+					       r->nodes[j].name);
+	}
+	return 0;
+}
+
+/* Who has this address beside nodes: "head head1", or NULL. Caller frees. */
+static char *holder(const struct site *site, const struct site_network *net, uint32_t a)
+{
+	for (size_t i = 0; i < site->n_heads; i++)
+		if (site->heads[i].addr4 == a)
+			return str_format("the head %s's", site->heads[i].name);
+	for (size_t i = 0; i < site->n_vips; i++)
+		if (site->vips[i].addr4 == a)
+			return str_format("the service address '%s'", site->vips[i].name);
+	if (net->gateway4 == a)
+		return mem_strdup("the gateway's");
+	if (net->pool4_first && a >= net->pool4_first && a <= net->pool4_last)
+		return mem_strdup("in the pool for machines not yet known");
+	return NULL;
+}
+
+static int check_addr(const struct roster *r, const struct site *site, const struct node *n, struct err *err)
+{
+	const struct site_network *net = site_provision(site);
+	autofree char *who = NULL;
+	char addr[ADDR4_LEN], subnet[NET4_LEN];
+
+	addr4_print(n->addr4, addr);
+	net4_print(&net->net4, subnet);
+	if (!net4_has(&net->net4, n->addr4))
+		return err_set(err, ERR_INVALID, "%s: %s is no host address of the provision network '%s' (%s)", n->name, addr,
+			       net->name, subnet);
+	who = holder(site, net, n->addr4);
+	if (who)
+		return err_set(err, ERR_EXISTS, "%s: the address %s is %s", n->name, addr, who);
+	for (size_t i = 0; i < r->len; i++)
+		if (r->nodes[i].addr4 == n->addr4 && !str_eq(r->nodes[i].name, n->name))
+			return err_set(err, ERR_EXISTS, "%s: the address %s is %s's already", n->name, addr, r->nodes[i].name);
+	return 0;
+}
+
+int roster_check(const struct roster *r, const struct site *site, const struct node *n, struct err *err)
+{
+	return check_name(site, n, err) < 0 || check_wishes(site, n, err) < 0 || check_macs(r, n, err) < 0 ||
+			       check_addr(r, site, n, err) < 0
+		       ? -1
+		       : 0;
+}
+
+static bool taken(const struct roster *r, uint32_t a)
+{
+	for (size_t i = 0; i < r->len; i++)
+		if (r->nodes[i].addr4 == a)
+			return true;
+	return false;
+}
+
+int roster_next_addr(const struct roster *r, const struct site *site, uint32_t from, uint32_t *out, struct err *err)
+{
+	const struct site_network *net = site_provision(site);
+	uint32_t first = net->net4.base + 1, end = net4_broadcast(&net->net4);
+	char subnet[NET4_LEN];
+
+	for (uint32_t a = from > first ? from : first; a < end; a++) {
+		autofree char *who = holder(site, net, a);
+
+		/* The pool may be most of the network: over it in one step. */
+		if (who && net->pool4_first && a >= net->pool4_first && a < net->pool4_last) {
+			a = net->pool4_last;
+			continue;
+		}
+		if (who || taken(r, a))
+			continue;
+		*out = a;
+		return 0;
+	}
+	net4_print(&net->net4, subnet);
+	err_set(err, ERR_REFUSED, "the provision network '%s' (%s) has no free address left outside of its pool", net->name,
+		subnet);
+	return err_hint(err, "make the pool smaller or the network larger in site.json");
+}

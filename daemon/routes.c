@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/change.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+/* docs/api.yaml describes exactly these; tests/cli/api.sh compares the two. */
+static const struct http_route routes[] = {
+	{ "GET", "/v1/status", HTTP_ADMIN, api_status, 0 },
+	{ "GET", "/v1/events", HTTP_ADMIN, api_events, 0 },
+	{ "GET", "/v1/state/digest", HTTP_ADMIN, api_state_digest, 0 },
+	{ "GET", "/v1/site", HTTP_ADMIN, api_site_get, 0 },
+	{ "PUT", "/v1/site", HTTP_ADMIN, api_site_put, 512 * KIB },
+	{ "GET", "/v1/nodes", HTTP_ADMIN, api_nodes_get, 0 },
+	{ "POST", "/v1/nodes", HTTP_ADMIN, api_nodes_add, MIB },
+	{ "GET", "/v1/nodes/:name", HTTP_ADMIN, api_node_get, 0 },
+	{ "PATCH", "/v1/nodes/:name", HTTP_ADMIN, api_node_set, 0 },
+	{ "DELETE", "/v1/nodes/:name", HTTP_ADMIN, api_node_remove, 0 },
+	{ "POST", "/v1/install", HTTP_ADMIN, api_install, MIB },
+	{ "POST", "/v1/boot", HTTP_ADMIN, api_boot, MIB },
+	{ "GET", "/v1/image-users/:name/:id", HTTP_ADMIN, api_image_users, 0 },
+	{ "GET", "/v1/images/:name/:id/:file", HTTP_ANYBODY, api_image_file, 0 },
+	{ "GET", "/v1/packs/:pack", HTTP_ANYBODY, api_pack, 0 },
+	{ "POST", "/v1/imager/hello", HTTP_ANYBODY, api_imager_hello, 256 * KIB },
+	{ "GET", "/v1/imager/orders", HTTP_ANYBODY, api_imager_orders, 0 },
+	{ "POST", "/v1/imager/event", HTTP_ANYBODY, api_imager_event, 16 * KIB },
+	{ "POST", "/v1/imager/done", HTTP_ANYBODY, api_imager_done, 256 * KIB },
+	{ "POST", "/v1/imager/booted", HTTP_ANYBODY, api_imager_booted, 64 * KIB },
+};
+
+const struct http_route *api_routes(size_t *n)
+{
+	*n = ARRAY_LEN(routes);
+	return routes;
+}
+
+int api_body(const struct http_call *call, struct json_doc *doc, struct json_obj *o, struct err *err)
+{
+	size_t len;
+	const char *text = http_body(call, &len);
+
+	if (!len)
+		return err_set(err, ERR_INVALID, "the request has no body");
+	return json_parse(text, len, doc, err) < 0 || json_root_obj(doc, o, err) < 0 ? err_wrap(err, "the request's body") : 0;
+}
+
+void api_step(struct plan *plan, const char *name, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	plan_add(plan, 0, PLAN_WRITES, name, mem_strdup(text), NULL, NULL);
+}
+
+void api_steps(struct http_call *call, const struct plan *plan)
+{
+	struct json_out w;
+
+	json_out_init(&w, http_out(call), true);
+	plan_to_json(plan, &w, NULL);
+}
+
+void api_put_error(struct json_out *w, const char *key, const struct err *e)
+{
+	if (e->kind == ERR_NONE) {
+		json_put_str(w, key, NULL);
+		return;
+	}
+	json_put_obj(w, key);
+	json_put_str(w, "kind", err_kind_name(e->kind));
+	json_put_str(w, "text", e->text);
+	json_put_str(w, "hint", e->hint);
+	json_end_obj(w);
+}
+
+int api_not_installing(const char *node, const struct run *r, bool force, struct err *err)
+{
+	if (force || (r->state != RUN_ORDERED && r->state != RUN_INSTALLING))
+		return 0;
+	err_set(err, ERR_REFUSED, "%s: an installation is %s", node, r->state == RUN_ORDERED ? "ordered" : "under way");
+	if (r->state == RUN_ORDERED)
+		return err_hint(err, "withdraw it first: orthrus node boot %s --target disk", node);
+	return err_hint(err, "wait for its end; if the machine is dead: orthrus node boot %s --target disk --force", node);
+}
+
+void api_void_tokens(struct change *c, struct run *r)
+{
+	if (r->token)
+		change_delete(c, "token", r->token);
+	if (r->report_token)
+		change_delete(c, "token", r->report_token);
+	model_set(&r->token, NULL);
+	model_set(&r->report_token, NULL);
+}
