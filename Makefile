@@ -76,8 +76,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-# A fuzz target defines LLVMFuzzerTestOneInput; replay.c feeds it the files of its corpus (`make fuzz` builds it with libFuzzer).
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libprograms.a $(LIB)
+# A fuzz target defines LLVMFuzzerTestOneInput; replay.c feeds it the files of its corpus. tests/fuzz/run.sh puts libFuzzer there.
+REPLAY = $(BUILD)/tests/fuzz/replay.o
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(REPLAY) $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/%.o
