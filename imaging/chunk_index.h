@@ -21,7 +21,8 @@ struct chunk_index {
 	size_t used, size;
 };
 void chunk_index_free(struct chunk_index *x);
-/* Every pack of `dir` whose index is whole; one that is damaged is left out with a line in the log (its chunks are stored anew). */
+/* Every pack of `dir` whose index is whole; one that is damaged is left out with a line in the log (its chunks are stored anew).
+ */
 int chunk_index_load(struct chunk_index *x, const char *dir, struct err *err) WARN_UNUSED;
 uint32_t chunk_index_add_pack(struct chunk_index *x, const struct digest *name);
 /* Replaces what is known of the same id. */

@@ -45,8 +45,9 @@ static int decode_row(struct cursor *c, uint32_t raw_max, struct chunk_row *r, s
 	const uint8_t *id, *pack;
 	uint64_t end;
 
-	if (cursor_bytes(c, DIGEST_LEN, &id, err) < 0 || cursor_u32(c, &r->raw_len, err) < 0 || cursor_u32(c, &r->stored_len, err) < 0 ||
-	    cursor_bytes(c, DIGEST_LEN, &pack, err) < 0 || cursor_u64(c, &r->pack_offset, err) < 0)
+	if (cursor_bytes(c, DIGEST_LEN, &id, err) < 0 || cursor_u32(c, &r->raw_len, err) < 0 ||
+	    cursor_u32(c, &r->stored_len, err) < 0 || cursor_bytes(c, DIGEST_LEN, &pack, err) < 0 ||
+	    cursor_u64(c, &r->pack_offset, err) < 0)
 		return -1;
 	memcpy(r->id.bytes, id, DIGEST_LEN);
 	memcpy(r->pack.bytes, pack, DIGEST_LEN);
@@ -72,7 +73,8 @@ int chunk_table_decode(const void *data, size_t len, uint32_t raw_max, struct ch
 	if (memcmp(m, magic, sizeof(magic)) != 0 || version != VERSION || zero != 0)
 		return err_set(err, ERR_DAMAGED, "chunk table: not one of version %d", VERSION);
 	if (n != cursor_left(&c) / ROW_BYTES || cursor_left(&c) % ROW_BYTES != 0)
-		return err_set(err, ERR_DAMAGED, "chunk table: %llu rows said, %zu bytes there", (unsigned long long)n, cursor_left(&c));
+		return err_set(err, ERR_DAMAGED, "chunk table: %llu rows said, %zu bytes there", (unsigned long long)n,
+			       cursor_left(&c));
 	if (raw_max > CHUNK_RAW_MAX)
 		raw_max = CHUNK_RAW_MAX;
 	for (uint64_t i = 0; i < n; i++) {
@@ -95,7 +97,8 @@ static void hash_pair(const struct digest *left, const struct digest *right, str
 	digest_end(ctx, out);
 }
 
-/* Level by level; an odd last node goes up as it is, which gives the same tree as RFC 6962's split at the largest power of two. */
+/* Level by level; an odd last node goes up as it is, which gives the same tree as RFC 6962's split at the largest power of two.
+ */
 void chunk_table_root(const struct chunk_table *t, struct digest *out)
 {
 	autofree struct digest *level = mem_array(t->len, sizeof(*level));

@@ -29,8 +29,8 @@ struct chunk_table {
 void chunk_table_add(struct chunk_table *t, const struct chunk_row *row);
 void chunk_table_free(struct chunk_table *t);
 void chunk_table_encode(const struct chunk_table *t, struct buf *out);
-/* Refuses (ERR_DAMAGED) a wrong magic, version or length, an empty chunk, one longer than `raw_max`, a frame longer than zstd can make it,
- * an offset that overflows. `out` must be zero; free it also after an error. */
+/* Refuses (ERR_DAMAGED) a wrong magic, version or length, an empty chunk, one longer than `raw_max`, a frame longer than zstd can
+ * make it, an offset that overflows. `out` must be zero; free it also after an error. */
 int chunk_table_decode(const void *data, size_t len, uint32_t raw_max, struct chunk_table *out, struct err *err) WARN_UNUSED;
 /* Merkle tree hash of the ids in order (RFC 6962, section 2.1; the leaf's data is the id). */
 void chunk_table_root(const struct chunk_table *t, struct digest *out);

@@ -3,7 +3,8 @@
 
 #include "base/digest.h"
 
-/* A byte leaves the 64-bit gear hash after 64 more bytes: starting that far before the first possible cut makes the window whole there. */
+/* A byte leaves the 64-bit gear hash after 64 more bytes: starting that far before the first possible cut makes the window whole
+ * there. */
 #define WINDOW 64
 
 static unsigned int log2_of(size_t power_of_two)
@@ -30,7 +31,8 @@ void chunker_init(struct chunker *c, size_t min, size_t avg, size_t max)
 		for (unsigned int j = 0; j < 8; j++)
 			c->gear[i] |= (uint64_t)d.bytes[j] << (8 * j);
 	}
-	/* Harder to cut before the average, easier after it: lengths gather around it (FastCDC's normalised chunking, level 2). */
+	/* Harder to cut before the average, easier after it: lengths gather around it (FastCDC's normalised chunking, level 2).
+	 */
 	c->mask_before = top_bits(bits + 2);
 	c->mask_after = top_bits(bits - 2);
 	c->min = min;

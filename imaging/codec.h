@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* zstd (RFC 8878) with every length known before a byte is unpacked: one frame, its content size in the header, nothing after it. */
+/* zstd (RFC 8878) with every length known before a byte is unpacked: one frame, its content size in the header, nothing after it.
+ */
 #ifndef ORTHRUS_IMAGING_CODEC_H
 #define ORTHRUS_IMAGING_CODEC_H
 

@@ -42,7 +42,8 @@ struct piece {
 };
 
 /* What of the piece falls into the stretch of the stream [from, from + len) that lies at `offset` of the file. */
-static int stretch(const struct piece *p, const struct tree_entry *e, uint64_t from, uint64_t len, uint64_t offset, struct err *err)
+static int stretch(const struct piece *p, const struct tree_entry *e, uint64_t from, uint64_t len, uint64_t offset,
+		   struct err *err)
 {
 	uint64_t begin = from > p->at ? from : p->at, end = from + len < p->at + p->len ? from + len : p->at + p->len;
 

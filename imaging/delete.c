@@ -41,7 +41,8 @@ static bool pack_set_has(const struct pack_set *s, const struct digest *pack)
 	return s->len && bsearch(pack, s->items, s->len, sizeof(s->items[0]), by_bytes) != NULL;
 }
 
-/* Mark: the packs that the images other than `except` use. An image that can't be read might use any: then nothing may be swept. */
+/* Mark: the packs that the images other than `except` use. An image that can't be read might use any: then nothing may be swept.
+ */
 static int mark(const struct store *s, const char *except, struct pack_set *used, struct err *err)
 {
 	autoclean(str_list_free) struct str_list refs = { 0 };
@@ -65,7 +66,8 @@ static int mark(const struct store *s, const char *except, struct pack_set *used
 	return 0;
 }
 
-/* Call for each file of packs/ that belongs to a pack nobody uses. With `remove` it goes, the index first: a pack is known by it. */
+/* Call for each file of packs/ that belongs to a pack nobody uses. With `remove` it goes, the index first: a pack is known by it.
+ */
 static int sweep(const struct store *s, const struct pack_set *used, bool remove, uint64_t *bytes, struct err *err)
 {
 	static const char *const suffixes[] = { ".idx", ".pack" };
@@ -141,7 +143,8 @@ int store_delete(struct store *s, const char *ref, struct err *err)
 	uint64_t bytes = 0;
 	char size[STR_BYTES_MAX];
 
-	if (lock < 0 || store_find(s, ref, &name, &id, &dir, err) < 0 || take_out(s, name, id, dir, err) < 0 || store_clean(s, err) < 0)
+	if (lock < 0 || store_find(s, ref, &name, &id, &dir, err) < 0 || take_out(s, name, id, dir, err) < 0 ||
+	    store_clean(s, err) < 0)
 		return -1;
 	if (mark(s, NULL, &used, &unknown) < 0) {
 		log_warn("imaging", "all packs are kept: %s", unknown.text);

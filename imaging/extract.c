@@ -15,14 +15,14 @@
 
 struct extract_run {
 	struct image_docs docs;
-	uint64_t *row_at;          /* stream offset of each row of the table, and of the end */
+	uint64_t *row_at; /* stream offset of each row of the table, and of the end */
 	struct pack_reader reader;
 	struct codec *codec;
 	struct buf stored;
-	uint8_t *raw;              /* the row last unpacked */
-	size_t raw_row;            /* its number, or SIZE_MAX */
+	uint8_t *raw;	/* the row last unpacked */
+	size_t raw_row; /* its number, or SIZE_MAX */
 	int dir_fd;
-	int file_fd;               /* the file being written, which `piece` is for */
+	int file_fd; /* the file being written, which `piece` is for */
 	const uint8_t *piece;
 };
 

@@ -33,10 +33,11 @@ static int check_identity(const struct restore_source *src, const struct manifes
 	if (src->manifest_digest && digest_cmp(&got, src->manifest_digest) != 0)
 		return err_set(err, ERR_REFUSED, "the image is not the one that was approved: its manifest has another digest");
 	if (!str_eq(m->signer, key_id))
-		return err_set(err, ERR_REFUSED, "the manifest says it is signed by key %.40s, but the signature is by %s", m->signer,
-			       key_id);
+		return err_set(err, ERR_REFUSED, "the manifest says it is signed by key %.40s, but the signature is by %s",
+			       m->signer, key_id);
 	if (src->cluster_id && !str_eq(src->cluster_id, m->cluster_id))
-		return err_set(err, ERR_REFUSED, "the image belongs to cluster %.80s, not to %.80s", m->cluster_id, src->cluster_id);
+		return err_set(err, ERR_REFUSED, "the image belongs to cluster %.80s, not to %.80s", m->cluster_id,
+			       src->cluster_id);
 	if (src->name && !str_eq(src->name, m->name))
 		return err_set(err, ERR_REFUSED, "the image is called %s, not %.80s", m->name, src->name);
 	if (m->sequence < src->min_sequence)
@@ -69,7 +70,8 @@ static int check_sums(const struct image_docs *d, struct err *err)
 	if (digest_cmp(&root, &m->root) != 0)
 		return err_set(err, ERR_DAMAGED, "the chunk table does not have the Merkle root that the manifest says");
 	if (d->tree.len != m->entries || d->table.len != m->n_chunks)
-		return err_set(err, ERR_DAMAGED, "tree and chunk table have %zu entries and %zu chunks, the manifest says %llu and %llu",
+		return err_set(err, ERR_DAMAGED,
+			       "tree and chunk table have %zu entries and %zu chunks, the manifest says %llu and %llu",
 			       d->tree.len, d->table.len, (unsigned long long)m->entries, (unsigned long long)m->n_chunks);
 	if (d->tree.stream_bytes != m->content_bytes || d->table.raw_bytes != m->content_bytes)
 		return err_set(err, ERR_DAMAGED, "tree, chunk table and manifest do not agree on how much content there is");
@@ -87,7 +89,8 @@ int image_docs_check(const struct restore_source *src, struct image_docs *out, s
 		return err_wrap(err, "manifest.json or manifest.sig");
 	if (manifest_read(src->manifest, src->manifest_len, m, err) < 0 || check_identity(src, m, err) < 0 ||
 	    check_digest(src->tree, src->tree_len, &m->tree, "tree.zst", err) < 0 ||
-	    check_digest(src->chunks, src->chunks_len, &m->chunks, "chunks.bin", err) < 0 || read_tree(src, &out->tree, err) < 0 ||
+	    check_digest(src->chunks, src->chunks_len, &m->chunks, "chunks.bin", err) < 0 ||
+	    read_tree(src, &out->tree, err) < 0 ||
 	    chunk_table_decode(src->chunks, src->chunks_len, (uint32_t)m->chunk_max, &out->table, err) < 0 ||
 	    check_sums(out, err) < 0) {
 		image_docs_free(out);

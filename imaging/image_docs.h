@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An image's documents, believed only after all of them were checked against one another and the signature. Pure but for the key. */
+/* An image's documents, believed only after all of them were checked against one another and the signature. Pure but for the key.
+ */
 #ifndef ORTHRUS_IMAGING_IMAGE_DOCS_H
 #define ORTHRUS_IMAGING_IMAGE_DOCS_H
 
@@ -17,8 +18,9 @@ struct image_docs {
 	struct content_map map;
 };
 void image_docs_free(struct image_docs *d);
-/* Signature first, then manifest, then the digests of the others, then their content. src->key must not be NULL; cluster_id, name and
- * manifest_digest are compared when they are not. ERR_DAMAGED names the document; what is intact but not what was asked for is ERR_REFUSED. */
+/* Signature first, then manifest, then the digests of the others, then their content. src->key must not be NULL; cluster_id, name
+ * and manifest_digest are compared when they are not. ERR_DAMAGED names the document; what is intact but not what was asked for
+ * is ERR_REFUSED. */
 int image_docs_check(const struct restore_source *src, struct image_docs *out, struct err *err) WARN_UNUSED;
 
 #endif

@@ -119,7 +119,8 @@ static int sync_dir(const char *path, struct err *err)
 }
 
 /* images/NAME/.new -> images/NAME/ID. */
-static int publish(const struct store *s, const char *name, const char *id, const struct document *docs, size_t n, struct err *err)
+static int publish(const struct store *s, const char *name, const char *id, const struct document *docs, size_t n,
+		   struct err *err)
 {
 	autofree char *parent = fs_join(s->images, name);
 	autofree char *temp = fs_join(parent, STORE_UNFINISHED);

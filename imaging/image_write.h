@@ -9,8 +9,8 @@
 #include "imaging/store.h"
 #include "imaging/tree.h"
 
-/* All packs of `table` must be durable. Writes the documents into a directory with a temporary name, makes them durable, and gives it its
- * real name: a reader finds the whole image or none. *ref is "NAME/ID". Only with the store's lock held. */
+/* All packs of `table` must be durable. Writes the documents into a directory with a temporary name, makes them durable, and
+ * gives it its real name: a reader finds the whole image or none. *ref is "NAME/ID". Only with the store's lock held. */
 int image_write(const struct store *s, const struct ingest *in, const struct tree *tree, const struct chunk_table *table,
 		const struct buf *boot, char **ref, struct err *err) WARN_UNUSED;
 

@@ -26,17 +26,17 @@ struct ingest_run {
 	struct chunker chunker;
 	struct codec *codec;
 	struct chunk_index index;  /* of the store and of what this run added */
-	uint32_t own_from;         /* packs from this number on are of this run: no need to doubt them */
+	uint32_t own_from;	   /* packs from this number on are of this run: no need to doubt them */
 	struct pack_reader reader; /* of packs that were there before */
 	struct pack_writer writer;
-	uint32_t open_pack;        /* number of the pack being filled */
+	uint32_t open_pack; /* number of the pack being filled */
 	uint8_t *window;
-	size_t begin, end;         /* what of the window is read but not yet cut */
+	size_t begin, end; /* what of the window is read but not yet cut */
 	struct chunk_table table;
-	uint32_t *row_pack;        /* pack number of each row: the open pack has no name yet */
+	uint32_t *row_pack; /* pack number of each row: the open pack has no name yet */
 	size_t row_pack_cap;
-	struct buf stored, back;   /* scratch */
-	uint8_t *raw;              /* scratch of CHUNK_MAX */
+	struct buf stored, back; /* scratch */
+	uint8_t *raw;		 /* scratch of CHUNK_MAX */
 	uint64_t done_bytes;
 };
 
@@ -76,7 +76,8 @@ static int close_pack(struct ingest_run *r, struct err *err)
 	return pack_flush(&r->writer, r->store->packs, &r->index.packs[r->open_pack], err);
 }
 
-/* A chunk of an older pack is shared only after it was read back and is the same: a new image is whole even when an old pack is not. */
+/* A chunk of an older pack is shared only after it was read back and is the same: a new image is whole even when an old pack is
+ * not. */
 static bool is_intact(struct ingest_run *r, const struct chunk_place *p, const uint8_t *raw, size_t len)
 {
 	const struct digest *pack = &r->index.packs[p->pack];

@@ -103,7 +103,8 @@ static int read_chunker(struct json_obj *o, struct manifest *m, struct err *err)
 {
 	struct json_obj c;
 
-	if (json_obj(o, "chunker", JSON_MUST, &c, err) < 0 || json_u64(&c, "max", JSON_MUST, 1, CHUNK_RAW_MAX, &m->chunk_max, err) < 0 ||
+	if (json_obj(o, "chunker", JSON_MUST, &c, err) < 0 ||
+	    json_u64(&c, "max", JSON_MUST, 1, CHUNK_RAW_MAX, &m->chunk_max, err) < 0 ||
 	    json_u64(&c, "avg", JSON_MUST, 1, m->chunk_max, &m->chunk_avg, err) < 0 ||
 	    json_u64(&c, "min", JSON_MUST, 1, m->chunk_avg, &m->chunk_min, err) < 0)
 		return -1;
@@ -129,7 +130,8 @@ static int read_fields(struct json_obj *o, struct manifest *m, struct err *err)
 	if (json_u64(o, "format", JSON_MUST, 1, UINT64_MAX, &m->format, err) < 0)
 		return -1;
 	if (m->format != FORMAT)
-		return json_bad(o, "format", err, "%llu is not one this program reads (%d)", (unsigned long long)m->format, FORMAT);
+		return json_bad(o, "format", err, "%llu is not one this program reads (%d)", (unsigned long long)m->format,
+				FORMAT);
 	if (json_str(o, "cluster", JSON_MUST, &m->cluster_id, err) < 0 || read_name(o, "name", &m->name, err) < 0 ||
 	    read_name(o, "kind", &m->kind, err) < 0 || json_str(o, "suite", JSON_MAY, &m->suite, err) < 0 ||
 	    json_str(o, "created", JSON_MUST, &m->created, err) < 0 ||

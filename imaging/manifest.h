@@ -11,21 +11,21 @@
 #include <stdint.h>
 
 struct manifest {
-	uint64_t format;          /* 1 */
-	char *cluster_id, *name, *kind, *suite; /* suite may be NULL */
-	char *created;            /* UTC, "2026-11-21T05:30:00Z" */
-	uint64_t sequence;        /* grows with every image of this name: an older one can be refused */
+	uint64_t format;			  /* 1 */
+	char *cluster_id, *name, *kind, *suite;	  /* suite may be NULL */
+	char *created;				  /* UTC, "2026-11-21T05:30:00Z" */
+	uint64_t sequence;			  /* grows with every image of this name: an older one can be refused */
 	uint64_t chunk_min, chunk_avg, chunk_max; /* bytes */
-	char *codec;              /* "zstd-3" */
-	struct digest tree, chunks; /* of the files tree.zst and chunks.bin */
-	struct digest root;       /* Merkle root over the chunk ids */
-	struct digest boot;       /* of boot.json */
+	char *codec;				  /* "zstd-3" */
+	struct digest tree, chunks;		  /* of the files tree.zst and chunks.bin */
+	struct digest root;			  /* Merkle root over the chunk ids */
+	struct digest boot;			  /* of boot.json */
 	bool has_layout;
-	struct digest layout;     /* of layout.json, when there is one */
+	struct digest layout; /* of layout.json, when there is one */
 	uint64_t entries, content_bytes, n_chunks, stored_bytes;
-	char *snapshot;           /* "directory", "lvm", "btrfs", "two-pass" */
+	char *snapshot; /* "directory", "lvm", "btrfs", "two-pass" */
 	bool crash_consistent;
-	char *signer;             /* key id */
+	char *signer; /* key id */
 };
 int manifest_read(const void *json, size_t len, struct manifest *out, struct err *err) WARN_UNUSED;
 void manifest_print(const struct manifest *m, struct buf *out);

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PACK_FULL ((size_t)32 << 20) /* a pack is closed when it holds this much: with the largest chunk added, 16-64 MiB always holds */
+#define PACK_FULL                                                                                                                \
+	((size_t)32 << 20) /* a pack is closed when it holds this much: with the largest chunk added, 16-64 MiB always holds */
 #define PACK_FILE_MAX ((size_t)64 << 20)
 
 struct pack_entry {
@@ -52,7 +53,8 @@ struct pack_reader {
 };
 void pack_reader_close(struct pack_reader *r);
 /* `len` stored bytes at `offset` into `out` (replaced). Not checked in any way. */
-int pack_read(struct pack_reader *r, const struct digest *pack, uint64_t offset, uint32_t len, struct buf *out, struct err *err) WARN_UNUSED;
+int pack_read(struct pack_reader *r, const struct digest *pack, uint64_t offset, uint32_t len, struct buf *out,
+	      struct err *err) WARN_UNUSED;
 
 /* DIR/<hex>.pack or .idx; the caller frees. */
 char *pack_path(const char *dir, const struct digest *pack, const char *suffix);

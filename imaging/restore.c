@@ -53,7 +53,8 @@ int restore_parent(struct restore *r, const struct tree_entry *e, const char **n
 		close(steal_fd(r->parent_fd));
 	free(r->parent_path);
 	r->parent_path = mem_strndup(e->path, len);
-	r->parent_fd = fs_open_beneath(r->target_fd, len ? r->parent_path : ".", O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS, err);
+	r->parent_fd =
+		fs_open_beneath(r->target_fd, len ? r->parent_path : ".", O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS, err);
 	return r->parent_fd;
 }
 

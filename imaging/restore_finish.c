@@ -120,7 +120,8 @@ int restore_finish(struct restore *r, struct err *err)
 	for (size_t i = 0; i < t->len; i++)
 		if (t->entries[i].type != TREE_DIR && t->entries[i].type != TREE_HARDLINK && set_all(r, &t->entries[i], err) < 0)
 			return -1;
-	/* A directory after all that is in it, for every change inside would give it a new time; and read-only ones must be open until then. */
+	/* A directory after all that is in it, for every change inside would give it a new time; and read-only ones must be open
+	 * until then. */
 	for (size_t i = t->len; i-- > 0;)
 		if (t->entries[i].type == TREE_DIR && set_all(r, &t->entries[i], err) < 0)
 			return -1;

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* The counter's file is one line: the number, and the SHA-256 of "NAME NUMBER\n", so that a damaged one is never taken for a lower one. */
+/* The counter's file is one line: the number, and the SHA-256 of "NAME NUMBER\n", so that a damaged one is never taken for a
+ * lower one. */
 static char *counter_text(const char *name, uint64_t value)
 {
 	autofree char *said = str_format("%s %llu\n", name, (unsigned long long)value);
@@ -35,7 +36,9 @@ static int read_counter(const char *path, const char *name, uint64_t *value, str
 		want = counter_text(name, *value);
 	if (!want || !str_eq(want, buf_str(&text))) {
 		err_set(err, ERR_DAMAGED, "the counter %s is damaged, so the next image's number is not known", path);
-		return err_hint(err, "remove it only if no image of %s with a higher number than those in the store was ever deleted", name);
+		return err_hint(err,
+				"remove it only if no image of %s with a higher number than those in the store was ever deleted",
+				name);
 	}
 	return 0;
 }

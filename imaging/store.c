@@ -179,7 +179,8 @@ static int not_found(struct store *s, const char *ref, struct err *err)
 	return err_hint(err, refs.len ? "there are: %s" : "the store is empty%s", buf_str(&all));
 }
 
-/* The newest is the one with the highest number: clocks go wrong. One whose number can't be read might be it: then nobody can say. */
+/* The newest is the one with the highest number: clocks go wrong. One whose number can't be read might be it: then nobody can
+ * say. */
 static int find_newest(struct store *s, const char *name, char **id, struct err *err)
 {
 	autofree char *dir = fs_join(s->images, name);

@@ -21,9 +21,12 @@ void store_close(struct store *s);
 struct store_image {
 	char *name, *id;
 	struct manifest manifest; /* not verified: for listings */
-	uint64_t stored_bytes;    /* of its chunks, shared ones counted */
+	uint64_t stored_bytes;	  /* of its chunks, shared ones counted */
 };
-struct store_images { struct store_image *items; size_t len; };
+struct store_images {
+	struct store_image *items;
+	size_t len;
+};
 void store_images_free(struct store_images *l);
 int store_list(struct store *s, struct store_images *out, struct err *err) WARN_UNUSED; /* by name, then id */
 /* "NAME" or "NAME/ID" -> the directory's full path, name and id (new strings). ERR_NOT_FOUND lists what there is. */
@@ -33,20 +36,22 @@ int store_find(struct store *s, const char *ref, char **name, char **id, char **
 typedef void (*store_progress_fn)(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes);
 
 struct ingest {
-	const char *source_dir;   /* the tree; its root is '/' of the image */
-	const char *name, *kind;  /* image name; "golden", "nightly", ... */
+	const char *source_dir;	 /* the tree; its root is '/' of the image */
+	const char *name, *kind; /* image name; "golden", "nightly", ... */
 	const char *cluster_id;
-	const char *suite;        /* recorded; may be NULL */
-	const char *layout_json;  /* layout.json's content, or NULL */
-	int64_t wall_s;           /* the time in the id and the manifest */
+	const char *suite;	 /* recorded; may be NULL */
+	const char *layout_json; /* layout.json's content, or NULL */
+	int64_t wall_s;		 /* the time in the id and the manifest */
 	const struct sign_key *key;
 	store_progress_fn progress;
 	void *ctx;
 };
-/* Read the tree, write packs, then tree, chunk table, boot.json, manifest, signature last. *ref = "NAME/ID" (caller frees). All or nothing. */
+/* Read the tree, write packs, then tree, chunk table, boot.json, manifest, signature last. *ref = "NAME/ID" (caller frees). All
+ * or nothing. */
 int store_ingest(struct store *s, const struct ingest *in, char **ref, struct err *err) WARN_UNUSED;
 
-/* Every byte of one image against manifest and signature; what is hurt is named. ERR_DAMAGED when anything is. `files` gets the paths hurt. */
+/* Every byte of one image against manifest and signature; what is hurt is named. ERR_DAMAGED when anything is. `files` gets the
+ * paths hurt. */
 int store_verify(struct store *s, const char *ref, const struct verify_key *key, store_progress_fn progress, void *ctx,
 		 struct str_list *files, struct err *err) WARN_UNUSED;
 /* Remove the image; its packs go when no other image uses them. */
@@ -54,7 +59,8 @@ int store_delete(struct store *s, const char *ref, struct err *err) WARN_UNUSED;
 /* What store_delete would free, in bytes. */
 int store_delete_frees(struct store *s, const char *ref, uint64_t *bytes, struct err *err) WARN_UNUSED;
 
-/* Copy the files and symlinks at or below any of `prefixes` ("boot/vmlinuz-", "usr/lib/modules/") out to `dir`. Verified chunk by chunk. */
+/* Copy the files and symlinks at or below any of `prefixes` ("boot/vmlinuz-", "usr/lib/modules/") out to `dir`. Verified chunk by
+ * chunk. */
 int store_extract(struct store *s, const char *ref, const struct verify_key *key, const char *const *prefixes, const char *dir,
 		  struct err *err) WARN_UNUSED;
 

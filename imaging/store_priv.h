@@ -19,7 +19,7 @@ struct store {
 
 #define STORE_DOC_MAX ((size_t)1 << 30)
 #define STORE_MANIFEST_MAX ((size_t)1 << 20)
-#define STORE_UNFINISHED ".new"  /* an image being written: images/NAME/.new */
+#define STORE_UNFINISHED ".new"	 /* an image being written: images/NAME/.new */
 #define STORE_DELETED ".deleted" /* one being removed: images/NAME/.deleted-ID */
 
 /* Held by whoever writes or deletes; ERR_CONFLICT when another does. Returns the fd to close, or -1. */
@@ -36,7 +36,8 @@ int store_next_sequence(const struct store *s, const char *name, uint64_t *out, 
 /* 0 when the counter of `name` is whole and not below `least`, else -1. */
 int store_check_sequence(const struct store *s, const char *name, uint64_t least);
 
-/* An image's manifest and chunk table by its digests alone, no signature: enough to know which packs are used, not to trust content. */
+/* An image's manifest and chunk table by its digests alone, no signature: enough to know which packs are used, not to trust
+ * content. */
 int store_read_table(const char *dir, struct manifest *m, struct chunk_table *table, struct err *err) WARN_UNUSED;
 
 /* What an image is made of, read from its directory as it is. */

@@ -151,8 +151,8 @@ static int decode_xattrs(struct cursor *c, uint32_t n, struct tree_entry *e, str
 		if (cursor_u16(c, &name_len, err) < 0 || cursor_u32(c, &x->len, err) < 0)
 			return -1;
 		if (name_len == 0 || name_len > 255 || x->len > TREE_XATTR_VALUE_MAX)
-			return err_set(err, ERR_DAMAGED, "an extended attribute with a name of %u and a value of %u bytes", name_len,
-				       x->len);
+			return err_set(err, ERR_DAMAGED, "an extended attribute with a name of %u and a value of %u bytes",
+				       name_len, x->len);
 		if (take_string(c, name_len, &x->name, err) < 0)
 			return -1;
 		if (cursor_bytes(c, x->len, &value, err) < 0) {
@@ -187,8 +187,9 @@ static int decode_entry(struct cursor *c, struct tree_entry *e, struct err *err)
 	    cursor_u32(c, &e->uid, err) < 0 || cursor_u32(c, &e->gid, err) < 0 || cursor_u64(c, &mtime, err) < 0 ||
 	    cursor_u32(c, &e->mtime_ns, err) < 0 || cursor_u32(c, &e->flags, err) < 0 || cursor_u32(c, &e->link, err) < 0 ||
 	    cursor_u32(c, &e->major, err) < 0 || cursor_u32(c, &e->minor, err) < 0 || cursor_u64(c, &e->size, err) < 0 ||
-	    cursor_u64(c, &e->stream_at, err) < 0 || cursor_u64(c, &e->stream_len, err) < 0 || cursor_u16(c, &path_len, err) < 0 ||
-	    cursor_u16(c, &target_len, err) < 0 || cursor_u32(c, &n_xattrs, err) < 0 || cursor_u32(c, &n_extents, err) < 0)
+	    cursor_u64(c, &e->stream_at, err) < 0 || cursor_u64(c, &e->stream_len, err) < 0 ||
+	    cursor_u16(c, &path_len, err) < 0 || cursor_u16(c, &target_len, err) < 0 || cursor_u32(c, &n_xattrs, err) < 0 ||
+	    cursor_u32(c, &n_extents, err) < 0)
 		return -1;
 	if (type < TREE_DIR || type > TREE_HARDLINK || zero != 0)
 		return err_set(err, ERR_DAMAGED, "unknown entry type %u", type);

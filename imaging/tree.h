@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TREE_PATH_MAX 4095     /* bytes; the kernel's PATH_MAX less the NUL */
-#define TREE_NAME_MAX 255      /* bytes between two '/' */
+#define TREE_PATH_MAX 4095 /* bytes; the kernel's PATH_MAX less the NUL */
+#define TREE_NAME_MAX 255  /* bytes between two '/' */
 #define TREE_ENTRIES_MAX ((uint64_t)16 << 20)
 #define TREE_RAW_MAX ((uint64_t)2 << 30) /* of the records, unpacked */
-#define TREE_XATTRS_MAX 4096   /* per entry */
+#define TREE_XATTRS_MAX 4096		 /* per entry */
 #define TREE_XATTR_VALUE_MAX 65536
 
 /* The numbers are the format's. */
@@ -49,11 +49,11 @@ struct tree_entry {
 	int64_t mtime_s; /* may be negative; mtime_ns counts forward from it */
 	uint32_t mtime_ns;
 	uint32_t flags;
-	uint32_t link;       /* 0, or the id that all names of this inode share */
+	uint32_t link;	       /* 0, or the id that all names of this inode share */
 	uint32_t major, minor; /* TREE_CHAR, TREE_BLOCK */
-	char *target;        /* TREE_SYMLINK, else NULL */
-	/* TREE_FILE: content is `stream_len` bytes of the content stream from `stream_at`. With extents they fill these, in order;
-	 * without any, the file is all data (stream_len == size) or all hole (stream_len 0). */
+	char *target;	       /* TREE_SYMLINK, else NULL */
+	/* TREE_FILE: content is `stream_len` bytes of the content stream from `stream_at`. With extents they fill these, in
+	 * order; without any, the file is all data (stream_len == size) or all hole (stream_len 0). */
 	uint64_t size, stream_at, stream_len;
 	struct tree_extent *extents;
 	size_t n_extents;
@@ -77,9 +77,10 @@ void tree_free(struct tree *t);
 
 /* The records, not compressed. The tree must be one that tree_decode accepts. */
 void tree_encode(const struct tree *t, struct buf *out);
-/* Read and check all of it, so that users of a decoded tree need not: known types, paths relative and clean, in strict path order, each
- * parent an earlier directory, link ids earlier, streams back to back, extents inside the file. A path that is absolute or climbs,
- * a parent that is no directory, and a link to nothing are ERR_REFUSED by name; else ERR_DAMAGED. `out` must be zero; free it also after an error. */
+/* Read and check all of it, so that users of a decoded tree need not: known types, paths relative and clean, in strict path
+ * order, each parent an earlier directory, link ids earlier, streams back to back, extents inside the file. A path that is
+ * absolute or climbs, a parent that is no directory, and a link to nothing are ERR_REFUSED by name; else ERR_DAMAGED. `out` must
+ * be zero; free it also after an error. */
 int tree_decode(const void *raw, size_t len, struct tree *out, struct err *err) WARN_UNUSED;
 /* The entry at `path`, or NULL. */
 const struct tree_entry *tree_find(const struct tree *t, const char *path);

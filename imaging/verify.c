@@ -15,9 +15,9 @@ struct verify_run {
 	const char *ref;
 	struct image_docs docs;
 	struct codec *codec;
-	size_t *order;       /* rows sorted by pack and offset */
-	bool *hurt;          /* entries of the tree */
-	uint8_t *raw;        /* scratch of the longest chunk */
+	size_t *order;	     /* rows sorted by pack and offset */
+	bool *hurt;	     /* entries of the tree */
+	uint8_t *raw;	     /* scratch of the longest chunk */
 	struct str_list bad; /* files of the store that are damaged, with what is wrong */
 	store_progress_fn progress;
 	void *ctx;
@@ -189,7 +189,8 @@ static int judge(const struct verify_run *v, size_t n_files, struct err *err)
 	if (all.len >= 400)
 		buf_adds(&all, ", ...");
 	err_set(err, ERR_DAMAGED, "image %s is damaged: %s; %zu of its files are hurt", v->ref, buf_str(&all), n_files);
-	return err_hint(err, "build the image again: what is whole is kept, what is damaged is stored anew; then delete this one");
+	return err_hint(err,
+			"build the image again: what is whole is kept, what is damaged is stored anew; then delete this one");
 }
 
 static int run(struct verify_run *v, const char *name, const char *dir, const struct verify_key *key, struct err *err)

@@ -41,7 +41,8 @@ static int open_quietly(int dirfd, const char *name, int flags, struct err *err)
 
 static int open_directory(const struct walker *k, const char *path, struct err *err)
 {
-	return fs_open_beneath(k->w->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
+	return fs_open_beneath(k->w->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS,
+			       err);
 }
 
 static int type_of(mode_t mode, enum tree_type *type, struct err *err)
@@ -49,8 +50,8 @@ static int type_of(mode_t mode, enum tree_type *type, struct err *err)
 	static const struct {
 		mode_t fmt;
 		enum tree_type type;
-	} types[] = { { S_IFDIR, TREE_DIR },   { S_IFREG, TREE_FILE }, { S_IFLNK, TREE_SYMLINK }, { S_IFIFO, TREE_FIFO },
-		      { S_IFCHR, TREE_CHAR },  { S_IFBLK, TREE_BLOCK }, { S_IFSOCK, TREE_SOCKET } };
+	} types[] = { { S_IFDIR, TREE_DIR },  { S_IFREG, TREE_FILE },  { S_IFLNK, TREE_SYMLINK }, { S_IFIFO, TREE_FIFO },
+		      { S_IFCHR, TREE_CHAR }, { S_IFBLK, TREE_BLOCK }, { S_IFSOCK, TREE_SOCKET } };
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		if (types[i].fmt == (mode & S_IFMT)) {

@@ -8,20 +8,21 @@
 
 #include <sys/types.h>
 
-/* Called for each regular file that has content, once per inode. `e` has size, extents, stream place; read exactly these from `fd`. */
+/* Called for each regular file that has content, once per inode. `e` has size, extents, stream place; read exactly these from
+ * `fd`. */
 typedef int (*walk_content_fn)(void *ctx, const struct tree_entry *e, int fd, struct err *err);
 
 struct walk {
-	int root_fd;            /* the tree's root directory */
-	dev_t refuse_dev;       /* a directory with this identity must not be in the tree (the store that is written to) */
+	int root_fd;	  /* the tree's root directory */
+	dev_t refuse_dev; /* a directory with this identity must not be in the tree (the store that is written to) */
 	ino_t refuse_ino;
 	walk_content_fn content;
 	void *ctx;
 };
 
-/* Fills `out` (zero at first; free it also after an error) with a tree that tree_decode accepts. Directories on another file system are taken
- * empty: what is mounted in a tree is not part of it. A file that changes while it is read, a path longer than TREE_PATH_MAX and an
- * unknown kind of file are errors that name it. Access times are left alone where the kernel allows it. */
+/* Fills `out` (zero at first; free it also after an error) with a tree that tree_decode accepts. Directories on another file
+ * system are taken empty: what is mounted in a tree is not part of it. A file that changes while it is read, a path longer than
+ * TREE_PATH_MAX and an unknown kind of file are errors that name it. Access times are left alone where the kernel allows it. */
 int walk_tree(const struct walk *w, struct tree *out, struct err *err) WARN_UNUSED;
 
 #endif

@@ -32,7 +32,8 @@ static int read_value(const char *path, const char *name, struct tree_entry *e, 
 	if (n < 0)
 		return err_errno(err, errno, "read extended attribute %.100s", name);
 	e->xattrs = mem_grow(e->xattrs, e->n_xattrs + 1, sizeof(e->xattrs[0]));
-	e->xattrs[e->n_xattrs++] = (struct tree_xattr){ .name = mem_strdup(name), .value = mem_dup(value, (size_t)n), .len = (uint32_t)n };
+	e->xattrs[e->n_xattrs++] =
+		(struct tree_xattr){ .name = mem_strdup(name), .value = mem_dup(value, (size_t)n), .len = (uint32_t)n };
 	return 0;
 }
 

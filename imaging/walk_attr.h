@@ -8,7 +8,8 @@
 
 #include <sys/stat.h>
 
-/* All of user.*, trusted.*, security.* and the POSIX ACLs of `name` in the directory `dirfd`, into `e`, sorted. Symlinks are not followed. */
+/* All of user.*, trusted.*, security.* and the POSIX ACLs of `name` in the directory `dirfd`, into `e`, sorted. Symlinks are not
+ * followed. */
 int walk_xattrs(int dirfd, const char *name, struct tree_entry *e, struct err *err) WARN_UNUSED;
 /* Those inode flags that are kept; a file system without flags has none. */
 void walk_flags(int fd, struct tree_entry *e);

@@ -4,10 +4,9 @@
 #include "imaging/chunker.h"
 
 /* Cuts of the first 24 MiB of noise(.., 1), worked out by another program from the description in docs/image-format.md. */
-static const size_t golden[] = {
-	1109169, 1330255, 1069925, 1178895, 836098, 1211903, 1074600, 1161299, 903650, 1486351, 1074684, 1120734,
-	1113973, 1178274, 615800, 1297808, 760726, 1532199, 1086765, 1352735, 1301328, 1368653
-};
+static const size_t golden[] = { 1109169, 1330255, 1069925, 1178895, 836098,  1211903, 1074600, 1161299,
+				 903650,  1486351, 1074684, 1120734, 1113973, 1178274, 615800,	1297808,
+				 760726,  1532199, 1086765, 1352735, 1301328, 1368653 };
 
 static size_t cut_all(const struct chunker *c, const uint8_t *data, size_t len, size_t *cuts, size_t max)
 {

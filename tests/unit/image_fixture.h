@@ -22,22 +22,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OK(call)                                                                       \
-	do {                                                                           \
-		struct err ok_err_ = { 0 };                                            \
-		struct err *err = &ok_err_;                                            \
-		if ((call) < 0)                                                        \
-			fail_msg("%s: %s", #call, ok_err_.text);                       \
+#define OK(call)                                                                                                                 \
+	do {                                                                                                                     \
+		struct err ok_err_ = { 0 };                                                                                      \
+		struct err *err = &ok_err_;                                                                                      \
+		if ((call) < 0)                                                                                                  \
+			fail_msg("%s: %s", #call, ok_err_.text);                                                                 \
 	} while (0)
 /* The call must fail with this kind of error, and its text must hold `part`. */
-#define FAILS(want, part, call)                                                        \
-	do {                                                                           \
-		struct err fails_err_ = { 0 };                                         \
-		struct err *err = &fails_err_;                                         \
-		if ((call) == 0)                                                       \
-			fail_msg("%s succeeded", #call);                               \
-		if (fails_err_.kind != (want) || !strstr(fails_err_.text, part))       \
-			fail_msg("%s: kind %d, '%s'", #call, (int)fails_err_.kind, fails_err_.text); \
+#define FAILS(want, part, call)                                                                                                  \
+	do {                                                                                                                     \
+		struct err fails_err_ = { 0 };                                                                                   \
+		struct err *err = &fails_err_;                                                                                   \
+		if ((call) == 0)                                                                                                 \
+			fail_msg("%s succeeded", #call);                                                                         \
+		if (fails_err_.kind != (want) || !strstr(fails_err_.text, part))                                                 \
+			fail_msg("%s: kind %d, '%s'", #call, (int)fails_err_.kind, fails_err_.text);                             \
 	} while (0)
 
 struct fixture {
@@ -116,7 +116,9 @@ static inline void put_noise(const char *dir, const char *name, size_t len, uint
 /* Ingest f->tree as `name`; the caller frees the reference. */
 static inline char *take_image(struct fixture *f, const char *name)
 {
-	struct ingest in = { .source_dir = f->tree, .name = name, .kind = "golden", .cluster_id = "c1", .wall_s = 1795239000, .key = &f->key };
+	struct ingest in = {
+		.source_dir = f->tree, .name = name, .kind = "golden", .cluster_id = "c1", .wall_s = 1795239000, .key = &f->key
+	};
 	char *ref = NULL;
 
 	OK(store_ingest(f->store, &in, &ref, err));

@@ -22,8 +22,8 @@ static void maybe(int rc, const char *what)
 }
 
 /* POSIX ACL in the kernel's form (linux/posix_acl_xattr.h): user::rwx user:12345:r-x group::r-x mask::r-x other::--- */
-static const uint8_t acl[] = { 2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 2, 0, 5, 0, 0x39, 0x30, 0, 0, 4, 0, 5, 0, 255, 255, 255, 255,
-			       16, 0, 5, 0, 255, 255, 255, 255, 32, 0, 0, 0, 255, 255, 255, 255 };
+static const uint8_t acl[] = { 2, 0,   0,   0,	 1,   0,  7, 0, 255, 255, 255, 255, 2,	 0,  5, 0, 0x39, 0x30, 0,   0,	 4,  0, 5,
+			       0, 255, 255, 255, 255, 16, 0, 5, 0,   255, 255, 255, 255, 32, 0, 0, 0,	 255,  255, 255, 255 };
 /* cap_net_raw=ep (linux/capability.h, VFS_CAP_REVISION_2 with the effective bit). */
 static const uint8_t caps[] = { 1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
 
@@ -97,7 +97,8 @@ static void make_content(struct fixture *f, int d)
 
 static void make_attributes(int d)
 {
-	struct timespec old[2] = { { 0, UTIME_OMIT }, { -123456789, 987654321 } }, odd[2] = { { 0, UTIME_OMIT }, { 1700000000, 1 } };
+	struct timespec old[2] = { { 0, UTIME_OMIT }, { -123456789, 987654321 } },
+			odd[2] = { { 0, UTIME_OMIT }, { 1700000000, 1 } };
 	char path[300];
 
 	put_at(d, "acl", "acl");
@@ -258,9 +259,18 @@ static void forge(struct fixture *f, const struct tree *t, struct forged *g)
 	autoclean(buf_free) struct buf records = { 0 };
 	struct chunk_table none = { 0 };
 	char key_id[KEY_ID_LEN];
-	struct manifest m = { .format = 1, .cluster_id = mem_strdup("c1"), .name = mem_strdup("x"), .kind = mem_strdup("golden"),
-			      .created = mem_strdup("2026-11-21T05:30:00Z"), .sequence = 5, .chunk_min = 1, .chunk_avg = 1, .chunk_max = 1,
-			      .codec = mem_strdup(CODEC_NAME), .entries = t->len, .snapshot = mem_strdup("directory") };
+	struct manifest m = { .format = 1,
+			      .cluster_id = mem_strdup("c1"),
+			      .name = mem_strdup("x"),
+			      .kind = mem_strdup("golden"),
+			      .created = mem_strdup("2026-11-21T05:30:00Z"),
+			      .sequence = 5,
+			      .chunk_min = 1,
+			      .chunk_avg = 1,
+			      .chunk_max = 1,
+			      .codec = mem_strdup(CODEC_NAME),
+			      .entries = t->len,
+			      .snapshot = mem_strdup("directory") };
 	struct codec *c = codec_new();
 
 	verify_key_id(&f->public, key_id);
@@ -275,10 +285,18 @@ static void forge(struct fixture *f, const struct tree *t, struct forged *g)
 	manifest_print(&m, &g->manifest);
 	manifest_free(&m);
 	OK(sign_bytes(&f->key, g->manifest.data, g->manifest.len, g->sig, err));
-	g->src = (struct restore_source){ .manifest = g->manifest.data, .manifest_len = g->manifest.len, .manifest_sig = g->sig,
-					  .manifest_sig_len = SIGNATURE_LEN, .tree = g->tree.data, .tree_len = g->tree.len,
-					  .chunks = g->chunks.data, .chunks_len = g->chunks.len, .key = &f->public,
-					  .cluster_id = "c1", .name = "x", .min_sequence = 5 };
+	g->src = (struct restore_source){ .manifest = g->manifest.data,
+					  .manifest_len = g->manifest.len,
+					  .manifest_sig = g->sig,
+					  .manifest_sig_len = SIGNATURE_LEN,
+					  .tree = g->tree.data,
+					  .tree_len = g->tree.len,
+					  .chunks = g->chunks.data,
+					  .chunks_len = g->chunks.len,
+					  .key = &f->public,
+					  .cluster_id = "c1",
+					  .name = "x",
+					  .min_sequence = 5 };
 }
 
 static void add(struct tree *t, enum tree_type type, const char *path, const char *target)

@@ -136,7 +136,8 @@ static char *corrupt(struct fixture *f, const char *ref, const char *what, uint6
 
 static void test_one_bit_anywhere(void **state)
 {
-	static const char *const kinds[] = { "manifest.json", "manifest.sig", "tree.zst", "chunks.bin", "boot.json", ".pack", ".idx" };
+	static const char *const kinds[] = { "manifest.json", "manifest.sig", "tree.zst", "chunks.bin",
+					     "boot.json",     ".pack",	      ".idx" };
 	struct fixture *f = *state;
 	autofree char *ref = NULL;
 
@@ -195,7 +196,8 @@ static void test_damage_heals(void **state)
 		autoclean(str_list_free) struct str_list hurt = { 0 };
 		struct err err = { 0 };
 
-		store_verify(f->store, b, &f->public, NULL, NULL, &hurt, &err) < 0 ? assert_int_equal(err.kind, ERR_DAMAGED) : (void)0;
+		store_verify(f->store, b, &f->public, NULL, NULL, &hurt, &err) < 0 ? assert_int_equal(err.kind, ERR_DAMAGED)
+										   : (void)0;
 		assert_int_equal(hurt.len, 0);
 	}
 	FAILS(ERR_DAMAGED, "hurt", check(f, a, err));

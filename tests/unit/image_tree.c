@@ -97,7 +97,8 @@ static void test_round_trip(void **state)
 	assert_null(tree_find(&u, "a/"));
 }
 
-/* Cut anywhere, or with any one bit wrong, it is an error or a tree that encodes to those very bytes: never a crash, never a guess. */
+/* Cut anywhere, or with any one bit wrong, it is an error or a tree that encodes to those very bytes: never a crash, never a
+ * guess. */
 static void test_damage(void **state)
 {
 	autoclean(tree_free) struct tree t = { 0 };
@@ -129,7 +130,9 @@ static void test_damage(void **state)
 
 static void test_order(void **state)
 {
-	static const char *const sorted[] = { "", "\x01", "a", "a/\x01", "a/b", "a/b/c", "a/b-", "a\x01", "a-b", "a.", "b", "\xff" };
+	static const char *const sorted[] = {
+		"", "\x01", "a", "a/\x01", "a/b", "a/b/c", "a/b-", "a\x01", "a-b", "a.", "b", "\xff"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(sorted); i++)
@@ -145,8 +148,9 @@ static void test_hostile_paths(void **state)
 	static const struct {
 		const char *path, *why;
 	} cases[] = {
-		{ "/etc", "absolute" },	   { "..", "climbs" },	   { "../x", "climbs" },  { "d/../x", "climbs" }, { "d/..", "climbs" },
-		{ "d//x", "empty name" },  { "d/", "empty name" }, { ".", "empty name" }, { "d/./x", "empty name" },
+		{ "/etc", "absolute" },	      { "..", "climbs" },	    { "../x", "climbs" },
+		{ "d/../x", "climbs" },	      { "d/..", "climbs" },	    { "d//x", "empty name" },
+		{ "d/", "empty name" },	      { ".", "empty name" },	    { "d/./x", "empty name" },
 		{ "e/x", "not a directory" }, { "l/x", "not a directory" }, { "no/x", "not a directory" },
 	};
 

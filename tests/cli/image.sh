@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# orthrus image: build from a directory, list, show, verify, delete; damage is found and named; an image in use stays.
+set -u
+orthrus=$BUILD/orthrus
+work=$(mktemp -d)
+daemon=
+cleanup() { [ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$work"; }
+trap cleanup EXIT
+export ORTHRUS_ROOT=$work/root
+store=$work/root/srv/orthrus/store
+failed=0
+fail() { echo "FAIL: $*" >&2; failed=1; }
+
+# expect CODE STREAM TEXT -- WORDS...
+expect() {
+    local code=$1 stream=$2 text=$3 rc
+    shift 4
+    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
+    grep -qF -- "$text" "$work/$stream" || fail "orthrus $*: '$text' is not on std$stream: $(cat "$work/$stream")"
+}
+# flip FILE OFFSET: turn one bit round.
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    # shellcheck disable=SC2059
+    printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+tree=$work/tree
+mkdir -p "$tree/usr/bin" "$tree/boot" "$tree/etc"
+head -c 3000000 /dev/urandom >"$tree/usr/bin/tool"
+head -c 100000 /dev/urandom >"$tree/boot/vmlinuz-6.1.0-1-amd64"
+echo initrd >"$tree/boot/initrd.img-6.1.0-1-amd64"
+ln -s tool "$tree/usr/bin/link"
+
+# Before there is anything.
+expect 0 out 'IMAGE' -- image list
+expect 1 err 'there is no image store' -- image verify compute
+expect 1 err 'there are no keys to sign with' -- image build compute --from "$tree"
+"$orthrus" site init --cluster test --interface eth0 --subnet 10.77.0.0/24 >/dev/null || { fail "site init"; exit 1; }
+expect 1 err "has no image 'nosuch'" -- image build nosuch
+expect 2 err "is not one that can be built" -- image build compute --suite potato
+expect 2 err "is not the name of a Debian package" -- image build compute --suite bookworm --mirror http://localhost/ --package 'a b'
+expect 2 err "is not an http, https or file URL" -- image build compute --suite bookworm --mirror 'ftp://x'
+expect 2 err "name '../x'" -- image build ../x --from "$tree"
+
+# A plan names what it would do and does nothing.
+expect 0 out "store $tree as image compute, kind golden" -- image build compute --from "$tree" --plan
+expect 0 out 'install trixie into a new tree below' -- image build compute --suite trixie --mirror http://localhost/ --plan
+[ ! -e "$store" ] || fail "--plan made $store"
+
+expect 0 out 'is in the store' -- image build compute --from "$tree"
+[ -d "$store" ] || exit 1
+"$orthrus" image list --json >"$work/list" || fail "image list --json"
+ref=$(jq -r '.images[0].ref' "$work/list")
+[ "$(jq -r '.images | length' "$work/list")" = 1 ] || fail "not one image: $(cat "$work/list")"
+[ "$(jq -r '.images[0] | "\(.name) \(.kind) \(.sequence) \(.readable)"' "$work/list")" = "compute golden 1 true" ] || fail "list: $(cat "$work/list")"
+expect 0 out "$ref" -- image list
+expect 0 out '"signer"' -- image show compute
+expect 0 out '"boot/vmlinuz-6.1.0-1-amd64"' -- image show "$ref"
+[ "$("$orthrus" image show compute --json | jq -r '.boot.kernels[0].version')" = 6.1.0-1-amd64 ] || fail "show --json"
+expect 0 out 'is intact' -- image verify compute
+[ "$("$orthrus" image verify "$ref" --json | jq -r .intact)" = true ] || fail "verify --json"
+
+# One bit in each kind of file: found, the file named, and for packs the files of the image that are hurt.
+for kind in manifest.json manifest.sig tree.zst chunks.bin boot.json pack idx; do
+    case $kind in
+    pack|idx) file=$(ls "$store"/packs/*.$kind | head -n 1) ;;
+    *) file=$store/images/$ref/$kind ;;
+    esac
+    size=$(stat -c %s "$file")
+    at=$((size / 2))
+    flip "$file" $at
+    expect 1 err "$kind" -- image verify "$ref"
+    [ "$kind" != pack ] || grep -qF 'hurt: /usr/bin/tool' "$work/out" || fail "verify does not name the file hurt: $(cat "$work/out")"
+    if [ "$kind" = pack ]; then
+        [ "$("$orthrus" image verify "$ref" --json | jq -r '"\(.intact) \(.hurt[0])"')" = "false /usr/bin/tool" ] || fail "verify --json of damage"
+    fi
+    flip "$file" $at
+done
+counter=$store/sequence/compute
+flip "$counter" 0
+expect 1 err 'sequence/compute' -- image verify compute
+expect 1 err 'counter' -- image build compute --from "$tree"
+flip "$counter" 0
+expect 0 out 'is intact' -- image verify compute
+
+# A second one shares what is the same.
+before=$(du -s "$store/packs" | cut -f 1)
+echo more >"$tree/etc/more"
+expect 0 out 'is in the store' -- image build compute --from "$tree"
+[ -d "$store" ] || exit 1
+after=$(du -s "$store/packs" | cut -f 1)
+[ $((after - before)) -lt 2000 ] || fail "the second image took $((after - before)) KiB more"
+[ "$("$orthrus" image list --json | jq -r '[.images[].sequence] | join(",")')" = 1,2 ] || fail "sequence numbers"
+second=$("$orthrus" image list --json | jq -r '.images[1].ref')
+
+# Deleting: by full name only, confirmed, and only when nobody uses it.
+expect 2 err 'say which image' -- image delete compute --yes --offline
+expect 3 err 'is not known' -- image delete "$ref" --yes
+expect 3 err 'not confirmed' -- image delete "$ref" --offline
+expect 0 out "delete image $ref" -- image delete "$ref" --offline --plan
+expect 0 out "$ref" -- image list
+answer() { # answer JSON: a daemon that says this to everything
+    printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' ${#1} "$1" >"$work/answer"
+}
+if command -v socat >/dev/null; then
+    mkdir -p "$work/root/run/orthrus"
+    answer '{"users":[{"node":"n01","why":"runs it"}]}'
+    socat UNIX-LISTEN:"$work/root/run/orthrus/api.sock",fork SYSTEM:"cat $work/answer" 2>/dev/null &
+    daemon=$!
+    for _ in $(seq 100); do [ -S "$work/root/run/orthrus/api.sock" ] && break; sleep 0.05; done
+    expect 3 err 'is in use: n01 runs it' -- image delete "$ref" --yes
+    expect 0 out "$ref" -- image list
+    answer '{"users":"none"}'
+    expect 2 err "the daemon's answer" -- image delete "$ref" --yes
+    answer '{"users":[]}'
+    expect 0 out "is deleted" -- image delete "$ref" --yes
+else
+    expect 0 out "is deleted" -- image delete "$ref" --yes --offline
+fi
+expect 0 out 'is intact' -- image verify "$second"
+expect 1 err 'there is no image' -- image show "$ref"
+expect 0 out 'is deleted' -- image delete "$second" --yes --offline
+[ -z "$(ls "$store/packs")" ] || fail "packs are left: $(ls "$store/packs")"
+# The number is not used again.
+expect 0 out 'is in the store' -- image build compute --from "$tree"
+[ -d "$store" ] || exit 1
+[ "$("$orthrus" image list --json | jq -r '.images[0].sequence')" = 3 ] || fail "a sequence number came again"
+exit $failed
