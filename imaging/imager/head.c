@@ -15,7 +15,8 @@
 
 struct head {
 	struct http_client *client;
-	char *inventory; /* as said in the last hello */
+	char *inventory;    /* as said in the last hello */
+	char *report_token; /* the last one given */
 	int64_t pause_ns, patience_ns;
 	uint64_t seq; /* of the last event */
 };
@@ -43,7 +44,13 @@ void head_close(struct head *h)
 		return;
 	http_client_free(h->client);
 	free(h->inventory);
+	free(h->report_token);
 	free(h);
+}
+
+const char *head_report_token(const struct head *h)
+{
+	return h->report_token;
 }
 
 /* One request whose answer is a document of orders. */
@@ -55,6 +62,10 @@ static int ask(struct head *h, const struct http_request *req, struct head_answe
 		return -1;
 	if (head_answer_read(buf_str(&reply.body), reply.body.len, out, err) < 0)
 		return err_wrap(err, "the head's answer");
+	if (out->report_token) {
+		free(h->report_token);
+		h->report_token = mem_strdup(out->report_token);
+	}
 	return 0;
 }
 

@@ -16,7 +16,7 @@ struct head_answer {
 	char *node; /* who we are */
 	enum head_action action;
 	struct order order; /* with HEAD_INSTALL */
-	char *report_token; /* with HEAD_INSTALL: for the node's first boot */
+	char *report_token; /* with HEAD_INSTALL: for the node's first boot; kept by head.c too */
 	char *token;	    /* only in the answer to hello; kept by head.c */
 };
 void head_answer_free(struct head_answer *a);
@@ -39,6 +39,10 @@ void head_close(struct head *h);
 int head_hello(struct head *h, const char *inventory, struct head_answer *out, struct err *err) WARN_UNUSED;
 /* One try; returns when the action is another than before or after `wait_s`. */
 int head_orders(struct head *h, unsigned int wait_s, struct head_answer *out, struct err *err) WARN_UNUSED;
+
+/* The last report token that the head gave, or NULL: each answer with HEAD_INSTALL makes the one before it void. Valid until the
+ * next call. */
+const char *head_report_token(const struct head *h);
 
 struct head_event {
 	const char *install_id, *step, *event; /* event: "begin", "done", "failed", "progress" */

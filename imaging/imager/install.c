@@ -17,13 +17,13 @@
 struct run {
 	const struct install_opts *opts;
 	struct head *head;
-	const struct head_answer *answer;
-	const struct order *order; /* of the answer */
+	const struct order *order;
 	struct plan plan;
 	struct raid_result result;
 	struct raid_ctx *raid;
 	const struct plan_step *step; /* the one under way */
 	int shown_percent;
+	char *written_token; /* the report token that the node's files hold */
 };
 
 static size_t step_number(const struct run *run, const struct plan_step *step)
@@ -146,6 +146,8 @@ static int perform_on_target(struct run *run, struct install_target *t, enum ins
 	case INSTALL_RESTORE:
 		return restore_image(run, t->fd, err);
 	case INSTALL_HOST_FILES:
+		free(run->written_token);
+		run->written_token = t->report_token ? mem_strdup(t->report_token) : NULL;
 		return install_hostfiles(t, err);
 	case INSTALL_VERIFY:
 		return raid_verify(&run->result, err) < 0 ? -1 : install_verify(t, err);
@@ -165,7 +167,8 @@ static int perform_in_target(struct run *run, enum install_step type, struct err
 				    .result = &run->result,
 				    .path = run->opts->target,
 				    .fd = fd,
-				    .report_token = run->answer->report_token };
+				    .report_token =
+					    type == INSTALL_HOST_FILES ? head_report_token(run->head) : run->written_token };
 
 	return fd < 0 ? -1 : perform_on_target(run, &t, type, err);
 }
@@ -188,6 +191,10 @@ static int perform(void *ctx, const struct plan_step *step, struct err *err)
 	case INSTALL_BOOT_LOADER:
 		return perform_in_target(run, (enum install_step)step->type, err);
 	case INSTALL_UNMOUNT:
+		/* Had to say hello again meanwhile? Then the head has forgotten the token that we wrote. */
+		if (!str_eq(run->written_token, head_report_token(run->head)) &&
+		    perform_in_target(run, INSTALL_HOST_FILES, err) < 0)
+			return -1;
 		return raid_unmount(run->raid, &run->result, err);
 	}
 	return err_set(err, ERR_INVALID, "unknown step type %d", step->type);
@@ -273,14 +280,15 @@ static int report_done(struct run *run, int64_t began_ns, struct err *err)
 static void run_free(struct run *run)
 {
 	raid_ctx_free(run->raid);
+	free(run->written_token);
 	raid_result_free(&run->result);
 	plan_free(&run->plan);
 }
 
-int install_run(const struct install_opts *opts, struct head *head, const struct head_answer *answer, struct err *err)
+int install_run(const struct install_opts *opts, struct head *head, const struct order *order, struct err *err)
 {
 	static const struct plan_ops ops = { .perform = perform, .note = note };
-	autoclean(run_free) struct run run = { .opts = opts, .head = head, .answer = answer, .order = &answer->order };
+	autoclean(run_free) struct run run = { .opts = opts, .head = head, .order = order };
 	int64_t began = clock_now_ns();
 
 	report_line("installing %s.%s with image %s/%s", run.order->node, run.order->domain, run.order->image_name,

@@ -12,8 +12,7 @@ struct install_opts {
 };
 /* 0: installed, the head knows, disks are at rest. -1: the head knows why (when it could be told), everything is unmounted and
  * the arrays are stopped; the disks don't boot. */
-int install_run(const struct install_opts *opts, struct head *head, const struct head_answer *answer,
-		struct err *err) WARN_UNUSED;
+int install_run(const struct install_opts *opts, struct head *head, const struct order *order, struct err *err) WARN_UNUSED;
 
 /* Unmount what is mounted at or below `target` and stop all arrays: after a failure, and before anything else when the imager was
  * started again. What can't be undone is reported on the console. */

@@ -85,7 +85,7 @@ static int serve_once(struct serving *s, struct err *err)
 		report_line("%s starts from its own disks", answer.node);
 		return 0;
 	}
-	if (install_run(s->opts, s->head, &answer, err) == 0) {
+	if (install_run(s->opts, s->head, &answer.order, err) == 0) {
 		report_line("%s is installed", answer.node);
 		return 0;
 	}

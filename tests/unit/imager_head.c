@@ -25,6 +25,7 @@ struct fake {
 	struct http_server *server;
 	const char *token;	/* the one that counts */
 	const char *next_token; /* given at the next hello */
+	const char *report;	/* report token with its quotes */
 	char *order;		/* JSON, or NULL: action "wait" */
 	unsigned int hellos, events, dones;
 	int fail_events; /* so many are answered with 503 */
@@ -39,8 +40,8 @@ static int hello(void *ctx, struct http_call *call, struct err *err)
 	if (f->unknown)
 		return err_set(err, ERR_NOT_FOUND, "no node has the MAC address 52:54:00:77:00:01");
 	f->token = f->next_token;
-	buf_addf(http_out(call), "{\"node\":\"n01\",\"token\":\"%s\",\"action\":\"%s\",\"order\":%s,\"report_token\":null}",
-		 f->token, f->order ? "install" : "wait", f->order ? f->order : "null");
+	buf_addf(http_out(call), "{\"node\":\"n01\",\"token\":\"%s\",\"action\":\"%s\",\"order\":%s,\"report_token\":%s}",
+		 f->token, f->order ? "install" : "wait", f->order ? f->order : "null", f->order ? f->report : "null");
 	return 0;
 }
 
@@ -132,6 +133,7 @@ static int setup(void **state)
 		return -1;
 	f->sock = fs_join(f->dir, "s");
 	f->next_token = TOKEN_A;
+	f->report = "\"" TOKEN_A "\"";
 	f->order = read_order();
 	serve(f);
 	*state = f;
@@ -192,13 +194,16 @@ static void events_survive_trouble(void **state)
 	if (head_event(h, &an_event, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(f->events, 1);
-	/* Restarted: the old token is not known any more. */
+	assert_string_equal(head_report_token(h), TOKEN_A);
+	/* Restarted: the old token is not known any more, and the node's report token is another one now. */
+	f->report = "\"" TOKEN_B "\"";
 	f->next_token = TOKEN_B;
 	f->token = NULL;
 	if (head_event(h, &an_event, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(f->events, 2);
 	assert_int_equal(f->hellos, 2);
+	assert_string_equal(head_report_token(h), TOKEN_B);
 	head_close(h);
 }
 
