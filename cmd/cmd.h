@@ -67,7 +67,6 @@ int cmd_option_u64(const struct cmd *c, const char *name, uint64_t min, uint64_t
 
 /* help.c */
 void cmd_help(const struct cmd *c);
-const char *cmd_nearest(const char *word, const char *const *known, size_t n); /* NULL when nothing is near */
 
 /* frame.c: below --root, the daemon, the reader's consent. */
 char *cmd_path(const struct cmd *c, const char *absolute); /* "/srv/orthrus/store" below --root; caller frees */

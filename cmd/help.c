@@ -4,54 +4,6 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 
-#include <stdint.h>
-#include <string.h>
-
-#define WORD_MAX 40
-
-/* Levenshtein distance; words longer than WORD_MAX are far from everything. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[WORD_MAX + 1], n = strlen(a), m = strlen(b);
-
-	if (n > WORD_MAX || m > WORD_MAX)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= m; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= n; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= m; j++) {
-			size_t up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-
-			best = up + 1 < best ? up + 1 : best;
-			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-			diagonal = up;
-		}
-	}
-	return row[m];
-}
-
-const char *cmd_nearest(const char *word, const char *const *known, size_t n)
-{
-	size_t best = SIZE_MAX;
-	const char *found = NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		size_t d = distance(word, known[i]);
-
-		/* "del" for "delete": what somebody began to type is near, however much is missing. */
-		if (strlen(word) >= 3 && str_starts(known[i], word))
-			d = 1;
-		if (d < best) {
-			best = d;
-			found = known[i];
-		}
-	}
-	return found && best <= 2 && best < strlen(found) ? found : NULL;
-}
-
 static void add_row(struct buf *out, const char *left, const char *right)
 {
 	buf_addf(out, "  %-30s %s\n", left, right);

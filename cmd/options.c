@@ -90,7 +90,7 @@ static int unknown_option(const struct cmd *c, const char *word, size_t len, str
 		buf_addf(&list, "%s--%s", i ? ", " : "", known.items[i]);
 	for (size_t i = 0; i < cmd_n_globals; i++)
 		str_list_add(&known, cmd_globals[i].name);
-	near = cmd_nearest(name, (const char *const *)known.items, known.len);
+	near = str_nearest(name, (const char *const *)known.items, known.len);
 
 	if (c->def)
 		err_set(err, ERR_USAGE, "'%s %s' has no option --%s", c->def->noun, c->def->verb, name);
@@ -164,7 +164,7 @@ static int find_verb(struct cmd *c, const char *verb, struct err *err)
 		err_set(err, ERR_USAGE, "'%s' needs a verb: %s", c->noun, buf_str(&list));
 	else
 		err_set(err, ERR_USAGE, "'%s' has no verb '%s'; it has %s", c->noun, verb, buf_str(&list));
-	near = verb ? cmd_nearest(verb, (const char *const *)verbs.items, verbs.len) : NULL;
+	near = verb ? str_nearest(verb, (const char *const *)verbs.items, verbs.len) : NULL;
 	if (near)
 		return err_hint(err, "did you mean `orthrus %s %s`?", c->noun, near);
 	return err_hint(err, "`orthrus %s --help` explains them", c->noun);
@@ -187,7 +187,7 @@ static int find_noun(struct cmd *c, const char *noun, struct err *err)
 		str_list_add(&nouns, cmd_defs[i].noun);
 	}
 	err_set(err, ERR_USAGE, "there is no '%s'; there are %s", noun, buf_str(&list));
-	near = cmd_nearest(noun, (const char *const *)nouns.items, nouns.len);
+	near = str_nearest(noun, (const char *const *)nouns.items, nouns.len);
 	if (near)
 		return err_hint(err, "did you mean `orthrus %s`?", near);
 	return err_hint(err, "`orthrus --help` explains them");

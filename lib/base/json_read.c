@@ -355,39 +355,10 @@ static bool was_asked(const struct json_obj *o, const char *key)
 	return false;
 }
 
-/* Edits (insert, delete, replace) between two short words: how near a mistyped key is. Words over 31 characters are never near.
- */
-static size_t edits(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b), row[32];
-
-	if (la > 31 || lb > 31)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}
-
 int json_obj_end(struct json_obj *o, struct err *err)
 {
 	autoclean(buf_free) struct buf known = { 0 };
-	const char *unread = NULL, *near = NULL;
-	size_t nearest = 3;
+	const char *unread = NULL, *near;
 
 	if (o->n_asked > JSON_KEYS_MAX)
 		return 0;
@@ -396,15 +367,9 @@ int json_obj_end(struct json_obj *o, struct err *err)
 			unread = lh_entry_k(e);
 	if (!unread)
 		return 0;
-	for (size_t i = 0; i < o->n_asked; i++) {
-		size_t n = edits(unread, o->asked[i]);
-
-		if (n < nearest && n < strlen(o->asked[i])) {
-			nearest = n;
-			near = o->asked[i];
-		}
+	for (size_t i = 0; i < o->n_asked; i++)
 		buf_addf(&known, "%s%s", i ? ", " : "", o->asked[i]);
-	}
+	near = str_nearest(unread, o->asked, o->n_asked);
 	json_bad(o, unread, err, "unknown key; known are: %s", buf_str(&known));
 	if (near)
 		err_hint(err, "did you mean \"%s\"?", near);

@@ -54,4 +54,8 @@ void str_list_addf(struct str_list *list, const char *fmt, ...) PRINTF_LIKE(2, 3
 bool str_list_has(const struct str_list *list, const char *s);
 void str_list_free(struct str_list *list);
 
+/* Which of the `n` words was meant by `word`: one that it begins (from 3 letters on), or at most two edits away. NULL when none
+ * is. */
+const char *str_nearest(const char *word, const char *const *known, size_t n);
+
 #endif

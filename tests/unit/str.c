@@ -261,6 +261,27 @@ static void test_list(void **state)
 	assert_null(l.items);
 }
 
+static void test_nearest(void **state)
+{
+	static const char *const known[] = { "install", "list", "show", "x" };
+	char longest[100];
+
+	(void)state;
+	assert_string_equal(str_nearest("instal", known, 4), "install");
+	assert_string_equal(str_nearest("isntall", known, 4), "install");
+	assert_string_equal(str_nearest("lst", known, 4), "list");
+	assert_string_equal(str_nearest("inst", known, 4), "install"); /* begun, however much is missing */
+	assert_string_equal(str_nearest("show", known, 4), "show");
+	assert_null(str_nearest("in", known, 4));
+	assert_null(str_nearest("remove", known, 4));
+	assert_null(str_nearest("q", known, 4)); /* one letter is near everything */
+	assert_null(str_nearest("install", known, 0));
+	memset(longest, 'a', 99);
+	longest[99] = '\0';
+	assert_null(str_nearest(longest, known, 4));
+	assert_null(str_nearest("abc", (const char *const[]){ longest }, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
