@@ -83,16 +83,9 @@ int err_exit_code(enum err_kind kind)
 }
 
 static const char *const kind_names[] = {
-	[ERR_NONE] = "none",
-	[ERR_FAILED] = "failed",
-	[ERR_USAGE] = "usage",
-	[ERR_REFUSED] = "refused",
-	[ERR_PARTIAL] = "partial",
-	[ERR_NOT_FOUND] = "not_found",
-	[ERR_EXISTS] = "exists",
-	[ERR_CONFLICT] = "conflict",
-	[ERR_INVALID] = "invalid",
-	[ERR_DAMAGED] = "damaged",
+	[ERR_NONE] = "none",	   [ERR_FAILED] = "failed",	  [ERR_USAGE] = "usage",   [ERR_REFUSED] = "refused",
+	[ERR_PARTIAL] = "partial", [ERR_NOT_FOUND] = "not_found", [ERR_EXISTS] = "exists", [ERR_CONFLICT] = "conflict",
+	[ERR_INVALID] = "invalid", [ERR_DAMAGED] = "damaged",
 };
 
 const char *err_kind_name(enum err_kind kind)
