@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# site plan, apply and show against a daemon: what is shown is what is done, and only once.
+set -u
+[ "$(id -u)" = 0 ] || { echo "needs root: the daemon lets only root in"; exit 77; }
+orthrus=$BUILD/orthrus
+work=$(mktemp -d)
+export ORTHRUS_ROOT=$work/root
+daemon=
+cleanup() { [ -z "$daemon" ] || { kill "$daemon" && wait "$daemon"; } 2>/dev/null; rm -rf "$work"; }
+trap cleanup EXIT
+failed=0
+fail() { echo "FAIL: $*" >&2; failed=1; }
+run() { # CODE WORDS...
+    local code=$1 rc
+    shift
+    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
+}
+says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
+
+run 0 site init --interface lo0x --subnet 10.77.0.0/24 --head-name alpha --cluster packs
+# A port of the kernel's choice: the site's would be taken when tests run side by side.
+"$BUILD/orthrusd" --root "$ORTHRUS_ROOT" --no-dnsmasq --listen 127.0.0.1:0 --netboot-dir "$TOP/netboot/initramfs" 2>"$work/log" &
+daemon=$!
+for _ in $(seq 100); do
+    [ -S "$ORTHRUS_ROOT/run/orthrus/api.sock" ] && break
+    kill -0 $daemon 2>/dev/null || { cat "$work/log" >&2; exit 1; }
+    sleep 0.1
+done
+
+# Nothing applied yet: show says so and shows the file; plan and --plan change nothing.
+run 0 site show
+says "nothing is applied yet"
+run 0 site plan
+says "Applying $ORTHRUS_ROOT/etc/orthrus/site.json would:"
+[ "$(grep -cE '^  .  *[0-9]+\. ' "$work/out")" -ge 1 ] || fail "site plan shows no step: $(cat "$work/out")"
+grep -E '^  ' "$work/out" >"$work/planned"
+run 0 site apply --plan
+run 0 site show
+says "nothing is applied yet"
+
+# Applied: what was planned is what is said to be done, and show has it from the daemon.
+run 0 site apply
+grep -E '^  ' "$work/out" | cmp -s - "$work/planned" || fail "planned $(cat "$work/planned") but did $(cat "$work/out")"
+says "Applied."
+run 0 site show
+says "the site as applied"
+says "Cluster packs"
+
+# Again: nothing to do. A change of the file alone is not the applied site.
+run 0 site plan
+says "nothing to do"
+sed -i 's/"10.77.0.1"/"10.77.0.3"/' "$ORTHRUS_ROOT/etc/orthrus/site.json"
+run 0 site show
+says "10.77.0.1"
+run 0 site plan
+says "10.77.0.3"
+if command -v jq >/dev/null; then
+    run 0 site plan --json
+    [ "$(jq -s length "$work/out")" = 1 ] || fail "site plan --json: $(cat "$work/out")"
+    run 0 site apply --json
+    [ "$(jq -s length "$work/out")" = 1 ] || fail "site apply --json: $(cat "$work/out")"
+    run 0 site show --json
+    [ "$(jq -r '.source + " " + .site.heads[0].ipv4' "$work/out")" = "applied 10.77.0.3" ] || fail "site show --json: $(cat "$work/out")"
+fi
+
+# A wrong file never reaches the daemon.
+run 2 site apply --site "$TOP/tests/golden/site/group-cycle.json"
+says "a > b > c > a"
+exit $failed
