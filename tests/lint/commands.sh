@@ -40,6 +40,15 @@ says_option() { # is --$1 in the text on standard input? mdoc writes it .Fl -nam
     sed -nE 's/^\t\{ "([a-z]+)", (NULL|"[A-Z]+"), ".*/\1/p' cmd/options.c >"$TMPDIR_LINT/globals"
     [ "$(wc -l <"$TMPDIR_LINT/globals")" -ge 10 ] || echo "cmd/options.c: the options of every command were not found"
     while read -r o; do says_option "$o" <"$man" || echo "$man: says nothing of --$o"; done <"$TMPDIR_LINT/globals"
+    # The other programs: their getopt tables.
+    while read -r source page; do
+        grep -oE '\{ "[a-z-]+", (no|required)_argument' "$source" | cut -d'"' -f2 | sort >"$TMPDIR_LINT/options"
+        [ -s "$TMPDIR_LINT/options" ] || echo "$source: its options were not found"
+        sed -nE '/^\.It Fl/p' "$page" | grep -oE 'Fl -[a-z-]+' | sed 's/^Fl -//' | sort >"$TMPDIR_LINT/told"
+        comm -23 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: says nothing of --|"
+        comm -13 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: there is no --|"
+    done <<<"daemon/main.c docs/man/orthrusd.8
+imaging/imager/main.c docs/man/orthrus-imager.8"
     if command -v mandoc >/dev/null; then
         files 'docs/man/*' | xargs -r mandoc -T lint -W warning | sed 's/^mandoc: //' || true
     fi
