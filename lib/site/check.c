@@ -87,6 +87,7 @@ static void check_pool(const struct site *site, size_t i, struct problems *p)
 
 	if (!n->pool4_first && !n->pool4_last)
 		return;
+	/* "|": both are looked at, whatever the first one is like. */
 	if (!check_host4(site, i, "networks", i, "ipv4.pool.first", n->pool4_first, p) |
 	    !check_host4(site, i, "networks", i, "ipv4.pool.last", n->pool4_last, p))
 		return;
