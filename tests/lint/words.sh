@@ -14,7 +14,7 @@ hosts() { # where this machine takes its packages from: a private mirror must no
 }
 # Written in pieces, or this file would name itself.
 {
-    files '*' | xargs -r -d '\n' grep -InE "\b(TO""DO|FIX""ME|XX""X)\b" /dev/null | sed 's/$/   <- finish it/' || true
+    files '*' | xargs -r -d '\n' grep -InE "(^|[^-[:alnum:]_])(TO""DO|FIX""ME|XX""X)([^[:alnum:]_]|\$)" /dev/null | sed 's/$/   <- finish it/' || true
     files '*' | xargs -r -d '\n' grep -InF -e "/wo""rk/" /dev/null | sed 's/$/   <- a path of one machine/' || true
     hosts | while IFS= read -r h; do
         files '*' | xargs -r -d '\n' grep -InF -e "$h" /dev/null | sed 's/$/   <- a host of this machine/' || true
