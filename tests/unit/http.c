@@ -366,31 +366,6 @@ static void test_files_and_ranges(void **state)
 	}
 }
 
-static void test_range_header(void **state)
-{
-	uint64_t first, len;
-
-	(void)state;
-	assert_int_equal(http_range_read("bytes=0-0", 10, &first, &len), HTTP_RANGE_PART);
-	assert_int_equal(len, 1);
-	assert_int_equal(http_range_read("bytes=5-", 10, &first, &len), HTTP_RANGE_PART);
-	assert_true(first == 5 && len == 5);
-	assert_int_equal(http_range_read("bytes=-3", 10, &first, &len), HTTP_RANGE_PART);
-	assert_true(first == 7 && len == 3);
-	assert_int_equal(http_range_read("bytes=-30", 10, &first, &len), HTTP_RANGE_PART);
-	assert_true(first == 0 && len == 10);
-	assert_int_equal(http_range_read("bytes=2-18446744073709551615", 10, &first, &len), HTTP_RANGE_PART);
-	assert_true(first == 2 && len == 8);
-	assert_int_equal(http_range_read("bytes=10-", 10, &first, &len), HTTP_RANGE_UNSATISFIABLE);
-	assert_int_equal(http_range_read("bytes=-0", 10, &first, &len), HTTP_RANGE_UNSATISFIABLE);
-	assert_int_equal(http_range_read("bytes=0-", 0, &first, &len), HTTP_RANGE_UNSATISFIABLE);
-	static const char *const senseless[] = { "bytes=5-4",	  "bytes=",    "bytes=-",    "bytes=a-b",
-						 "bytes=0-1,3-4", "lines=1-2", "bytes=0-1x", "bytes=99999999999999999999999-",
-						 "bytes= 0-1",	  "bytes=+1-2" };
-	for (size_t i = 0; i < ARRAY_LEN(senseless); i++)
-		assert_int_equal(http_range_read(senseless[i], 10, &first, &len), HTTP_RANGE_NONE);
-}
-
 static void test_bodies_have_a_limit(void **state)
 {
 	struct bench *b = *state;
@@ -554,44 +529,6 @@ static void test_a_new_certificate_without_a_gap(void **state)
 	check(http_server_tls(b->server, &tls, &err), &err);
 }
 
-static void *cut_off(void *arg)
-{
-	static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
-	int *fd = arg, peer = accept(*fd, NULL, NULL);
-	char request[512];
-
-	if (recv(peer, request, sizeof(request), 0) > 0 && send(peer, half, sizeof(half) - 1, MSG_NOSIGNAL) < 0)
-		request[0] = '\0';
-	close(peer);
-	return NULL;
-}
-
-static void test_a_cut_answer_is_no_answer(void **state)
-{
-	struct bench *b = *state;
-	autofree char *path = fs_join(b->dir, "cut.sock");
-	struct http_client_opts opts = { .unix_socket = path, .base_url = "http://localhost" };
-	autoclean(http_reply_free) struct http_reply r = { 0 };
-	struct err err = { 0 };
-	struct http_client *c;
-	pthread_t thread;
-	int fd = http_listen_unix(path, &err);
-
-	assert_true(fd >= 0);
-	fcntl(fd, F_SETFL, 0);
-	assert_int_equal(pthread_create(&thread, NULL, cut_off, &fd), 0);
-	check(http_client_new(&opts, &c, &err), &err);
-	assert_int_equal(get(c, "/x", &r, &err), -1);
-	assert_int_equal(r.status, 0);
-	assert_int_equal(err.kind, ERR_FAILED);
-	pthread_join(thread, NULL);
-	close(fd);
-	unlink(path);
-	assert_int_equal(get(c, "/x", &r, &err), -1);
-	assert_non_null(strstr(err.hint, "orthrusd"));
-	http_client_free(c);
-}
-
 static void test_stop_answers_those_who_wait(void **state)
 {
 	struct bench *b = *state;
@@ -628,12 +565,10 @@ int main(void)
 		cmocka_unit_test(test_only_our_ca_is_trusted),
 		cmocka_unit_test(test_admin_routes_need_an_admin),
 		cmocka_unit_test(test_files_and_ranges),
-		cmocka_unit_test(test_range_header),
 		cmocka_unit_test(test_bodies_have_a_limit),
 		cmocka_unit_test(test_hostile_bytes),
 		cmocka_unit_test(test_long_polls_wait_without_a_thread),
 		cmocka_unit_test(test_a_new_certificate_without_a_gap),
-		cmocka_unit_test(test_a_cut_answer_is_no_answer),
 		cmocka_unit_test(test_stop_answers_those_who_wait),
 	};
 
