@@ -79,12 +79,14 @@ int build_sources(const char *targets, const char *own, const char *suite, struc
 {
 	static const char *const parts[] = { "", "-updates", "-security" };
 
+	size_t before = out->len;
+
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		autofree char *want = str_format("%s%s", own, parts[i]);
 		autofree char *as = str_format("%s%s", suite, parts[i]);
 
 		add_lines(targets, want, as, out);
-		if (i == 0 && !out->len) {
+		if (i == 0 && out->len == before) {
 			err_set(err, ERR_FAILED, "this machine's apt has no repository of its own release '%s'", own);
 			return err_hint(err,
 					"add one to /etc/apt/sources.list and run `apt-get update`, or say which: --mirror URL");
