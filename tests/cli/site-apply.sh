@@ -69,4 +69,11 @@ fi
 # A wrong file never reaches the daemon.
 run 2 site apply --site "$TOP/tests/golden/site/group-cycle.json"
 says "a > b > c > a"
+
+# The daemon ends in order when told to.
+kill $daemon
+wait $daemon
+rc=$?
+daemon=
+[ $rc = 0 ] || fail "orthrusd ended with $rc: $(tail -n 20 "$work/log")"
 exit $failed
