@@ -7,6 +7,20 @@ set -eu
 
 {
     code '*.c' '*.h' | perl -ne '
+        # A library is known to one module: others see that module.
+        BEGIN {
+            @homes = (
+                [ "json-c", qr{<json-c/}, qr{^lib/base/json_read\.c$} ],
+                [ "libcurl", qr{<curl/}, qr{^lib/sys/http_client\.c$} ],
+                [ "libmicrohttpd", qr{<microhttpd\.h>}, qr{^lib/sys/http_(?:server|listen|queue)\.c$} ],
+                [ "GnuTLS", qr{<gnutls/}, qr{^lib/sys/http_server\.c$} ],
+                [ "OpenSSL", qr{<openssl/}, qr{^lib/base/digest\.c$|^lib/sys/keys\w*\.c$|^lib/sys/pki\w*\.c$} ],
+                [ "libsodium", qr{<sodium}, qr{^lib/sys/keys\w*\.c$} ],
+                [ "raft", qr{<raft}, qr{^headfailover/} ],
+                [ "libarchive", qr{<archive}, qr{^imaging/|^packages/} ],
+                [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
+            );
+        }
         my ($file, $line, $text) = /^([^:]+):(\d+):(.*)/ or next;
         my $bare = $text; # without the insides of strings
         $bare =~ s/"(?:\\.|[^"\\])*"/""/g;
@@ -26,20 +40,8 @@ set -eu
                 if $file !~ m{^(?:cmd|imaging/imager|tui)/|^daemon/main\.c$} && $bare =~ /(?<!\w)(?:v?printf|puts|putchar)\s*\(|\bstdout\b/;
             $say->("only a main ends the process") if $file !~ m{(?:^|/)main\.c$} && $bare =~ /(?<![\w.>])exit\s*\(/;
         }
-        # A library is known to one module: others see that module.
-        my @homes = (
-            [ "json-c", qr{<json-c/}, qr{^lib/base/json_read\.c$} ],
-            [ "libcurl", qr{<curl/}, qr{^lib/sys/http_client\.c$} ],
-            [ "libmicrohttpd", qr{<microhttpd\.h>}, qr{^lib/sys/http_(?:server|listen|queue)\.c$} ],
-            [ "GnuTLS", qr{<gnutls/}, qr{^lib/sys/http_server\.c$} ],
-            [ "OpenSSL", qr{<openssl/}, qr{^lib/base/digest\.c$|^lib/sys/keys\w*\.c$|^lib/sys/pki\w*\.c$} ],
-            [ "libsodium", qr{<sodium}, qr{^lib/sys/keys\w*\.c$} ],
-            [ "raft", qr{<raft}, qr{^headfailover/} ],
-            [ "libarchive", qr{<archive}, qr{^imaging/|^packages/} ],
-            [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
-        );
-        for my $h (@homes) {
-            $say->("$h->[0] is not included here") if !$test && $text =~ /^\s*#\s*include\s*$h->[1]/ && $file !~ $h->[2];
+        if (!$test && $text =~ /^\s*#\s*include\s*</) {
+            for my $h (@homes) { $say->("$h->[0] is not included here") if $text =~ $h->[1] && $file !~ $h->[2] }
         }
         # Functions stand between "{" and "}" in the first column.
         $in_function = 0 if $file ne $last;
