@@ -41,13 +41,27 @@ int daemon_node(struct daemon *d, const char *name, struct node *out, uint64_t *
 	return node_read(doc.value, out, err);
 }
 
+/* 1: there; 0: absent, and `err` is as it was: that is no error. */
+static int get_optional(struct daemon *d, const char *key, struct state_doc *doc, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (state_get(d->state, key, doc, &why) == 0)
+		return 1;
+	if (why.kind == ERR_NOT_FOUND)
+		return 0;
+	*err = why;
+	return -1;
+}
+
 int daemon_run(struct daemon *d, const char *name, struct run *out, struct err *err)
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autofree char *key = str_format("run/%s", name);
+	int there = get_optional(d, key, &doc, err);
 
-	if (state_get(d->state, key, &doc, err) < 0)
-		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (there <= 0)
+		return there;
 	return run_read(doc.value, out, err) < 0 ? err_wrap(err, "%s", name) : 0;
 }
 
@@ -55,9 +69,10 @@ int daemon_machine(struct daemon *d, const char *name, struct machine *out, stru
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autofree char *key = str_format("inv/%s", name);
+	int there = get_optional(d, key, &doc, err);
 
-	if (state_get(d->state, key, &doc, err) < 0)
-		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (there <= 0)
+		return there;
 	return machine_read(doc.value, strlen(doc.value), out, err) < 0 ? err_wrap(err, "%s", name) : 1;
 }
 

@@ -46,7 +46,7 @@ static struct payload *find(struct payloads *p, const char *ref)
 
 /* What was made before this start. The worker makes it again all the same: the imager or the anchors may be newer; the same input
  * gives the same key at once. */
-static char *remembered(struct payloads *p, const char *ref)
+static char *remembered(struct payloads *p, const char *ref, char **error)
 {
 	autofree char *doc_key = str_format("payload/%s", ref);
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
@@ -58,7 +58,7 @@ static char *remembered(struct payloads *p, const char *ref)
 
 	if (state_get(p->d->state, doc_key, &doc, &ignored) < 0 ||
 	    json_parse(doc.value, strlen(doc.value), &json, &ignored) < 0 || json_root_obj(&json, &o, &ignored) < 0 ||
-	    json_str(&o, "key", JSON_MUST, &key, &ignored) < 0)
+	    json_str(&o, "error", JSON_MAY, error, &ignored) < 0 || json_str(&o, "key", JSON_MAY, &key, &ignored) < 0 || !key)
 		return NULL;
 	initrd = str_format("%s/payload/%s/initrd.img", p->d->paths.tftp_dir, key);
 	return fs_exists(initrd) ? steal(key) : NULL;
@@ -74,7 +74,8 @@ char *payloads_get(struct payloads *p, const char *ref)
 	if (!x) {
 		p->items = mem_room(p->items, p->len, &p->cap, sizeof(*p->items));
 		x = &p->items[p->len++];
-		*x = (struct payload){ .ref = mem_strdup(ref), .key = remembered(p, ref), .state = PAYLOAD_QUEUED };
+		*x = (struct payload){ .ref = mem_strdup(ref), .state = PAYLOAD_QUEUED };
+		x->key = remembered(p, ref, &x->error);
 		pthread_cond_signal(&p->more);
 	} else if (x->state == PAYLOAD_FAILED && clock_now_ns() - x->failed_ns > RETRY_NS) {
 		x->state = PAYLOAD_QUEUED;
@@ -123,29 +124,27 @@ static int build(struct payloads *p, const char *ref, char **key, struct err *er
 	return 0;
 }
 
-/* Events are for what is new: a start that finds everything as it was says nothing. */
-static void remember(struct payloads *p, const char *ref, const char *old_key, const char *key, const struct err *failure)
+/* Events are for what is new: a start that finds everything as it was, or as wrong as it was, says nothing. */
+static void remember(struct payloads *p, const char *ref, const char *key, const struct err *failure)
 {
 	autoclean(change_end) struct change c;
 	autoclean(buf_free) struct buf json = { 0 };
 	struct json_out w;
 	struct err err = { 0 };
 
-	if (key && str_eq(old_key, key))
-		return;
 	change_begin(&c, p->d);
-	if (key) {
-		json_out_init(&w, &json, false);
-		json_put_obj(&w, NULL);
-		json_put_str(&w, "key", key);
-		json_end_obj(&w);
-		change_put(&c, "payload", ref, &json);
+	json_out_init(&w, &json, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "key", key);
+	json_put_str(&w, "error", key ? NULL : failure->text);
+	json_end_obj(&w);
+	change_put(&c, "payload", ref, &json);
+	if (key)
 		change_event(&c, EVENT_INFO, "payload-ready", NULL, "nodes can netboot the imager for image %s", ref);
-	} else {
+	else
 		change_event(&c, EVENT_ERROR, "payload-failed", NULL,
 			     "the imager for image %s cannot be made, nodes with it stay on their disks: %s%s%s", ref,
 			     failure->text, failure->hint[0] ? "; " : "", failure->hint);
-	}
 	if (change_commit(&c, &err) < 0)
 		log_err("payload", ref, &err);
 }
@@ -164,9 +163,9 @@ static size_t next_queued(const struct payloads *p)
 static bool work_one(struct payloads *p, size_t i)
 {
 	autofree char *ref = mem_strdup(p->items[i].ref);
-	autofree char *old_key = p->items[i].key ? mem_strdup(p->items[i].key) : NULL;
 	autofree char *key = NULL;
 	struct err err = { 0 };
+	bool news;
 	int rc;
 
 	p->items[i].state = PAYLOAD_BUILDING;
@@ -175,13 +174,15 @@ static bool work_one(struct payloads *p, size_t i)
 	pthread_mutex_lock(&p->lock);
 	if (p->stop)
 		return false;
+	news = !str_eq(rc < 0 ? p->items[i].error : p->items[i].key, rc < 0 ? err.text : key);
 	p->items[i].state = rc < 0 ? PAYLOAD_FAILED : PAYLOAD_READY;
 	p->items[i].failed_ns = clock_now_ns();
 	model_set(&p->items[i].error, rc < 0 ? err.text : NULL);
 	if (rc == 0)
 		model_set(&p->items[i].key, key);
 	pthread_mutex_unlock(&p->lock);
-	remember(p, ref, old_key, rc < 0 ? NULL : key, &err);
+	if (news)
+		remember(p, ref, rc < 0 ? NULL : key, &err);
 	if (rc == 0)
 		p->built(p->ctx);
 	pthread_mutex_lock(&p->lock);

@@ -86,6 +86,9 @@ static int follow_trust(struct reconcile *r, const struct site *site, uint64_t v
 		return -1;
 	if (version != r->trust_version)
 		log_info("daemon", "serving nodes on port %u", http_server_port(d->http));
+	if (version != r->trust_version && site->trust_mac)
+		log_warn("daemon",
+			 "enrol.trust_mac is on: whoever shows a node's MAC address on the provision network is taken for it");
 	r->trust_version = version;
 	r->trust_checked_ns = now;
 	return 0;

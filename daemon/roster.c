@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MACS_MAX 16
+#define SERIAL_MAX 128
 
 int roster_load(struct daemon *d, struct roster *out, struct err *err)
 {
@@ -111,6 +112,16 @@ static int check_wishes(const struct site *site, const struct node *n, struct er
 	return 0;
 }
 
+/* It is compared with what the machine says, and printed. */
+static int check_serial(const struct node *n, struct err *err)
+{
+	autofree char *shown = n->serial ? str_printable(n->serial, strlen(n->serial)) : NULL;
+
+	if (!n->serial || (str_eq(shown, n->serial) && strlen(n->serial) <= SERIAL_MAX))
+		return 0;
+	return err_set(err, ERR_INVALID, "%s: a serial number has at most %d printable bytes", n->name, SERIAL_MAX);
+}
+
 static int check_name(const struct site *site, const struct node *n, struct err *err)
 {
 	if (str_check_hostname(n->name, err) < 0)
@@ -180,8 +191,8 @@ static int check_addr(const struct roster *r, const struct site *site, const str
 
 int roster_check(const struct roster *r, const struct site *site, const struct node *n, struct err *err)
 {
-	return check_name(site, n, err) < 0 || check_wishes(site, n, err) < 0 || check_macs(r, n, err) < 0 ||
-			       check_addr(r, site, n, err) < 0
+	return check_name(site, n, err) < 0 || check_wishes(site, n, err) < 0 || check_serial(n, err) < 0 ||
+			       check_macs(r, n, err) < 0 || check_addr(r, site, n, err) < 0
 		       ? -1
 		       : 0;
 }

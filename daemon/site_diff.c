@@ -60,6 +60,27 @@ static int take_list(struct json_obj *o, const char *key, struct parts *out, str
 	return 0;
 }
 
+/* "cluster": {"name": ..} -> "cluster.name" */
+static int take_members(struct json_obj *o, const char *key, struct parts *out, struct err *err)
+{
+	const char *keys[KEYS_MAX];
+	struct json_obj child;
+	size_t n;
+
+	if (json_obj(o, key, JSON_MUST, &child, err) < 0)
+		return -1;
+	n = json_keys(&child, keys, KEYS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		autofree char *raw = NULL;
+
+		if (json_raw(&child, keys[i], JSON_MUST, &raw, err) < 0)
+			return -1;
+		str_list_addf(&out->names, "%s.%s", key, keys[i]);
+		str_list_add(&out->values, raw);
+	}
+	return 0;
+}
+
 static int take_apart(const struct site *site, struct parts *out, struct err *err)
 {
 	autoclean(buf_free) struct buf text = { 0 };
@@ -80,8 +101,15 @@ static int take_apart(const struct site *site, struct parts *out, struct err *er
 				return -1;
 			continue;
 		}
+		if (str_eq(keys[i], "format"))
+			continue;
 		if (json_raw(&o, keys[i], JSON_MUST, &raw, err) < 0)
 			return -1;
+		if (raw[0] == '{') {
+			if (take_members(&o, keys[i], out, err) < 0)
+				return -1;
+			continue;
+		}
 		str_list_add(&out->names, keys[i]);
 		str_list_add(&out->values, raw);
 	}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the tests of orthrusd share: a daemon below a directory of its own, asked on its unix socket and over TLS. Sourced, not run.
+orthrus=$BUILD/orthrus
+work=$(mktemp -d "${TMPDIR:-/tmp}/od.XXXXXX")
+root=$work/r
+sock=$root/run/orthrus/api.sock
+daemon_pid=""
+export ORTHRUS_ROOT=$root
+failed=0
+
+fail() { echo "FAIL: $*" >&2; failed=1; }
+die() { echo "FAIL: $*" >&2; exit 1; }
+
+cleanup() {
+    if [ -n "$daemon_pid" ]; then
+        kill "$daemon_pid" 2>/dev/null && wait "$daemon_pid" 2>/dev/null
+    fi
+    if [ "$failed" != 0 ] && [ -f "$work/log" ]; then tail -n 40 "$work/log" | sed 's/^/log: /' >&2; fi
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+# start_daemon [WRAPPER...]: returns when it serves; options in $daemon_options.
+start_daemon() {
+    rm -f "$sock"
+    # shellcheck disable=SC2086
+    "$@" "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen 127.0.0.1:0 --netboot-dir "$TOP/netboot/initramfs" ${daemon_options:-} \
+        >>"$work/log" 2>&1 </dev/null &
+    daemon_pid=$!
+    for _ in $(seq 600); do
+        [ -S "$sock" ] && curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null && return 0
+        kill -0 "$daemon_pid" 2>/dev/null || die "orthrusd ended: $(tail -n 5 "$work/log")"
+        sleep 0.1
+    done
+    die "orthrusd is not ready after 60 s"
+}
+stop_daemon() { # SIGNAL
+    kill -s "$1" "$daemon_pid"
+    wait "$daemon_pid" 2>/dev/null
+    daemon_rc=$?
+    daemon_pid=""
+}
+
+# The answer's body goes to $work/body, its status to $status.
+request() { # CURL-ARGUMENTS
+    status=$(curl -sS --max-time 70 -o "$work/body" -w '%{http_code}' "$@") || status=none
+}
+api() { # METHOD PATH [BODY]
+    if [ $# = 3 ]; then
+        request --unix-socket "$sock" -X "$1" -H 'Content-Type: application/json' --data-binary "$3" "http://x$2"
+    else
+        request --unix-socket "$sock" -X "$1" "http://x$2"
+    fi
+}
+tls_port() { curl -s --unix-socket "$sock" http://x/v1/status | jq -r .port; }
+imager() { # TOKEN METHOD PATH [BODY]: over TLS, like a machine
+    local token=$1 method=$2 path=$3
+    shift 3
+    local args=(--cacert "$root/var/lib/orthrus/pki/ca.crt" -X "$method")
+    [ -z "$token" ] || args+=(-H "Authorization: Bearer $token")
+    [ $# = 0 ] || args+=(-H 'Content-Type: application/json' --data-binary "$1")
+    request "${args[@]}" "https://127.0.0.1:$port$path"
+}
+want() { # STATUS TEXT-OF-THE-TEST
+    [ "$status" = "$1" ] || fail "$2: status $status, not $1: $(head -c 600 "$work/body")"
+}
+body_has() { grep -qF -- "$1" "$work/body" || fail "$2: '$1' is not in: $(head -c 600 "$work/body")"; }
+value() { jq -r "$1" "$work/body"; }
+digest() { curl -s --unix-socket "$sock" http://x/v1/state/digest | jq -r .digest; }
+node_value() { curl -s --unix-socket "$sock" "http://x/v1/nodes/$1" | jq -r "$2"; }
+
+# machine MAC SERIAL-PREFIX [NUMBER-OF-DISKS]: an inventory as the imager tells it
+machine() {
+    jq -cn --arg mac "$1" --arg p "$2" --argjson n "${3:-2}" '{mac:$mac, boot_id:"b0", firmware:"uefi", secure_boot:true, memory_bytes:2147483648,
+        cpus:2, dmi:{vendor:"QEMU", product:"Standard PC", serial:($p + "-box")}, nics:[{name:"eth0", mac:$mac, driver:"virtio_net", link:true}],
+        disks:[range($n) | {name:("vd" + (["a","b","c","d"][.])), model:"QEMU HARDDISK", serial:($p + (.|tostring)), wwn:"", transport:"virtio",
+        size_bytes:6442450944, logical_sector_bytes:512, physical_sector_bytes:512, rotational:false, removable:false, read_only:false,
+        in_use:null, found:[], bad:null}]}'
+}
+# a site whose nodes are trusted by MAC, with addresses that are easy to read
+make_site() {
+    "$orthrus" site init --interface eth0 --head-name head1 --subnet 10.77.0.0/24 --head-address 10.77.0.1 "$@" >/dev/null
+}
+tiny_image() { # NAME
+    mkdir -p "$work/tree/etc" && echo tiny >"$work/tree/etc/motd"
+    "$orthrus" image build "$1" --from "$work/tree" >/dev/null 2>"$work/err" || die "image build: $(cat "$work/err")"
+}
