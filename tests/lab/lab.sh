@@ -45,7 +45,7 @@ lab_begin() {
 lab_end() {
     local rc=$?
     trap - EXIT INT TERM
-    for p in "${lab_pids[@]}"; do kill -KILL "$p" 2>/dev/null && wait "$p" 2>/dev/null; done
+    for p in "${lab_pids[@]}"; do kill -KILL "$p" 2>/dev/null || true; wait "$p" 2>/dev/null || true; done
     lab_head_stop 2>/dev/null || true
     if [ $rc != 0 ] && [ $rc != 77 ]; then lab_report; fi
     ip netns del "$NS_SW" 2>/dev/null || true
@@ -67,7 +67,7 @@ head_run() { ip netns exec "$NS_HEAD" "$@"; }
 orthrus() { head_run "$BUILD/orthrus" --root "$W/head" "$@"; }
 
 lab_head_start() {
-    head_run "$BUILD/orthrusd" --root "$W/head" --netboot-dir "$TOP/netboot/initramfs" --debug >>"$W/head.log" 2>&1 </dev/null &
+    ip netns exec "$NS_HEAD" "$BUILD/orthrusd" --root "$W/head" --netboot-dir "$TOP/netboot/initramfs" --debug >>"$W/head.log" 2>&1 </dev/null &
     LAB_HEAD=$!
     local i
     for i in $(seq 300); do
@@ -172,7 +172,7 @@ lab_image() { # NAME SUITE: build or take from the cache; sets LAB_IMAGE_CACHED
         return 0
     fi
     LAB_IMAGE_CACHED=0
-    orthrus image build "$1" --suite "$2" --yes
+    "$BUILD/orthrus" --root "$W/head" image build "$1" --suite "$2" # outside the namespace: it needs the mirror
     mkdir -p "$CACHE"
     local tmp
     tmp=$(mktemp -d "$CACHE/tmp.XXXXXX")
