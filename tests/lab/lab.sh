@@ -24,6 +24,7 @@ lab_begin() {
     [ "$(id -u)" = 0 ] || lab_skip "needs root for namespaces and taps"
     command -v qemu-system-x86_64 >/dev/null || lab_skip "needs qemu-system-x86 (make deps)"
     W=$(mktemp -d /tmp/orthrus-lab.XXXXXX)
+    chmod 755 "$W" # dnsmasq reads the TFTP tree as its own user
     NS_SW=osw$$ NS_HEAD=ohd$$
     trap lab_end EXIT
     trap 'exit 130' INT TERM
