@@ -160,8 +160,9 @@ node_state() { orthrus node list --json 2>/dev/null | jq -r --arg n "$1" '.nodes
 node_is() { case " $2 " in *" $(node_state "$1") "*) return 0 ;; *) return 1 ;; esac; }
 
 # Images are slow to make: a lab cluster's keys and store are kept by the digest of all that makes them.
-lab_cache_key() { # SUITE
-    (cd "$TOP" && cat imaging/*.[ch] lib/base/*.c lib/sys/keys.h tests/lab/lab.sh; echo "$1") | sha256sum | cut -c1-24
+lab_cache_key() { # SUITE: by what decides the image's content and format
+    (cd "$TOP" && cat imaging/build*.[ch] imaging/chunk*.[ch] imaging/tree.[ch] imaging/manifest.[ch] imaging/pack.[ch] imaging/codec.[ch]; echo "$1") |
+        sha256sum | cut -c1-24
 }
 lab_image() { # NAME SUITE: build or take from the cache; sets LAB_IMAGE_CACHED
     local dir
