@@ -8,6 +8,7 @@
 #include "sys/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -144,7 +145,7 @@ static int perform(void *ctx, const struct plan_step *step, struct err *err)
 	return err_set(err, ERR_FAILED, "unknown step %d", step->type);
 }
 
-/* A build that was killed holds its lock no more. */
+/* A build that was killed holds its lock no more, once its children have ended too. */
 static int remove_stale(const char *tmp_dir, struct err *err)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
@@ -174,8 +175,9 @@ static int make_dir(struct build_run *run, struct err *err)
 	run->lock = fs_open_dir(run->dir, err);
 	if (run->lock < 0)
 		return -1;
-	/* apt fetches as its own user, who must be able to pass. */
-	if (flock(run->lock, LOCK_EX | LOCK_NB) < 0 || chmod(run->dir, 0755) < 0)
+	/* The builder's own children outlive us when we are killed, and still write: they inherit the lock, so that nobody cleans
+	 * up under them. apt fetches as its own user, who must be able to pass. */
+	if (flock(run->lock, LOCK_EX | LOCK_NB) < 0 || fcntl(run->lock, F_SETFD, 0) < 0 || chmod(run->dir, 0755) < 0)
 		return err_errno(err, errno, "use %s", run->dir);
 	run->root = fs_join(run->dir, "root");
 	return 0;
