@@ -101,8 +101,8 @@ void md_create_argv(const struct raid_create *c, const struct str_list *nodes, s
 	str_list_addf(out, "--metadata=%s", c->metadata);
 	str_list_addf(out, "--uuid=%s", c->uuid);
 	str_list_addf(out, "--name=%s", c->name);
-	/* With a host name in it, the array would be foreign to the machine that bears another one, and be renamed to mdN_0
-	 * there. */
+	/* Assembled in the same way on whatever host (mdadm(8)): with a name, ours or the imager's, the array would be foreign to
+	 * all others and appear as sys_0 there. */
 	str_list_add(out, "--homehost=any");
 	if (c->level == 10)
 		str_list_add(out, "--layout=n2");

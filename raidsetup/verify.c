@@ -17,13 +17,15 @@
 
 /* What sysfs tells of a running array's members (kernel's Documentation/admin-guide/md.rst, "dev-XXX"). */
 struct array_members {
-	unsigned int n, faulty;
-	struct str_list disks; /* kernel names of the disks they lie on */
+	unsigned int n;
+	struct str_list disks;	/* kernel names of the disks they lie on */
+	struct str_list faulty; /* of those that failed */
 };
 
 static void array_members_free(struct array_members *m)
 {
 	str_list_free(&m->disks);
+	str_list_free(&m->faulty);
 }
 
 /* "/sys/devices/.../block/vda/vda3" -> "vda": a partition lies in its disk's directory. */
@@ -54,10 +56,29 @@ static void read_members(const char *md_dir, struct array_members *out)
 		state = sysfs_text(dir, "state");
 		disk = disk_of(block);
 		out->n++;
-		out->faulty += strstr(state, "faulty") != NULL;
+		if (strstr(state, "faulty"))
+			str_list_add(&out->faulty, disk);
 		if (!str_list_has(&out->disks, disk))
 			str_list_add(&out->disks, disk);
 	}
+}
+
+/* Which disks, as people know them: whoever reads this stands before the machine to pull one out. */
+static int check_faulty(const struct array_members *m, const struct disks *disks, struct err *err)
+{
+	autoclean(buf_free) struct buf list = { 0 };
+
+	for (size_t i = 0; i < disks->len; i++) {
+		autofree char *label = disk_label(&disks->items[i]);
+
+		if (str_list_has(&m->faulty, disks->items[i].name))
+			buf_addf(&list, "%s%s", list.len ? "; " : "", label);
+	}
+	if (!m->faulty.len)
+		return 0;
+	err_set(err, ERR_FAILED, "%zu of %u members failed: %s", m->faulty.len, m->n,
+		list.len ? buf_str(&list) : "on an unknown disk");
+	return err_hint(err, "replace the disk, or protect it in the layout to go on without it");
 }
 
 /* Each member on a disk of its own, and each of these a disk of the plan. */
@@ -103,8 +124,6 @@ static int check_shape(const struct raid_md *md, const char *md_dir, const struc
 		return err_set(err, ERR_FAILED, "it has %llu slots, not %u", (unsigned long long)slots, md->active);
 	if (str_eq(state, "inactive") || str_eq(state, "clear") || str_eq(state, "broken"))
 		return err_set(err, ERR_FAILED, "its state is %s", state);
-	if (m->faulty)
-		return err_set(err, ERR_FAILED, "%u of its %u members failed", m->faulty, m->n);
 	if (m->n != md->active - md->missing + md->spares)
 		return err_set(err, ERR_FAILED, "it has %u members, not %u", m->n, md->active - md->missing + md->spares);
 	least = md->size_bytes > least ? md->size_bytes - least : 1;
@@ -127,7 +146,7 @@ static int verify_array(const struct raid_env *env, const struct raid_result *r,
 	dir = sys_block_dir(env, name);
 	md_dir = fs_join(dir, "md");
 	read_members(md_dir, &m);
-	if (check_shape(md, md_dir, &m, sysfs_u64(dir, "size", 0) * 512, err) < 0)
+	if (check_faulty(&m, disks, err) < 0 || check_shape(md, md_dir, &m, sysfs_u64(dir, "size", 0) * 512, err) < 0)
 		return -1;
 	return check_member_disks(&m, r, disks, err);
 }
