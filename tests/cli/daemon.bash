@@ -41,9 +41,10 @@ stop_daemon() { # SIGNAL
     daemon_pid=""
 }
 
-# The answer's body goes to $work/body, its status to $status.
+# The answer's body goes to $body (one more for each background job), its status to $status.
+body=$work/body
 request() { # CURL-ARGUMENTS
-    status=$(curl -sS --max-time 70 -o "$work/body" -w '%{http_code}' "$@") || status=none
+    status=$(curl -sS --max-time 70 -o "$body" -w '%{http_code}' "$@") || status=none
 }
 api() { # METHOD PATH [BODY]
     if [ $# = 3 ]; then
@@ -62,10 +63,10 @@ imager() { # TOKEN METHOD PATH [BODY]: over TLS, like a machine
     request "${args[@]}" "https://127.0.0.1:$port$path"
 }
 want() { # STATUS TEXT-OF-THE-TEST
-    [ "$status" = "$1" ] || fail "$2: status $status, not $1: $(head -c 600 "$work/body")"
+    [ "$status" = "$1" ] || fail "$2: status $status, not $1: $(head -c 600 "$body")"
 }
-body_has() { grep -qF -- "$1" "$work/body" || fail "$2: '$1' is not in: $(head -c 600 "$work/body")"; }
-value() { jq -r "$1" "$work/body"; }
+body_has() { grep -qF -- "$1" "$body" || fail "$2: '$1' is not in: $(head -c 600 "$body")"; }
+value() { jq -r "$1" "$body"; }
 digest() { curl -s --unix-socket "$sock" http://x/v1/state/digest | jq -r .digest; }
 node_value() { curl -s --unix-socket "$sock" "http://x/v1/nodes/$1" | jq -r "$2"; }
 

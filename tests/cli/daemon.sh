@@ -86,16 +86,16 @@ refused 2 '' -- node add n04 --mac 01:00:5e:00:00:01 --group compute
 refused 1 'n09' -- node show n09
 # All or none: the second of two is wrong.
 refused 1 "52:54:00:00:00:01 is n01's already" -- node add 'n[04-05]' --mac 52:54:00:00:00:04,52:54:00:00:00:01 --group compute
-for body in '' '{' '[]' '{"nodes":[]}' '{"nodes":[{"name":"n04"}]}' '{"nodes":[{"name":"n04","group":"compute","macs":[]}]}' '{"nodes":"n04"}' \
+for said in '' '{' '[]' '{"nodes":[]}' '{"nodes":[{"name":"n04"}]}' '{"nodes":[{"name":"n04","group":"compute","macs":[]}]}' '{"nodes":"n04"}' \
     '{"nodes":[{"name":"n04","group":"compute","macs":["52:54:00:00:00:04"],"root":true}]}' \
     '{"nodes":[{"name":"n04","group":"compute","macs":["52:54:00:00:00:04"],"ipv4":"10.77.0.04"}]}' \
     '{"nodes":[{"name":"$(reboot)","group":"compute","macs":["52:54:00:00:00:04"]}]}' \
     '{"nodes":[{"name":"n04\nn05","group":"compute","macs":["52:54:00:00:00:04"]}]}' \
     '{"nodes":[{"name":"n04","group":"compute","macs":["52:54:00:00:00:04"],"serial":"a\u001b[2J"}]}'; do
     before=$(digest)
-    api POST /v1/nodes "$body"
-    want 400 "body $body"
-    [ "$before" = "$(digest)" ] || fail "a wrong body changed the state: $body"
+    api POST /v1/nodes "$said"
+    want 400 "body $said"
+    [ "$before" = "$(digest)" ] || fail "a wrong body changed the state: $said"
 done
 head -c 1200000 /dev/zero | tr '\0' ' ' >"$work/big"
 request --unix-socket "$sock" -X POST --data-binary @"$work/big" http://x/v1/nodes
