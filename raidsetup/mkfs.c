@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* mkfs of tens of terabytes with a discard before it. */
@@ -80,13 +82,27 @@ static int check_made(const char *node, const struct raid_format *f, struct err 
 	return 0;
 }
 
+/* A new array begins its data where an old one did, 128 MiB into large members, where no wipe of disk or partitions reaches: what
+ * lay there would shine through beside the new file system. */
+static int clear_node(const char *node, struct err *err)
+{
+	autoclose int fd = open(node, O_RDWR | O_EXCL | O_CLOEXEC);
+	uint64_t size_bytes = 0;
+
+	if (fd < 0)
+		return err_errno(err, errno, "open %s", node);
+	if (ioctl(fd, BLKGETSIZE64, &size_bytes) < 0)
+		return err_errno(err, errno, "ask %s for its size", node);
+	return signatures_erase(fd, 0, size_bytes, err);
+}
+
 int fs_make(const struct raid_env *env, const struct raid_format *f, struct err *err)
 {
 	autoclean(str_list_free) struct str_list argv = { 0 };
 	autofree char *node = NULL;
 	struct spawn s = { .timeout_ns = MKFS_TIMEOUT_NS };
 
-	if (find_node(env, f, &node, err) < 0 || fs_make_argv(f, node, &argv, err) < 0)
+	if (find_node(env, f, &node, err) < 0 || fs_make_argv(f, node, &argv, err) < 0 || clear_node(node, err) < 0)
 		return -1;
 	s.argv = (const char *const *)argv.items;
 	if (spawn_run(&s, NULL, err) < 0)
