@@ -115,7 +115,7 @@ static int fill_node(struct daemon *d, struct payloads *p, struct boot_input *b,
 	b->payloads[i] = ref ? payloads_get(p, ref) : NULL;
 	out->payload = b->payloads[i];
 	if (!out->payload)
-		out->target = NETBOOT_DISK;
+		out->target = ref ? NETBOOT_WAIT : NETBOOT_DISK;
 	return 0;
 }
 

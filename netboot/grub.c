@@ -113,6 +113,14 @@ void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_
 	case NETBOOT_DISK:
 		buf_addf(out, "echo 'orthrus: %s: going on to the disk'\nexit\n", n->name);
 		break;
+	case NETBOOT_WAIT:
+		/* Over the firmware: GRUB would nest one level deeper with each file it sources. */
+		buf_addf(out,
+			 "echo 'orthrus: %s: the head is still preparing the imager; asking again in 10 s'\n"
+			 "sleep 10\n"
+			 "reboot\n",
+			 n->name);
+		break;
 	case NETBOOT_PROBE:
 		buf_addf(out, "echo 'orthrus: %s: booting to report its hardware'\n", n->name);
 		add_imager(in, n->payload, "probe", bootif, n->kernel_args, out);

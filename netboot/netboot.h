@@ -13,6 +13,7 @@
 
 enum netboot_target {
 	NETBOOT_DISK,	 /* go on to the machine's own disk */
+	NETBOOT_WAIT,	 /* its payload is still being made: start over in some seconds */
 	NETBOOT_PROBE,	 /* imager: report the inventory and wait for orders */
 	NETBOOT_INSTALL, /* imager: carry out the order */
 };

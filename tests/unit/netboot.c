@@ -123,6 +123,22 @@ static void render_all(const char *name)
 	}
 }
 
+/* A payload that is still being made: the machine comes back by itself, and neither its disk nor half a payload is booted. */
+static void waits_for_payload(void **state)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	autoclean(world_close) struct world w;
+
+	(void)state;
+	world_open(&w, "plain");
+	w.nodes[0].target = NETBOOT_WAIT;
+	w.nodes[0].payload = NULL;
+	netboot_grub_node(&w.in, &w.nodes[0], &out);
+	assert_non_null(strstr(buf_str(&out), "sleep 10\nreboot\n"));
+	assert_null(strstr(buf_str(&out), "linux"));
+	assert_null(strstr(buf_str(&out), "exit"));
+}
+
 static void plain_site(void **state)
 {
 	(void)state;
@@ -278,6 +294,7 @@ static void one_node_changes_others_do_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_for_payload),
 		cmocka_unit_test(plain_site),
 		cmocka_unit_test(site_with_discovery),
 		cmocka_unit_test(nothing_odd_gets_into_a_file),
