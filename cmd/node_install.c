@@ -5,8 +5,19 @@
 #include "cmd/nodes.h"
 #include "sys/http_client.h"
 
-/* POST /v1/install. With plan the daemon only says what each node would do. */
-static int ask(struct cmd *c, struct nodeset *set, bool plan, struct http_reply *reply, struct err *err)
+/* What was shown, so that exactly this is ordered: the daemon refuses when a digest is no longer right. */
+struct shown {
+	struct str_list names, digests;
+};
+
+static void shown_free(struct shown *s)
+{
+	str_list_free(&s->names);
+	str_list_free(&s->digests);
+}
+
+/* POST /v1/install. Without `shown` the daemon only says what each node would do. */
+static int ask(struct cmd *c, struct nodeset *set, const struct shown *shown, struct http_reply *reply, struct err *err)
 {
 	autoclean(buf_free) struct buf body = { 0 };
 	struct json_out w;
@@ -14,9 +25,15 @@ static int ask(struct cmd *c, struct nodeset *set, bool plan, struct http_reply 
 	json_out_init(&w, &body, false);
 	json_put_obj(&w, NULL);
 	node_put_names(&w, set);
-	json_put_bool(&w, "plan", plan);
+	json_put_bool(&w, "plan", shown == NULL);
 	json_put_bool(&w, "accept_disks_unseen", cmd_flag(c, "accept-disks-unseen"));
 	json_put_str(&w, "image", cmd_option(c, "image"));
+	if (shown) {
+		json_put_obj(&w, "digests");
+		for (size_t i = 0; i < shown->names.len; i++)
+			json_put_str(&w, shown->names.items[i], shown->digests.items[i]);
+		json_end_obj(&w);
+	}
 	json_end_obj(&w);
 	return cmd_call(c, "POST", "/v1/install", buf_str(&body), reply, err);
 }
@@ -38,17 +55,22 @@ static int show_error(struct json_obj *node, const char *name, struct buf *out, 
 }
 
 /* One node's steps, or why not. Returns 1 when it can't be installed. */
-static int show_node(struct json_obj *node, struct buf *out, struct err *err)
+static int show_node(struct json_obj *node, struct shown *shown, struct buf *out, struct err *err)
 {
-	autofree char *name = NULL, *image = NULL;
+	autofree char *name = NULL, *image = NULL, *digest = NULL;
 	struct json_obj plan;
 	int rc;
 
-	if (json_str(node, "name", JSON_MUST, &name, err) < 0 || json_str(node, "image", JSON_MAY, &image, err) < 0)
+	if (json_str(node, "name", JSON_MUST, &name, err) < 0 || json_str(node, "image", JSON_MAY, &image, err) < 0 ||
+	    json_str(node, "digest", JSON_MAY, &digest, err) < 0)
 		return -1;
 	rc = show_error(node, name, out, err);
 	if (rc != 0)
 		return rc;
+	if (digest) {
+		str_list_add(&shown->names, name);
+		str_list_add(&shown->digests, digest);
+	}
 	buf_addf(out, "%s: install %s\n", name, image ? image : "its image");
 	rc = json_obj(node, "plan", JSON_MAY, &plan, err);
 	if (rc == 0)
@@ -59,7 +81,7 @@ static int show_node(struct json_obj *node, struct buf *out, struct err *err)
 }
 
 /* Show every node's plan; *refused is how many can't be installed. */
-static int show_plans(const struct http_reply *reply, struct buf *out, size_t *refused, struct err *err)
+static int show_plans(const struct http_reply *reply, struct shown *shown, struct buf *out, size_t *refused, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	struct json_arr nodes;
@@ -70,7 +92,7 @@ static int show_plans(const struct http_reply *reply, struct buf *out, size_t *r
 		return err_wrap(err, "the daemon's answer");
 	for (size_t i = 0; i < nodes.len; i++) {
 		struct json_obj o;
-		int rc = json_arr_obj(&nodes, i, &o, err) < 0 ? -1 : show_node(&o, out, err);
+		int rc = json_arr_obj(&nodes, i, &o, err) < 0 ? -1 : show_node(&o, shown, out, err);
 
 		if (rc < 0)
 			return err_wrap(err, "the daemon's answer");
@@ -85,10 +107,11 @@ int cmd_node_install(struct cmd *c, struct err *err)
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(http_reply_free) struct http_reply plans = { 0 }, done = { 0 };
 	autoclean(buf_free) struct buf text = { 0 }, names = { 0 };
+	autoclean(shown_free) struct shown shown = { 0 };
 	size_t refused = 0;
 
 	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
-	    ask(c, &set, true, &plans, err) < 0 || show_plans(&plans, &text, &refused, err) < 0)
+	    ask(c, &set, NULL, &plans, err) < 0 || show_plans(&plans, &shown, &text, &refused, err) < 0)
 		return -1;
 	nodeset_fold(&set, &names);
 	if (c->json && c->plan)
@@ -101,7 +124,7 @@ int cmd_node_install(struct cmd *c, struct err *err)
 	if (c->plan)
 		return 0;
 	if (cmd_confirm(c, err, "erase the disks marked '!' above and install %s", buf_str(&names)) < 0 ||
-	    ask(c, &set, false, &done, err) < 0)
+	    ask(c, &set, &shown, &done, err) < 0)
 		return -1;
 	if (c->json)
 		cmd_print(buf_str(&done.body));
