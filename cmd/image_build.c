@@ -148,6 +148,8 @@ int cmd_image_build(struct cmd *c, struct err *err)
 	build_plan(&b, &sources, &plan);
 	if (c->plan || (!c->json && !c->quiet))
 		cmd_print_plan(c, &plan);
+	/* The builder's lines go to standard error for minutes: the plan comes before them in a log too. */
+	fflush(stdout);
 	if (c->plan)
 		return 0;
 	if (load_keys(c, &site, has_site, &key, &cluster_id, err) < 0)
