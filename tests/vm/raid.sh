@@ -106,7 +106,7 @@ whole 4k 0009
 grep -q 'R1K' /tmp/plan-4k || bad "4k: not on the disks with large sectors"
 
 run do /l/raid6.json "$(seed 000a)" all || bad "a member fails: do"
-name=$(awk '/raid6/ { print $1 }' /proc/mdstat)
+name=$(awk '/^md.*raid6/ { print $1 }' /proc/mdstat)
 mdadm --fail /dev/$name "/dev/$(ls /sys/block/$name/slaves | head -n 1)" >/dev/null 2>&1
 run check /l/raid6.json "$(seed 000a)" && bad "a failed member was not noticed"
 grep -q '1 of 4 members failed: .*serial R' /tmp/out || bad "a failed member: not the right words"
