@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The supervisor against a fake dnsmasq: started, told, started again when it died, ended; an orphan of a killed daemon is found.
+ */
+#include "base/mem.h"
+#include "daemon/dnsmasq.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/spawn.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+/* cmocka.h wants setjmp.h and stdarg.h. */
+#include <cmocka.h>
+
+/* Notes each start and SIGHUP in a file, its pid in another. */
+static const char fake[] = "#!/bin/bash\n"
+			   "dir=$(dirname \"$0\")\n"
+			   "echo $$ >\"$dir/pid\"\n"
+			   "trap 'echo hup >>\"$dir/notes\"' HUP\n"
+			   "trap 'echo term >>\"$dir/notes\"; exit 0' TERM\n"
+			   "echo start >>\"$dir/notes\"\n"
+			   "[ ! -e \"$dir/fail\" ] || exit 3\n"
+			   "while :; do read -rt 0.02 <> <(:); done\n";
+
+struct bench {
+	char *dir, *program, *notes, *pid, *fail, *conf;
+	struct dnsmasq *d;
+	atomic_int ends, befores;
+	char last[256];
+	pthread_mutex_t lock;
+};
+
+static void on_tell(void *ctx, bool bad, const char *text)
+{
+	struct bench *b = ctx;
+
+	assert_true(bad);
+	pthread_mutex_lock(&b->lock);
+	snprintf(b->last, sizeof(b->last), "%s", text);
+	pthread_mutex_unlock(&b->lock);
+	atomic_fetch_add(&b->ends, 1);
+}
+
+static int on_before(void *ctx, struct err *err)
+{
+	struct bench *b = ctx;
+
+	(void)err;
+	atomic_fetch_add(&b->befores, 1);
+	return 0;
+}
+
+static struct dnsmasq_opts opts_of(struct bench *b)
+{
+	return (struct dnsmasq_opts){ .program = b->program,
+				      .conf_path = b->conf,
+				      .pid_path = b->pid,
+				      .before_start = on_before,
+				      .tell = on_tell,
+				      .ctx = b };
+}
+
+static int setup(void **state)
+{
+	struct bench *b = mem_zalloc(sizeof(*b));
+	struct dnsmasq_opts opts;
+	struct err err = { 0 };
+
+	b->dir = mem_strdup("/tmp/orthrus-dnsmasq.XXXXXX");
+	if (!mkdtemp(b->dir))
+		return -1;
+	b->program = fs_join(b->dir, "fake");
+	b->notes = fs_join(b->dir, "notes");
+	b->pid = fs_join(b->dir, "pid");
+	b->fail = fs_join(b->dir, "fail");
+	b->conf = fs_join(b->dir, "dnsmasq.conf");
+	pthread_mutex_init(&b->lock, NULL);
+	if (fs_write_atomic(b->program, fake, strlen(fake), 0755, &err) < 0)
+		return -1;
+	opts = opts_of(b);
+	*state = b;
+	return dnsmasq_new(&opts, &b->d, &err);
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+	struct err err = { 0 };
+	int rc;
+
+	dnsmasq_stop(b->d);
+	rc = fs_remove_tree(b->dir, &err);
+	free(b->dir);
+	free(b->program);
+	free(b->notes);
+	free(b->pid);
+	free(b->fail);
+	free(b->conf);
+	free(b);
+	return rc;
+}
+
+/* How often a word is in the notes. */
+static int noted(struct bench *b, const char *word)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	struct err err = { 0 };
+	int n = 0;
+
+	if (fs_read(b->notes, 65536, &text, &err) < 0)
+		return 0;
+	for (const char *at = buf_str(&text); (at = strstr(at, word)) != NULL; at += strlen(word))
+		n++;
+	return n;
+}
+
+static void wait_noted(struct bench *b, const char *word, int n)
+{
+	int64_t deadline = clock_now_ns() + 30 * NS_PER_S;
+
+	while (noted(b, word) < n) {
+		if (clock_now_ns() > deadline)
+			fail_msg("'%s' is noted %d times, not %d", word, noted(b, word), n);
+		clock_sleep_ns(5 * NS_PER_MS);
+	}
+}
+
+static pid_t its_pid(struct bench *b)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	struct err err = { 0 };
+
+	assert_int_equal(fs_read(b->pid, 32, &text, &err), 0);
+	return (pid_t)strtol(buf_str(&text), NULL, 10);
+}
+
+static void test_started_told_and_ended(void **state)
+{
+	struct bench *b = *state;
+
+	dnsmasq_reload(b->d); /* nothing runs yet: nothing to tell */
+	assert_int_equal(noted(b, "start"), 0);
+	dnsmasq_run(b->d);
+	wait_noted(b, "start", 1);
+	dnsmasq_run(b->d); /* again: it runs already */
+	dnsmasq_reload(b->d);
+	wait_noted(b, "hup", 1);
+	assert_int_equal(noted(b, "start"), 1);
+	dnsmasq_restart(b->d);
+	wait_noted(b, "start", 2);
+	assert_int_equal(noted(b, "term"), 1);
+	assert_int_equal(atomic_load(&b->ends), 0); /* it was asked to end: no event */
+	assert_int_equal(atomic_load(&b->befores), 2);
+}
+
+static void test_started_again_when_it_dies(void **state)
+{
+	struct bench *b = *state;
+	autoclean(buf_free) struct buf json = { 0 };
+	struct json_out w;
+
+	dnsmasq_run(b->d);
+	wait_noted(b, "start", 1);
+	assert_int_equal(kill(its_pid(b), SIGKILL), 0);
+	wait_noted(b, "start", 2);
+	assert_int_equal(atomic_load(&b->ends), 1);
+	pthread_mutex_lock(&b->lock);
+	assert_non_null(strstr(b->last, "signal 9"));
+	pthread_mutex_unlock(&b->lock);
+	json_out_init(&w, &json, false);
+	json_put_obj(&w, NULL);
+	dnsmasq_status(b->d, &w);
+	json_end_obj(&w);
+	assert_non_null(strstr(buf_str(&json), "\"dnsmasq\":\"running\""));
+	assert_non_null(strstr(buf_str(&json), "signal 9"));
+}
+
+static void test_ever_more_slowly(void **state)
+{
+	struct bench *b = *state;
+	struct err err = { 0 };
+	int64_t begin = clock_now_ns();
+
+	assert_int_equal(fs_write_atomic(b->fail, "", 0, 0644, &err), 0);
+	dnsmasq_run(b->d);
+	/* At once, after 1 s, after 2 more. */
+	wait_noted(b, "start", 3);
+	assert_true(clock_now_ns() - begin >= 2900 * NS_PER_MS);
+	assert_true(atomic_load(&b->ends) >= 2);
+}
+
+static void test_an_orphan_is_ended(void **state)
+{
+	struct bench *b = *state;
+	autofree char *conf = str_format("--conf-file=%s", b->conf);
+	const char *const argv[] = { b->program, conf, NULL }, *const other[] = { b->program, "--conf-file=/elsewhere", NULL };
+	struct spawn s = { .argv = argv };
+	struct dnsmasq_opts opts = opts_of(b);
+	struct dnsmasq *second;
+	struct err err = { 0 };
+	pid_t pid;
+
+	assert_int_equal(spawn_start(&s, &pid, &err), 0);
+	wait_noted(b, "start", 1);
+	assert_int_equal(its_pid(b), pid);
+	assert_int_equal(dnsmasq_new(&opts, &second, &err), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(noted(b, "term"), 1);
+	dnsmasq_stop(second);
+	/* Another program that got the number of the pid file is none of ours. */
+	s.argv = other;
+	assert_int_equal(spawn_start(&s, &pid, &err), 0);
+	wait_noted(b, "start", 2);
+	assert_int_equal(dnsmasq_new(&opts, &second, &err), 0);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	dnsmasq_stop(second);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_started_told_and_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_started_again_when_it_dies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ever_more_slowly, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_orphan_is_ended, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
