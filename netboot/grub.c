@@ -87,6 +87,22 @@ static void add_serial(const char *console, struct buf *out)
 		 (unsigned long long)unit, (unsigned long long)speed);
 }
 
+/* Go on to the machine's own disk. BIOS: the firmware's next boot device. UEFI: `exit` ends as a success, after which the boot
+ * manager shows its menu instead of trying the next entry (UEFI 2.10, section 3.1.2), so the disk's removable-media loader is
+ * started from here; shim finds its grubx64.efi only when $root is the device that it was started from. Without such a loader
+ * `exit` is all that is left. */
+static void add_disk(struct buf *out)
+{
+	buf_adds(out, "if [ \"$grub_platform\" = efi ]; then\n"
+		      "\tif search --no-floppy --file --set=root /EFI/BOOT/BOOTX64.EFI; then\n"
+		      "\t\tif chainloader /EFI/BOOT/BOOTX64.EFI; then\n"
+		      "\t\t\tboot\n"
+		      "\t\tfi\n"
+		      "\tfi\n"
+		      "fi\n"
+		      "exit\n");
+}
+
 void netboot_grub_main(const struct netboot_input *in, struct buf *out)
 {
 	buf_adds(out, "# Made by orthrusd: changes made here are lost.\n");
@@ -98,7 +114,8 @@ void netboot_grub_main(const struct netboot_input *in, struct buf *out)
 		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: booting to be discovered\"\n");
 		add_imager(in, in->discover_payload, "probe", "\"01-$net_default_mac\"", NULL, out);
 	} else {
-		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: going on to the next boot device\"\nexit\n");
+		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: going on to the disk\"\n");
+		add_disk(out);
 	}
 }
 
@@ -111,7 +128,8 @@ void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_
 			*p = '-';
 	switch (n->target) {
 	case NETBOOT_DISK:
-		buf_addf(out, "echo 'orthrus: %s: going on to the disk'\nexit\n", n->name);
+		buf_addf(out, "echo 'orthrus: %s: going on to the disk'\n", n->name);
+		add_disk(out);
 		break;
 	case NETBOOT_WAIT:
 		/* Over the firmware: GRUB would nest one level deeper with each file it sources. */
