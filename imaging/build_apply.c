@@ -35,6 +35,12 @@ static const char *const excludes[] = { "path-exclude=/usr/share/man/*",
 					"path-exclude=/lib/modules/*/kernel/drivers/media/*",
 					"path-exclude=/usr/lib/modules/*/kernel/drivers/media/*" };
 
+/* The builder runs as the first process of its own namespaces: when it or we are killed, the kernel ends all it started and takes
+ * its mounts
+ * (/proc, /sys, /dev/pts in the new tree) away. Else they would stay in this machine's own mount table, below a tree to be
+ * removed. */
+static const char *const confined[] = { "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc" };
+
 struct build_run {
 	const struct build *b;
 	const struct str_list *sources;
@@ -88,6 +94,8 @@ static int install_packages(struct build_run *run, struct err *err)
 		if (str_eq(epochs[i].suite, run->b->suite))
 			str_list_add(&env, epochs[i].epoch);
 	add_proxy(&env);
+	for (size_t i = 0; i < ARRAY_LEN(confined); i++)
+		str_list_add(&argv, confined[i]);
 	str_list_add(&argv, "mmdebstrap");
 	str_list_add(&argv, "--mode=root");
 	str_list_add(&argv, "--format=directory");
