@@ -1,101 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "headfailover/state/member.h"
-
 #include "base/mem.h"
+#include "headfailover/state/member_parts.h"
 #include "headfailover/state/transport.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/loop.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <raft.h>
-#include <raft/uv.h>
 #include <string.h>
 
-#define WINDOW 64 /* entries under way at once; more only cost memory */
 #define ELECTION_MS 1000
 #define HEARTBEAT_MS 100
 #define SPARE_BYTES (2u << 20) /* what the end of a segment may waste: an entry is never split */
 #define LEAD_NS (INT64_C(30) * NS_PER_S)
-#define RETRY_NS (20 * NS_PER_MS)
-
-struct entry {
-	struct raft_apply req;
-	struct member *m;
-	void *data;
-	size_t len;
-	member_done done;
-	void *ctx;
-	int64_t since_ns;
-	struct entry *next, **link; /* in `queue` or `flying` */
-};
-struct entries {
-	struct entry *first, **last;
-};
-
-struct member {
-	struct loop *loop;
-	struct raft raft;
-	struct raft_io io;
-	struct raft_uv_transport transport;
-	struct raft_fsm fsm;
-	struct raft_tracer tracer;
-	struct raft_barrier barrier;
-	struct member_machine machine;
-	struct member_tuning tuning;
-	struct loop_timer *retry, *lead;
-	struct entries queue, flying;
-	unsigned int n_flying;
-	size_t flying_bytes;
-	int64_t opened_ns;
-	bool barrier_sent, closing;
-	struct err broken;    /* why the machine stopped; text[0] is 0 while it runs */
-	pthread_mutex_t lock; /* over the following */
-	pthread_cond_t turned;
-	enum { STARTING, LEADING, FAILED } stage;
-	struct err failure;
-};
-
-static void entries_init(struct entries *l)
-{
-	l->first = NULL;
-	l->last = &l->first;
-}
-
-static void entries_add(struct entries *l, struct entry *e)
-{
-	e->next = NULL;
-	e->link = l->last;
-	*l->last = e;
-	l->last = &e->next;
-}
-
-static void entries_remove(struct entries *l, struct entry *e)
-{
-	*e->link = e->next;
-	if (e->next)
-		e->next->link = e->link;
-	else
-		l->last = e->link;
-}
-
-static void entry_finish(struct entry *e, enum member_outcome outcome)
-{
-	e->done(e->ctx, outcome);
-	free(e->data);
-	free(e);
-}
-
-static void fail_queue(struct member *m, enum member_outcome outcome)
-{
-	while (m->queue.first) {
-		struct entry *e = m->queue.first;
-
-		entries_remove(&m->queue, e);
-		entry_finish(e, outcome);
-	}
-}
+#define DISK_RETRY_MS 250
 
 static void turn(struct member *m, int stage, const struct err *failure)
 {
@@ -118,11 +36,29 @@ static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void *
 	*result = NULL;
 	if (m->broken.text[0])
 		return RAFT_MALFORMED;
+	m->log_entries++;
+	m->log_bytes += buf->len;
+	if (m->log_bytes > m->tuning.log_bytes)
+		raft_set_snapshot_threshold(&m->raft, 1);
 	/* raft counts an entry as applied when this returns, and calls in order. */
 	if (m->machine.apply(m->machine.ctx, raft_last_applied(&m->raft) + 1, buf->base, buf->len, &m->broken) == 0)
 		return 0;
 	log_err("state", "cannot go on", &m->broken);
 	return RAFT_MALFORMED;
+}
+
+/* raft counts entries and keeps them in memory too; what counts is their bytes. */
+static void reset_log_limits(struct member *m)
+{
+	unsigned int trailing = m->tuning.snapshot_trailing;
+	size_t mean = m->log_entries ? m->log_bytes / m->log_entries : 0;
+
+	if (mean && m->tuning.log_bytes / 2 / mean < trailing)
+		trailing = (unsigned int)(m->tuning.log_bytes / 2 / mean);
+	raft_set_snapshot_threshold(&m->raft, m->tuning.snapshot_threshold);
+	raft_set_snapshot_trailing(&m->raft, trailing);
+	m->log_entries = 0;
+	m->log_bytes = 0;
 }
 
 static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
@@ -142,6 +78,7 @@ static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsign
 	}
 	memcpy((*bufs)[0].base, b.data, b.len);
 	*n_bufs = 1;
+	reset_log_limits(m);
 	log_debug("state", "snapshot of %zu bytes at entry %llu", b.len, raft_last_applied(&m->raft));
 	return 0;
 }
@@ -165,135 +102,6 @@ static void trace(struct raft_tracer *t, int type, const void *info)
 		log_warn("raft", "%s", i->diagnostic.message);
 }
 
-/* --- entries --- */
-
-static void pump(struct member *m);
-
-static void on_applied(struct raft_apply *req, int status, void *result)
-{
-	struct entry *e = req->data;
-	struct member *m = e->m;
-
-	(void)result;
-	entries_remove(&m->flying, e);
-	m->n_flying--;
-	m->flying_bytes -= e->len;
-	if (m->tuning.fault)
-		status = m->tuning.fault(m->tuning.fault_ctx, status);
-	if (status == 0)
-		entry_finish(e, MEMBER_COMMITTED);
-	else if (m->closing)
-		entry_finish(e, MEMBER_CLOSED);
-	else if (m->broken.text[0] || clock_now_ns() - e->since_ns > m->tuning.patience_ns)
-		entry_finish(e, MEMBER_UNKNOWN);
-	else
-		entries_add(&m->queue, e); /* it carries an id: if it was committed after all, the second time does nothing */
-	if (!m->closing)
-		pump(m);
-}
-
-/* Why raft did not take the first of the queue, and what to do. */
-static void refused(struct member *m, int rc)
-{
-	enum member_outcome outcome = rc == RAFT_NOSPACE ? MEMBER_NO_SPACE : MEMBER_UNKNOWN;
-
-	if (m->broken.text[0]) {
-		fail_queue(m, MEMBER_UNKNOWN);
-		return;
-	}
-	while (m->queue.first && clock_now_ns() - m->queue.first->since_ns > m->tuning.patience_ns) {
-		struct entry *e = m->queue.first;
-
-		entries_remove(&m->queue, e);
-		entry_finish(e, outcome);
-	}
-	if (m->queue.first)
-		loop_timer_set(m->retry, RETRY_NS, 0);
-}
-
-static int fly(struct member *m, struct entry *e)
-{
-	struct raft_buffer buf = { .base = raft_malloc(e->len), .len = e->len };
-	int rc;
-
-	if (!buf.base)
-		return RAFT_NOMEM;
-	memcpy(buf.base, e->data, e->len);
-	e->req.data = e;
-	rc = raft_apply(&m->raft, &e->req, &buf, 1, on_applied);
-	if (rc)
-		raft_free(buf.base); /* raft's only when it returned 0 */
-	return rc;
-}
-
-static void pump(struct member *m)
-{
-	while (m->queue.first && m->n_flying < WINDOW &&
-	       (m->n_flying == 0 || m->flying_bytes + m->queue.first->len <= m->tuning.window_bytes)) {
-		struct entry *e = m->queue.first;
-		int rc;
-
-		/* Listed before raft has it: it may answer before it returns. */
-		entries_remove(&m->queue, e);
-		entries_add(&m->flying, e);
-		m->n_flying++;
-		m->flying_bytes += e->len;
-		rc = fly(m, e);
-		if (rc == 0)
-			continue;
-		entries_remove(&m->flying, e);
-		m->n_flying--;
-		m->flying_bytes -= e->len;
-		e->next = m->queue.first;
-		e->link = &m->queue.first;
-		if (e->next)
-			e->next->link = &e->next;
-		else
-			m->queue.last = &e->next;
-		m->queue.first = e;
-		refused(m, rc);
-		return;
-	}
-}
-
-static void on_retry(void *arg)
-{
-	struct member *m = arg;
-
-	if (!m->closing)
-		pump(m);
-}
-
-static void on_submit(void *arg)
-{
-	struct entry *e = arg;
-	struct member *m = e->m;
-
-	if (m->closing) {
-		entry_finish(e, MEMBER_CLOSED);
-		return;
-	}
-	entries_add(&m->queue, e);
-	pump(m);
-}
-
-bool member_submit(struct member *m, const void *entry, size_t len, member_done done, void *ctx)
-{
-	struct entry *e = mem_zalloc(sizeof(*e));
-
-	e->m = m;
-	e->data = mem_dup(entry, len);
-	e->len = len;
-	e->done = done;
-	e->ctx = ctx;
-	e->since_ns = clock_now_ns();
-	if (loop_post(m->loop, on_submit, e))
-		return true;
-	free(e->data);
-	free(e);
-	return false;
-}
-
 /* --- opening and closing --- */
 
 static void on_barrier(struct raft_barrier *req, int status)
@@ -312,6 +120,7 @@ static void on_lead(void *arg)
 {
 	struct member *m = arg;
 	struct err err = { 0 };
+	int64_t limit_ns;
 	int rc = RAFT_NOTLEADER;
 
 	if (m->closing || m->barrier_sent)
@@ -321,7 +130,8 @@ static void on_lead(void *arg)
 		rc = raft_barrier(&m->raft, &m->barrier, on_barrier);
 		m->barrier_sent = rc == 0;
 	}
-	if (rc == 0 || (!m->broken.text[0] && clock_now_ns() - m->opened_ns < LEAD_NS))
+	limit_ns = rc == RAFT_NOSPACE ? m->tuning.patience_ns : LEAD_NS;
+	if (rc == 0 || (!m->broken.text[0] && clock_now_ns() - m->opened_ns < limit_ns))
 		return;
 	loop_timer_stop(m->lead);
 	if (m->broken.text[0])
@@ -345,7 +155,7 @@ static void do_close(void *arg)
 	struct member *m = arg;
 
 	m->closing = true;
-	fail_queue(m, MEMBER_CLOSED);
+	member_queue_fail(m, MEMBER_CLOSED);
 	raft_close(&m->raft, on_closed);
 }
 
@@ -394,12 +204,13 @@ static void set_tuning(struct member *m)
 
 	t->snapshot_threshold = t->snapshot_threshold ? t->snapshot_threshold : 2048;
 	t->snapshot_trailing = t->snapshot_trailing ? t->snapshot_trailing : 1024;
+	t->log_bytes = t->log_bytes ? t->log_bytes : 32u << 20;
 	t->segment_bytes = t->segment_bytes ? t->segment_bytes : 8u << 20;
 	t->window_bytes = t->window_bytes ? t->window_bytes : 4u << 20;
 	t->patience_ns = t->patience_ns ? t->patience_ns : 10 * NS_PER_S;
 	raft_uv_set_segment_size(&m->io, t->segment_bytes);
-	raft_set_snapshot_threshold(&m->raft, t->snapshot_threshold);
-	raft_set_snapshot_trailing(&m->raft, t->snapshot_trailing);
+	raft_uv_set_disk_retry(&m->io, DISK_RETRY_MS);
+	reset_log_limits(m);
 	/* raft tries a write that failed again for ever. Whatever is accepted must fit into what is already set aside. */
 	raft_set_capacity_threshold(&m->raft, (unsigned short)((t->window_bytes + SPARE_BYTES) / 1024));
 	raft_set_max_inflight_entries(&m->raft, 2 * WINDOW);
@@ -476,12 +287,11 @@ int member_open(const struct member_opts *opts, struct member **out, struct err 
 	}
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->turned, NULL);
-	entries_init(&m->queue);
-	entries_init(&m->flying);
+	member_queue_init(m);
 	m->machine = opts->machine;
 	m->tuning = opts->tuning;
 	m->opened_ns = clock_now_ns();
-	m->retry = loop_timer_new(m->loop, on_retry, m);
+	m->retry = loop_timer_new(m->loop, member_queue_retry, m);
 	m->lead = loop_timer_new(m->loop, on_lead, m);
 	if (begin(m, opts, &inited, err) < 0) {
 		if (!inited || loop_post(m->loop, do_close, m))

@@ -28,9 +28,10 @@ struct member_machine {
 struct member_tuning {
 	unsigned int snapshot_threshold; /* 2048 entries */
 	unsigned int snapshot_trailing;	 /* 1024 entries */
-	size_t segment_bytes;		 /* 8 MiB */
-	size_t window_bytes; /* 4 MiB under way at once; accepted only while the disk has 2 MiB more than that set aside */
-	int64_t patience_ns; /* 10 s: how long an entry is tried again before its outcome is called unknown */
+	size_t log_bytes;     /* 32 MiB: when entries are large, so much of them calls for a snapshot, and half of it stays */
+	size_t segment_bytes; /* 8 MiB */
+	size_t window_bytes;  /* 4 MiB under way at once; accepted only while the disk has 2 MiB more than that set aside */
+	int64_t patience_ns;  /* 10 s: how long an entry is tried again before its outcome is called unknown */
 	int (*fault)(void *ctx, int status);
 	void *fault_ctx;
 };
@@ -57,8 +58,8 @@ enum member_outcome {
 	MEMBER_CLOSED,	      /* the member is closing; committed or not */
 };
 /* From any thread: append an entry (a multiple of 8 bytes, copied). It may be applied more than once: after lost leadership it is
- * appended again, so it must carry an id. `done` is called once, on the member's thread. False: closed, and `done` is not called.
- */
+ * appended again, so it must carry an id. `done` is called once, on the member's thread. False, and `done` is not called: the
+ * member is closed, or the length is one that raft's log cannot keep. */
 typedef void (*member_done)(void *ctx, enum member_outcome outcome);
 bool member_submit(struct member *m, const void *entry, size_t len, member_done done, void *ctx) WARN_UNUSED;
 

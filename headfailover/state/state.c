@@ -98,7 +98,7 @@ static void tell_listeners(struct state *s)
 
 	/* A copy: a listener may call anything that does not block, so the lock is not held. */
 	pthread_mutex_lock(&s->lock);
-	n = s->closing ? 0 : s->n_listeners;
+	n = s->n_listeners;
 	list = mem_array(n + 1, sizeof(*list));
 	if (n)
 		memcpy(list, s->listeners, n * sizeof(*list));
@@ -238,12 +238,10 @@ int state_open(const struct state_opts *opts, struct state **out, struct err *er
 	return state_open_tuned(opts, &defaults, out, err);
 }
 
-void state_close(struct state *s)
+void state_stop(struct state *s)
 {
 	struct timespec until = state_deadline(CLOSE_NS);
 
-	if (!s)
-		return;
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
 	pthread_cond_broadcast(&s->changed);
@@ -251,6 +249,13 @@ void state_close(struct state *s)
 	while (s->users && pthread_cond_timedwait(&s->changed, &s->lock, &until) != ETIMEDOUT)
 		;
 	pthread_mutex_unlock(&s->lock);
+}
+
+void state_close(struct state *s)
+{
+	if (!s)
+		return;
+	state_stop(s);
 	member_close(s->member);
 	pthread_mutex_lock(&s->lock);
 	while (s->users)

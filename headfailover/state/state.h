@@ -19,7 +19,11 @@ struct state_opts {
 /* Starts, bootstraps a new directory as the only voter, replays, becomes leader (a barrier passed) and returns then. A damaged
  * log is ERR_DAMAGED and nothing is started. */
 int state_open(const struct state_opts *opts, struct state **out, struct err *err) WARN_UNUSED;
-void state_close(struct state *s); /* finishes what was acknowledged; safe after any failure */
+/* From now on writes and watches fail, and those waiting return (a write within 2 s, unless the disk is stuck); reads go on. For
+ * the time until the threads that use the state have ended. */
+void state_stop(struct state *s);
+/* No other thread may use it any more (state_stop() first). What was acknowledged is on the disk. NULL is fine. */
+void state_close(struct state *s);
 
 /* Keys: 1-200 bytes of a-z A-Z 0-9 . _ - : and '/' ("node/n01"). Values: JSON text up to 512 KiB. version: raft's index of the
  * write that made it; 0 = absent. */
