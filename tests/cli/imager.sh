@@ -22,7 +22,7 @@ expect 0 out 'usage: orthrus-imager' -- --help
 [ -s "$work/err" ] && fail "--help writes to standard error"
 # Every option of the help is in the manual page, and the other way round.
 grep -oE -- '^  --[a-z]+|, --[a-z]+' "$work/out" | grep -oE -- '--[a-z]+' | sort -u >"$work/help"
-grep -oE '^\.It Fl -[a-z]+' "$TOP/docs/man/orthrus-imager.8" | sed 's/^.It Fl -/--/' | sort -u >"$work/man"
+grep '^\.It Fl ' "$TOP/docs/man/orthrus-imager.8" | grep -oE 'Fl -[a-z]+' | sed 's/^Fl -/--/' | sort -u >"$work/man"
 diff "$work/help" "$work/man" || fail "help and manual page name different options"
 expect 0 out 'orthrus-imager 0.' -- --version
 expect 2 err "unknown option '--frobnicate'" -- --frobnicate

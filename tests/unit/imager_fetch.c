@@ -58,11 +58,11 @@ static int get(void *ctx, const char *path, uint64_t first, uint64_t len, size_t
 
 static void split_ref(const char *ref, char **name, char **id)
 {
-	const char *slash = strchr(ref, '/');
+	size_t len = strcspn(ref, "/");
 
-	assert_non_null(slash);
-	*name = mem_strndup(ref, (size_t)(slash - ref));
-	*id = mem_strdup(slash + 1);
+	assert_int_equal(ref[len], '/');
+	*name = mem_strndup(ref, len);
+	*id = mem_strdup(ref + len + 1);
 }
 
 static void count_progress(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
