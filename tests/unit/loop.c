@@ -67,7 +67,7 @@ static void *poster_main(void *arg)
 
 		*o = (struct one){ p->seen, p->number, i };
 		if (!loop_post(p->seen->loop, on_post, o))
-			return "refused";
+			return p;
 	}
 	return NULL;
 }

@@ -137,14 +137,14 @@ static void *add_main(void *arg)
 		char value[32];
 
 		if (state_get(a->s, "counter", &d, &err) < 0)
-			return "get";
+			return a;
 		snprintf(value, sizeof(value), "%d", (int)strtol(d.value, NULL, 10) + 1);
 		if (put(a->s, "counter", value, d.version, NULL, &err) == 0)
 			i++;
 		else if (err.kind == ERR_CONFLICT)
 			atomic_fetch_add(&a->conflicts, 1);
 		else
-			return "write";
+			return a;
 	}
 	return NULL;
 }
@@ -171,13 +171,19 @@ static void test_counter_is_exact(void **state)
 	state_close(a.s);
 }
 
+struct creator {
+	struct state *s;
+	bool won, failed;
+};
+
 static void *create_main(void *arg)
 {
+	struct creator *c = arg;
 	struct err err = { 0 };
 
-	if (put(arg, "lock", "1", 0, NULL, &err) == 0)
-		return "won";
-	return err.kind == ERR_CONFLICT ? NULL : "failed";
+	c->won = put(c->s, "lock", "1", 0, NULL, &err) == 0;
+	c->failed = !c->won && err.kind != ERR_CONFLICT;
+	return NULL;
 }
 
 static void test_one_creates(void **state)
@@ -185,17 +191,18 @@ static void test_one_creates(void **state)
 	struct state *s = must_open(*state, NULL);
 
 	for (int round = 0; round < 5; round++) {
-		pthread_t threads[8];
+		struct creator c[8];
+		pthread_t threads[ARRAY_LEN(c)];
 		int won = 0;
 
-		for (size_t i = 0; i < ARRAY_LEN(threads); i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, create_main, s), 0);
-		for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
-			void *r;
-
-			pthread_join(threads[i], &r);
-			won += r && strcmp(r, "won") == 0;
-			assert_true(!r || strcmp(r, "won") == 0);
+		for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+			c[i] = (struct creator){ .s = s };
+			assert_int_equal(pthread_create(&threads[i], NULL, create_main, &c[i]), 0);
+		}
+		for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+			pthread_join(threads[i], NULL);
+			assert_false(c[i].failed);
+			won += c[i].won;
 		}
 		assert_int_equal(won, 1);
 		must_put(s, "lock", NULL, STATE_ANY);
@@ -257,7 +264,7 @@ static void *scribe_main(void *arg)
 		snprintf(key, sizeof(key), "w%d/k", b->number);
 		snprintf(value, sizeof(value), "%d", i);
 		if (put(b->s, key, i % 10 == 9 ? NULL : value, STATE_ANY, NULL, &err) < 0)
-			return "write";
+			return b;
 	}
 	return NULL;
 }
@@ -583,7 +590,7 @@ static void *idle_watch_main(void *arg)
 	struct state_changes c;
 	struct err err = { 0 };
 
-	return state_watch(arg, "none", 0, 600 * NS_PER_S, &c, &err) < 0 ? NULL : "it waited";
+	return state_watch(arg, "none", 0, 600 * NS_PER_S, &c, &err) < 0 ? NULL : arg;
 }
 
 static void test_stop_under_load(void **state)

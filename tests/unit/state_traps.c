@@ -601,7 +601,7 @@ static void *bump_main(void *arg)
 	for (int i = 0; i < 25;) {
 		autoclean(state_doc_free) struct state_doc d = { 0 };
 		struct err err = { 0 };
-		char value[16];
+		char value[32];
 
 		if (state_get(b->s, "n", &d, &err) < 0)
 			b->failed = "get";
