@@ -200,6 +200,22 @@ static int perform(void *ctx, const struct plan_step *step, struct err *err)
 	return err_set(err, ERR_INVALID, "unknown step type %d", step->type);
 }
 
+/* "serial n01a (5 GiB), serial n01b (5 GiB; reading at byte 0 fails)" */
+static char *list_disks(const struct disks *disks)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+
+	for (size_t i = 0; i < disks->len; i++) {
+		const struct disk *d = &disks->items[i];
+		autofree char *id = disk_id(d);
+		char size[STR_BYTES_MAX];
+
+		str_from_bytes(d->size_bytes, size);
+		buf_addf(&out, "%s%s (%s%s%s)", i ? ", " : "", id, size, d->bad ? "; " : "", d->bad ? d->bad : "");
+	}
+	return out.len ? buf_steal(&out) : mem_strdup("none");
+}
+
 /* The order is for this cluster, and these are the disks that were approved: checked before the first step, so nothing was
  * touched. */
 static int check_order(struct run *run, const struct disks *disks, struct err *err)
@@ -221,7 +237,9 @@ static int check_order(struct run *run, const struct disks *disks, struct err *e
 	if (install_digest(run->order, disks, digest, err) < 0)
 		return -1;
 	if (!str_eq(digest, run->order->plan_digest)) {
-		err_set(err, ERR_REFUSED, "the disks are not those that were approved");
+		autofree char *now = list_disks(disks);
+
+		err_set(err, ERR_REFUSED, "the disks are not those that were approved; there are now %s", now);
 		err_hint(err, "run `orthrus node install %s --plan` to see the plan for the disks that are there now",
 			 run->order->node);
 		return -1;
