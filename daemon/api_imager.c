@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/reconcile.h"
-#include "daemon/roster.h"
 #include "daemon/tokens.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -45,27 +44,26 @@ static void answer(struct http_call *call, const char *node, enum action action,
 	json_end_obj(&w);
 }
 
-static int find_node(struct daemon *d, struct http_call *call, const struct machine *m, struct node *out, struct err *err)
+static int find_node(struct daemon *d, struct http_call *call, const struct machine *m, struct node *n, struct err *err)
 {
-	autoclean(roster_free) struct roster roster = { 0 };
-	const struct node *n;
+	autofree char *name = NULL;
 
-	if (roster_load(d, &roster, err) < 0)
+	if (mac_index_find(d, m->mac, &name, err) < 0)
 		return -1;
-	n = roster_by_mac(&roster, m->mac);
-	if (!n) {
+	if (!name) {
 		log_info("imager", "unknown machine with MAC %s, serial %s, from %s", m->mac, m->serial ? m->serial : "none",
 			 http_who(call));
 		err_set(err, ERR_NOT_FOUND, "no node has the MAC address %s", m->mac);
 		return err_hint(err, "make it known: orthrus node add NAME --mac %s --group GROUP", m->mac);
 	}
-	if (n->serial && !str_eq(n->serial, m->serial)) {
-		log_warn("imager", "%s: refused a machine with MAC %s and serial %s; it should have %s", n->name, m->mac,
-			 m->serial ? m->serial : "none", n->serial);
-		return err_set(err, ERR_REFUSED, "%s must have the serial number %s, this machine has %s", n->name, n->serial,
-			       m->serial ? m->serial : "none");
-	}
-	return daemon_node(d, n->name, out, NULL, err);
+	if (daemon_node(d, name, n, NULL, err) < 0)
+		return -1;
+	if (!n->serial || str_eq(n->serial, m->serial))
+		return 0;
+	log_warn("imager", "%s: refused a machine with MAC %s and serial %s; it should have %s", n->name, m->mac,
+		 m->serial ? m->serial : "none", n->serial);
+	return err_set(err, ERR_REFUSED, "%s must have the serial number %s, this machine has %s", n->name, n->serial,
+		       m->serial ? m->serial : "none");
 }
 
 static int check_trust(struct daemon *d, struct err *err)

@@ -144,6 +144,9 @@ int change_commit(struct change *c, struct err *err)
 {
 	if (!c->n_ops)
 		return 0;
+	for (size_t i = 0; i < c->n_ops; i++)
+		if (str_starts(c->ops[i].key, "node/"))
+			c->d->macs.fresh = false;
 	if (state_write(c->d->state, c->ops, c->n_ops, NULL, err) < 0)
 		return err_wrap(err, "write the cluster's state");
 	atomic_fetch_add(&c->d->last_event, c->n_events);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "daemon/mac_index.h"
 #include "daemon/model.h"
 #include "headfailover/state/state.h"
 #include "site/site.h"
@@ -32,6 +33,7 @@ struct daemon {
 	struct reconcile *reconcile;
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */
+	struct mac_index macs;	     /* under change_lock */
 };
 
 /* The applied site. ERR_NOT_FOUND with a hint when there is none yet; *version may be NULL. */

@@ -255,6 +255,7 @@ static int run(const struct options *o, const sigset_t *signals, struct err *err
 		log_info("daemon", "ending");
 	}
 	stop(&d);
+	mac_index_free(&d.macs);
 	free_paths(&d.paths);
 	pthread_mutex_destroy(&d.change_lock);
 	return rc;

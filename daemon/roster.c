@@ -47,14 +47,6 @@ struct node *roster_find(const struct roster *r, const char *name)
 	return NULL;
 }
 
-const struct node *roster_by_mac(const struct roster *r, const char *mac)
-{
-	for (size_t i = 0; i < r->len; i++)
-		if (str_list_has(&r->nodes[i].macs, mac))
-			return &r->nodes[i];
-	return NULL;
-}
-
 const char *node_image(const struct site *site, const struct node *n)
 {
 	const struct site_group *g = site_group(site, n->group);

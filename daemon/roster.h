@@ -13,7 +13,6 @@ int roster_load(struct daemon *d, struct roster *out, struct err *err) WARN_UNUS
 void roster_free(struct roster *r);
 void roster_add(struct roster *r, struct node *n); /* takes the content of n, which is empty then */
 struct node *roster_find(const struct roster *r, const char *name);
-const struct node *roster_by_mac(const struct roster *r, const char *mac);
 
 /* Everything that must hold for one node beside the others: name, group, image, layout, MACs and address, each against the site
  * and against every other node. The error names what is wrong. An entry of the same name in the roster is `n`'s own. */

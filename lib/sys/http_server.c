@@ -38,7 +38,8 @@ struct http_server {
 	struct MHD_Daemon *retired[RETIRED_MAX]; /* with an old certificate: their connections end by themselves */
 	size_t n_retired;
 	int tls_fd; /* ours; each MHD has a duplicate */
-	unsigned int port;
+	unsigned int listen_port;
+	_Atomic unsigned int port; /* 0 until it is served */
 	char *unix_path;
 	struct buf crt, key, ca; /* libmicrohttpd reads them while it starts */
 };
@@ -427,7 +428,7 @@ int http_server_tls(struct http_server *s, const struct http_tls *tls, struct er
 	if (read_pem(tls->crt, &s->crt, err) < 0 || read_pem(tls->key, &s->key, err) < 0 || read_pem(tls->ca, &s->ca, err) < 0)
 		return -1;
 	if (s->tls_fd < 0)
-		s->tls_fd = http_listen_tcp(tls->listen, &s->port, err);
+		s->tls_fd = http_listen_tcp(tls->listen, &s->listen_port, err);
 	if (s->tls_fd < 0)
 		return -1;
 	fd = fcntl(s->tls_fd, F_DUPFD_CLOEXEC, 3);
@@ -447,12 +448,13 @@ int http_server_tls(struct http_server *s, const struct http_tls *tls, struct er
 		s->retired[s->n_retired++] = s->tls_mhd;
 	}
 	s->tls_mhd = fresh;
+	s->port = s->listen_port;
 	return 0;
 }
 
 unsigned int http_server_port(const struct http_server *s)
 {
-	return s->tls_mhd ? s->port : 0;
+	return s->port;
 }
 
 void http_server_wake(struct http_server *s, const char *topic)
