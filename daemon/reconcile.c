@@ -279,6 +279,7 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 {
 	struct reconcile *r = mem_zalloc(sizeof(*r));
 	struct dnsmasq_opts opts = { .before_start = before_start, .tell = on_dnsmasq, .ctx = r };
+	struct err gc = { 0 };
 	pthread_condattr_t attr;
 	int rc;
 
@@ -293,6 +294,8 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	pthread_cond_init(&r->more, &attr);
 	pthread_cond_init(&r->done_one, &attr);
 	pthread_condattr_destroy(&attr);
+	if (payloads_collect(d, &gc) < 0)
+		log_err("payload", "remove what is not needed", &gc);
 	if (payloads_new(d, on_payload, r, &r->payloads, err) < 0) {
 		reconcile_free(r);
 		return -1;

@@ -174,9 +174,11 @@ before=$(digest)
 stop_daemon TERM
 [ "$daemon_rc" = 0 ] || fail "SIGTERM: exit $daemon_rc"
 [ ! -e "$sock" ] || fail "the socket is left behind"
+mkdir -p "$root/srv/orthrus/tftp/payload/0123abcd"
 start_daemon
 [ "$before" = "$(digest)" ] || fail "the state is another one after a restart"
 port=$(tls_port)
+[ ! -e "$root/srv/orthrus/tftp/payload/0123abcd" ] || fail "an imager that no image needs is left in the TFTP tree"
 imager '' GET /v1/nodes; want 403 'over TLS after a restart'
 # A second daemon for the same root keeps off.
 if "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen 127.0.0.1:0 >"$work/out" 2>&1; then fail "two daemons serve one root"; fi
