@@ -141,10 +141,30 @@ static int add_header(const struct raid_partition *t, const struct geometry *g, 
 	return 0;
 }
 
-/* The protective MBR (5.2.3): one partition of type 0xEE over the whole disk, and no boot code. */
+/* What a BIOS runs from a disk that has no boot loader yet: say so, then INT 18h (boot failed, try the next device). Without it a
+ * BIOS that accepts the signature runs into zeros and hangs. 16 bit, loaded at 0000:7C00; the text follows the 26 bytes of code.
+ */
+static const char not_bootable[] = "\x31\xc0"	  /* xor ax, ax */
+				   "\x8e\xd8"	  /* mov ds, ax */
+				   "\x31\xdb"	  /* xor bx, bx */
+				   "\xfc"	  /* cld */
+				   "\xbe\x1a\x7c" /* mov si, 7C1Ah: the text */
+				   "\xac"	  /* next: lodsb */
+				   "\x84\xc0"	  /* test al, al */
+				   "\x74\x06"	  /* jz done */
+				   "\xb4\x0e"	  /* mov ah, 0Eh: teletype output */
+				   "\xcd\x10"	  /* int 10h */
+				   "\xeb\xf5"	  /* jmp next */
+				   "\xcd\x18"	  /* done: int 18h */
+				   "\xf4"	  /* halt: hlt */
+				   "\xeb\xfd"	  /* jmp halt */
+				   "Orthrus: the system on this disk is not finished.\r\n";
+
+/* The protective MBR (5.2.3): one partition of type 0xEE over the whole disk, and code that refuses to boot. */
 static void add_mbr(const struct geometry *g, struct buf *out)
 {
-	add_zeros(out, 446);
+	buf_add(out, not_bootable, sizeof(not_bootable));
+	add_zeros(out, 446 - sizeof(not_bootable));
 	buf_add(out, "\0\0\2\0\xee\xff\xff\xff", 8);
 	buf_add_u32(out, 1);
 	buf_add_u32(out, g->last > UINT32_MAX ? UINT32_MAX : (uint32_t)g->last);

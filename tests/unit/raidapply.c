@@ -134,7 +134,10 @@ static void check_gpt(uint64_t sector)
 	assert_int_equal(gpt_write(fd, &t, &err), 0);
 	check_table(fd, &t, sector);
 	assert_int_equal(pread(fd, mbr, sizeof(mbr), 0), sizeof(mbr));
-	for (size_t i = 0; i < 446; i++)
+	/* Code that says why and lets the BIOS go on (INT 18h), then nothing. */
+	assert_non_null(memmem(mbr, 26, "\xcd\x18", 2));
+	assert_non_null(memmem(mbr + 26, 420, "not finished", 12));
+	for (size_t i = 128; i < 446; i++)
 		assert_int_equal(mbr[i], 0);
 	assert_int_equal(mbr[450], 0xee);
 	/* Without its first megabyte the copy at the end must do. */
