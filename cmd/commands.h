@@ -35,10 +35,10 @@
 	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \
 	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
 	  "change nodes' group, addresses, image or layout") \
-	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "", "forget nodes; their disks are left as they are") \
+	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \
 	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \
 	  "install nodes once, at their next netboot: erases their disks") \
-	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "target=disk|net", "choose what nodes boot next: their disk or the network") \
+	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,force", "choose what nodes boot next: their disk or the network") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \

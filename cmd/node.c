@@ -227,6 +227,8 @@ int cmd_node_set(struct cmd *c, struct err *err)
 
 int cmd_node_remove(struct cmd *c, struct err *err)
 {
+	bool force = cmd_flag(c, "force");
+	const char *query = c->plan ? (force ? "?plan=1&force=1" : "?plan=1") : force ? "?force=1" : "";
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(buf_free) struct buf names = { 0 };
@@ -237,7 +239,7 @@ int cmd_node_remove(struct cmd *c, struct err *err)
 	if (!c->plan && cmd_confirm(c, err, "remove %s from the cluster", buf_str(&names)) < 0)
 		return -1;
 	for (size_t i = 0; i < nodeset_count(&set); i++) {
-		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
+		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), query);
 
 		if (send_steps(c, "DELETE", path, NULL, err) < 0)
 			return err_wrap(err, "node %s", nodeset_get(&set, i));
@@ -247,7 +249,7 @@ int cmd_node_remove(struct cmd *c, struct err *err)
 
 int cmd_node_boot(struct cmd *c, struct err *err)
 {
-	const char *target = cmd_option(c, "target");
+	bool disk = cmd_flag(c, "disk"), net = cmd_flag(c, "net");
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(buf_free) struct buf body = { 0 };
@@ -255,14 +257,15 @@ int cmd_node_boot(struct cmd *c, struct err *err)
 
 	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
-	if (!target)
-		return err_set(err, ERR_USAGE, "'node boot' needs --target disk or --target net");
+	if (disk == net)
+		return err_set(err, ERR_USAGE, "'node boot' needs one of --disk and --net");
 	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0)
 		return -1;
 	json_out_init(&w, &body, false);
 	json_put_obj(&w, NULL);
 	node_put_names(&w, &set);
-	json_put_str(&w, "target", target);
+	json_put_str(&w, "target", disk ? "disk" : "net");
+	json_put_bool(&w, "force", cmd_flag(c, "force"));
 	json_put_bool(&w, "plan", c->plan);
 	json_end_obj(&w);
 	return send_steps(c, "POST", "/v1/boot", buf_str(&body), err);

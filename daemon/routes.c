@@ -87,8 +87,8 @@ int api_not_installing(const char *node, const struct run *r, bool force, struct
 		return 0;
 	err_set(err, ERR_REFUSED, "%s: an installation is %s", node, r->state == RUN_ORDERED ? "ordered" : "under way");
 	if (r->state == RUN_ORDERED)
-		return err_hint(err, "withdraw it first: orthrus node boot %s --target disk", node);
-	return err_hint(err, "wait for its end; if the machine is dead: orthrus node boot %s --target disk --force", node);
+		return err_hint(err, "withdraw it first: orthrus node boot %s --disk", node);
+	return err_hint(err, "wait for its end; if the machine is dead: orthrus node boot %s --disk --force", node);
 }
 
 void api_void_tokens(struct change *c, struct run *r)

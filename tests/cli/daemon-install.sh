@@ -104,7 +104,7 @@ imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\"}"; nothing_chan
 imager "$report" GET /v1/imager/orders; nothing_changed 401 "the report's token for orders"
 
 # The order can be withdrawn while nobody has begun.
-"$orthrus" node boot n01 --target disk --plan >"$work/out" 2>&1 || fail "boot --plan: $(cat "$work/out")"
+"$orthrus" node boot n01 --disk --plan >"$work/out" 2>&1 || fail "boot --plan: $(cat "$work/out")"
 [ "$before" = "$(digest)" ] || fail "boot --plan changed the state"
 api POST /v1/boot '{"nodes":["n01"],"target":"disk"}'; want 200 'withdraw'
 [ "$(node_value n01 .state) $(node_value n01 .order)" = 'ready false' ] || fail "after withdrawal: $(node_value n01 .state)"

@@ -157,10 +157,10 @@ cp "$work/good.json" "$site"
 done_ok site apply --yes
 
 # Boot targets, removal.
-planned node boot n03 --target disk
-done_ok node boot n03 --target disk
+planned node boot n03 --disk
+done_ok node boot n03 --disk
 [ "$(node_value n03 .boot)" = disk ] || fail "boot target is not kept"
-refused 2 '' -- node boot n03 --target floppy
+refused 2 '' -- node boot n03 --disk --net
 planned node remove n03 --yes
 done_ok node remove n03 --yes
 [ ! -e "$root/srv/orthrus/tftp/grub/nodes/52:54:00:00:00:03.cfg" ] || fail "a removed node still has a GRUB file"
@@ -170,13 +170,15 @@ done_ok event list --json
 done_ok head status --json
 
 # A clean end, and everything is there again.
-before=$(digest)
+# Not by the digest: a payload that can't be made is noted as an event again after the restart.
+kept() { "$orthrus" node list --json; "$orthrus" site show --json; }
+before=$(kept)
 stop_daemon TERM
 [ "$daemon_rc" = 0 ] || fail "SIGTERM: exit $daemon_rc"
 [ ! -e "$sock" ] || fail "the socket is left behind"
 mkdir -p "$root/srv/orthrus/tftp/payload/0123abcd"
 start_daemon
-[ "$before" = "$(digest)" ] || fail "the state is another one after a restart"
+[ "$before" = "$(kept)" ] || fail "the state is another one after a restart"
 port=$(tls_port)
 [ ! -e "$root/srv/orthrus/tftp/payload/0123abcd" ] || fail "an imager that no image needs is left in the TFTP tree"
 imager '' GET /v1/nodes; want 403 'over TLS after a restart'
