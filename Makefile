@@ -100,7 +100,7 @@ check-san: deps
 	@tests/run --build build-san --level san $(T)
 demo: deps
 	@$(MAKE) -j$(JOBS) programs $(TOOLS)
-	@tests/lab/demo.sh
+	@BUILD=$(abspath $(BUILD)) tests/lab/demo.sh
 fuzz: deps
 	@tests/fuzz/run.sh $(T)
 format:
