@@ -621,6 +621,8 @@ static void test_stop_under_load(void **state)
 		autofree char *key = str_format("b/%zu", i);
 		struct err err = { 0 };
 
+		if (!b[i].acknowledged)
+			continue; /* it never got its turn */
 		assert_int_equal(state_get(s, key, &d, &err), 0);
 		assert_true(strtol(d.value, NULL, 10) >= b[i].acknowledged);
 	}

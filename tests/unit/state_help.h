@@ -47,6 +47,16 @@ static inline int dir_teardown(void **state)
 	return rc;
 }
 
+/* Our own program, for exec: the link itself would be valgrind's. Caller frees. */
+static inline char *self_path(void)
+{
+	char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+
+	assert_true(n > 0 && (size_t)n < sizeof(path));
+	return mem_strndup(path, (size_t)n);
+}
+
 /* Small enough that snapshots and new segments come often. */
 static inline struct state_tuning small_tuning(void)
 {

@@ -113,6 +113,7 @@ struct known {
 
 static pid_t start(const char *dir, int *out)
 {
+	autofree char *self = self_path();
 	int p[2];
 	pid_t pid;
 
@@ -121,7 +122,7 @@ static pid_t start(const char *dir, int *out)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		dup2(p[1], STDOUT_FILENO);
-		execl("/proc/self/exe", "state_kill", "--be-killed", dir, (char *)NULL);
+		execl(self, "state_kill", "--be-killed", dir, (char *)NULL);
 		_exit(99);
 	}
 	close(p[1]);
@@ -201,8 +202,7 @@ static void kill_loop(const char *dir, int kills, uint64_t seed)
 			fail_msg("round %d: it ended by itself with %d", i, status);
 		check(dir, &k, &counter);
 	}
-	print_message("RESULT state: %d kills, %llu acknowledged writes of 3 keys, none lost (%s)\n", kills,
-		      (unsigned long long)k.counted, dir);
+	print_message("kills=%d acknowledged=%llu lost=0 (%s)\n", kills, (unsigned long long)k.counted, dir);
 	assert_true(k.counted >= (uint64_t)kills / 2);
 }
 
