@@ -7,11 +7,11 @@ WERROR ?= $(if $(CI),1)
 BUILD ?= $(if $(SAN),build-san,build)
 CC := gcc
 CLANG ?= clang
-PREFIX ?= /usr
+PREFIX := /usr
 T ?=
 JOBS ?= $(shell nproc)
 
-PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libparted libacl libcap libsystemd
+PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libsystemd
 ifneq ($(MAKECMDGOALS),clean)
 have_deps := $(shell pkg-config --exists $(PKGS) raft 2>/dev/null && echo yes)
 endif
@@ -82,7 +82,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(REPLAY) $(BUILD)/libprograms.a 
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/%.o
-.PHONY: all programs tests check check-full check-vm check-san demo bench fuzz install uninstall clean format deps
+.PHONY: all programs tests check check-full check-vm check-san demo fuzz install clean format deps
 
 deps:
 	tools/deps.sh all
@@ -106,7 +106,9 @@ fuzz: deps
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
+# What a head runs on is installed too, except into a DESTDIR.
 install: programs
+	$(if $(DESTDIR),,tools/deps.sh head)
 	install -D -m 755 $(BUILD)/orthrus $(DESTDIR)$(PREFIX)/bin/orthrus
 	install -D -m 755 $(BUILD)/orthrusd $(DESTDIR)$(PREFIX)/sbin/orthrusd
 	install -D -m 755 $(BUILD)/orthrus-imager $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-imager

@@ -8,21 +8,17 @@
 
 #include <stdlib.h>
 
-/* Send a request whose answer is {"steps":[..]}, and show them: with --json as they came, else as lines. */
-static int send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
+/* A request whose answer is {"steps":[..]}: the answer, and with people its steps as lines. */
+static int ask_steps(struct cmd *c, const char *method, const char *path, const char *body, struct http_reply *reply,
+		     struct err *err)
 {
-	autoclean(http_reply_free) struct http_reply reply = { 0 };
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(buf_free) struct buf lines = { 0 };
 	struct json_obj o;
 
-	if (cmd_call(c, method, path, body, &reply, err) < 0)
+	if (cmd_call(c, method, path, body, reply, err) < 0)
 		return -1;
-	if (c->json) {
-		cmd_print(buf_str(&reply.body));
-		return 0;
-	}
-	if (json_parse(buf_str(&reply.body), reply.body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
 	    cmd_steps(&o, "", &lines, err) < 0)
 		return err_wrap(err, "the daemon's answer");
 	if (lines.len)
@@ -30,6 +26,92 @@ static int send_steps(struct cmd *c, const char *method, const char *path, const
 	else
 		cmd_say(c, "nothing to change");
 	return 0;
+}
+
+static int send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+
+	if (ask_steps(c, method, path, body, &reply, err) < 0)
+		return -1;
+	if (c->json)
+		cmd_print(buf_str(&reply.body));
+	return 0;
+}
+
+/* Node by node, the others in spite of one's failure: each failure is said at once, the end is ERR_PARTIAL or, when all failed,
+ * the first reason. With --json one document: {"nodes":[{"name","answer":{..}|null,"error":{..}|null}]}. */
+struct each {
+	struct cmd *c;
+	struct buf text;
+	struct json_out json;
+	size_t done, failed;
+	struct err first;
+};
+
+static void each_begin(struct each *e, struct cmd *c)
+{
+	*e = (struct each){ .c = c };
+	json_out_init(&e->json, &e->text, true);
+	json_put_obj(&e->json, NULL);
+	json_put_arr(&e->json, "nodes");
+}
+
+static void each_put(struct each *e, const char *name, const char *answer, const struct err *why)
+{
+	json_put_obj(&e->json, NULL);
+	json_put_str(&e->json, "name", name);
+	if (answer)
+		json_put_raw(&e->json, "answer", answer);
+	else
+		json_put_str(&e->json, "answer", NULL);
+	if (why) {
+		json_put_obj(&e->json, "error");
+		json_put_str(&e->json, "kind", err_kind_name(why->kind));
+		json_put_str(&e->json, "text", why->text);
+		json_put_str(&e->json, "hint", why->hint);
+		json_end_obj(&e->json);
+	} else {
+		json_put_str(&e->json, "error", NULL);
+	}
+	json_end_obj(&e->json);
+}
+
+static void each_send(struct each *e, const char *name, const char *method, const char *path, const char *body)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	struct err why = { 0 };
+
+	if (ask_steps(e->c, method, path, body, &reply, &why) == 0) {
+		e->done++;
+		each_put(e, name, buf_str(&reply.body), NULL);
+		return;
+	}
+	if (!e->failed++)
+		e->first = why;
+	each_put(e, name, NULL, &why);
+	if (!e->c->json)
+		cmd_error(e->c, &why);
+}
+
+static int each_end(struct each *e, struct err *err)
+{
+	int rc = 0;
+
+	json_end_arr(&e->json);
+	json_end_obj(&e->json);
+	if (e->c->json)
+		cmd_print(buf_str(&e->text));
+	if (e->failed) {
+		*err = e->first;
+		/* Each failure has been said already, or is in the JSON. */
+		err->text[0] = '\0';
+		if (e->done)
+			err->kind = ERR_PARTIAL;
+		rc = -1;
+	}
+	buf_free(&e->text);
+	return rc;
 }
 
 static void put_options(const struct cmd *c, struct json_out *w)
@@ -203,6 +285,7 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(str_list_free) struct str_list macs = { 0 };
+	struct each each;
 
 	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
@@ -213,16 +296,18 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
 	    check_macs(&macs, nodeset_count(&set), false, err) < 0)
 		return -1;
+	each_begin(&each, c);
 	for (size_t i = 0; i < nodeset_count(&set); i++) {
 		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
 		autoclean(buf_free) struct buf body = { 0 };
 
-		if (change_body(c, &set, i, &macs, &body, err) < 0)
+		if (change_body(c, &set, i, &macs, &body, err) < 0) {
+			buf_free(&each.text);
 			return -1;
-		if (send_steps(c, "PATCH", path, buf_str(&body), err) < 0)
-			return err_wrap(err, "node %s", nodeset_get(&set, i));
+		}
+		each_send(&each, nodeset_get(&set, i), "PATCH", path, buf_str(&body));
 	}
-	return 0;
+	return each_end(&each, err);
 }
 
 int cmd_node_remove(struct cmd *c, struct err *err)
@@ -232,19 +317,20 @@ int cmd_node_remove(struct cmd *c, struct err *err)
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(buf_free) struct buf names = { 0 };
+	struct each each;
 
 	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0)
 		return -1;
 	nodeset_fold(&set, &names);
 	if (!c->plan && cmd_confirm(c, err, "remove %s from the cluster", buf_str(&names)) < 0)
 		return -1;
+	each_begin(&each, c);
 	for (size_t i = 0; i < nodeset_count(&set); i++) {
 		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), query);
 
-		if (send_steps(c, "DELETE", path, NULL, err) < 0)
-			return err_wrap(err, "node %s", nodeset_get(&set, i));
+		each_send(&each, nodeset_get(&set, i), "DELETE", path, NULL);
 	}
-	return 0;
+	return each_end(&each, err);
 }
 
 int cmd_node_boot(struct cmd *c, struct err *err)

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Install what building, testing and the demo need, from the mirror this machine's apt already uses.
-# usage: tools/deps.sh [build|all]   (nothing is done, and apt is not touched, when all is there)
+# usage: tools/deps.sh [build|head|all]   (nothing is done, and apt is not touched, when all is there)
+#   build: to compile.  head: to compile and to run a head.  all: to test and to run the demo, too.
 set -euo pipefail
 
-build="build-essential pkg-config zstd libacl1-dev libarchive-dev libblkid-dev libcap-dev libcmocka-dev libcurl4-openssl-dev
-    libgnutls28-dev libjson-c-dev libmicrohttpd-dev libparted-dev libsodium-dev libssl-dev libsystemd-dev
+build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev libcurl4-openssl-dev
+    libgnutls28-dev libjson-c-dev libmicrohttpd-dev libsodium-dev libssl-dev libsystemd-dev
     libuv1-dev libzstd-dev"
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
-lab="attr acl bsdutils busybox-static ca-certificates clang clang-format cpio curl debian-archive-keyring dnsmasq-base
-    dosfstools e2fsprogs ethtool gdisk grub-common grub-efi-amd64-signed grub-pc-bin iproute2 jq kmod libcap2-bin libclang-rt-14-dev
-    mandoc mdadm mmdebstrap mtools nftables openssl ovmf parted procps qemu-system-x86 qemu-utils rsync shim-signed smartmontools
-    socat strace tftp-hpa tmux udev util-linux valgrind xfsprogs"
+head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfstools e2fsprogs grub-common
+    grub-efi-amd64-signed grub-pc-bin kmod mdadm mmdebstrap shim-signed smartmontools udev util-linux xfsprogs"
+lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 jq libcap2-bin libclang-rt-14-dev mandoc mtools
+    nftables openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat strace tftp-hpa tmux valgrind"
 . /etc/os-release
 case ${VERSION_CODENAME:-} in
 bookworm) ;;
@@ -20,8 +21,9 @@ trixie) build="$build $backports" backports="" lab="${lab/libclang-rt-14-dev/lib
 esac
 case ${1:-all} in
 build) want="$build" ;;
-all) want="$build $lab" ;;
-*) echo "usage: tools/deps.sh [build|all]" >&2; exit 2 ;;
+head) want="$build $head" ;;
+all) want="$build $head $lab" ;;
+*) echo "usage: tools/deps.sh [build|head|all]" >&2; exit 2 ;;
 esac
 
 installed() { dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }

@@ -223,9 +223,11 @@ static int explain(const struct http_client *c, CURLcode rc, const char *words, 
 {
 	const char *where = c->unix_socket ? c->unix_socket : c->base_url;
 
+	if (c->unix_socket && rc == CURLE_COULDNT_CONNECT) {
+		err_set(err, ERR_FAILED, "orthrusd does not answer on %s", where);
+		return err_hint(err, "is it running? systemctl status orthrusd");
+	}
 	err_set(err, ERR_FAILED, "no whole answer from %s: %s", where, words[0] ? words : curl_easy_strerror(rc));
-	if (rc == CURLE_COULDNT_CONNECT && c->unix_socket)
-		return err_hint(err, "see whether the daemon runs: systemctl status orthrusd");
 	if (rc == CURLE_COULDNT_CONNECT)
 		return err_hint(err, "see whether orthrusd runs there and nothing filters its port");
 	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE)
