@@ -4,12 +4,18 @@
 #include "base/mem.h"
 #include "installer/grubcfg.h"
 #include "installer/target.h"
+#include "sys/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #define LOADER_MAX ((size_t)16 << 20)
 
 /* By hand, because grub-install refuses an EFI system partition on an md array. The removable-media path needs no firmware
  * variables: each member disk boots alone, in any machine. */
 #define SHIM "usr/lib/shim/shimx64.efi.signed"
+#define STARTED "EFI/BOOT/BOOTX64.EFI"
 static const struct loader {
 	const char *from, *to;
 } loaders[] = {
@@ -64,5 +70,24 @@ int bootloader_uefi_prepare(const struct install_target *t, struct err *err)
 
 int bootloader_uefi_enable(const struct install_target *t, struct err *err)
 {
-	return copy(t, SHIM, "EFI/BOOT/BOOTX64.EFI", err);
+	return copy(t, SHIM, STARTED, err);
+}
+
+int install_unboot(const struct install_target *t, struct err *err)
+{
+	struct err why = { 0 };
+	autoclose int esp = -1;
+
+	if (!esp_path(t))
+		return 0;
+	esp = fs_open_beneath(t->fd, esp_path(t), O_RDONLY | O_DIRECTORY, 0, 0, &why);
+	if (esp < 0 && why.kind == ERR_NOT_FOUND)
+		return 0;
+	if (esp < 0) {
+		*err = why;
+		return -1;
+	}
+	if (target_remove(esp, STARTED, err) < 0)
+		return -1;
+	return syncfs(esp) < 0 ? err_errno(err, errno, "write the EFI system partition to disk") : 0;
 }

@@ -28,5 +28,8 @@ int install_verify(const struct install_target *t, struct err *err) WARN_UNUSED;
  * first, the bytes that firmware looks for come last: a failure may leave the disks without a boot loader, never with a wrong
  * one. Works with missing members too, as long as one is there. */
 int install_bootloader(const struct install_target *t, struct err *err) WARN_UNUSED;
+/* After a failure: what UEFI firmware starts is taken from the EFI system partition, which must be mounted. Beside raid_unboot,
+ * which does the same for BIOS. Absent is fine, and so is a layout without that partition. Uses `result` and `fd` only. */
+int install_unboot(const struct install_target *t, struct err *err) WARN_UNUSED;
 
 #endif

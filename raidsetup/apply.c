@@ -2,13 +2,17 @@
 #include "raidsetup/apply.h"
 
 #include "base/mem.h"
+#include "raidsetup/disk.h"
 #include "raidsetup/gpt.h"
+#include "raidsetup/probe.h"
 #include "raidsetup/signatures.h"
 #include "sys/fs.h"
 #include "sys/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The boot code of an MBR; the table behind it stays until its partitions are wiped. */
@@ -103,4 +107,66 @@ int raid_perform(struct raid_ctx *ctx, const struct plan_step *step, struct err 
 	default:
 		return err_set(err, ERR_INVALID, "step '%s' is none of a disk plan", step->name);
 	}
+}
+
+/* The disk with this id as it is now; NULL when it is gone, or there twice. */
+static const struct disk *find_member(const struct disks *disks, const char *id, struct err *err)
+{
+	const struct disk *match = NULL;
+
+	for (size_t i = 0; i < disks->len; i++) {
+		autofree char *have = disk_id(&disks->items[i]);
+
+		if (!disk_has_id(&disks->items[i]) || !str_eq(have, id))
+			continue;
+		if (match) {
+			err_set(err, ERR_REFUSED, "two disks say that they are %s", id);
+			return NULL;
+		}
+		match = &disks->items[i];
+	}
+	if (!match)
+		err_set(err, ERR_NOT_FOUND, "disk %s is gone", id);
+	return match;
+}
+
+/* Not exclusive, unlike target_open(): arrays may be running on it. */
+static int unboot_one(const struct raid_env *env, const struct disk *d, struct err *err)
+{
+	autofree char *node = sys_node(env, d->name), *dir = sys_block_dir(env, d->name);
+	autoclose int fd = open(node, O_WRONLY | O_DSYNC | O_CLOEXEC);
+	struct stat st;
+	dev_t dev;
+
+	if (fd < 0)
+		return err_errno(err, errno, "open %s", node);
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "look at %s", node);
+	if (!S_ISBLK(st.st_mode) || !sysfs_dev(dir, &dev) || dev != st.st_rdev)
+		return err_set(err, ERR_REFUSED, "%s moved to another name in this moment", node);
+	return gpt_unboot(fd, err);
+}
+
+int raid_unboot(struct raid_ctx *ctx, const struct raid_result *result, struct err *err)
+{
+	autoclean(disks_free) struct disks disks = { 0 };
+	struct err later = { 0 };
+	int rc = 0;
+
+	if (probe_disks(&ctx->env, false, &disks, err) < 0)
+		return -1;
+	for (size_t i = 0; i < result->members.len; i++) {
+		const char *id = result->members.items[i];
+		struct err *e = rc < 0 ? &later : err;
+		const struct disk *d;
+
+		if (str_eq(id, "missing"))
+			continue;
+		d = find_member(&disks, id, e);
+		if (!d || unboot_one(&ctx->env, d, e) < 0)
+			rc = err_wrap(e, "boot code of disk %s", id);
+	}
+	/* udev looks again at a disk that was written to; who mounts next must not meet it. */
+	udev_settle(&ctx->env);
+	return rc;
 }

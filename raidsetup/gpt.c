@@ -16,6 +16,7 @@
 #define HEADER_BYTES 92
 #define NAME_UNITS 36
 #define MBR_BYTES 512
+#define BOOT_CODE_BYTES 446 /* before the MBR's own partition table */
 
 /* CRC-32 as of ISO 3309, a bit at a time: a few kilobytes per table. */
 static uint32_t crc32_of(const char *data, size_t len)
@@ -160,11 +161,16 @@ static const char not_bootable[] = "\x31\xc0"	  /* xor ax, ax */
 				   "\xeb\xfd"	  /* jmp halt */
 				   "Orthrus: the system on this disk is not finished.\r\n";
 
+static void add_boot_code(struct buf *out)
+{
+	buf_add(out, not_bootable, sizeof(not_bootable));
+	add_zeros(out, BOOT_CODE_BYTES - sizeof(not_bootable));
+}
+
 /* The protective MBR (5.2.3): one partition of type 0xEE over the whole disk, and code that refuses to boot. */
 static void add_mbr(const struct geometry *g, struct buf *out)
 {
-	buf_add(out, not_bootable, sizeof(not_bootable));
-	add_zeros(out, 446 - sizeof(not_bootable));
+	add_boot_code(out);
 	buf_add(out, "\0\0\2\0\xee\xff\xff\xff", 8);
 	buf_add_u32(out, 1);
 	buf_add_u32(out, g->last > UINT32_MAX ? UINT32_MAX : (uint32_t)g->last);
@@ -209,4 +215,14 @@ int gpt_write(int fd, const struct raid_partition *table, struct err *err)
 	if (fs_pwrite_all(fd, "the disk", head.data, head.len, 0, err) < 0)
 		return -1;
 	return fsync(fd) < 0 ? err_errno(err, errno, "write the partition table") : 0;
+}
+
+int gpt_unboot(int fd, struct err *err)
+{
+	autoclean(buf_free) struct buf code = { 0 };
+
+	add_boot_code(&code);
+	if (fs_pwrite_all(fd, "the boot code", code.data, code.len, 0, err) < 0)
+		return -1;
+	return fsync(fd) < 0 ? err_errno(err, errno, "write the boot code") : 0;
 }

@@ -295,6 +295,12 @@ static int report_done(struct run *run, int64_t began_ns, struct err *err)
 	return head_done(run->head, run->order->install_id, buf_str(&report), err);
 }
 
+/* Before the boot loader's step the disks hold code that refuses to boot, and nothing that UEFI would start. */
+static bool may_boot(const struct run *run)
+{
+	return run->step && (run->step->type == INSTALL_BOOT_LOADER || run->step->type == INSTALL_UNMOUNT);
+}
+
 static void run_free(struct run *run)
 {
 	raid_ctx_free(run->raid);
@@ -316,6 +322,8 @@ int install_run(const struct install_opts *opts, struct head *head, const struct
 		return -1;
 	}
 	if (plan_run(&run.plan, &ops, &run, err) < 0) {
+		if (may_boot(&run))
+			install_undo_boot(opts->target, run.raid, &run.result);
 		install_release(opts->target);
 		return -1;
 	}

@@ -308,6 +308,42 @@ static void test_changed_is_refused(void **state)
 	assert_int_equal(back, mark);
 }
 
+/* A boot loader on a disk in use is overwritten; a member that is gone is told, and the others are done all the same. */
+static void test_unboot(void **state)
+{
+	struct rig *r = *state;
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(raid_result_free) struct raid_result result = { 0 };
+	autoclose int claim = -1;
+	char grub[446], before[4096], back[4096];
+	char *own;
+	struct err err = { 0 };
+
+	make_plan(r, &plan, &result);
+	perform(r, &plan, RAID_FORMAT);
+	assert_int_equal(pread(r->file, before, sizeof(before), 0), sizeof(before));
+	memset(grub, 0xeb, sizeof(grub));
+	claim = open(r->node, O_RDONLY | O_EXCL | O_CLOEXEC);
+	assert_true(claim >= 0);
+	for (int gone = 0; gone < 2; gone++) {
+		scribble(r, 0, grub, sizeof(grub));
+		assert_int_equal(raid_unboot(r->ctx, &result, &err), gone ? -1 : 0);
+		assert_int_equal(pread(r->file, back, sizeof(back), 0), sizeof(back));
+		assert_memory_equal(back, before, sizeof(back));
+		if (gone)
+			break;
+		/* The next round: one that is gone before it, an empty slot behind it. */
+		own = mem_strdup(result.members.items[0]);
+		str_list_free(&result.members);
+		str_list_add(&result.members, "serial gone");
+		str_list_add(&result.members, own);
+		str_list_add(&result.members, "missing");
+		free(own);
+	}
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.text, "serial gone"));
+}
+
 /* Loop devices are never disks unless a test says so. */
 static void test_loops_are_no_disks(void **state)
 {
@@ -328,6 +364,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mounted_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claimed_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changed_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unboot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_loops_are_no_disks, setup, teardown),
 	};
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);

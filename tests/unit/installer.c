@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "installer/grubcfg.h"
 #include "installer/hostfiles.h"
+#include "installer/installer.h"
 #include "installer/order.h"
 #include "sys/fs.h"
 
@@ -452,6 +453,50 @@ static void links_out_of_the_root_are_refused(void **state)
 	assert_int_equal(fs_remove_tree(dir, &err), 0);
 }
 
+/* After a failure nothing is left that UEFI firmware starts; what lies elsewhere is out of reach. */
+static void the_efi_loader_is_taken_back(void **state)
+{
+	autofree char *dir = str_format("%s/orthrus-installer.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	autofree char *root = NULL, *esp = NULL, *boot = NULL, *loader = NULL, *grub = NULL, *outside = NULL;
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(raid_result_free) struct raid_result result = { 0 };
+	autoclean(input_free) struct input in;
+	struct install_target t = { .result = &result };
+	autoclose int fd = -1;
+	struct err err = { 0 };
+
+	(void)state;
+	load_raid1(&in);
+	assert_int_equal(install_plan(&in.order, &in.disks, &plan, &result, &err), 0);
+	assert_non_null(mkdtemp(dir));
+	root = fs_join(dir, "root");
+	esp = fs_join(root, "boot/efi/EFI");
+	boot = fs_join(esp, "BOOT");
+	loader = fs_join(boot, "BOOTX64.EFI");
+	grub = fs_join(boot, "grubx64.efi");
+	outside = fs_join(dir, "BOOTX64.EFI");
+	assert_int_equal(fs_mkdirs(root, 0755, &err), 0);
+	t.fd = fd = fs_open_dir(root, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(install_unboot(&t, &err), 0); /* not even a directory */
+	assert_int_equal(fs_mkdirs(boot, 0755, &err), 0);
+	assert_int_equal(fs_write_atomic(loader, "MZ", 2, 0600, &err), 0);
+	assert_int_equal(fs_write_atomic(grub, "MZ", 2, 0600, &err), 0);
+	assert_int_equal(fs_write_atomic(outside, "MZ", 2, 0600, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		if (install_unboot(&t, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_false(fs_exists(loader));
+		assert_true(fs_exists(grub));
+	}
+	assert_int_equal(fs_remove_tree(boot, &err), 0);
+	assert_int_equal(symlink("../../../..", boot), 0);
+	assert_int_equal(install_unboot(&t, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_true(fs_exists(outside));
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +508,7 @@ int main(void)
 		cmocka_unit_test(a_menu_without_kernels_is_refused),
 		cmocka_unit_test(host_files_are_put_below_the_root),
 		cmocka_unit_test(links_out_of_the_root_are_refused),
+		cmocka_unit_test(the_efi_loader_is_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,29 @@ static void test_gpt_known_bytes(void **state)
 	assert_memory_equal(head.data + 1024, tail.data, 32 * 512);
 }
 
+/* What a boot loader put there goes, the table stays as it was, to the byte. */
+static void test_gpt_unboot(void **state)
+{
+	char *dir = scratch();
+	autoclose int fd = image(dir, 64 * MIB);
+	struct raid_partition t;
+	struct gpt_part parts[2];
+	char before[4096], grub[446], after[4096];
+	struct err err = { 0 };
+
+	(void)state;
+	make_table(&t, parts, 64 * MIB, 512);
+	assert_int_equal(gpt_write(fd, &t, &err), 0);
+	assert_int_equal(fs_pread_all(fd, "image", before, sizeof(before), 0, &err), 0);
+	memset(grub, 0xeb, sizeof(grub));
+	put(fd, 0, grub, sizeof(grub));
+	assert_int_equal(gpt_unboot(fd, &err), 0);
+	assert_int_equal(fs_pread_all(fd, "image", after, sizeof(after), 0, &err), 0);
+	assert_memory_equal(before, after, sizeof(after));
+	check_table(fd, &t, 512);
+	scratch_end(dir);
+}
+
 static void test_gpt_refuses(void **state)
 {
 	autoclean(buf_free) struct buf head = { 0 }, tail = { 0 };
@@ -449,6 +472,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gpt),
 		cmocka_unit_test(test_gpt_known_bytes),
+		cmocka_unit_test(test_gpt_unboot),
 		cmocka_unit_test(test_gpt_refuses),
 		cmocka_unit_test(test_finds_and_erases),
 		cmocka_unit_test(test_erases_only_its_stretch),
