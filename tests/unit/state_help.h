@@ -96,6 +96,17 @@ static inline uint64_t must_put(struct state *s, const char *key, const char *va
 	return revision;
 }
 
+/* It opens, and holds what it held. */
+static inline void opens_with(const char *dir, const char *hex)
+{
+	struct state *s = must_open(dir, NULL);
+	char now[65];
+
+	state_digest(s, now);
+	assert_string_equal(now, hex);
+	state_close(s);
+}
+
 /* The open of `dir` fails as damaged, says `word` and has a hint. */
 static inline void must_be_damaged(const char *dir, const char *word, struct err *err)
 {
