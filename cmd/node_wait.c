@@ -12,16 +12,22 @@ struct said {
 	char *line;
 };
 
+/* One that refused its order before the first step is what it was before, with the reason. */
+static bool has_failed(const struct node_row *r)
+{
+	return str_eq(r->state, "failed") || (r->error && (str_eq(r->state, "up") || str_eq(r->state, "installed")));
+}
+
 static bool finished(const struct node_row *r)
 {
-	return str_eq(r->state, "up") || str_eq(r->state, "failed");
+	return str_eq(r->state, "up") || has_failed(r);
 }
 
 static void say_news(struct cmd *c, const struct node_row *r, struct said *said)
 {
 	autofree char *line = NULL;
 
-	if (str_eq(r->state, "failed"))
+	if (has_failed(r))
 		line = str_format("%s: failed: %s", r->name, r->error ? r->error : "no reason given");
 	else if (str_eq(r->state, "installing"))
 		/* By tens: a line for every step and for a tenth of the long ones. */
@@ -52,7 +58,7 @@ static int look(struct cmd *c, struct nodeset *set, struct said *said, size_t *o
 			return err_set(err, ERR_FAILED, "node %s was removed meanwhile", nodeset_get(set, i));
 		say_news(c, r, &said[i]);
 		*open += !finished(r);
-		if (str_eq(r->state, "failed") && nodeset_add(failed, r->name, err) < 0)
+		if (has_failed(r) && nodeset_add(failed, r->name, err) < 0)
 			return -1;
 	}
 	return 0;

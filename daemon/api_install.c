@@ -135,12 +135,16 @@ static int check_machine(struct daemon *d, struct install_item *it, bool unseen,
 			it->node.name);
 }
 
-/* The plan with the real identifiers is what the order binds; the one for people is the same for every try. */
+/* The plan with the real identifiers is what the order binds; the one for people is the same for every try. Its digest is of all
+ * that is shown, what was found on the disks too: data that appears there later was approved by nobody. */
 static int plan_item(struct daemon *d, const struct site *site, struct install_item *it, const struct order_image *image,
 		     struct err *err)
 {
 	autoclean(order_free) struct order shown = { 0 };
-	autoclean(raid_result_free) struct raid_result result = { 0 };
+	autoclean(plan_free) struct plan shown_plan = { 0 };
+	autoclean(raid_result_free) struct raid_result result = { 0 }, shown_result = { 0 };
+	char hex[DIGEST_HEX_LEN];
+	struct digest digest;
 	uint8_t raw[INSTALL_ID_BYTES];
 	char id[2 * INSTALL_ID_BYTES + 1];
 
@@ -156,21 +160,34 @@ static int plan_item(struct daemon *d, const struct site *site, struct install_i
 			 NULL, NULL);
 		return 0;
 	}
-	if (order_make(d, site, &it->node, image, SHOWN_ID, &it->machine.disks, &shown, err) < 0)
+	if (order_make(d, site, &it->node, image, SHOWN_ID, &it->machine.disks, &shown, err) < 0 ||
+	    install_plan(&shown, &it->machine.disks, &shown_plan, &shown_result, err) < 0)
 		return -1;
-	it->shown_digest = mem_strdup(shown.plan_digest);
+	plan_digest(&shown_plan, &digest);
+	digest_hex(&digest, hex);
+	it->shown_digest = mem_strdup(hex);
 	return install_plan(&it->order, &it->machine.disks, &it->plan, &result, err);
 }
 
+/* Nothing known is erased that was not shown to somebody: an order brings the digest of what was. */
 static int check_shown(const struct install_request *req, const struct install_item *it, struct err *err)
 {
+	bool told = false;
+
 	for (size_t i = 0; i < req->shown_nodes.len; i++) {
-		if (!str_eq(req->shown_nodes.items[i], it->node.name) || str_eq(req->shown_digests.items[i], it->shown_digest))
+		if (!str_eq(req->shown_nodes.items[i], it->node.name))
 			continue;
-		err_set(err, ERR_CONFLICT, "%s: its disks, layout or image are not those that were shown", it->node.name);
-		return err_hint(err, "look at the plan again: orthrus node install %s --plan", it->node.name);
+		told = true;
+		if (str_eq(req->shown_digests.items[i], it->shown_digest))
+			continue;
+		err_set(err, ERR_CONFLICT, "%s: its disks, what is on them, its layout or image are not what was shown",
+			it->node.name);
+		return err_hint(err, "look at the plan again: `orthrus node install %s --plan`", it->node.name);
 	}
-	return 0;
+	if (told || req->plan || !it->known)
+		return 0;
+	err_set(err, ERR_REFUSED, "%s: the order does not say which plan was shown: its digest is missing", it->node.name);
+	return err_hint(err, "look at the plan first: `orthrus node install %s --plan`", it->node.name);
 }
 
 static int prepare(struct daemon *d, const struct site *site, const struct install_request *req, const char *name,

@@ -296,10 +296,11 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(change_end) struct change c;
 	struct json_obj o;
-	bool has_addr;
+	bool has_addr, only_plan;
 
 	change_begin(&c, d);
-	if (api_body(call, &doc, &o, err) < 0 || daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0 ||
+	if (http_query_flag(call, "plan", &only_plan, err) < 0 || api_body(call, &doc, &o, err) < 0 ||
+	    daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0 ||
 	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
 	    api_not_installing(n.name, &r, false, err) < 0 || read_wishes(&o, &n, &has_addr, err) < 0)
 		return -1;
@@ -310,7 +311,7 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	say_changes(&plan, roster_find(&roster, n.name), &n);
 	if (forget_machine(d, &c, &n, &r, &plan, err) < 0)
 		return -1;
-	if (plan.len && !http_query_flag(call, "plan")) {
+	if (plan.len && !only_plan) {
 		change_node(&c, &n);
 		change_event(&c, EVENT_INFO, "node-changed", n.name, "changed by %s: %s", http_who(call), plan.steps[0].text);
 		if (change_commit(&c, err) < 0)
@@ -338,15 +339,17 @@ int api_node_remove(void *ctx, struct http_call *call, struct err *err)
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(change_end) struct change c;
 	autofree char *step = NULL;
+	bool only_plan, force;
 
 	change_begin(&c, d);
-	if (daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
-	    api_not_installing(n.name, &r, http_query_flag(call, "force"), err) < 0)
+	if (http_query_flag(call, "plan", &only_plan, err) < 0 || http_query_flag(call, "force", &force, err) < 0 ||
+	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
+	    api_not_installing(n.name, &r, force, err) < 0)
 		return -1;
 	step = str_format("remove:%s", n.name);
 	api_step(&plan, step, "remove %s (MAC %s): it gets no address and no image any more; its disks are left as they are",
 		 n.name, n.macs.items[0]);
-	if (!http_query_flag(call, "plan")) {
+	if (!only_plan) {
 		forget_all(&c, n.name, &r);
 		change_event(&c, EVENT_INFO, "node-removed", n.name, "removed by %s", http_who(call));
 		if (change_commit(&c, err) < 0)

@@ -61,7 +61,19 @@ static void end_step(struct run_step *s, const char *result)
 /* The order is gone with it: a node that failed is not tried again by itself, somebody looks first. */
 static void fail_install(struct change *c, const char *node, struct run *r, const struct imager_event *ev)
 {
-	run_set_state(r, RUN_FAILED, clock_wall_s());
+	/* Refused before the first step: what was installed before the order is still there, is booted and needs its image. */
+	if (r->state == RUN_ORDERED && str_eq(ev->step, "plan")) {
+		bool runs = r->prior == RUN_INSTALLED || r->prior == RUN_UP;
+
+		run_set_state(r, runs ? r->prior : RUN_FAILED, clock_wall_s());
+		model_set(&r->image, r->prior_image);
+		model_set(&r->install_id, NULL);
+		if (r->report_token)
+			change_delete(c, "token", r->report_token);
+		model_set(&r->report_token, NULL);
+	} else {
+		run_set_state(r, RUN_FAILED, clock_wall_s());
+	}
 	model_set(&r->step, ev->step);
 	model_set(&r->error, ev->error ? ev->error : ev->text ? ev->text : "the imager did not say why");
 	model_set(&r->hint, ev->hint);
@@ -119,10 +131,10 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 
 	change_begin(&c, d);
 	if (token_check(d, call, TOKEN_IMAGER, &node, &r, err) < 0 || imager_event_read(body, len, &ev, err) < 0 ||
-	    check_install(&r, node, ev.install_id, err) < 0)
+	    (ev.seq > r.last_seq && check_install(&r, node, ev.install_id, err) < 0))
 		return -1;
 	say_ok(call);
-	/* Its answer was lost and it says it again: this is not news. */
+	/* Its answer was lost and it says it again: this is not news, of whichever installation. */
 	if (ev.seq <= r.last_seq)
 		return 0;
 	if (check_running(&r, node, err) < 0)

@@ -116,9 +116,11 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	uint64_t version = 0;
 	size_t len;
 	const char *body = http_body(call, &len);
-	bool had, changed;
+	bool had, changed, only_plan;
 
 	change_begin(&c, d);
+	if (http_query_flag(call, "plan", &only_plan, err) < 0)
+		return -1;
 	had = daemon_site(d, &old, &version, &none) == 0;
 	if (!had && none.kind != ERR_NOT_FOUND) {
 		*err = none;
@@ -130,7 +132,7 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	changed = plan.len > 0;
 	if (changed)
 		add_consequences(d, &site, !had, &plan);
-	if (changed && !http_query_flag(call, "plan")) {
+	if (changed && !only_plan) {
 		if (apply(call, &c, &plan, err) < 0)
 			return -1;
 		/* It is applied; that the machine does not follow (a port that is taken, say) is an event and in the status. */

@@ -212,9 +212,15 @@ const char *http_query(const struct http_call *call, const char *name)
 	return pair(&call->query, name);
 }
 
-bool http_query_flag(const struct http_call *call, const char *name)
+/* A word that is not understood is refused: taken for "no", a "plan" would be carried out. */
+int http_query_flag(const struct http_call *call, const char *name, bool *out, struct err *err)
 {
-	return str_eq(pair(&call->query, name), "1") || str_eq(pair(&call->query, name), "true");
+	const char *text = pair(&call->query, name);
+
+	*out = str_eq(text, "1") || str_eq(text, "true");
+	if (*out || !text || !*text || str_eq(text, "0") || str_eq(text, "false"))
+		return 0;
+	return err_set(err, ERR_INVALID, "query parameter '%s': it is 1 or 0, true or false", name);
 }
 
 int http_query_u64(const struct http_call *call, const char *name, uint64_t min, uint64_t max, uint64_t *out, struct err *err)

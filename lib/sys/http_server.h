@@ -58,7 +58,8 @@ void http_server_stop(struct http_server *s);
 const char *http_method(const struct http_call *call);
 const char *http_param(const struct http_call *call, const char *name); /* of the pattern; never NULL for one that is in it */
 const char *http_query(const struct http_call *call, const char *name); /* "?name=value", NULL when absent */
-bool http_query_flag(const struct http_call *call, const char *name);	/* "?plan=1" */
+/* "?plan=1" and "?plan=true"; false when absent. */
+int http_query_flag(const struct http_call *call, const char *name, bool *out, struct err *err) WARN_UNUSED;
 int http_query_u64(const struct http_call *call, const char *name, uint64_t min, uint64_t max, uint64_t *out,
 		   struct err *err) WARN_UNUSED;
 const char *http_body(const struct http_call *call, size_t *len); /* ends with a NUL byte too */

@@ -77,7 +77,16 @@ shown=$(value '.nodes[0].digest')
 imager '' POST /v1/imager/hello "$(machine $mac1 B)"; token1=$(value .token)
 before=$(digest)
 api POST /v1/install "{\"nodes\":[\"n01\"],\"digests\":{\"n01\":\"$shown\"}}"; nothing_changed 409 'disks that were not shown'
+# The same disks, but something lies on one of them now.
+imager '' POST /v1/imager/hello "$(machine $mac1 A | jq -c '.disks[1].found = ["ext4"]')"; want 200 'hello with data'
+before=$(digest)
+api POST /v1/install "{\"nodes\":[\"n01\"],\"digests\":{\"n01\":\"$shown\"}}"; nothing_changed 409 'data that was not shown'
 hello $mac1 A; token1=$token
+before=$(digest)
+for said in '' ',"digests":{}' ',"accept_disks_unseen":true' ',"digests":{"n02":"0"}'; do
+    api POST /v1/install "{\"nodes\":[\"n01\"]$said}"; nothing_changed 403 "an order of what was not shown: $said"
+    body_has 'orthrus node install n01 --plan' 'the hint'
+done
 ( body=$work/poll-body; imager "$token1" GET '/v1/imager/orders?wait=30'; echo "$status $(value '.action + " " + .order.install_id + " " + .report_token')" >"$work/poll" ) &
 poll=$!
 sleep 0.5
@@ -115,7 +124,8 @@ hello $mac1 A; token1=$token
 [ "$(value .action)" = disk ] || fail "a node set to its disk is told $(value .action)"
 
 # Once more, for good: a restart of the head at every moment loses nothing that was acknowledged.
-api POST /v1/install '{"nodes":["n01"]}'; want 200 'install again'
+shown_of n01
+api POST /v1/install "{\"nodes\":[\"n01\"],\"digests\":$shown}"; want 200 'install again'
 id=$(value '.nodes[0].install_id')
 [ "$(node_value n01 .boot)" = auto ] || fail "the order does not win over the chosen boot target"
 kill_and_start() { stop_daemon KILL; start_daemon; port=$(tls_port); }
@@ -167,11 +177,33 @@ imager "$report" POST /v1/imager/booted '{"install_id":"000000000000000000000000
 n=$(curl -s --unix-socket "$sock" 'http://x/v1/events?since=0' | jq '[.events[] | select(.kind == "node-installed")] | length')
 [ "$n" = 1 ] || fail "n01 was installed $n times"
 
+# The node refuses an order before its first step: it is what it was, with the reason; its disk is booted and its image kept.
+hello $mac1 A; token1=$token
+image=$(node_value n01 .installed_image)
+"$orthrus" node install n01 --yes >"$work/out" 2>&1 || fail "install over n01: $(cat "$work/out")"
+imager "$token1" GET /v1/imager/orders; id=$(value .order.install_id)
+report2=$(value .report_token)
+event "$token1" "$id" 1 plan failed '{"error":"not these disks","hint":"look again"}'; want 200 'a refusal by the node'
+[ "$(node_value n01 '[.state, .error, .hint, .order, .installed_image, .booted.root] | map(tostring) | join("|")')" = "up|not these disks|look again|false|$image|uuid-1" ] ||
+    fail "after a refusal: $(node_value n01 .)"
+before=$(digest)
+event "$token1" "$id" 1 plan failed '{"error":"not these disks"}'; nothing_changed 200 'the refusal again'
+imager "$token1" POST /v1/imager/done "{\"install_id\":\"$id\"}"; nothing_changed 409 'the end of what was refused'
+imager "$report2" POST /v1/imager/booted "{\"install_id\":\"$id\",\"root\":\"x\"}"; nothing_changed 401 'the first boot of what was refused'
+api GET "/v1/image-users/$image"; body_has 'runs it' "n01's image is not kept"
+imager "$token1" GET /v1/imager/orders
+[ "$(value .action)" = disk ] || fail "after a refusal n01 is told $(value .action)"
+
 # A failure: said, ordered no more, and the machine waits in the imager.
 hello $mac2 C; token2=$token
 "$orthrus" node install n02 --yes >"$work/out" 2>&1 || fail "install n02: $(cat "$work/out")"
 imager "$token2" GET /v1/imager/orders; want 200 'orders of n02'
 id=$(value .order.install_id)
+event "$token2" "$id" 1 plan failed '{"error":"not these disks"}'; want 200 'a refusal by n02'
+[ "$(node_value n02 '[.state, .error, .installed_image, .order] | map(tostring) | join("|")')" = 'failed|not these disks|null|false' ] || fail "n02 refused: $(node_value n02 .)"
+hello $mac2 C; token2=$token
+"$orthrus" node install n02 --yes >"$work/out" 2>&1 || fail "install n02 after it refused: $(cat "$work/out")"
+imager "$token2" GET /v1/imager/orders; id=$(value .order.install_id)
 event "$token2" "$id" 1 wipe begin; want 200 'begin of n02'
 event "$token2" "$id" 2 wipe failed '{"error":"disk C1 does not answer","hint":"replace it"}'; want 200 'failed of n02'
 [ "$(node_value n02 '.state + "|" + .error + "|" + .hint')" = 'failed|disk C1 does not answer|replace it' ] || fail "n02: $(node_value n02 .error)"

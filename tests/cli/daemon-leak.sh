@@ -45,10 +45,12 @@ run_batch() {
     : >"$work/batch"
 }
 machine $mac1 A >"$work/hello.json"
+imager '' POST /v1/imager/hello "$(machine $mac1 A)"; want 200 'hello'
 echo '{"nodes":[{"name":"n01","group":"compute","macs":["52:54:00:00:00:07"]}]}' >"$work/double.json"
 echo '{"nodes":[{"name":"n02","group":"compute","macs":["52:54:00:00:00:02"]}]}' >"$work/add.json"
 echo '{"nodes":["n01"],"plan":true,"accept_disks_unseen":true}' >"$work/plan.json"
-echo '{"nodes":["n01"]}' >"$work/install.json"
+shown_of n01
+echo "{\"nodes\":[\"n01\"],\"digests\":$shown}" >"$work/install.json"
 echo '{"nodes":["n01"],"target":"disk"}' >"$work/boot.json"
 echo '{"nodes":["n01"],"target":"net"}' >"$work/net.json"
 echo '{"serial":"A-box","ipv4":"10.77.0.7"}' >"$work/set.json"
@@ -86,7 +88,8 @@ done
 # One whole installation and a poll that is cut off by the end.
 imager '' POST /v1/imager/hello "$(machine $mac1 A)"; want 200 hello
 token=$(value .token)
-api POST /v1/install '{"nodes":["n01"]}'; want 200 install
+shown_of n01
+api POST /v1/install "{\"nodes\":[\"n01\"],\"digests\":$shown}"; want 200 install
 id=$(value '.nodes[0].install_id')
 imager "$token" GET /v1/imager/orders; want 200 orders
 report=$(value .report_token)

@@ -69,6 +69,11 @@ body_has() { grep -qF -- "$1" "$body" || fail "$2: '$1' is not in: $(head -c 600
 value() { jq -r "$1" "$body"; }
 digest() { curl -s --unix-socket "$sock" http://x/v1/state/digest | jq -r .digest; }
 node_value() { curl -s --unix-socket "$sock" "http://x/v1/nodes/$1" | jq -r "$2"; }
+# shown_of NODE: what its plan shows now, as "digests" of an order, to $shown
+shown_of() {
+    api POST /v1/install "{\"nodes\":[\"$1\"],\"plan\":true}"; want 200 "plan of $1"
+    shown=$(value '{(.nodes[0].name): .nodes[0].digest} | tojson')
+}
 
 # machine MAC SERIAL-PREFIX [NUMBER-OF-DISKS]: an inventory as the imager tells it
 machine() {

@@ -119,6 +119,15 @@ request --unix-socket "$sock" -X PUT -H 'If-Match: "1"' --data-binary @"$site" h
 want 412 'another version'
 request --unix-socket "$sock" -X PUT --data-binary @"$site" http://x/v1/site
 want 400 'no version'
+# A flag that is not understood is not taken for "no": what was only to be shown would be done.
+for q in plan=yes plan=True plan=2 'plan=1%20' force=yes 'plan=0&force=on'; do
+    api DELETE "/v1/nodes/n01?$q"; want 400 "DELETE with $q"
+    body_has "query parameter '" "DELETE with $q"
+done
+api PATCH '/v1/nodes/n01?plan=yes' '{"ipv4":"10.77.0.60"}'; want 400 'PATCH with plan=yes'
+request --unix-socket "$sock" -X PUT -H 'If-Match: *' --data-binary @<(jq '.timezone = "Europe/Vienna"' "$site") 'http://x/v1/site?plan=yes'
+want 400 'PUT with plan=yes'
+for q in plan plan=1 plan=true; do api DELETE "/v1/nodes/n01?$q"; want 200 "DELETE with $q"; done
 [ "$before" = "$(digest)" ] || fail "a refused site changed the state"
 
 # Who may ask: over TLS an administrator needs a certificate; nobody is asked for one where machines call.

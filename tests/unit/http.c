@@ -36,11 +36,13 @@ static int echo(void *ctx, struct http_call *call, struct err *err)
 	size_t len;
 	const char *body = http_body(call, &len);
 	const char *match = http_if_match(call), *bearer = http_bearer(call);
+	bool plan;
 
 	(void)ctx;
-	(void)err;
-	buf_addf(http_out(call), "%s|%s|%s|%zu|%s|%s", http_method(call), http_param(call, "name"),
-		 http_query_flag(call, "plan") ? "plan" : "-", len, match ? match : "-", bearer ? bearer : "-");
+	if (http_query_flag(call, "plan", &plan, err) < 0)
+		return -1;
+	buf_addf(http_out(call), "%s|%s|%s|%zu|%s|%s", http_method(call), http_param(call, "name"), plan ? "plan" : "-", len,
+		 match ? match : "-", bearer ? bearer : "-");
 	(void)body;
 	http_set_etag(call, "v7");
 	return 0;

@@ -104,6 +104,7 @@ static void test_query_numbers(void **state)
 	struct http_call *call = http_call_new("GET", "/", 0);
 	uint64_t n = 7;
 	struct err err = { 0 };
+	bool flag = false;
 
 	(void)state;
 	http_pairs_add(&call->query, "wait", "30");
@@ -117,8 +118,13 @@ static void test_query_numbers(void **state)
 	assert_int_equal(http_query_u64(call, "wait", 0, 29, &n, &err), -1);
 	assert_int_equal(http_query_u64(call, "since", 0, 29, &n, &err), -1);
 	assert_non_null(strstr(err.text, "since"));
-	assert_true(http_query_flag(call, "more"));
-	assert_false(http_query_flag(call, "wait"));
+	assert_int_equal(http_query_flag(call, "more", &flag, &err), 0);
+	assert_true(flag);
+	assert_int_equal(http_query_flag(call, "absent", &flag, &err), 0);
+	assert_false(flag);
+	assert_int_equal(http_query_flag(call, "wait", &flag, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	assert_non_null(strstr(err.text, "wait"));
 	http_call_free(call);
 }
 
