@@ -335,9 +335,10 @@ static uint64_t to_ms(int64_t ns)
 
 void loop_timer_set(struct loop_timer *t, int64_t delay_ns, int64_t repeat_ns)
 {
-	/* libuv counts from the time the loop last looked at the clock, which may be long ago in a busy loop. */
+	/* libuv counts from the time the loop last looked at the clock, which may be long ago in a busy loop, and cuts that to
+	 * milliseconds: one more, so that a timer is never early. */
 	uv_update_time(&t->w.loop->uv);
-	uv_timer_start(&t->w.handle.timer, on_timer, to_ms(delay_ns), to_ms(repeat_ns));
+	uv_timer_start(&t->w.handle.timer, on_timer, to_ms(delay_ns) + (delay_ns > 0), to_ms(repeat_ns));
 }
 
 void loop_timer_stop(struct loop_timer *t)

@@ -44,7 +44,7 @@ bool loop_call(struct loop *loop, loop_fn fn, void *ctx) WARN_UNUSED;
 /* Run work(ctx) on a helper thread, then done(ctx) on the loop's. */
 int loop_work(struct loop *loop, loop_fn work, loop_fn done, void *ctx, struct err *err) WARN_UNUSED;
 
-/* A timer, not yet set. Delays are rounded up to whole milliseconds; `repeat_ns` 0: once. Setting a set timer sets it anew. */
+/* A timer, not yet set. Never early, up to 2 ms late; `repeat_ns` 0: once. Setting a set timer sets it anew. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx) __attribute__((returns_nonnull));
 void loop_timer_set(struct loop_timer *t, int64_t delay_ns, int64_t repeat_ns);
 void loop_timer_stop(struct loop_timer *t);
