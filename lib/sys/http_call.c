@@ -218,7 +218,7 @@ int http_query_flag(const struct http_call *call, const char *name, bool *out, s
 	const char *text = pair(&call->query, name);
 
 	*out = str_eq(text, "1") || str_eq(text, "true");
-	if (*out || !text || !*text || str_eq(text, "0") || str_eq(text, "false"))
+	if (*out || !text || str_eq(text, "0") || str_eq(text, "false"))
 		return 0;
 	return err_set(err, ERR_INVALID, "query parameter '%s': it is 1 or 0, true or false", name);
 }
