@@ -29,10 +29,13 @@ flip() {
     printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+# noise BYTES SEED: the same bytes in every run, which no compressor makes smaller; where the chunks are cut depends on them.
+noise() { head -c "$1" /dev/zero | openssl enc -aes-128-ctr -nosalt -K "$(printf '%032d' "$2")" -iv 00000000000000000000000000000000; }
+
 tree=$work/tree
 mkdir -p "$tree/usr/bin" "$tree/boot" "$tree/etc"
-head -c 3000000 /dev/urandom >"$tree/usr/bin/tool"
-head -c 100000 /dev/urandom >"$tree/boot/vmlinuz-6.1.0-1-amd64"
+noise 3000000 1 >"$tree/usr/bin/tool"
+noise 100000 2 >"$tree/boot/vmlinuz-6.1.0-1-amd64"
 echo initrd >"$tree/boot/initrd.img-6.1.0-1-amd64"
 ln -s tool "$tree/usr/bin/link"
 
