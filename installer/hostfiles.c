@@ -133,7 +133,8 @@ const char *hostfiles_uuid(const struct raid_result *result, const char *mount)
 void hostfiles_mdadm_conf(const struct raid_result *result, struct buf *out)
 {
 	buf_adds(out, "# Written by orthrus: arrays by UUID, because names and numbers depend on the order of detection.\n"
-		      "HOMEHOST <ignore>\nMAILADDR root\n");
+		      "# A replaced disk that can't be written shall fail, not go on with a list of bad blocks.\n"
+		      "CREATE bbl=no\nHOMEHOST <ignore>\nMAILADDR root\n");
 	for (size_t i = 0; i < result->n_md; i++)
 		buf_addf(out, "ARRAY /dev/md/%s UUID=%s\n", result->md[i].name, result->md[i].uuid);
 }

@@ -48,7 +48,8 @@ static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n";
 static const char group[] =
 	"root:x:0:\ntty:x:5:\ndisk:x:6:\nlp:x:7:\nkmem:x:15:\ndialout:x:20:\ncdrom:x:24:\ntape:x:26:\naudio:x:29:\n"
 	"video:x:44:\ninput:x:101:\nkvm:x:103:\nrender:x:104:\nsgx:x:105:\n";
-static const char mdadm_conf[] = "CREATE owner=root group=disk mode=0660 auto=yes\nHOMEHOST <ignore>\nMAILADDR root\nAUTO -all\n";
+static const char mdadm_conf[] =
+	"CREATE owner=root group=disk mode=0660 auto=yes bbl=no\nHOMEHOST <ignore>\nMAILADDR root\nAUTO -all\n";
 
 static int add_tools(struct rootfs *r, struct err *err)
 {

@@ -38,6 +38,8 @@ int fs_find(const struct raid_env *env, const char *type, const char *uuid, char
 int md_find(const struct raid_env *env, const char *uuid, char **name, struct err *err) WARN_UNUSED;
 int md_create(const struct raid_env *env, const struct raid_create *c, struct err *err) WARN_UNUSED;
 int md_stop(const struct raid_env *env, const char *name, struct err *err) WARN_UNUSED;
+/* Has each member of the running arrays taken all that was written to it? Names the disks that have not. */
+int verify_members(const struct raid_env *env, const struct raid_result *r, struct err *err) WARN_UNUSED;
 /* One "KEY=value" of mdadm --detail --export; "" without it. Caller frees. */
 int md_detail(const struct raid_env *env, const char *name, const char *key, char **value, struct err *err) WARN_UNUSED;
 

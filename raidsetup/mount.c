@@ -125,6 +125,9 @@ int raid_unmount(struct raid_ctx *ctx, const struct raid_result *result, struct 
 	for (size_t i = mounts.len; i > 0; i--)
 		if (unmount_one(mounts.items[i - 1], rc < 0 ? &why : err) < 0)
 			rc = -1;
+	/* All is written now, and the last chance to learn whether each disk took it. */
+	if (verify_members(&ctx->env, result, rc < 0 ? &why : err) < 0)
+		rc = -1;
 	for (size_t i = 0; i < result->n_md; i++) {
 		autofree char *name = NULL;
 		struct err *e = rc < 0 ? &why : err;

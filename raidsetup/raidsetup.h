@@ -74,7 +74,7 @@ int raid_perform(struct raid_ctx *ctx, const struct plan_step *step, struct err 
 bool raid_owns_step(const struct plan_step *step); /* was this step made by raid_plan? (types 100-199) */
 /* Mount the result's file systems under mount_root, outer ones first. Unmount everything at and below mount_root, inner ones
  * first, and stop the result's arrays, so that they are clean when the machine reboots, or free for a new try. What is not there
- * is fine. */
+ * is fine; an array's member that could not take what was written is an error, after all was done. */
 int raid_mount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 int raid_unmount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 /* After a failure: no BIOS starts any of the result's disks, whatever boot loader they have by now. Their partitions stay as they

@@ -19,7 +19,7 @@
 struct array_members {
 	unsigned int n;
 	struct str_list disks;	/* kernel names of the disks they lie on */
-	struct str_list faulty; /* of those that failed */
+	struct str_list faulty; /* of those that failed, or could not write all they were given */
 };
 
 static void array_members_free(struct array_members *m)
@@ -41,6 +41,16 @@ static char *disk_of(const char *block)
 	return mem_strdup(base ? base + 1 : "");
 }
 
+/* An array with a bad block log notes what a member could not write and goes on as if it were whole. Ours have none (CREATE
+ * bbl=no in mdadm.conf), so that such a member fails; this is for an mdadm that was told otherwise. */
+static bool has_bad_blocks(const char *member_dir)
+{
+	autofree char *noted = sysfs_text(member_dir, "bad_blocks"),
+		      *not_yet = sysfs_text(member_dir, "unacknowledged_bad_blocks");
+
+	return *noted || *not_yet;
+}
+
 static void read_members(const char *md_dir, struct array_members *out)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
@@ -56,7 +66,7 @@ static void read_members(const char *md_dir, struct array_members *out)
 		state = sysfs_text(dir, "state");
 		disk = disk_of(block);
 		out->n++;
-		if (strstr(state, "faulty"))
+		if (strstr(state, "faulty") || has_bad_blocks(dir))
 			str_list_add(&out->faulty, disk);
 		if (!str_list_has(&out->disks, disk))
 			str_list_add(&out->disks, disk);
@@ -78,7 +88,7 @@ static int check_faulty(const struct array_members *m, const struct disks *disks
 		return 0;
 	err_set(err, ERR_FAILED, "%zu of %u members failed: %s", m->faulty.len, m->n,
 		list.len ? buf_str(&list) : "on an unknown disk");
-	return err_hint(err, "replace the disk, or protect it in the layout to go on without it");
+	return err_hint(err, "replace the disk; or name it in the layout's disks.protect to go on without it");
 }
 
 /* Each member on a disk of its own, and each of these a disk of the plan. */
@@ -149,6 +159,26 @@ static int verify_array(const struct raid_env *env, const struct raid_result *r,
 	if (check_faulty(&m, disks, err) < 0 || check_shape(md, md_dir, &m, sysfs_u64(dir, "size", 0) * 512, err) < 0)
 		return -1;
 	return check_member_disks(&m, r, disks, err);
+}
+
+int verify_members(const struct raid_env *env, const struct raid_result *r, struct err *err)
+{
+	for (size_t i = 0; i < r->n_md; i++) {
+		autoclean(array_members_free) struct array_members m = { 0 };
+		autoclean(disks_free) struct disks disks = { 0 };
+		autofree char *name = NULL, *dir = NULL, *md_dir = NULL;
+
+		if (md_find(env, r->md[i].uuid, &name, err) < 0)
+			return -1;
+		if (!name)
+			continue;
+		dir = sys_block_dir(env, name);
+		md_dir = fs_join(dir, "md");
+		read_members(md_dir, &m);
+		if (m.faulty.len && (probe_disks(env, false, &disks, err) < 0 || check_faulty(&m, &disks, err) < 0))
+			return err_wrap(err, "array %s", r->md[i].name);
+	}
+	return 0;
 }
 
 static int verify_fs(const struct raid_env *env, const struct raid_result *r, const struct raid_fs *fs, struct err *err)

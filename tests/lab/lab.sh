@@ -117,8 +117,8 @@ lab_vm_on() { # N [DISKS [net|nonet]] [extra qemu arguments]
         case $disks in *$d*)
             args+=(-blockdev "driver=file,filename=$W/vm/$n-$d.qcow2,node-name=f$d,discard=unmap,cache.no-flush=on"
                 -blockdev "driver=qcow2,file=f$d,node-name=q$d,discard=unmap,detect-zeroes=unmap")
-            if [ -e "$W/vm/$n-$d.bad-sector" ]; then
-                args+=(-blockdev "driver=blkdebug,image=q$d,node-name=d$d,inject-error.0.event=none,inject-error.0.iotype=write,inject-error.0.errno=5,inject-error.0.sector=$(cat "$W/vm/$n-$d.bad-sector")"
+            if [ -e "$W/vm/$n-$d.bad-sectors" ]; then
+                args+=(-blockdev "driver=blkdebug,image=q$d,node-name=d$d$(awk '{ r = ",inject-error." NR - 1 "."; printf "%sevent=none%siotype=write%serrno=5%ssector=%s", r, r, r, r, $1 }' "$W/vm/$n-$d.bad-sectors")"
                     -device "virtio-blk-pci,drive=d$d,serial=LAB$n$d,bootindex=$i,werror=report")
             else
                 args+=(-device "virtio-blk-pci,drive=q$d,serial=LAB$n$d,bootindex=$i")
@@ -131,8 +131,8 @@ lab_vm_on() { # N [DISKS [net|nonet]] [extra qemu arguments]
     lab_pids+=($!)
 }
 
-lab_vm_bad_sector() { echo "$3" > "$W/vm/$1-$2.bad-sector"; } # N DISK SECTOR: writes to it fail from the next power-on
-lab_vm_mend() { rm -f "$W/vm/$1-$2.bad-sector"; }
+lab_vm_bad_sectors() { seq "$3" "$5" "$4" > "$W/vm/$1-$2.bad-sectors"; } # N DISK FIRST LAST STEP: writes to these fail from the next power-on
+lab_vm_mend() { rm -f "$W/vm/$1-$2.bad-sectors"; }
 lab_vm_cut() { local p; p=$(cat "$W/vm/$1.pid"); kill -KILL "$p" 2>/dev/null || true; wait "$p" 2>/dev/null || true; }
 lab_vm_alive() { kill -0 "$(cat "$W/vm/$1.pid")" 2>/dev/null; }
 
