@@ -89,16 +89,26 @@ static void add_serial(const char *console, struct buf *out)
 
 /* Go on to the machine's own disk. BIOS: the firmware's next boot device. UEFI: `exit` ends as a success, after which the boot
  * manager shows its menu instead of trying the next entry (UEFI 2.10, section 3.1.2), so the disk's removable-media loader is
- * started from here; shim finds its grubx64.efi only when $root is the device that it was started from. Without such a loader
+ * started from here; shim finds its grubx64.efi only when $root is the device that it was started from. The installed system's
+ * own partition is known by its volume id: another disk, with another system or a stick, may have such a loader too. Without one
  * `exit` is all that is left. */
-static void add_disk(struct buf *out)
+static void add_disk(const char *esp_uuid, struct buf *out)
 {
-	buf_adds(out, "if [ \"$grub_platform\" = efi ]; then\n"
-		      "\tif search --no-floppy --file --set=root /EFI/BOOT/BOOTX64.EFI; then\n"
-		      "\t\tif chainloader /EFI/BOOT/BOOTX64.EFI; then\n"
+	buf_adds(out, "if [ \"$grub_platform\" = efi ]; then\n");
+	if (esp_uuid)
+		buf_addf(out, "\tif search --no-floppy --fs-uuid --set=root %s; then\n", esp_uuid);
+	else
+		buf_adds(out, "\tif search --no-floppy --file --set=root /EFI/BOOT/BOOTX64.EFI; then\n");
+	buf_adds(out, "\t\tif chainloader /EFI/BOOT/BOOTX64.EFI; then\n"
 		      "\t\t\tboot\n"
-		      "\t\tfi\n"
-		      "\tfi\n"
+		      "\t\tfi\n");
+	if (esp_uuid)
+		buf_addf(out,
+			 "\telse\n"
+			 "\t\techo 'orthrus: no disk has the EFI system partition %s of the installed system'\n"
+			 "\t\tsleep 10\n",
+			 esp_uuid);
+	buf_adds(out, "\tfi\n"
 		      "fi\n"
 		      "exit\n");
 }
@@ -115,7 +125,7 @@ void netboot_grub_main(const struct netboot_input *in, struct buf *out)
 		add_imager(in, in->discover_payload, "probe", "\"01-$net_default_mac\"", NULL, out);
 	} else {
 		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: going on to the disk\"\n");
-		add_disk(out);
+		add_disk(NULL, out);
 	}
 }
 
@@ -129,7 +139,7 @@ void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_
 	switch (n->target) {
 	case NETBOOT_DISK:
 		buf_addf(out, "echo 'orthrus: %s: going on to the disk'\n", n->name);
-		add_disk(out);
+		add_disk(n->esp_uuid, out);
 		break;
 	case NETBOOT_WAIT:
 		/* Over the firmware: GRUB would nest one level deeper with each file it sources. */

@@ -25,6 +25,7 @@ struct netboot_node {
 	enum netboot_target target;
 	const char *payload;		    /* key of the kernel+initrd to boot for PROBE and INSTALL; NULL with DISK */
 	const struct str_list *kernel_args; /* for the imager's kernel (console=...), may be NULL */
+	const char *esp_uuid;		    /* DISK: the EFI system partition to start from; NULL: the first that has a loader */
 };
 struct netboot_input {
 	const struct site *site;

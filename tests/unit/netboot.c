@@ -57,6 +57,7 @@ static void world_open(struct world *w, const char *name)
 	w->nodes[0].name = "n01";
 	w->nodes[0].target = NETBOOT_DISK;
 	w->nodes[0].payload = NULL;
+	w->nodes[0].esp_uuid = "C5EA-41D0";
 	w->nodes[1].name = "n02";
 	w->nodes[1].target = NETBOOT_PROBE;
 	w->nodes[2].name = "n03";
