@@ -23,6 +23,8 @@ void api_steps(struct http_call *call, const struct plan *plan);
 void api_put_error(struct json_out *w, const char *key, const struct err *e);
 /* Is the node being installed? Then ERR_REFUSED, unless `force`. */
 int api_not_installing(const char *node, const struct run *r, bool force, struct err *err) WARN_UNUSED;
+/* Does the machine speak of the installation that was ordered? Otherwise ERR_CONFLICT. */
+int api_check_install(const struct run *r, const char *node, const char *install_id, struct err *err) WARN_UNUSED;
 /* The tokens of a node are good no more. */
 struct change;
 void api_void_tokens(struct change *c, struct run *r);
@@ -47,6 +49,6 @@ API_HANDLER(api_imager_hello); /* api_imager.c */
 API_HANDLER(api_imager_orders);
 API_HANDLER(api_imager_event); /* api_progress.c */
 API_HANDLER(api_imager_done);
-API_HANDLER(api_imager_booted);
+API_HANDLER(api_imager_booted); /* api_booted.c */
 
 #endif

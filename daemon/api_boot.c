@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/orders.h"
 #include "daemon/reconcile.h"
-#include "sys/clock.h"
 
 struct boot_request {
 	struct str_list nodes;
@@ -34,27 +34,14 @@ static int read_request(const struct http_call *call, struct boot_request *out, 
 	return json_obj_end(&o, err);
 }
 
-/* The order goes; what was installed before it is what counts again, unless the installation has begun to erase it. */
-static void withdraw(struct change *c, const struct node *n, struct run *r, struct plan *plan)
+static void withdraw(struct change *c, struct run *r, const char *node, struct plan *plan)
 {
-	autofree char *step = str_format("withdraw:%s", n->name);
+	autofree char *step = str_format("withdraw:%s", node);
 
-	api_step(plan, step, "%s: withdraw the installation of %s that is %s", n->name, r->image ? r->image : "an image",
+	api_step(plan, step, "%s: withdraw the installation of %s that is %s", node, r->image ? r->image : "an image",
 		 r->state == RUN_ORDERED ? "ordered" : "under way; its disks may hold half of it");
-	change_delete(c, "order", n->name);
-	change_event(c, EVENT_WARNING, "install-withdrawn", n->name, "the order to install %s was withdrawn",
-		     r->image ? r->image : "it");
-	if (r->state == RUN_INSTALLING) {
-		model_set(&r->error, "the installation was withdrawn when it was under way");
-		model_set(&r->hint, "install it again");
-		run_set_state(r, RUN_FAILED, clock_wall_s());
-	} else {
-		run_set_state(r, r->prior, clock_wall_s());
-		model_set(&r->image, r->prior_image);
-		model_set(&r->install_id, NULL);
-	}
-	api_void_tokens(c, r);
-	change_run(c, n->name, r);
+	r->prior_boot = NODE_BOOT_AUTO; /* what is chosen now counts */
+	order_withdraw(c, node, r);
 }
 
 static int boot_one(struct change *c, const struct boot_request *req, const char *name, struct plan *plan, struct err *err)
@@ -71,7 +58,7 @@ static int boot_one(struct change *c, const struct boot_request *req, const char
 	    api_not_installing(name, &r, req->force, err) < 0)
 		return -1;
 	if (ordered)
-		withdraw(c, &n, &r, plan);
+		withdraw(c, &r, name, plan);
 	else if (n.boot == req->boot)
 		return 0;
 	n.boot = req->boot;

@@ -4,6 +4,7 @@
 #include "daemon/api.h"
 #include "daemon/change.h"
 #include "daemon/order_make.h"
+#include "daemon/orders.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
 #include "sys/clock.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define NODES_PER_REQUEST 5000
-#define ORDERS_PER_WRITE 64 /* an order is a few KiB, a write at most 1 MiB */
 #define INSTALL_ID_BYTES 16
 
 /* The seed of identifiers in a plan that is only shown. What it shows can be compared with what is ordered later: `shown`. */
@@ -203,7 +203,7 @@ static int prepare(struct daemon *d, const struct site *site, const struct insta
 	if (!ref)
 		return err_set(err, ERR_REFUSED, "%s: neither it nor its group has an image", name);
 	if (order_image_find(d, ref, &image, err) < 0 || plan_item(d, site, it, &image, err) < 0)
-		return err_wrap(err, "%s", name);
+		return str_starts(err->text, name) ? -1 : err_wrap(err, "%s", name);
 	return check_shown(req, it, err);
 }
 
@@ -220,6 +220,8 @@ static void add_order(struct change *c, struct install_item *it, const char *who
 	/* What runs there now is told until the installation begins to erase it, and comes back when the order is withdrawn. */
 	next.prior = it->run.state;
 	model_set(&next.prior_image, it->run.image);
+	next.prior_boot = it->node.boot;
+	model_set(&next.esp_uuid, it->run.esp_uuid);
 	model_set(&next.booted, it->run.booted);
 	model_set(&next.token, it->run.token);
 	model_set(&next.seen, it->run.seen);
@@ -239,12 +241,29 @@ static void add_order(struct change *c, struct install_item *it, const char *who
 		     it->known ? "" : ", disks unseen");
 }
 
+/* A write that fails behind others: what these ordered stands and is said by name. */
+static int say_partly(const struct install_items *l, size_t ordered, struct err *err)
+{
+	if (!ordered)
+		return -1;
+	err_wrap(err, "ordered are the first %zu of %zu nodes only, %s to %s", ordered, l->len, l->items[0].node.name,
+		 l->items[ordered - 1].node.name);
+	err->kind = ERR_PARTIAL;
+	return err_hint(err,
+			"see `orthrus node list`; order the others again, or withdraw with `orthrus node boot NODES --disk`");
+}
+
 static int write_orders(struct change *c, struct install_items *l, const char *who, struct err *err)
 {
+	size_t ordered = 0;
+
 	for (size_t i = 0; i < l->len; i++) {
 		add_order(c, &l->items[i], who);
-		if (((i + 1) % ORDERS_PER_WRITE == 0 || i + 1 == l->len) && change_commit(c, err) < 0)
-			return -1;
+		if ((i + 1) % ORDERS_PER_WRITE != 0 && i + 1 != l->len)
+			continue;
+		if (change_commit(c, err) < 0)
+			return say_partly(l, ordered, err);
+		ordered = i + 1;
 	}
 	return 0;
 }

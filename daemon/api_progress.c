@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The imager's journal as the head keeps it, the end of an installation, and the first boot. What is answered with 200 is
- * durable. */
+/* The imager's journal as the head keeps it, and the end of an installation. What is answered with 200 is durable. */
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/imager_event.h"
+#include "daemon/orders.h"
 #include "daemon/reconcile.h"
 #include "daemon/tokens.h"
 #include "sys/clock.h"
 
 #include <string.h>
-
-/* Wrong token or another installation: nothing changes. */
-static int check_install(const struct run *r, const char *node, const char *install_id, struct err *err)
-{
-	if (str_eq(r->install_id, install_id))
-		return 0;
-	err_set(err, ERR_CONFLICT, "%s: this is not the installation that was ordered", node);
-	return err_hint(err, "the machine must say hello again");
-}
 
 static int check_running(const struct run *r, const char *node, struct err *err)
 {
@@ -34,6 +25,7 @@ static void begin_step(struct change *c, const char *node, struct run *r, const 
 	if (r->state == RUN_ORDERED) {
 		run_set_state(r, RUN_INSTALLING, now);
 		model_set(&r->booted, NULL); /* from here on, what was there is being erased */
+		model_set(&r->esp_uuid, NULL);
 		change_event(c, EVENT_INFO, "install-begun", node, "installation of %s begins", r->image);
 	}
 	clock_utc(now, at);
@@ -68,6 +60,7 @@ static void fail_install(struct change *c, const char *node, struct run *r, cons
 		run_set_state(r, runs ? r->prior : RUN_FAILED, clock_wall_s());
 		model_set(&r->image, r->prior_image);
 		model_set(&r->install_id, NULL);
+		order_boot_back(c, node, r);
 		if (r->report_token)
 			change_delete(c, "token", r->report_token);
 		model_set(&r->report_token, NULL);
@@ -131,7 +124,7 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 
 	change_begin(&c, d);
 	if (token_check(d, call, TOKEN_IMAGER, &node, &r, err) < 0 || imager_event_read(body, len, &ev, err) < 0 ||
-	    (ev.seq > r.last_seq && check_install(&r, node, ev.install_id, err) < 0))
+	    (ev.seq > r.last_seq && api_check_install(&r, node, ev.install_id, err) < 0))
 		return -1;
 	say_ok(call);
 	/* Its answer was lost and it says it again: this is not news, of whichever installation. */
@@ -161,6 +154,7 @@ static void finish_run(struct change *c, const char *node, struct run *r, const 
 	model_set(&r->error, NULL);
 	model_set(&r->hint, NULL);
 	r->percent = 100;
+	model_set(&r->esp_uuid, done->esp_uuid);
 	change_run(c, node, r);
 	change_delete(c, "order", node);
 	if (done->report) {
@@ -182,7 +176,7 @@ int api_imager_done(void *ctx, struct http_call *call, struct err *err)
 
 	change_begin(&c, d);
 	if (token_check(d, call, TOKEN_IMAGER, &node, &r, err) < 0 || imager_done_read(body, len, &done, err) < 0 ||
-	    check_install(&r, node, done.install_id, err) < 0)
+	    api_check_install(&r, node, done.install_id, err) < 0)
 		return -1;
 	if (r.state != RUN_INSTALLED && r.state != RUN_UP) {
 		if (check_running(&r, node, err) < 0)
@@ -197,37 +191,4 @@ int api_imager_done(void *ctx, struct http_call *call, struct err *err)
 		return err_wrap(err, "%s is installed, but network boot does not follow", node);
 	buf_adds(http_out(call), "{\"action\":\"disk\"}");
 	return 0;
-}
-
-int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
-{
-	struct daemon *d = ctx;
-	autoclean(imager_booted_free) struct imager_booted b = { 0 };
-	autofree char *node = NULL;
-	autoclean(run_free) struct run r = { 0 };
-	autoclean(change_end) struct change c;
-	autoclean(buf_free) struct buf json = { 0 };
-	struct json_out w;
-	size_t len;
-	const char *body = http_body(call, &len);
-
-	change_begin(&c, d);
-	if (token_check(d, call, TOKEN_REPORT, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0 ||
-	    check_install(&r, node, b.install_id, err) < 0)
-		return -1;
-	if (r.state != RUN_INSTALLED && r.state != RUN_UP)
-		return err_set(err, ERR_CONFLICT, "%s is %s: it can't have booted from its disks", node, run_state_name(r.state));
-	json_out_init(&w, &json, false);
-	imager_booted_print(&b, &w);
-	say_ok(call);
-	if (r.state == RUN_UP && str_eq(r.booted, buf_str(&json)))
-		return 0;
-	if (r.state != RUN_UP) {
-		run_set_state(&r, RUN_UP, clock_wall_s());
-		change_event(&c, EVENT_INFO, "node-up", node, "booted from its own disks: root %s, kernel %s%s%s",
-			     b.root ? b.root : "?", b.kernel ? b.kernel : "?", b.os ? ", " : "", b.os ? b.os : "");
-	}
-	model_set(&r.booted, buf_str(&json));
-	change_run(&c, node, &r);
-	return change_commit(&c, err);
 }

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/orders.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
 #include "daemon/site_diff.h"
@@ -92,17 +93,24 @@ static int check_match(struct http_call *call, uint64_t version, struct err *err
 	return err_hint(err, "look at it again (orthrus site plan), then apply");
 }
 
-static int apply(struct http_call *call, struct change *c, const struct plan *plan, struct err *err)
+static int apply(struct http_call *call, struct change *c, const struct standing_orders *orders, const struct plan *plan,
+		 struct err *err)
 {
 	autoclean(buf_free) struct buf text = { 0 };
 	size_t len;
 	const char *body = http_body(call, &len);
 
+	if (orders_withdraw(c, orders, err) < 0)
+		return err_wrap(err, "the site is not applied");
 	buf_add(&text, body, len);
 	change_put_key(c, "site", &text);
 	change_event(c, EVENT_INFO, "site-applied", NULL, "a new site was applied by %s (%zu changes)", http_who(call),
 		     plan->len);
-	return change_commit(c, err);
+	if (change_commit(c, err) < 0)
+		return -1;
+	if (orders_refresh(c, orders, err) < 0)
+		return err_wrap(err, "the site is applied, but not all orders follow it; apply it again");
+	return 0;
 }
 
 int api_site_put(void *ctx, struct http_call *call, struct err *err)
@@ -111,12 +119,13 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	autoclean(site_free) struct site old = { 0 };
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
 	autoclean(change_end) struct change c;
 	struct err none = { 0 }, late = { 0 };
 	uint64_t version = 0;
 	size_t len;
 	const char *body = http_body(call, &len);
-	bool had, changed, only_plan;
+	bool had, differs, changed, only_plan;
 
 	change_begin(&c, d);
 	if (http_query_flag(call, "plan", &only_plan, err) < 0)
@@ -129,11 +138,14 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	if (site_read(body, len, "the new site", &site, err) < 0 || check_match(call, version, err) < 0 ||
 	    fits_nodes(d, &site, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
 		return -1;
+	differs = plan.len > 0;
+	if (orders_follow(d, &site, &orders, &plan, err) < 0)
+		return -1;
 	changed = plan.len > 0;
-	if (changed)
+	if (differs)
 		add_consequences(d, &site, !had, &plan);
 	if (changed && !only_plan) {
-		if (apply(call, &c, &plan, err) < 0)
+		if (apply(call, &c, &orders, &plan, err) < 0)
 			return -1;
 		/* It is applied; that the machine does not follow (a port that is taken, say) is an event and in the status. */
 		change_release(&c);

@@ -105,8 +105,10 @@ static int fill_node(struct daemon *d, struct payloads *p, struct boot_input *b,
 				      .addr4 = n->addr4,
 				      .target = node_target(n, &r, ordered),
 				      .kernel_args = g ? &g->kernel_args : NULL };
-	if (out->target == NETBOOT_DISK)
+	if (out->target == NETBOOT_DISK) {
+		out->esp_uuid = b->esp_uuids[i] = steal(r.esp_uuid);
 		return 0;
+	}
 	if (ordered && r.image)
 		image = r.image;
 	ref = image ? newest_ref(images, image) : NULL;
@@ -147,6 +149,7 @@ int boot_input_make(struct daemon *d, struct payloads *p, struct boot_input *b, 
 		images.store = NULL;
 	b->nodes = mem_array(b->roster.len, sizeof(*b->nodes));
 	b->payloads = mem_array(b->roster.len, sizeof(*b->payloads));
+	b->esp_uuids = mem_array(b->roster.len, sizeof(*b->esp_uuids));
 	for (size_t i = 0; i < b->roster.len; i++)
 		if (fill_node(d, p, b, i, &orders, &images, missing, err) < 0)
 			return -1;
@@ -168,7 +171,10 @@ void boot_input_free(struct boot_input *b)
 {
 	for (size_t i = 0; b->payloads && i < b->roster.len; i++)
 		free(b->payloads[i]);
+	for (size_t i = 0; b->esp_uuids && i < b->roster.len; i++)
+		free(b->esp_uuids[i]);
 	free(b->payloads);
+	free(b->esp_uuids);
 	free(b->nodes);
 	free(b->server_url);
 	free(b->discover_payload);

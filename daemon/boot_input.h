@@ -11,7 +11,8 @@ struct boot_input {
 	struct site site;
 	struct roster roster;
 	struct netboot_node *nodes;
-	char **payloads; /* keys, one per node, NULL where it boots its disk */
+	char **payloads;  /* keys, one per node, NULL where it boots its disk */
+	char **esp_uuids; /* one per node, NULL where it is not known */
 	char *server_url, *discover_payload;
 	struct netboot_input in; /* points into the rest */
 };

@@ -89,13 +89,26 @@ void imager_event_free(struct imager_event *ev)
 	*ev = (struct imager_event){ 0 };
 }
 
+static int take_fat_uuid(struct json_obj *o, const char *key, char **out, struct err *err)
+{
+	static const char hex[] = "0123456789abcdefABCDEF";
+
+	if (json_str(o, key, JSON_MAY, out, err) < 0)
+		return -1;
+	if (!*out || (strlen(*out) == 9 && strspn(*out, hex) == 4 && (*out)[4] == '-' && strspn(*out + 5, hex) == 4))
+		return 0;
+	return json_bad(o, key, err, "is no FAT volume id: four hex digits, '-', four hex digits");
+}
+
 static int read_done(struct json_obj *o, struct imager_done *out, struct err *err)
 {
 	struct json_obj report;
+	int has_report;
 
 	/* Kept as it is, but it must be an object. */
-	if (take_id(o, &out->install_id, err) < 0 || json_obj(o, "report", JSON_MAY, &report, err) < 0 ||
-	    json_raw(o, "report", JSON_MAY, &out->report, err) < 0)
+	if (take_id(o, &out->install_id, err) < 0 || (has_report = json_obj(o, "report", JSON_MAY, &report, err)) < 0 ||
+	    json_raw(o, "report", JSON_MAY, &out->report, err) < 0 ||
+	    (has_report && take_fat_uuid(&report, "esp_uuid", &out->esp_uuid, err) < 0))
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -117,6 +130,7 @@ void imager_done_free(struct imager_done *d)
 {
 	free(d->install_id);
 	free(d->report);
+	free(d->esp_uuid);
 	*d = (struct imager_done){ 0 };
 }
 

@@ -21,7 +21,8 @@ void imager_event_free(struct imager_event *ev);
 
 struct imager_done {
 	char *install_id;
-	char *report; /* JSON as sent, or NULL */
+	char *report;	/* JSON as sent, or NULL */
+	char *esp_uuid; /* report.esp_uuid, "XXXX-XXXX" in hex digits (it becomes part of GRUB's files), or NULL */
 };
 int imager_done_read(const char *json, size_t len, struct imager_done *out, struct err *err) WARN_UNUSED;
 void imager_done_free(struct imager_done *d);

@@ -119,10 +119,11 @@ static int read_steps(struct json_obj *o, struct run *out, struct err *err)
 
 static int read_run(struct json_obj *o, struct run *out, struct err *err)
 {
-	int state = RUN_NEW, prior = RUN_NEW;
+	int state = RUN_NEW, prior = RUN_NEW, prior_boot = NODE_BOOT_AUTO;
 
 	if (json_enum(o, "state", JSON_MUST, state_names, &state, err) < 0 ||
 	    json_enum(o, "prior", JSON_MAY, state_names, &prior, err) < 0 ||
+	    json_enum(o, "prior_boot", JSON_MAY, boot_names, &prior_boot, err) < 0 ||
 	    json_str(o, "install_id", JSON_MAY, &out->install_id, err) < 0 ||
 	    json_str(o, "image", JSON_MAY, &out->image, err) < 0 ||
 	    json_str(o, "prior_image", JSON_MAY, &out->prior_image, err) < 0 ||
@@ -133,10 +134,11 @@ static int read_run(struct json_obj *o, struct run *out, struct err *err)
 	    json_str(o, "report_token", JSON_MAY, &out->report_token, err) < 0 ||
 	    json_u64(o, "last_seq", JSON_MAY, 0, UINT64_MAX, &out->last_seq, err) < 0 ||
 	    json_str(o, "seen", JSON_MAY, &out->seen, err) < 0 || json_raw(o, "booted", JSON_MAY, &out->booted, err) < 0 ||
-	    read_steps(o, out, err) < 0)
+	    json_str(o, "esp_uuid", JSON_MAY, &out->esp_uuid, err) < 0 || read_steps(o, out, err) < 0)
 		return -1;
 	out->state = (enum run_state)state;
 	out->prior = (enum run_state)prior;
+	out->prior_boot = (enum node_boot)prior_boot;
 	return json_obj_end(o, err);
 }
 
@@ -192,6 +194,7 @@ void run_print(const struct run *r, struct json_out *w)
 	json_put_obj(w, NULL);
 	json_put_str(w, "state", state_names[r->state]);
 	json_put_str(w, "prior", state_names[r->prior]);
+	json_put_str(w, "prior_boot", boot_names[r->prior_boot]);
 	put_opt(w, "install_id", r->install_id);
 	put_opt(w, "image", r->image);
 	put_opt(w, "prior_image", r->prior_image);
@@ -199,6 +202,7 @@ void run_print(const struct run *r, struct json_out *w)
 	put_opt(w, "step_text", r->step_text);
 	put_opt(w, "error", r->error);
 	put_opt(w, "hint", r->hint);
+	put_opt(w, "esp_uuid", r->esp_uuid);
 	json_put_u64(w, "percent", r->percent);
 	put_opt(w, "since", r->since);
 	put_opt(w, "token", r->token);
@@ -247,6 +251,7 @@ void run_free(struct run *r)
 	free(r->report_token);
 	free(r->seen);
 	free(r->booted);
+	free(r->esp_uuid);
 	steps_free(r);
 	*r = (struct run){ 0 };
 }

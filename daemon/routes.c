@@ -91,6 +91,14 @@ int api_not_installing(const char *node, const struct run *r, bool force, struct
 	return err_hint(err, "wait for its end; if the machine is dead: orthrus node boot %s --disk --force", node);
 }
 
+int api_check_install(const struct run *r, const char *node, const char *install_id, struct err *err)
+{
+	if (str_eq(r->install_id, install_id))
+		return 0;
+	err_set(err, ERR_CONFLICT, "%s: this is not the installation that was ordered", node);
+	return err_hint(err, "the machine must say hello again");
+}
+
 void api_void_tokens(struct change *c, struct run *r)
 {
 	if (r->token)

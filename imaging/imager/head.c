@@ -12,6 +12,7 @@
 #define PAUSE_NS NS_PER_S
 #define PAUSE_GROWTH 10
 #define PATIENCE_NS (1800 * NS_PER_S)
+#define FOREVER_NS INT64_MAX
 
 struct head {
 	struct http_client *client;
@@ -118,9 +119,11 @@ static bool passing(int rc, const struct http_reply *reply)
 	return rc < 0 || reply->status >= 500 || reply->status == 401 || reply->status == 429;
 }
 
-/* Until the head has answered in earnest. `install_id`: what must still be wanted after a new hello, or NULL. */
-static int send_patiently(struct head *h, const struct http_request *req, const char *install_id, struct http_reply *reply,
-			  struct err *err)
+/* Until the head has answered in earnest. `install_id`: what must still be wanted after a new hello, or NULL. `patience_ns`: how
+ * long answers that it is in trouble are borne without one silence between. To give up while nobody answers would help nobody:
+ * the failure could not be told either. */
+static int send_patiently(struct head *h, const struct http_request *req, const char *install_id, int64_t patience_ns,
+			  struct http_reply *reply, struct err *err)
 {
 	int64_t begin = clock_now_ns(), pause = h->pause_ns;
 	bool told = false;
@@ -139,7 +142,9 @@ static int send_patiently(struct head *h, const struct http_request *req, const 
 			*err = why;
 			return -1;
 		}
-		if (clock_now_ns() - begin > h->patience_ns) {
+		if (rc < 0)
+			begin = clock_now_ns();
+		else if (clock_now_ns() - begin > patience_ns) {
 			*err = why;
 			return -1;
 		}
@@ -184,7 +189,7 @@ int head_event(struct head *h, const struct head_event *ev, struct err *err)
 	event_body(h, ev, &body);
 	req.body = body.data;
 	req.body_len = body.len;
-	if (send_patiently(h, &req, ev->install_id, &reply, err) < 0)
+	if (send_patiently(h, &req, ev->install_id, FOREVER_NS, &reply, err) < 0)
 		return err_wrap(err, "tell the head about step %s", ev->step);
 	return 0;
 }
@@ -217,7 +222,7 @@ int head_done(struct head *h, const char *install_id, const char *report_json, s
 	req.body = body.data;
 	req.body_len = body.len;
 	/* Not asked whether the order still stands: it is gone when an earlier try arrived and only its answer was lost. */
-	if (send_patiently(h, &req, NULL, &reply, err) < 0)
+	if (send_patiently(h, &req, NULL, FOREVER_NS, &reply, err) < 0)
 		return err_wrap(err, "tell the head that the installation is complete");
 	return 0;
 }
@@ -231,7 +236,7 @@ int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, siz
 		req.range_first = first;
 		req.range_last = first + len - 1;
 	}
-	if (send_patiently(h, &req, NULL, &reply, err) < 0)
+	if (send_patiently(h, &req, NULL, h->patience_ns, &reply, err) < 0)
 		return err_wrap(err, "fetch %s", path);
 	if (len && (reply.status != 206 || reply.body.len != len))
 		return err_set(err, ERR_DAMAGED, "fetch %s: asked for %llu bytes, got %zu with status %d", path,

@@ -29,7 +29,7 @@ struct head_opts {
 	const char *ca_file;	 /* whom we trust */
 	const char *unix_socket; /* for tests; or NULL */
 	int64_t pause_ns;	 /* first pause between tries, doubled up to ten times; 0: 1 s */
-	int64_t patience_ns;	 /* how long one call is tried again; 0: 30 minutes */
+	int64_t patience_ns;	 /* how long a file is asked for that the head can't give; 0: 30 minutes */
 };
 int head_open(const struct head_opts *opts, struct head **out, struct err *err) WARN_UNUSED;
 void head_close(struct head *h);
@@ -50,14 +50,15 @@ struct head_event {
 	int percent;			       /* -1: none */
 	const struct err *cause;	       /* with "failed" */
 };
-/* Tried until the head has it on disk; ERR_CONFLICT when the head no longer wants this installation. */
+/* Tried until the head has it on disk, however long it is away: what it has not heard it would order again. ERR_CONFLICT when it
+ * no longer wants this installation. */
 int head_event(struct head *h, const struct head_event *ev, struct err *err) WARN_UNUSED;
 /* One try, a failure is of no consequence: for progress. */
 void head_tell(struct head *h, const struct head_event *ev);
-/* The installation is complete; tried until the head has switched the machine to its own disks. */
+/* The installation is complete; tried, however long, until the head has switched the machine to its own disks. */
 int head_done(struct head *h, const char *install_id, const char *report_json, struct err *err) WARN_UNUSED;
-/* A file of an image or pack, appended to `out`: whole (len 0, at most `max` bytes) or exactly `len` bytes from `first`. Tried
- * again when the connection breaks. */
+/* A file of an image or pack, appended to `out`: whole (len 0, at most `max` bytes) or exactly `len` bytes from `first`. Waits
+ * for a head that is away; one that answers, but fails to give it for `patience_ns`, has a damaged store. */
 int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, size_t max, struct buf *out,
 	     struct err *err) WARN_UNUSED;
 

@@ -281,12 +281,14 @@ static const char *root_uuid(const struct raid_result *r)
 
 static int report_done(struct run *run, int64_t began_ns, struct err *err)
 {
+	const struct raid_fs *esp = install_esp(&run->result);
 	autoclean(buf_free) struct buf report = { 0 };
 	struct json_out w;
 
 	json_out_init(&w, &report, false);
 	json_put_obj(&w, NULL);
 	json_put_str(&w, "root_uuid", root_uuid(&run->result));
+	json_put_str(&w, "esp_uuid", esp ? esp->uuid : NULL);
 	json_put_strs(&w, "disks", &run->result.members);
 	json_put_str(&w, "image_name", run->order->image_name);
 	json_put_str(&w, "image_id", run->order->image_id);
@@ -328,5 +330,10 @@ int install_run(const struct install_opts *opts, struct head *head, const struct
 		return -1;
 	}
 	sync();
-	return report_done(&run, began, err);
+	if (report_done(&run, began, err) == 0)
+		return 0;
+	/* Withdrawn at the last moment: the head takes it for a failure. */
+	install_undo_boot(opts->target, run.raid, &run.result);
+	install_release(opts->target);
+	return -1;
 }

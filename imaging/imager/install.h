@@ -11,14 +11,17 @@ struct install_opts {
 	const char *target;    /* where the new system is mounted meanwhile, "/target" */
 	const char *trust_dir; /* ca.crt, sign.pub, cluster-id */
 };
-/* 0: installed, the head knows, disks are at rest. -1: the head knows why (when it could be told), everything is unmounted and
- * the arrays are stopped; the disks don't boot. What of this could not be done is reported on the console. */
+/* 0: installed, the head knows, disks are at rest. -1: everything is unmounted, the arrays are stopped and the disks don't boot;
+ * what of this could not be done is reported on the console. The head knows why, or it withdrew the installation itself. */
 int install_run(const struct install_opts *opts, struct head *head, const struct order *order, struct err *err) WARN_UNUSED;
 
 /* After a failure of the step that makes the disks boot, or of one behind it: they don't boot any more. Goes on after a failure;
  * says on the console what was done and what was not. Mounts the EFI system partition when it has to: install_release comes after
  * it. */
 void install_undo_boot(const char *target, struct raid_ctx *raid, const struct raid_result *result);
+
+/* The file system that UEFI firmware starts from, or NULL. */
+const struct raid_fs *install_esp(const struct raid_result *result);
 
 /* Unmount what is mounted at or below `target` and stop all arrays: after a failure, and before anything else when the imager was
  * started again. What can't be undone is reported on the console. */

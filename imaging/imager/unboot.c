@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const struct raid_fs *find_esp(const struct raid_result *result)
+const struct raid_fs *install_esp(const struct raid_result *result)
 {
 	for (size_t i = 0; i < result->n_fs; i++)
 		if (str_eq(result->fs[i].type, "vfat") && result->fs[i].mount)
@@ -52,7 +52,7 @@ static int mount_esp(const char *target, struct raid_ctx *raid, const struct rai
 
 static int undo_uefi(const char *target, struct raid_ctx *raid, const struct raid_result *result, struct err *err)
 {
-	const struct raid_fs *esp = find_esp(result);
+	const struct raid_fs *esp = install_esp(result);
 	struct install_target t = { .result = result, .path = target };
 	autoclose int fd = -1;
 

@@ -223,7 +223,9 @@ static void test_events(void **state)
 static void test_reports(void **state)
 {
 	static const char done[] = "{" ID ",\"report\":{\"a\":[1,2]}}", no_report[] = "{" ID ",\"report\":null}",
-			  bad[] = "{" ID ",\"report\":[1]}";
+			  bad[] = "{" ID ",\"report\":[1]}", esp[] = "{" ID ",\"report\":{\"esp_uuid\":\"C5EA-41d0\"}}";
+	static const char *const not_uuids[] = { "",	      "C5EA-41D",  "C5EA-41D00",  "C5EA41D0A",
+						 "C5EA-41DG", "x;rb-boot", "C5EA-41D0\\n" };
 	static const char booted[] =
 		"{" ID ",\"root\":\"u\",\"mdstat\":\"a\\nb\\u0007\",\"kernel\":\"6.1\",\"boot_id\":\"b\",\"os\":\"bookworm\"}";
 	autoclean(imager_done_free) struct imager_done d = { 0 };
@@ -237,7 +239,17 @@ static void test_reports(void **state)
 	assert_int_equal(imager_done_read(no_report, strlen(no_report), &d, &err), 0);
 	assert_null(d.report);
 	imager_done_free(&d);
+	assert_null(d.esp_uuid);
 	assert_int_equal(imager_done_read(bad, strlen(bad), &d, &err), -1);
+	assert_int_equal(imager_done_read(esp, strlen(esp), &d, &err), 0);
+	assert_string_equal(d.esp_uuid, "C5EA-41d0");
+	imager_done_free(&d);
+	for (size_t i = 0; i < ARRAY_LEN(not_uuids); i++) { /* it would become part of GRUB's file */
+		autofree char *lie = str_format("{" ID ",\"report\":{\"esp_uuid\":\"%s\"}}", not_uuids[i]);
+
+		assert_int_equal(imager_done_read(lie, strlen(lie), &d, &err), -1);
+		assert_non_null(strstr(err.text, "esp_uuid"));
+	}
 	assert_int_equal(imager_booted_read(booted, strlen(booted), &b, &err), 0);
 	assert_string_equal(b.mdstat, "a\nb ");
 	assert_string_equal(b.os, "bookworm");

@@ -13,6 +13,7 @@
 #include "sys/fs.h"
 #include "sys/http_server.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ struct fake {
 	char *order;		/* JSON, or NULL: action "wait" */
 	unsigned int hellos, events, dones;
 	int fail_events; /* so many are answered with 503 */
+	bool fail_packs; /* all are */
 	bool unknown;
 };
 
@@ -86,8 +88,14 @@ static int done(void *ctx, struct http_call *call, struct err *err)
 
 static int pack(void *ctx, struct http_call *call, struct err *err)
 {
-	(void)ctx;
+	struct fake *f = ctx;
+
 	(void)err;
+	if (f->fail_packs) {
+		http_set_status(call, 500);
+		buf_adds(http_out(call), "{\"error\":{\"kind\":\"failed\",\"text\":\"the disk can't be read\"}}");
+		return 0;
+	}
 	buf_adds(http_out(call), "0123456789"); /* knows no ranges: always the whole */
 	return 0;
 }
@@ -243,18 +251,51 @@ static void another_order_stops_the_installation(void **state)
 	head_close(h);
 }
 
-static void patience_has_an_end(void **state)
+/* A store that can't be read is a failure, which the head can be told. */
+static void patience_with_a_damaged_store_has_an_end(void **state)
 {
 	struct fake *f = *state;
-	struct head *h = connect_to(f, 100 * NS_PER_MS);
+	struct head *h = connect_to(f, 50 * NS_PER_MS);
+	autoclean(buf_free) struct buf out = { 0 };
 	struct err err = { 0 };
 
 	say_hello(h, HEAD_INSTALL);
-	f->fail_events = 100000;
-	assert_int_equal(head_event(h, &an_event, &err), -1);
-	assert_non_null(strstr(err.text, "starting"));
-	http_server_stop(steal(f->server));
-	assert_int_equal(head_event(h, &an_event, &err), -1);
+	f->fail_packs = true;
+	assert_int_equal(head_get(h, "/v1/packs/x", 0, 0, 100, &out, &err), -1);
+	assert_non_null(strstr(err.text, "can't be read"));
+	head_close(h);
+}
+
+static void *serve_later(void *f)
+{
+	clock_sleep_ns(100 * NS_PER_MS);
+	serve(f);
+	return NULL;
+}
+
+static void a_silent_head_is_waited_for(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, 1);
+	autoclean(buf_free) struct buf out = { 0 };
+	struct err err = { 0 };
+	pthread_t thread;
+
+	say_hello(h, HEAD_INSTALL);
+	f->fail_events = 10;
+	assert_int_equal(head_event(h, &an_event, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		http_server_stop(steal(f->server));
+		assert_int_equal(pthread_create(&thread, NULL, serve_later, f), 0);
+		if ((i == 0   ? head_event(h, &an_event, &err)
+		     : i == 1 ? head_done(h, an_event.install_id, "{}", &err)
+			      : head_get(h, "/v1/packs/x", 0, 0, 100, &out, &err)) < 0)
+			fail_msg("%s", err.text);
+		pthread_join(thread, NULL);
+	}
+	assert_int_equal(f->events, 2);
+	assert_int_equal(f->dones, 1);
+	assert_int_equal(out.len, 10);
 	head_close(h);
 }
 
@@ -293,7 +334,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(events_survive_trouble, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_withdrawn_order_stops_the_installation, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_order_stops_the_installation, setup, teardown),
-		cmocka_unit_test_setup_teardown(patience_has_an_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(patience_with_a_damaged_store_has_an_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_silent_head_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_head_that_ignores_ranges_is_found_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_machine_is_told_so, setup, teardown),
 	};

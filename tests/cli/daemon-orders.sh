@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What becomes of an order that stands when the site changes, when the machine boots its disk before it said "done", and of the boot
+# target that was chosen before it.
+set -u
+. "$TOP/tests/cli/daemon.bash"
+mac1=52:54:00:00:00:01 mac2=52:54:00:00:00:02 n=0
+
+event() { # TOKEN INSTALL_ID SEQ STEP EVENT [MORE-JSON]
+    imager "$1" POST /v1/imager/event "$(jq -cn --arg i "$2" --argjson q "$3" --arg s "$4" --arg e "$5" --argjson m "${6:-null}" \
+        '{install_id:$i, seq:$q, step:$s, event:$e} + ($m // {})')"
+}
+order() { # NODE MAC SERIAL-PREFIX: its machine says hello and is ordered to install; sets $token $id $report
+    imager '' POST /v1/imager/hello "$(machine "$2" "$3")"; want 200 "hello of $1"; token=$(value .token)
+    "$orthrus" node install "$1" --yes >"$work/out" 2>&1 || fail "install $1: $(cat "$work/out")"
+    imager "$token" GET /v1/imager/orders; want 200 "orders of $1"
+    id=$(value .order.install_id) report=$(value .report_token)
+}
+site=$root/etc/orthrus/site.json
+change_site() { jq "$1" "$site" >"$work/site" && cp "$work/site" "$site"; }
+
+start_daemon
+make_site --trust-mac
+"$orthrus" site apply --yes >/dev/null || die "site apply"
+tiny_image compute
+"$orthrus" node add 'n[01-02]' --mac $mac1,$mac2 --group compute >/dev/null || die "node add"
+port=$(tls_port)
+for _ in $(seq 200); do "$orthrus" event list | grep -q 'cannot be made' && break; sleep 0.1; done
+
+# Another time zone: the order goes on, with the new one; approved disks stay approved.
+order n01 $mac1 A
+was=$(value '.order.plan_digest')
+change_site '.time.zone = "Europe/Berlin"'
+"$orthrus" site apply --plan >"$work/plan" || fail "site apply --plan"
+grep -q 'n01: bring its order up to date' "$work/plan" || fail "the plan does not name the order: $(cat "$work/plan")"
+"$orthrus" site apply --yes >/dev/null || fail "site apply with another time zone"
+imager "$token" GET /v1/imager/orders
+[ "$(value '.action + " " + .order.timezone + " " + .order.install_id + " " + .order.plan_digest')" = "install Europe/Berlin $id $was" ] ||
+    fail "after another time zone the order is $(cat "$body")"
+report=$(value .report_token)
+
+# A disk is protected now: the order was given without that. It is withdrawn, before the machine hears of it.
+change_site '.disk_layouts[0].disks.protect = ["A0"]'
+before=$(digest)
+"$orthrus" site apply --plan >"$work/plan" || fail "site apply --plan with protect"
+grep -q 'n01: withdraw the installation of compute/.* its disk layout changes' "$work/plan" || fail "the plan does not name the withdrawal: $(cat "$work/plan")"
+[ "$before" = "$(digest)" ] || fail "site apply --plan changed the state"
+"$orthrus" site apply --yes >/dev/null || fail "site apply with protect"
+[ "$(node_value n01 '.state + " " + (.order | tostring)')" = 'ready false' ] || fail "an order outlived its layout: $(node_value n01 .state)"
+event "$token" "$id" 1 disk-test begin; want 401 'the withdrawn installation begins'
+imager '' POST /v1/imager/hello "$(machine $mac1 A)"
+[ "$(value .action)" = wait ] || fail "after the withdrawal n01 is told $(value .action)"
+"$orthrus" event list | grep -q 'install-withdrawn.*n01\|n01.*withdrawn' || fail "no event of the withdrawal: $("$orthrus" event list | tail -3)"
+change_site '.disk_layouts[0].disks.protect = []'
+"$orthrus" site apply --yes >/dev/null || fail "site apply without protect"
+
+# While a node is being installed its layout stays.
+order n01 $mac1 A
+event "$token" "$id" 1 disk-test begin; want 200 'begin'
+change_site '.disk_layouts[0].disks.protect = ["A0"]'
+before=$(digest)
+"$orthrus" site apply --yes >"$work/out" 2>&1; rc=$?
+[ $rc = 3 ] || fail "a layout changes under an installation: exit $rc"
+grep -q 'n01 is being installed' "$work/out" && grep -q 'node boot n01 --disk --force' "$work/out" || fail "the refusal is: $(cat "$work/out")"
+[ "$before" = "$(digest)" ] || fail "a refused site changed the state"
+change_site '.disk_layouts[0].disks.protect = []'
+
+# It boots its disk before it could say "done". In the middle of the boot loader's step: a failure, and nothing is erased by itself.
+for step in wipe restore host-files verify; do event "$token" "$id" $((++n + 1)) $step begin; done
+event "$token" "$id" 90 boot-loader begin; want 200 'boot-loader begins'
+imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\",\"root\":\"u\"}"; want 200 'booted in the middle'
+[ "$(node_value n01 '.state + " " + (.order | tostring)')" = 'failed false' ] || fail "booted in the middle: $(node_value n01 .state)"
+node_value n01 .error | grep -q 'booted from its disks' || fail "its error is $(node_value n01 .error)"
+imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\",\"root\":\"u\"}"; want 409 'booted again after the failure'
+"$orthrus" event list | grep -q 'though its installation failed' || fail "nobody is told that an unfinished system runs"
+
+# After that step: it is installed, whatever came between.
+order n01 $mac1 A
+event "$token" "$id" 1 boot-loader begin; want 200 'boot-loader begins'
+event "$token" "$id" 2 boot-loader 'done'; want 200 'boot-loader is done'
+imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\",\"root\":\"u\"}"; want 200 'booted before done'
+[ "$(node_value n01 '.state + " " + (.order | tostring) + " " + .booted.root')" = 'up false u' ] || fail "booted before done: $(node_value n01 .)"
+imager '' POST /v1/imager/hello "$(machine $mac1 A)"
+[ "$(value .action)" = disk ] || fail "n01 netboots after that and is told $(value .action)"
+
+# Its next netboot goes to the EFI system partition that was made, and to no other disk's.
+order n02 $mac2 B
+event "$token" "$id" 1 disk-test begin; want 200 'begin'
+imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\",\"report\":{\"esp_uuid\":\"../x\"}}"; want 400 'done with a partition that is none'
+imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\",\"report\":{\"esp_uuid\":\"C5EA-41D0\"}}"; want 200 'done'
+grep -q -- '--fs-uuid --set=root C5EA-41D0' "$root/srv/orthrus/tftp/grub/nodes/$mac2.cfg" || fail "n02's GRUB file does not name its partition"
+
+# What was chosen by hand before an order holds again when it did not take place.
+"$orthrus" node boot n02 --disk --yes >/dev/null || fail "boot n02"
+order n02 $mac2 B
+[ "$(node_value n02 .boot)" = auto ] || fail "an ordered node's boot target is $(node_value n02 .boot)"
+event "$token" "$id" 1 plan failed '{"error":"not these disks"}'; want 200 'refused'
+[ "$(node_value n02 .boot)" = disk ] || fail "after a refusal the boot target is $(node_value n02 .boot)"
+grep -q -- '--fs-uuid --set=root C5EA-41D0' "$root/srv/orthrus/tftp/grub/nodes/$mac2.cfg" || fail "after a refusal n02's GRUB file does not name its partition"
+order n02 $mac2 B
+change_site '.disk_layouts[0].disks.protect = ["Z9"]'
+"$orthrus" site apply --yes >/dev/null || fail "site apply"
+[ "$(node_value n02 '.boot + " " + .state')" = 'disk installed' ] || fail "after a withdrawal: $(node_value n02 '.boot + " " + .state')"
+[ "$failed" = 0 ] && echo ok
+exit $failed
