@@ -93,8 +93,8 @@ lab_vm_new() { # N FIRMWARE SIZE
     ip -n "$NS_SW" link set "tap$n" master br0 up
 }
 
-lab_vm_on() { # N [DISKS [net|nonet]] [extra qemu arguments]
-    local n=$1 disks=${2:-ab} net=${3:-net} d i=1 args=()
+lab_vm_on() { # N [DISKS [net|netlast|nonet]] [extra qemu arguments]; net: the firmware tries it first, netlast: behind the disks
+    local n=$1 disks=${2:-ab} net=${3:-net} d i=1 nic=0 args=()
     shift; [ $# -gt 0 ] && shift; [ $# -gt 0 ] && shift
     : > "$W/vm/$n.serial"
     args=(-machine q35,smm=on,graphics=off -accel tcg,thread=multi -cpu max -smp 1 -m "${LAB_VM_MB:-2048}" -nodefaults -display none -vga none
@@ -105,12 +105,13 @@ lab_vm_on() { # N [DISKS [net|nonet]] [extra qemu arguments]
         args+=(-drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.ms.fd
             -drive "if=pflash,format=raw,unit=1,file=$W/vm/$n.vars" -global driver=cfi.pflash01,property=secure,value=on)
     fi
-    if [ "$net" = net ]; then
+    if [ "$net" = netlast ]; then nic=9; fi
+    if [ "$net" != nonet ]; then
         args+=(-netdev "tap,id=net0,ifname=tap$n,script=no,downscript=no")
         if [ "$(cat "$W/vm/$n.firmware")" = uefi ]; then
-            args+=(-device "virtio-net-pci,netdev=net0,mac=$(lab_mac "$n"),bootindex=0,romfile=")
+            args+=(-device "virtio-net-pci,netdev=net0,mac=$(lab_mac "$n"),bootindex=$nic,romfile=")
         else
-            args+=(-device "virtio-net-pci,netdev=net0,mac=$(lab_mac "$n"),bootindex=0")
+            args+=(-device "virtio-net-pci,netdev=net0,mac=$(lab_mac "$n"),bootindex=$nic")
         fi
     fi
     for d in a b; do

@@ -37,7 +37,7 @@ lab_vm_cut 2
 # The same machine with a good second disk; the old arrays' remains are on both and must be said in the plan.
 lab_vm_mend 2 b
 lab_vm_on 2
-lab_until 600 "n02 reports its inventory again" grep -aq 'orthrus-imager:' "$W/vm/2.serial"
+lab_wait 2 'waiting for orders' 600
 orthrus node install n02 --plan > "$W/plan2.txt"
 grep -qi 'md' "$W/plan2.txt" || { cat "$W/plan2.txt"; lab_fail "the plan does not say that old arrays are on the disks"; }
 orthrus node install n02 --yes
