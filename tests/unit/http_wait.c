@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Long polls: they wait without a thread, are woken, and are answered when the server stops. */
+#include "http_bench.h"
+
+#include <pthread.h>
+
+struct asker {
+	struct bench *b;
+	const char *path;
+	char answer[64];
+	int64_t took_ns;
+};
+
+static void *ask(void *arg)
+{
+	struct asker *a = arg;
+	struct http_client *c = on_tls(a->b, "127.0.0.1", a->b->pki.ca_crt, NULL);
+	autoclean(http_reply_free) struct http_reply r = { 0 };
+	struct err err = { 0 };
+	int64_t begin = clock_now_ns();
+
+	if (get(c, a->path, &r, &err) < 0)
+		snprintf(a->answer, sizeof(a->answer), "error");
+	else
+		snprintf(a->answer, sizeof(a->answer), "%d %s", r.status, buf_str(&r.body));
+	a->took_ns = clock_now_ns() - begin;
+	http_client_free(c);
+	return NULL;
+}
+
+static void test_long_polls_wait_without_a_thread(void **state)
+{
+	enum { N = 12 }; /* six times as many as there are workers */
+	struct bench *b = *state;
+	struct asker askers[N];
+	pthread_t threads[N];
+	struct http_client *c = on_unix(b);
+	autoclean(http_reply_free) struct http_reply r = { 0 };
+	struct err err = { 0 };
+
+	atomic_store(&b->rung, false);
+	atomic_store(&b->runs, 0);
+	check(get(c, "/bell?ms=200", &r, &err), &err);
+	assert_string_equal(buf_str(&r.body), "silence");
+	assert_true(atomic_load(&b->runs) <= 3);
+	atomic_store(&b->runs, 0);
+	for (int i = 0; i < N; i++) {
+		askers[i] = (struct asker){ .b = b, .path = "/bell?ms=30000" };
+		assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+	}
+	while (atomic_load(&b->runs) < N)
+		clock_sleep_ns(NS_PER_MS);
+	check(get(c, "/any/x", &r, &err), &err); /* all wait, and others are still served */
+	assert_int_equal(r.status, 200);
+	http_server_wake(b->server, "another bell");
+	atomic_store(&b->rung, true);
+	http_server_wake(b->server, "bell");
+	for (int i = 0; i < N; i++) {
+		pthread_join(threads[i], NULL);
+		assert_string_equal(askers[i].answer, "200 rung");
+		assert_true(askers[i].took_ns < 20 * NS_PER_S);
+	}
+	check(get(c, "/bell?ms=99999", &r, &err), &err);
+	assert_int_equal(r.status, 400);
+	http_client_free(c);
+}
+
+static void test_stop_answers_those_who_wait(void **state)
+{
+	struct bench *b = *state;
+	struct asker a = { .b = b, .path = "/bell?ms=30000" };
+	struct http_server_opts opts = { .routes = routes, .n_routes = ARRAY_LEN(routes), .ctx = b };
+	struct http_tls tls = { "127.0.0.1:0", b->pki.server_crt, b->pki.server_key, b->pki.ca_crt };
+	struct err err = { 0 };
+	pthread_t thread;
+
+	atomic_store(&b->rung, false);
+	atomic_store(&b->runs, 0);
+	assert_int_equal(pthread_create(&thread, NULL, ask, &a), 0);
+	while (atomic_load(&b->runs) < 1)
+		clock_sleep_ns(NS_PER_MS);
+	http_server_stop(b->server);
+	pthread_join(thread, NULL);
+	assert_true(a.took_ns < 20 * NS_PER_S);
+	assert_true(str_starts(a.answer, "503") || str_eq(a.answer, "error"));
+	assert_false(fs_exists(b->sock));
+	check(http_server_new(&opts, &b->server, &err), &err);
+	check(http_server_unix(b->server, b->sock, &err), &err);
+	tls.listen = "127.0.0.1:nonsense";
+	assert_int_equal(http_server_tls(b->server, &tls, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	tls.listen = "[::1:8443";
+	assert_int_equal(http_server_tls(b->server, &tls, &err), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_polls_wait_without_a_thread),
+		cmocka_unit_test(test_stop_answers_those_who_wait),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
