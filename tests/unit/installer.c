@@ -1,77 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Orders, plans and host files. tests/golden/installer/NAME.in.json holds an order, disks and what the image has; NAME.plan,
- * NAME.files and NAME.stub what follows from them. UPDATE_GOLDEN=1 writes those anew. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+/* Orders and plans: tests/golden/installer/NAME.plan, NAME.files and NAME.stub are what follows from NAME.in.json.
+ * UPDATE_GOLDEN=1 writes those anew. */
+#include "installer_input.h"
 
-#include "base/mem.h"
 #include "installer/grubcfg.h"
-#include "installer/hostfiles.h"
-#include "installer/installer.h"
-#include "installer/order.h"
-#include "sys/fs.h"
 
-#include <fcntl.h>
 #include <glob.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define TOKEN "0123456789abcdef0123456789abcdef"
-
-struct input {
-	struct order order;
-	struct disks disks;
-	struct hostfiles_facts facts;
-};
-
-static void input_free(struct input *in)
-{
-	order_free(&in->order);
-	disks_free(&in->disks);
-}
-
-static int read_input(const char *text, size_t len, struct input *in, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	struct json_obj root, order, image;
-
-	if (json_parse(text, len, &doc, err) < 0 || json_root_obj(&doc, &root, err) < 0 ||
-	    json_obj(&root, "order", JSON_MUST, &order, err) < 0 || order_read(&order, &in->order, err) < 0 ||
-	    disks_from_json(&root, "disks", &in->disks, err) < 0 || json_obj(&root, "image", JSON_MUST, &image, err) < 0 ||
-	    json_bool(&image, "chrony", JSON_MUST, &in->facts.chrony, err) < 0 ||
-	    json_bool(&image, "resolved", JSON_MUST, &in->facts.resolved, err) < 0)
-		return -1;
-	return json_obj_end(&root, err);
-}
-
-static char *golden_path(const char *name)
-{
-	const char *top = getenv("TOP");
-
-	return str_format("%s/tests/golden/installer/%s", top ? top : ".", name);
-}
-
-static void load(const char *path, struct input *in)
-{
-	autoclean(buf_free) struct buf text = { 0 };
-	struct err err = { 0 };
-
-	*in = (struct input){ 0 };
-	if (fs_read(path, 1 << 20, &text, &err) < 0 || read_input(buf_str(&text), text.len, in, &err) < 0)
-		fail_msg("%s: %s", path, err.text);
-}
-
-static void load_raid1(struct input *in)
-{
-	autofree char *path = golden_path("raid1.in.json");
-
-	load(path, in);
-}
 
 static void check_golden(const char *in_path, const char *ending, const struct buf *got)
 {
@@ -108,17 +42,6 @@ static void print_files(const struct hostfiles *files, struct buf *out)
 			break;
 		}
 	}
-}
-
-static void render(const struct input *in, const struct raid_result *result, struct hostfiles *files)
-{
-	const struct hostfiles_input hi = {
-		.order = &in->order, .result = result, .facts = in->facts, .ca_crt = "CERTIFICATE\n", .report_token = TOKEN
-	};
-	struct err err = { 0 };
-
-	if (hostfiles_render(&hi, files, &err) < 0)
-		fail_msg("%s", err.text);
 }
 
 static void one_golden(const char *path)
@@ -288,215 +211,6 @@ static void the_approval_is_of_disks_not_of_contents(void **state)
 	assert_string_not_equal(before, after);
 }
 
-/* grub.cfg as grub-mkconfig writes it, with what matters left in. */
-static char *grub_cfg(const char *root, const char *search, const char *md, const char *initrd)
-{
-	return str_format("set default=\"0\"\nif [ x$feature_platform_search_hint = xy ]; then\n"
-			  "  search --no-floppy --fs-uuid --set=root --hint='mduuid/%s'  %s\nfi\n"
-			  "menuentry 'Debian' {\n\tlinux\t/boot/vmlinuz-6.1.0-9 %s ro console=tty0\n%s}\n",
-			  md, search, root, initrd);
-}
-
-static void wrong_boot_menus_are_found(void **state)
-{
-	static const char md_good[] = "da3ff716eedd8bdd8732562ae9225d7e";
-	struct raid_md md = { .uuid = "da3ff716:eedd8bdd:8732562a:e9225d7e" };
-	struct raid_fs fs = { .uuid = "2ed12c1b-e825-8665-b6af-ffda2df7c6ef" };
-	struct raid_result r = { .md = &md, .n_md = 1, .fs = &fs, .n_fs = 1 };
-	static char root[] = "/", ext4[] = "ext4", sys[] = "sys";
-	static const char initrd[] = "\tinitrd\t/boot/initrd.img-6.1.0-9\n";
-	autofree char *good_root = str_format("root=UUID=%s", fs.uuid);
-	struct {
-		const char *root, *search, *md, *initrd, *complaint;
-	} cases[] = {
-		{ good_root, fs.uuid, md_good, initrd, NULL },
-		{ "root=/dev/md1", fs.uuid, md_good, initrd, "lacks root=UUID=" },
-		{ "root=UUID=00000000-e825-8665-b6af-ffda2df7c6ef", fs.uuid, md_good, initrd, "lacks root=UUID=" },
-		{ good_root, "00000000-e825-8665-b6af-ffda2df7c6ef", md_good, initrd, "searches a file system" },
-		{ good_root, fs.uuid, "00000000eedd8bdd8732562ae9225d7e", initrd, "names an array" },
-		{ good_root, fs.uuid, "da3ff716eedd8bdd8732562ae9225d7e00", initrd, "names an array" },
-		{ good_root, fs.uuid, md_good, "", "0 initial RAM disks" },
-	};
-
-	(void)state;
-	md.name = sys;
-	fs.mount = root;
-	fs.type = ext4;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		autofree char *cfg = grub_cfg(cases[i].root, cases[i].search, cases[i].md, cases[i].initrd);
-		autoclean(str_list_free) struct str_list initrds = { 0 };
-		struct err err = { 0 };
-		int rc = grubcfg_check(cfg, &r, &initrds, &err);
-
-		if (!cases[i].complaint) {
-			assert_int_equal(rc, 0);
-			assert_int_equal(initrds.len, 1);
-			assert_string_equal(initrds.items[0], "/boot/initrd.img-6.1.0-9");
-		} else if (rc == 0 || !strstr(err.text, cases[i].complaint)) {
-			fail_msg("case %zu: rc %d, '%s'", i, rc, err.text);
-		}
-	}
-}
-
-static void a_menu_without_kernels_is_refused(void **state)
-{
-	struct raid_fs fs = { .uuid = "2ed12c1b-e825-8665-b6af-ffda2df7c6ef" };
-	struct raid_result r = { .fs = &fs, .n_fs = 1 };
-	autoclean(str_list_free) struct str_list initrds = { 0 };
-	static char root[] = "/";
-	struct err err = { 0 };
-
-	(void)state;
-	fs.mount = root;
-	assert_int_equal(grubcfg_check("set timeout=2\n", &r, &initrds, &err), -1);
-	assert_non_null(strstr(err.text, "no kernel"));
-}
-
-static char *slurp(const char *dir, const char *name)
-{
-	autofree char *path = fs_join(dir, name);
-	autoclean(buf_free) struct buf b = { 0 };
-	struct err err = { 0 };
-
-	if (fs_read(path, 1 << 20, &b, &err) < 0)
-		fail_msg("%s", err.text);
-	return buf_steal(&b);
-}
-
-/* A scratch root as an image might have it: old keys, a link out of the tree where a file is to be written. */
-static char *make_root(void)
-{
-	char *dir = str_format("%s/orthrus-installer.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-	autofree char *ssh = NULL, *key = NULL, *resolv = NULL, *machine = NULL;
-	struct err err = { 0 };
-
-	assert_non_null(mkdtemp(dir));
-	ssh = fs_join(dir, "etc/ssh");
-	key = fs_join(dir, "etc/ssh/ssh_host_rsa_key");
-	resolv = fs_join(dir, "etc/resolv.conf");
-	machine = fs_join(dir, "etc/machine-id");
-	assert_int_equal(fs_mkdirs(ssh, 0755, &err), 0);
-	assert_int_equal(fs_write_atomic(key, "SECRET", 6, 0600, &err), 0);
-	assert_int_equal(fs_write_atomic(machine, "uninitialized\n", 14, 0644, &err), 0);
-	assert_int_equal(symlink("/nonexistent/of/the/host", resolv), 0);
-	return dir;
-}
-
-static void host_files_are_put_below_the_root(void **state)
-{
-	autoclean(input_free) struct input in = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(raid_result_free) struct raid_result result = { 0 };
-	autoclean(hostfiles_free) struct hostfiles files = { 0 };
-	autofree char *dir = NULL, *name = NULL, *token = NULL, *key = NULL, *token_path = NULL, *ssh_dir = NULL;
-	autoclose int fd = -1;
-	struct stat st;
-	struct err err = { 0 };
-
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	dir = make_root();
-	load_raid1(&in);
-	assert_int_equal(install_plan(&in.order, &in.disks, &plan, &result, &err), 0);
-	render(&in, &result, &files);
-	fd = fs_open_dir(dir, &err);
-	assert_true(fd >= 0);
-	/* Twice: a step that is done again after a failure finds its own files. */
-	for (int i = 0; i < 2; i++)
-		if (hostfiles_apply(fd, &files, &err) < 0)
-			fail_msg("%s", err.text);
-	name = slurp(dir, "etc/hostname");
-	assert_string_equal(name, "n01\n");
-	token = slurp(dir, "etc/orthrus/report-token");
-	assert_string_equal(token, TOKEN "\n");
-	token_path = fs_join(dir, "etc/orthrus/report-token");
-	assert_int_equal(stat(token_path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	ssh_dir = fs_join(dir, "root/.ssh");
-	assert_int_equal(stat(ssh_dir, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
-	key = fs_join(dir, "etc/ssh/ssh_host_rsa_key");
-	assert_false(fs_exists(key));
-	assert_int_equal(fstatat(fd, "etc/resolv.conf", &st, AT_SYMLINK_NOFOLLOW), 0);
-	assert_true(S_ISREG(st.st_mode));
-	assert_int_equal(fstatat(fd, "etc/machine-id", &st, 0), 0);
-	assert_int_equal(st.st_size, 0);
-	assert_int_equal(fs_remove_tree(dir, &err), 0);
-}
-
-/* An image whose /etc is a link to the installer's own /etc must not make us write there. */
-static void links_out_of_the_root_are_refused(void **state)
-{
-	autofree char *dir = str_format("%s/orthrus-installer.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-	autofree char *outside = NULL, *etc = NULL, *written = NULL, *root = NULL;
-	struct hostfiles files = { 0 };
-	autoclose int fd = -1;
-	struct err err = { 0 };
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	outside = fs_join(dir, "outside");
-	root = fs_join(dir, "root");
-	etc = fs_join(root, "etc");
-	written = fs_join(outside, "hostname");
-	assert_int_equal(fs_mkdirs(outside, 0755, &err), 0);
-	assert_int_equal(fs_mkdirs(root, 0755, &err), 0);
-	assert_int_equal(symlink("../outside", etc), 0);
-	fd = fs_open_dir(root, &err);
-	assert_true(fd >= 0);
-	hostfiles_add(&files, HOSTFILE_TEXT, "etc/hostname", 0644, mem_strdup("n01\n"));
-	assert_int_equal(hostfiles_apply(fd, &files, &err), -1);
-	assert_int_equal(err.kind, ERR_REFUSED);
-	assert_false(fs_exists(written));
-	hostfiles_free(&files);
-	assert_int_equal(fs_remove_tree(dir, &err), 0);
-}
-
-/* After a failure nothing is left that UEFI firmware starts; what lies elsewhere is out of reach. */
-static void the_efi_loader_is_taken_back(void **state)
-{
-	autofree char *dir = str_format("%s/orthrus-installer.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-	autofree char *root = NULL, *esp = NULL, *boot = NULL, *loader = NULL, *grub = NULL, *outside = NULL;
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(raid_result_free) struct raid_result result = { 0 };
-	autoclean(input_free) struct input in;
-	struct install_target t = { .result = &result };
-	autoclose int fd = -1;
-	struct err err = { 0 };
-
-	(void)state;
-	load_raid1(&in);
-	assert_int_equal(install_plan(&in.order, &in.disks, &plan, &result, &err), 0);
-	assert_non_null(mkdtemp(dir));
-	root = fs_join(dir, "root");
-	esp = fs_join(root, "boot/efi/EFI");
-	boot = fs_join(esp, "BOOT");
-	loader = fs_join(boot, "BOOTX64.EFI");
-	grub = fs_join(boot, "grubx64.efi");
-	outside = fs_join(dir, "BOOTX64.EFI");
-	assert_int_equal(fs_mkdirs(root, 0755, &err), 0);
-	t.fd = fd = fs_open_dir(root, &err);
-	assert_true(fd >= 0);
-	assert_int_equal(install_unboot(&t, &err), 0); /* not even a directory */
-	assert_int_equal(fs_mkdirs(boot, 0755, &err), 0);
-	assert_int_equal(fs_write_atomic(loader, "MZ", 2, 0600, &err), 0);
-	assert_int_equal(fs_write_atomic(grub, "MZ", 2, 0600, &err), 0);
-	assert_int_equal(fs_write_atomic(outside, "MZ", 2, 0600, &err), 0);
-	for (int i = 0; i < 2; i++) {
-		if (install_unboot(&t, &err) < 0)
-			fail_msg("%s", err.text);
-		assert_false(fs_exists(loader));
-		assert_true(fs_exists(grub));
-	}
-	assert_int_equal(fs_remove_tree(boot, &err), 0);
-	assert_int_equal(symlink("../../../..", boot), 0);
-	assert_int_equal(install_unboot(&t, &err), -1);
-	assert_int_equal(err.kind, ERR_REFUSED);
-	assert_true(fs_exists(outside));
-	assert_int_equal(fs_remove_tree(dir, &err), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,11 +218,6 @@ int main(void)
 		cmocka_unit_test(orders_print_and_read_the_same),
 		cmocka_unit_test(bad_orders_are_refused),
 		cmocka_unit_test(the_approval_is_of_disks_not_of_contents),
-		cmocka_unit_test(wrong_boot_menus_are_found),
-		cmocka_unit_test(a_menu_without_kernels_is_refused),
-		cmocka_unit_test(host_files_are_put_below_the_root),
-		cmocka_unit_test(links_out_of_the_root_are_refused),
-		cmocka_unit_test(the_efi_loader_is_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
