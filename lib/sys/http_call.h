@@ -49,6 +49,15 @@ void http_call_fail(struct http_call *call, int status, const struct err *err);
 enum http_range { HTTP_RANGE_NONE, HTTP_RANGE_PART, HTTP_RANGE_UNSATISFIABLE };
 enum http_range http_range_read(const char *range, uint64_t size, uint64_t *first, uint64_t *len);
 
+/* What libmicrohttpd knows of a connection: who is at its other end, and what is sent there. */
+struct MHD_Connection;
+/* Over the unix socket: root or our own user; over TLS: a certificate of our CA for an administrator. *who (freed first) becomes
+ * the user's id, or the name of the administrator's certificate; else it stays. */
+bool http_peer_is_admin(struct MHD_Connection *c, bool over_unix, char **who);
+char *http_peer_address(struct MHD_Connection *c); /* for the log; the caller frees it */
+/* Queues what the call holds as its answer, and takes it out of the call; false: the connection is to be closed. */
+bool http_answer_send(struct MHD_Connection *c, struct http_call *call);
+
 /* Listening sockets, not blocking; -1 with `err`. */
 int http_listen_unix(const char *path, struct err *err) WARN_UNUSED;
 int http_listen_tcp(const char *text, unsigned int *port, struct err *err) WARN_UNUSED;

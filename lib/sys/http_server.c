@@ -8,17 +8,12 @@
 #include "sys/http_call.h"
 #include "sys/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define DEFAULT_WORKERS 8
@@ -43,139 +38,6 @@ struct http_server {
 	char *unix_path;
 	struct buf crt, key, ca; /* libmicrohttpd reads them while it starts */
 };
-
-/* --- who calls --- */
-
-static bool certificate_says_admin(gnutls_session_t session, char **who)
-{
-	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
-					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
-	unsigned int status = ~0U, n = 0;
-	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
-	char unit[65] = "", name[65] = "";
-	size_t unit_len = sizeof(unit), name_len = sizeof(name);
-	gnutls_x509_crt_t crt;
-	bool admin;
-
-	if (!chain || n == 0 || gnutls_certificate_verify_peers(session, &purpose, 1, &status) != 0 || status != 0)
-		return false;
-	if (gnutls_x509_crt_init(&crt) < 0)
-		return false;
-	admin = gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0 &&
-		gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, 0, unit, &unit_len) == 0 &&
-		gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &name_len) == 0 &&
-		str_eq(unit, "admin");
-	gnutls_x509_crt_deinit(crt);
-	if (admin) {
-		free(*who);
-		*who = str_format("certificate %s", name);
-	}
-	return admin;
-}
-
-static bool unix_peer_is_admin(int fd, char **who)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof(cred))
-		return false;
-	free(*who);
-	*who = str_format("uid %u", cred.uid);
-	return cred.uid == 0 || cred.uid == geteuid();
-}
-
-static bool is_admin(const struct http_server *s, struct MHD_Connection *c, bool over_unix, char **who)
-{
-	const union MHD_ConnectionInfo *info;
-
-	(void)s;
-	if (over_unix) {
-		info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-		return info && unix_peer_is_admin(info->connect_fd, who);
-	}
-	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	return info && info->tls_session && certificate_says_admin(info->tls_session, who);
-}
-
-static char *peer_address(struct MHD_Connection *c)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	char text[INET6_ADDRSTRLEN] = "unknown";
-
-	if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text, sizeof(text));
-	else if (info && info->client_addr && info->client_addr->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, text,
-			  sizeof(text));
-	return mem_strdup(text);
-}
-
-/* --- answers --- */
-
-static struct MHD_Response *body_response(struct http_call *call)
-{
-	size_t len = call->out.len;
-	char *data = buf_steal(&call->out);
-
-	return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
-}
-
-static struct MHD_Response *file_response(struct http_call *call)
-{
-	bool old_part = call->if_range && !str_eq(call->if_range, call->etag);
-	uint64_t first = 0, len = call->fd_size;
-	char line[96] = "";
-	struct MHD_Response *r;
-
-	switch (http_range_read(old_part ? NULL : call->range, call->fd_size, &first, &len)) {
-	case HTTP_RANGE_NONE:
-		break;
-	case HTTP_RANGE_PART:
-		call->status = 206;
-		snprintf(line, sizeof(line), "bytes %llu-%llu/%llu", (unsigned long long)first,
-			 (unsigned long long)(first + len - 1), (unsigned long long)call->fd_size);
-		break;
-	case HTTP_RANGE_UNSATISFIABLE:
-		call->status = 416;
-		snprintf(line, sizeof(line), "bytes */%llu", (unsigned long long)call->fd_size);
-		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-		if (r)
-			MHD_add_response_header(r, "Content-Range", line);
-		return r;
-	}
-	r = MHD_create_response_from_fd_at_offset64(len, call->fd, first);
-	if (!r)
-		return NULL;
-	call->fd = -1; /* the response closes it */
-	MHD_add_response_header(r, "Accept-Ranges", "bytes");
-	if (line[0])
-		MHD_add_response_header(r, "Content-Range", line);
-	return r;
-}
-
-static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_call *call)
-{
-	struct MHD_Response *r = call->fd >= 0 ? file_response(call) : body_response(call);
-	enum MHD_Result rc;
-
-	if (!r)
-		return MHD_NO;
-	MHD_add_response_header(r, "Content-Type", call->content_type ? call->content_type : "application/json");
-	MHD_add_response_header(r, "Cache-Control", "no-store");
-	if (call->etag[0])
-		MHD_add_response_header(r, "ETag", call->etag);
-	rc = MHD_queue_response(c, call->status ? (unsigned int)call->status : 200U, r);
-	MHD_destroy_response(r);
-	return rc;
-}
-
-static enum MHD_Result send_error(struct MHD_Connection *c, struct http_call *call, int status, const struct err *err)
-{
-	call->answered = true;
-	http_call_fail(call, status, err);
-	return send_answer(c, call);
-}
 
 /* --- questions --- */
 
@@ -221,6 +83,18 @@ static size_t body_limit(const struct http_call *call)
 	return call->route->max_body ? call->route->max_body : DEFAULT_BODY;
 }
 
+static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_call *call)
+{
+	return http_answer_send(c, call) ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result send_error(struct MHD_Connection *c, struct http_call *call, int status, const struct err *err)
+{
+	call->answered = true;
+	http_call_fail(call, status, err);
+	return send_answer(c, call);
+}
+
 /* Before any byte of the body: route, caller, announced length. */
 static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection *c, struct http_call *call, bool over_unix)
 {
@@ -230,14 +104,14 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 	int status;
 
 	take_headers(c, call);
-	call->who = peer_address(c);
+	call->who = http_peer_address(c);
 	call->route = http_route_find(s->opts.routes, s->opts.n_routes, call, &status);
 	if (!call->route) {
 		err_set(&err, status == 404 ? ERR_NOT_FOUND : ERR_USAGE,
 			status == 404 ? "there is no %s" : "%s does not have this method", call->path);
 		return send_error(c, call, status, &err);
 	}
-	if (call->route->who == HTTP_ADMIN && !is_admin(s, c, over_unix, &call->who)) {
+	if (call->route->who == HTTP_ADMIN && !http_peer_is_admin(c, over_unix, &call->who)) {
 		err_set(&err, ERR_REFUSED, "%s %s is for administrators only", call->method, call->path);
 		err_hint(&err, over_unix ? "be root" : "use a client certificate that a head issued for an administrator");
 		log_warn("http", "refused %s %s from %s: not an administrator", call->method, call->path, call->who);
