@@ -88,25 +88,40 @@ static bool is_temporary(const char *name)
 	return dot && dot != name && strlen(dot) == 7;
 }
 
+/* "NAME/ENTRY" of all images of these names: those that are whole, or what an ingest left that did not come to its end. */
+static int list_entries(const struct store *s, const struct str_list *names, bool whole, struct str_list *out, struct err *err)
+{
+	for (size_t i = 0; i < names->len; i++) {
+		autoclean(str_list_free) struct str_list entries = { 0 };
+		autofree char *dir = fs_join(s->images, names->items[i]);
+
+		if (fs_list(dir, &entries, err) < 0)
+			return -1;
+		for (size_t j = 0; j < entries.len; j++)
+			if ((entries.items[j][0] != '.') == whole)
+				str_list_addf(out, "%s/%s", names->items[i], entries.items[j]);
+	}
+	return 0;
+}
+
 int store_clean(const struct store *s, struct err *err)
 {
 	autoclean(str_list_free) struct str_list packs = { 0 };
 	autoclean(str_list_free) struct str_list names = { 0 };
+	autoclean(str_list_free) struct str_list left = { 0 };
 
-	if (fs_list(s->packs, &packs, err) < 0 || fs_list(s->images, &names, err) < 0)
+	if (fs_list(s->packs, &packs, err) < 0 || fs_list(s->images, &names, err) < 0 ||
+	    list_entries(s, &names, false, &left, err) < 0)
 		return -1;
 	for (size_t i = 0; i < packs.len; i++)
 		if (is_temporary(packs.items[i]) && remove_named(s->packs, packs.items[i], err) < 0)
 			return -1;
+	for (size_t i = 0; i < left.len; i++)
+		if (remove_named(s->images, left.items[i], err) < 0)
+			return -1;
 	for (size_t i = 0; i < names.len; i++) {
-		autoclean(str_list_free) struct str_list ids = { 0 };
 		autofree char *dir = fs_join(s->images, names.items[i]);
 
-		if (fs_list(dir, &ids, err) < 0)
-			return -1;
-		for (size_t j = 0; j < ids.len; j++)
-			if (ids.items[j][0] == '.' && remove_named(dir, ids.items[j], err) < 0)
-				return -1;
 		/* An image that was never finished leaves its name empty. */
 		if (rmdir(dir) < 0 && errno != ENOTEMPTY && errno != EEXIST)
 			return err_errno(err, errno, "remove %s", dir);
@@ -120,17 +135,7 @@ int store_refs(const struct store *s, struct str_list *out, struct err *err)
 
 	if (fs_list(s->images, &names, err) < 0)
 		return -1;
-	for (size_t i = 0; i < names.len; i++) {
-		autoclean(str_list_free) struct str_list ids = { 0 };
-		autofree char *dir = fs_join(s->images, names.items[i]);
-
-		if (fs_list(dir, &ids, err) < 0)
-			return -1;
-		for (size_t j = 0; j < ids.len; j++)
-			if (ids.items[j][0] != '.')
-				str_list_addf(out, "%s/%s", names.items[i], ids.items[j]);
-	}
-	return 0;
+	return list_entries(s, &names, true, out, err);
 }
 
 static int read_manifest(const char *dir, struct manifest *out, struct err *err)
