@@ -42,11 +42,7 @@ void cmd_error(const struct cmd *c, const struct err *err)
 	}
 	json_out_init(&w, &out, true);
 	json_put_obj(&w, NULL);
-	json_put_obj(&w, "error");
-	json_put_str(&w, "kind", err_kind_name(err->kind));
-	json_put_str(&w, "text", err->text);
-	json_put_str(&w, "hint", err->hint);
-	json_end_obj(&w);
+	json_put_err(&w, "error", err);
 	json_end_obj(&w);
 	cmd_print(buf_str(&out));
 }

@@ -74,9 +74,10 @@ static int read_dmi(struct json_obj *o, struct machine *out, struct err *err)
 	return json_obj_end(&dmi, err);
 }
 
-static int read_machine(struct json_obj *o, struct machine *out, struct err *err)
+static int read_machine(struct json_obj *o, void *machine, struct err *err)
 {
 	static const char *const firmwares[] = { "bios", "uefi", NULL };
+	struct machine *out = machine;
 	int firmware = 0;
 
 	if (take_mac(o, "mac", &out->mac, err) < 0 || take(o, "boot_id", JSON_MAY, &out->boot_id, err) < 0 ||
@@ -92,11 +93,9 @@ static int read_machine(struct json_obj *o, struct machine *out, struct err *err
 
 int machine_read(const char *json, size_t len, struct machine *out, struct err *err)
 {
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(machine_free) struct machine inv = { 0 };
-	struct json_obj o;
 
-	if (json_parse(json, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 || read_machine(&o, &inv, err) < 0)
+	if (json_read(json, len, read_machine, &inv, err) < 0)
 		return err_wrap(err, "a machine's inventory");
 	*out = inv;
 	inv = (struct machine){ 0 };

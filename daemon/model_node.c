@@ -29,8 +29,9 @@ void model_set(char **field, const char *value)
 	*field = copy;
 }
 
-static int read_node(struct json_obj *o, struct node *out, struct err *err)
+static int read_node(struct json_obj *o, void *node, struct err *err)
 {
+	struct node *out = node;
 	autofree char *addr = NULL;
 	int boot = NODE_BOOT_AUTO;
 
@@ -47,11 +48,9 @@ static int read_node(struct json_obj *o, struct node *out, struct err *err)
 
 int node_read(const char *json, struct node *out, struct err *err)
 {
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(node_free) struct node n = { 0 };
-	struct json_obj o;
 
-	if (json_parse(json, strlen(json), &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 || read_node(&o, &n, err) < 0)
+	if (json_read(json, strlen(json), read_node, &n, err) < 0)
 		return err_wrap(err, "a node's document");
 	*out = n;
 	n = (struct node){ 0 };
@@ -117,8 +116,9 @@ static int read_steps(struct json_obj *o, struct run *out, struct err *err)
 	return 0;
 }
 
-static int read_run(struct json_obj *o, struct run *out, struct err *err)
+static int read_run(struct json_obj *o, void *run, struct err *err)
 {
+	struct run *out = run;
 	int state = RUN_NEW, prior = RUN_NEW, prior_boot = NODE_BOOT_AUTO;
 
 	if (json_enum(o, "state", JSON_MUST, state_names, &state, err) < 0 ||
@@ -144,11 +144,9 @@ static int read_run(struct json_obj *o, struct run *out, struct err *err)
 
 int run_read(const char *json, struct run *out, struct err *err)
 {
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(run_free) struct run r = { 0 };
-	struct json_obj o;
 
-	if (json_parse(json, strlen(json), &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 || read_run(&o, &r, err) < 0)
+	if (json_read(json, strlen(json), read_run, &r, err) < 0)
 		return err_wrap(err, "a node's run document");
 	*out = r;
 	r = (struct run){ 0 };

@@ -53,6 +53,10 @@ struct json_arr {
 	size_t len;
 };
 
+/* A whole text that is one object, where nothing of the document is needed afterwards: `read` fills `out` from it and ends with
+ * json_obj_end(). What it took before it failed is the caller's to free. */
+typedef int (*json_reader)(struct json_obj *o, void *out, struct err *err);
+int json_read(const char *text, size_t len, json_reader read, void *out, struct err *err) WARN_UNUSED;
 int json_root_obj(const struct json_doc *doc, struct json_obj *o, struct err *err) WARN_UNUSED;
 int json_root_arr(const struct json_doc *doc, struct json_arr *a, struct err *err) WARN_UNUSED;
 bool json_has(const struct json_obj *o, const char *key); /* present (null counts as absent); does not mark it read */
@@ -100,5 +104,6 @@ void json_put_bool(struct json_out *w, const char *key, bool value);
 void json_put_f64(struct json_out *w, const char *key, double value);	  /* 3 digits after the point */
 void json_put_raw(struct json_out *w, const char *key, const char *json); /* trusted, already JSON */
 void json_put_strs(struct json_out *w, const char *key, const struct str_list *list);
+void json_put_err(struct json_out *w, const char *key, const struct err *err); /* {"kind": "refused", "text": .., "hint": ..} */
 
 #endif

@@ -117,6 +117,16 @@ int json_root_arr(const struct json_doc *doc, struct json_arr *a, struct err *er
 	return as_arr(doc->root, "", a, err);
 }
 
+int json_read(const char *text, size_t len, json_reader read, void *out, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_obj o;
+
+	if (json_parse(text, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0)
+		return -1;
+	return read(&o, out, err);
+}
+
 static struct json_object *lookup(const struct json_obj *o, const char *key)
 {
 	struct json_object *node = NULL;

@@ -168,3 +168,12 @@ void json_put_strs(struct json_out *w, const char *key, const struct str_list *l
 		json_put_str(w, NULL, list->items[i]);
 	json_end_arr(w);
 }
+
+void json_put_err(struct json_out *w, const char *key, const struct err *err)
+{
+	json_put_obj(w, key);
+	json_put_str(w, "kind", err_kind_name(err->kind));
+	json_put_str(w, "text", err->text);
+	json_put_str(w, "hint", err->hint);
+	json_end_obj(w);
+}

@@ -142,11 +142,7 @@ void http_call_fail(struct http_call *call, int status, const struct err *err)
 	buf_clear(&call->out);
 	json_out_init(&w, &call->out, false);
 	json_put_obj(&w, NULL);
-	json_put_obj(&w, "error");
-	json_put_str(&w, "kind", err_kind_name(err->kind));
-	json_put_str(&w, "text", err->text);
-	json_put_str(&w, "hint", err->hint);
-	json_end_obj(&w);
+	json_put_err(&w, "error", err);
 	json_end_obj(&w);
 	call->status = status ? status : status_of(err->kind);
 	call->etag[0] = '\0';

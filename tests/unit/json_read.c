@@ -146,6 +146,30 @@ static void test_root_types(void **state)
 	assert_string_equal(err.text, "the document: is null, but must be an object");
 }
 
+static int read_port(struct json_obj *o, void *out, struct err *err)
+{
+	return json_u64(o, "port", JSON_MUST, 1, 65535, out, err) < 0 ? -1 : json_obj_end(o, err);
+}
+
+static void test_whole_texts(void **state)
+{
+	static const char two[] = "{\"port\":8443}{";
+	struct err err = { 0 };
+	uint64_t port = 0;
+
+	(void)state;
+	assert_int_equal(json_read(two, sizeof(two) - 2, read_port, &port, &err), 0);
+	assert_int_equal(port, 8443);
+	assert_int_equal(json_read(two, sizeof(two) - 1, read_port, &port, &err), -1);
+	assert_non_null(strstr(err.text, "column 14"));
+	assert_int_equal(json_read("[1]", 3, read_port, &port, &err), -1);
+	assert_string_equal(err.text, "the document: is an array, but must be an object");
+	assert_int_equal(json_read("{\"port\":0}", 10, read_port, &port, &err), -1);
+	assert_string_equal(err.text, "port: 0 is not between 1 and 65535");
+	assert_int_equal(json_read("{\"port\":1,\"x\":2}", 16, read_port, &port, &err), -1);
+	assert_string_equal(err.text, "x: unknown key; known are: port");
+}
+
 static void test_integers_at_the_edge(void **state)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
@@ -247,10 +271,15 @@ static void test_long_paths_are_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads_every_type),      cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_wrong_types_are_named), cmocka_unit_test(test_root_types),
-		cmocka_unit_test(test_integers_at_the_edge),  cmocka_unit_test(test_nul_in_a_string),
-		cmocka_unit_test(test_unread_keys),	      cmocka_unit_test(test_map),
+		cmocka_unit_test(test_reads_every_type),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_wrong_types_are_named),
+		cmocka_unit_test(test_root_types),
+		cmocka_unit_test(test_whole_texts),
+		cmocka_unit_test(test_integers_at_the_edge),
+		cmocka_unit_test(test_nul_in_a_string),
+		cmocka_unit_test(test_unread_keys),
+		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_long_paths_are_cut),
 	};
 

@@ -61,6 +61,24 @@ static void test_writes(void **state)
 	}
 }
 
+static void test_errors(void **state)
+{
+	autoclean(buf_free) struct buf b = { 0 };
+	struct err err = { 0 };
+	struct json_out w;
+
+	(void)state;
+	err_set(&err, ERR_REFUSED, "node \"n01\" is being installed");
+	err_hint(&err, "wait for it");
+	json_out_init(&w, &b, false);
+	json_put_arr(&w, NULL);
+	json_put_err(&w, NULL, &err);
+	json_put_err(&w, NULL, &(const struct err){ 0 });
+	json_end_arr(&w);
+	assert_string_equal(buf_str(&b), "[{\"kind\":\"refused\",\"text\":\"node \\\"n01\\\" is being installed\","
+					 "\"hint\":\"wait for it\"},{\"kind\":\"none\",\"text\":\"\",\"hint\":\"\"}]");
+}
+
 /* Every string that is UTF-8 comes back as it was. */
 static void test_round_trip(void **state)
 {
@@ -95,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writes),
+		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_round_trip),
 	};
 
