@@ -4,14 +4,13 @@
 #include "base/mem.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
+#include "sys/mounts.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
-#define TABLE_MAX (4u << 20)
 #define UMOUNT_TRIES 50
 
 /* "/" before "/boot" before "/boot/efi": a path sorts before all that lies below it. */
@@ -82,25 +81,6 @@ int raid_mount(struct raid_ctx *ctx, const struct raid_result *result, struct er
 	return 0;
 }
 
-/* The mount points at and below `root`, in the order they were made; proc(5) writes blanks as \040. */
-static void mounts_below(const struct raid_env *env, const char *root, struct str_list *out)
-{
-	autofree char *path = str_format("%s/self/mountinfo", env->proc);
-	autoclean(buf_free) struct buf table = { 0 };
-	char *line, *rest;
-	size_t len = strlen(root);
-
-	if (!sysfs_read(path, TABLE_MAX, &table) || !table.data)
-		return;
-	for (line = strtok_r(table.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		char where[4096];
-
-		if (sscanf(line, "%*u %*u %*s %*s %4095s", where) == 1 && strncmp(where, root, len) == 0 &&
-		    (where[len] == '\0' || where[len] == '/'))
-			str_list_add(out, where);
-	}
-}
-
 static int unmount_one(const char *where, struct err *err)
 {
 	for (int i = 0; umount2(where, UMOUNT_NOFOLLOW) < 0; i++) {
@@ -117,11 +97,14 @@ static int unmount_one(const char *where, struct err *err)
 int raid_unmount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err)
 {
 	autoclean(str_list_free) struct str_list mounts = { 0 };
+	autofree char *table = str_format("%s/self/mountinfo", ctx->env.proc);
 	struct err why = { 0 };
 	int rc = 0;
 
 	sync();
-	mounts_below(&ctx->env, ctx->mount_root, &mounts);
+	/* Without the table nothing is known to be mounted: what is keeps its array busy, and that is told below. */
+	if (mounts_below(table, ctx->mount_root, &mounts, &why) < 0)
+		why = (struct err){ 0 };
 	for (size_t i = mounts.len; i > 0; i--)
 		if (unmount_one(mounts.items[i - 1], rc < 0 ? &why : err) < 0)
 			rc = -1;
