@@ -5,17 +5,6 @@
 #include "sys/clock.h"
 #include "sys/spawn.h"
 
-static const struct disk *find_disk(const struct disks *disks, const char *id)
-{
-	for (size_t i = 0; i < disks->len; i++) {
-		autofree char *have = disk_id(&disks->items[i]);
-
-		if (str_eq(have, id))
-			return &disks->items[i];
-	}
-	return NULL;
-}
-
 static int install_on(const struct install_target *t, const char *device, struct err *err)
 {
 	const char *const argv[] = { "/usr/sbin/grub-install", "--target=i386-pc", "--no-floppy", device, NULL };
@@ -29,7 +18,7 @@ int bootloader_bios(const struct install_target *t, struct err *err)
 	size_t done = 0;
 
 	for (size_t i = 0; i < members->len; i++) {
-		const struct disk *d = find_disk(t->disks, members->items[i]);
+		const struct disk *d = disk_find(t->disks, members->items[i]);
 		autofree char *device = d ? str_format("/dev/%s", d->name) : NULL;
 
 		if (str_eq(members->items[i], "missing"))

@@ -7,17 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct disk *find_disk(const struct disks *disks, const char *id)
-{
-	for (size_t i = 0; i < disks->len; i++) {
-		autofree char *have = disk_id(&disks->items[i]);
-
-		if (str_eq(have, id))
-			return &disks->items[i];
-	}
-	return NULL;
-}
-
 /* "QEMU HARDDISK, serial n01a, 5 GiB; ..." or, in place of a disk that is not there, "one missing". */
 static char *describe_members(const struct disks *disks, const struct raid_result *result)
 {
@@ -25,7 +14,7 @@ static char *describe_members(const struct disks *disks, const struct raid_resul
 
 	for (size_t i = 0; i < result->members.len; i++) {
 		const char *id = result->members.items[i];
-		const struct disk *d = find_disk(disks, id);
+		const struct disk *d = disk_find(disks, id);
 		char size[STR_BYTES_MAX];
 
 		if (i)

@@ -57,6 +57,17 @@ char *disk_id(const struct disk *d)
 	return mem_strdup("no serial number");
 }
 
+const struct disk *disk_find(const struct disks *disks, const char *id)
+{
+	for (size_t i = 0; i < disks->len; i++) {
+		autofree char *have = disk_id(&disks->items[i]);
+
+		if (str_eq(have, id))
+			return &disks->items[i];
+	}
+	return NULL;
+}
+
 char *disk_label(const struct disk *d)
 {
 	autofree char *id = disk_id(d);

@@ -31,6 +31,9 @@ void disks_to_json(const struct disks *d, struct json_out *w, const char *key);
 int disks_from_json(struct json_obj *o, const char *key, struct disks *out, struct err *err) WARN_UNUSED;
 /* How a disk is named everywhere: "serial X" (or "WWN X" without one). Caller frees. */
 char *disk_id(const struct disk *d);
+/* The first disk with that id, or NULL. A plan takes no disk whose id is missing or shared: among its members there is one at
+ * most. */
+const struct disk *disk_find(const struct disks *disks, const char *id);
 
 /* Read sysfs, udev data, libblkid. Needs root. Sorted by id, so that order never depends on detection. */
 int raid_probe(struct disks *out, struct err *err) WARN_UNUSED;

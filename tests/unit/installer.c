@@ -168,6 +168,25 @@ static void bad_orders_are_refused(void **state)
 	refused("min_sequence", "\"min_sequence\": 3", "\"min_sequence\": -1");
 }
 
+static void disks_are_found_by_id(void **state)
+{
+	autoclean(input_free) struct input in = { 0 };
+	struct disk *d;
+
+	(void)state;
+	load_raid1(&in);
+	d = in.disks.items;
+	assert_true(in.disks.len >= 2);
+	for (size_t i = 0; i < in.disks.len; i++) {
+		autofree char *id = disk_id(&d[i]);
+
+		assert_ptr_equal(disk_find(&in.disks, id), &d[i]);
+		assert_ptr_equal(disk_find(&in.disks, d[i].serial), NULL); /* an id says what it is of */
+	}
+	assert_null(disk_find(&in.disks, "missing"));
+	assert_null(disk_find(&(const struct disks){ 0 }, "missing"));
+}
+
 static void digest(const struct input *in, char hex[DIGEST_HEX_LEN])
 {
 	struct err err = { 0 };
@@ -217,6 +236,7 @@ int main(void)
 		cmocka_unit_test(golden_files_agree),
 		cmocka_unit_test(orders_print_and_read_the_same),
 		cmocka_unit_test(bad_orders_are_refused),
+		cmocka_unit_test(disks_are_found_by_id),
 		cmocka_unit_test(the_approval_is_of_disks_not_of_contents),
 	};
 
