@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "installer/check.h"
 
-#include "base/mem.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -28,54 +27,6 @@ int check_hex(const char *s, size_t len, struct err *err)
 {
 	if (strlen(s) != len || strspn(s, DIGITS "abcdef") != len)
 		return err_set(err, ERR_INVALID, "must be exactly %zu lower-case hex digits", len);
-	return 0;
-}
-
-int check_domain(const char *s, struct err *err)
-{
-	if (strlen(s) > 200)
-		return err_set(err, ERR_INVALID, "the domain is longer than 200 bytes");
-	for (const char *at = s;;) {
-		size_t len = strcspn(at, ".");
-		autofree char *label = mem_strndup(at, len);
-
-		if (str_check_hostname(label, err) < 0)
-			return err_wrap(err, "domain label");
-		if (!at[len])
-			return 0;
-		at += len + 1;
-	}
-}
-
-int check_kernel_arg(const char *s, struct err *err)
-{
-	return check_bytes(s, "a kernel argument", LETTERS DIGITS "._,:=/+@%-", 256, err);
-}
-
-int check_serial_console(const char *s, struct err *err)
-{
-	size_t name, speed;
-
-	if (check_bytes(s, "a serial console", LETTERS DIGITS ",", 32, err) < 0)
-		return -1;
-	name = strcspn(s, ",");
-	if (!str_starts(s, "tty") || name < 5 || strspn(s + name - 1, DIGITS) != 1)
-		return err_set(err, ERR_INVALID, "a serial console is written like ttyS0 or ttyS0,115200");
-	if (!s[name])
-		return 0;
-	s += name + 1;
-	speed = strspn(s, DIGITS);
-	if (speed < 3 || speed > 7 || (s[speed] && !str_eq(s + speed, "n8")))
-		return err_set(err, ERR_INVALID, "a serial console's speed is written like ttyS0,115200");
-	return 0;
-}
-
-int check_timezone(const char *s, struct err *err)
-{
-	if (check_bytes(s, "the time zone", LETTERS DIGITS "_+-/", 64, err) < 0)
-		return -1;
-	if (s[0] == '/' || str_ends(s, "/") || strstr(s, "//"))
-		return err_set(err, ERR_INVALID, "the time zone is written like Europe/Berlin");
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "installer/check.h"
+#include "site/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,16 +71,16 @@ static int read_all(struct json_obj *o, struct order *out, struct err *err)
 {
 	if (read_checked(o, "install_id", JSON_MUST, check_install_id, &out->install_id, err) < 0 ||
 	    read_checked(o, "node", JSON_MUST, str_check_hostname, &out->node, err) < 0 ||
-	    read_checked(o, "domain", JSON_MUST, check_domain, &out->domain, err) < 0 ||
+	    read_checked(o, "domain", JSON_MUST, word_domain, &out->domain, err) < 0 ||
 	    read_checked(o, "cluster_id", JSON_MUST, str_check_name, &out->cluster_id, err) < 0 ||
 	    read_checked(o, "image_name", JSON_MUST, str_check_name, &out->image_name, err) < 0 ||
 	    read_checked(o, "image_id", JSON_MUST, str_check_name, &out->image_id, err) < 0 ||
 	    read_checked(o, "manifest_digest", JSON_MUST, check_digest, &out->manifest_digest, err) < 0 ||
 	    json_u64(o, "min_sequence", JSON_MUST, 0, INT64_MAX, &out->min_sequence, err) < 0 ||
 	    read_checked(o, "plan_digest", JSON_MAY, check_digest, &out->plan_digest, err) < 0 || read_layout(o, out, err) < 0 ||
-	    read_list(o, "kernel_args", check_kernel_arg, &out->kernel_args, err) < 0 ||
-	    read_checked(o, "serial_console", JSON_MAY, check_serial_console, &out->serial_console, err) < 0 ||
-	    read_checked(o, "timezone", JSON_MUST, check_timezone, &out->timezone, err) < 0 ||
+	    read_list(o, "kernel_args", word_kernel_arg, &out->kernel_args, err) < 0 ||
+	    read_checked(o, "serial_console", JSON_MAY, word_serial, &out->serial_console, err) < 0 ||
+	    read_checked(o, "timezone", JSON_MUST, word_timezone, &out->timezone, err) < 0 ||
 	    read_checked(o, "admin_keys", JSON_MAY, check_admin_keys, &out->admin_keys, err) < 0 ||
 	    read_list(o, "ntp", check_server, &out->ntp, err) < 0 ||
 	    read_list(o, "hosts", check_hosts_line, &out->hosts, err) < 0 || read_mac(o, out, err) < 0 ||
