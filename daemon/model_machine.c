@@ -41,12 +41,10 @@ static int take_mac(struct json_obj *o, const char *key, char **out, struct err 
 static int read_nics(struct json_obj *o, struct machine *out, struct err *err)
 {
 	struct json_arr a;
-	int have = json_arr(o, "nics", JSON_MAY, &a, err);
+	int have = json_arr_max(o, "nics", JSON_MAY, NICS_MAX, &a, err);
 
 	if (have <= 0)
 		return have;
-	if (a.len > NICS_MAX)
-		return json_bad(o, "nics", err, "has %zu entries, at most %d", a.len, NICS_MAX);
 	out->nics = mem_array(a.len, sizeof(*out->nics));
 	out->n_nics = a.len;
 	for (size_t i = 0; i < a.len; i++) {

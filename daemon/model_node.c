@@ -93,12 +93,10 @@ void node_free(struct node *n)
 static int read_steps(struct json_obj *o, struct run *out, struct err *err)
 {
 	struct json_arr a;
-	int have = json_arr(o, "steps", JSON_MAY, &a, err);
+	int have = json_arr_max(o, "steps", JSON_MAY, RUN_STEPS_MAX, &a, err);
 
 	if (have <= 0)
 		return have;
-	if (a.len > RUN_STEPS_MAX)
-		return json_bad(o, "steps", err, "has %zu entries, at most %d", a.len, RUN_STEPS_MAX);
 	out->steps = mem_array(a.len, sizeof(*out->steps));
 	for (; out->n_steps < a.len; out->n_steps++) {
 		struct run_step *s = &out->steps[out->n_steps];
@@ -153,6 +151,25 @@ int run_read(const char *json, struct run *out, struct err *err)
 	return 0;
 }
 
+/* `whole`: for the state; an API answer goes without what only the daemon reckons with. */
+static void put_steps(const struct run *r, struct json_out *w, bool whole)
+{
+	json_put_arr(w, "steps");
+	for (size_t i = 0; i < r->n_steps; i++) {
+		const struct run_step *s = &r->steps[i];
+
+		json_put_obj(w, NULL);
+		json_put_str(w, "name", s->name);
+		json_put_str(w, "at", s->at);
+		if (whole)
+			json_put_u64(w, "begun_s", s->begun_s);
+		json_put_u64(w, "seconds", s->seconds);
+		json_put_str(w, "result", s->result);
+		json_end_obj(w);
+	}
+	json_end_arr(w);
+}
+
 void run_put_public(const struct run *r, struct json_out *w)
 {
 	json_put_str(w, "state", state_names[r->state]);
@@ -169,16 +186,7 @@ void run_put_public(const struct run *r, struct json_out *w)
 		json_put_raw(w, "booted", r->booted);
 	else
 		json_put_str(w, "booted", NULL);
-	json_put_arr(w, "steps");
-	for (size_t i = 0; i < r->n_steps; i++) {
-		json_put_obj(w, NULL);
-		json_put_str(w, "name", r->steps[i].name);
-		json_put_str(w, "at", r->steps[i].at);
-		json_put_u64(w, "seconds", r->steps[i].seconds);
-		json_put_str(w, "result", r->steps[i].result);
-		json_end_obj(w);
-	}
-	json_end_arr(w);
+	put_steps(r, w, false);
 }
 
 static void put_opt(struct json_out *w, const char *key, const char *value)
@@ -209,17 +217,7 @@ void run_print(const struct run *r, struct json_out *w)
 	put_opt(w, "seen", r->seen);
 	if (r->booted)
 		json_put_raw(w, "booted", r->booted);
-	json_put_arr(w, "steps");
-	for (size_t i = 0; i < r->n_steps; i++) {
-		json_put_obj(w, NULL);
-		json_put_str(w, "name", r->steps[i].name);
-		json_put_str(w, "at", r->steps[i].at);
-		json_put_u64(w, "begun_s", r->steps[i].begun_s);
-		json_put_u64(w, "seconds", r->steps[i].seconds);
-		json_put_str(w, "result", r->steps[i].result);
-		json_end_obj(w);
-	}
-	json_end_arr(w);
+	put_steps(r, w, true);
 	json_end_obj(w);
 }
 

@@ -73,6 +73,9 @@ int json_strs(struct json_obj *o, const char *key, enum json_need need, struct s
 /* Present and right -> 1; absent with JSON_MAY -> 0; else -1. */
 int json_obj(struct json_obj *o, const char *key, enum json_need need, struct json_obj *child, struct err *err) WARN_UNUSED;
 int json_arr(struct json_obj *o, const char *key, enum json_need need, struct json_arr *child, struct err *err) WARN_UNUSED;
+/* An array of more than `max` elements is wrong too: for what comes over the network. */
+int json_arr_max(struct json_obj *o, const char *key, enum json_need need, size_t max, struct json_arr *child,
+		 struct err *err) WARN_UNUSED;
 int json_arr_obj(const struct json_arr *a, size_t i, struct json_obj *child, struct err *err) WARN_UNUSED;
 int json_arr_str(const struct json_arr *a, size_t i, char **out, struct err *err) WARN_UNUSED;
 /* The text of any value (compact JSON), for documents stored inside documents. Caller frees. */

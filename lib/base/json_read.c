@@ -306,6 +306,15 @@ int json_arr(struct json_obj *o, const char *key, enum json_need need, struct js
 	return as_arr(node, child->path, child, err) < 0 ? -1 : 1;
 }
 
+int json_arr_max(struct json_obj *o, const char *key, enum json_need need, size_t max, struct json_arr *child, struct err *err)
+{
+	int found = json_arr(o, key, need, child, err);
+
+	if (found > 0 && child->len > max)
+		return json_bad(o, key, err, "has %zu entries, at most %zu", child->len, max);
+	return found;
+}
+
 int json_arr_obj(const struct json_arr *a, size_t i, struct json_obj *child, struct err *err)
 {
 	path_index(a->path, i, child->path);

@@ -122,10 +122,13 @@ static void test_run_round_trip_and_secrets(void **state)
 	assert_string_equal(buf_str(&again), buf_str(&out));
 	assert_int_equal(back.prior, RUN_UP);
 	assert_string_equal(back.since, "2026-11-21T07:12:15Z");
+	assert_int_equal(back.steps[0].begun_s, 1795245000);
 	print_with(run_shown, &r, &out);
 	assert_null(strstr(buf_str(&out), "aaaaaaaa"));
 	assert_null(strstr(buf_str(&out), "bbbbbbbb"));
 	assert_null(strstr(buf_str(&out), "token"));
+	assert_null(strstr(buf_str(&out), "begun_s"));
+	assert_non_null(strstr(buf_str(&out), "\"seconds\":135"));
 	assert_non_null(strstr(buf_str(&out), "\"state\":\"failed\""));
 }
 

@@ -170,6 +170,24 @@ static void test_whole_texts(void **state)
 	assert_string_equal(err.text, "x: unknown key; known are: port");
 }
 
+static void test_long_arrays(void **state)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_obj o = root("{\"a\":[1,2,3],\"s\":\"x\"}", &doc);
+	struct err err = { 0 };
+	struct json_arr a;
+
+	(void)state;
+	assert_int_equal(json_arr_max(&o, "a", JSON_MUST, 3, &a, &err), 1);
+	assert_int_equal(a.len, 3);
+	assert_int_equal(json_arr_max(&o, "a", JSON_MUST, 2, &a, &err), -1);
+	assert_string_equal(err.text, "a: has 3 entries, at most 2");
+	assert_int_equal(json_arr_max(&o, "none", JSON_MAY, 0, &a, &err), 0);
+	assert_int_equal(json_arr_max(&o, "none", JSON_MUST, 0, &a, &err), -1);
+	assert_int_equal(json_arr_max(&o, "s", JSON_MAY, 9, &a, &err), -1);
+	assert_string_equal(err.text, "s: is a string, but must be an array");
+}
+
 static void test_integers_at_the_edge(void **state)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
@@ -271,15 +289,11 @@ static void test_long_paths_are_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads_every_type),
-		cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_wrong_types_are_named),
-		cmocka_unit_test(test_root_types),
-		cmocka_unit_test(test_whole_texts),
-		cmocka_unit_test(test_integers_at_the_edge),
-		cmocka_unit_test(test_nul_in_a_string),
-		cmocka_unit_test(test_unread_keys),
-		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_reads_every_type),      cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_wrong_types_are_named), cmocka_unit_test(test_root_types),
+		cmocka_unit_test(test_whole_texts),	      cmocka_unit_test(test_long_arrays),
+		cmocka_unit_test(test_integers_at_the_edge),  cmocka_unit_test(test_nul_in_a_string),
+		cmocka_unit_test(test_unread_keys),	      cmocka_unit_test(test_map),
 		cmocka_unit_test(test_long_paths_are_cut),
 	};
 
