@@ -5,7 +5,6 @@
 #include "imaging/store.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
-#include "sys/http_client.h"
 #include "sys/keys.h"
 #include "sys/progress.h"
 
@@ -190,89 +189,4 @@ int cmd_image_verify(struct cmd *c, struct err *err)
 	else if (c->json)
 		err->text[0] = '\0'; /* said in the result */
 	return rc;
-}
-
-/* Who uses it, as the daemon says: each "node why". */
-static int read_users(const struct http_reply *reply, struct str_list *users, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	struct json_obj o, u;
-	struct json_arr a;
-
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    json_arr(&o, "users", JSON_MUST, &a, err) < 0)
-		return err_wrap(err, "the daemon's answer");
-	for (size_t i = 0; i < a.len; i++) {
-		autofree char *node = NULL, *why = NULL;
-
-		if (json_arr_obj(&a, i, &u, err) < 0 || json_str(&u, "node", JSON_MUST, &node, err) < 0 ||
-		    json_str(&u, "why", JSON_MUST, &why, err) < 0)
-			return err_wrap(err, "the daemon's answer");
-		str_list_addf(users, "%s %s", node, why);
-	}
-	return 0;
-}
-
-/* 0 when nobody does. Not knowing is not nobody. */
-static int check_unused(struct cmd *c, const char *ref, struct err *err)
-{
-	autofree char *path = str_format("/v1/image-users/%s", ref);
-	autoclean(http_reply_free) struct http_reply reply = { 0 };
-	autoclean(str_list_free) struct str_list users = { 0 };
-	autoclean(buf_free) struct buf all = { 0 };
-	struct http_request req = { .method = "GET", .path = path };
-	struct http_client *client;
-
-	if (cmd_flag(c, "offline"))
-		return 0;
-	if (cmd_api(c, &client, err) < 0 || http_send(client, &req, &reply, err) < 0) {
-		err_wrap(err, "whether a node uses image %s is not known", ref);
-		err->kind = ERR_REFUSED;
-		return err_hint(err, "start orthrusd, or say --offline if you know that no node uses it");
-	}
-	if (http_reply_ok(&reply, err) < 0 || read_users(&reply, &users, err) < 0)
-		return -1;
-	if (!users.len)
-		return 0;
-	for (size_t i = 0; i < users.len && all.len < 300; i++)
-		buf_addf(&all, "%s%s", i ? ", " : "", users.items[i]);
-	err_set(err, ERR_REFUSED, "image %s is in use: %s%s", ref, buf_str(&all), all.len < 300 ? "" : ", ...");
-	return err_hint(err, "give these nodes another image first");
-}
-
-static void add_step(struct plan *plan, const char *ref, uint64_t frees)
-{
-	char size[STR_BYTES_MAX];
-
-	str_from_bytes(frees, size);
-	plan_add(plan, 0, PLAN_DESTROYS, "delete", str_format("delete image %s: frees %s", ref, size), NULL, NULL);
-}
-
-int cmd_image_delete(struct cmd *c, struct err *err)
-{
-	autoclean(close_store) struct store *s = NULL;
-	autoclean(plan_free) struct plan plan = { 0 };
-	autofree char *name = NULL, *id = NULL, *dir = NULL, *ref = NULL;
-	uint64_t frees;
-
-	if (cmd_args(c, 1, 1, err) < 0 || open_store(c, &s, err) < 0)
-		return -1;
-	if (!strchr(c->argv[0], '/')) {
-		err_set(err, ERR_USAGE, "say which image '%.80s' to delete: NAME/ID", c->argv[0]);
-		return err_hint(err, "`orthrus image list` shows them");
-	}
-	if (store_find(s, c->argv[0], &name, &id, &dir, err) < 0)
-		return -1;
-	ref = str_format("%s/%s", name, id);
-	if (check_unused(c, ref, err) < 0 || store_delete_frees(s, ref, &frees, err) < 0)
-		return -1;
-	add_step(&plan, ref, frees);
-	if (c->plan || (!c->json && !c->quiet))
-		cmd_print_plan(c, &plan);
-	if (c->plan)
-		return 0;
-	if (cmd_confirm(c, err, "Delete image %s", ref) < 0 || store_delete(s, ref, err) < 0)
-		return -1;
-	cmd_say(c, "image %s is deleted", ref);
-	return 0;
 }

@@ -42,8 +42,9 @@ API_HANDLER(api_node_set);
 API_HANDLER(api_node_remove);
 API_HANDLER(api_install);     /* api_install.c */
 API_HANDLER(api_boot);	      /* api_boot.c */
-API_HANDLER(api_image_users); /* api_files.c */
-API_HANDLER(api_image_file);
+API_HANDLER(api_image_users); /* api_image.c */
+API_HANDLER(api_image_delete);
+API_HANDLER(api_image_file); /* api_files.c */
 API_HANDLER(api_pack);
 API_HANDLER(api_imager_hello); /* api_imager.c */
 API_HANDLER(api_imager_orders);

@@ -2,7 +2,6 @@
 /* The image store as nodes read it: only whole names of known shape become paths, and they are resolved beneath the store. */
 #include "base/mem.h"
 #include "daemon/api.h"
-#include "daemon/roster.h"
 #include "sys/fs.h"
 
 #include <errno.h>
@@ -57,52 +56,4 @@ int api_pack(void *ctx, struct http_call *call, struct err *err)
 		return err_set(err, ERR_NOT_FOUND, "a pack is named by 64 hex digits and '.pack'");
 	path = str_format("packs/%s", pack);
 	return serve(ctx, call, path, "application/octet-stream", err);
-}
-
-/* Why a node needs the image "NAME/ID": an order that names it keeps it; so does the wish of exactly this one. */
-static int why_used(struct daemon *d, const struct node *n, const char *ref, const char **why, struct err *err)
-{
-	autofree char *key = str_format("order/%s", n->name);
-	autoclean(state_doc_free) struct state_doc doc = { 0 };
-	autoclean(run_free) struct run r = { 0 };
-	struct err none = { 0 };
-
-	*why = NULL;
-	if (daemon_run(d, n->name, &r, err) < 0)
-		return -1;
-	if (state_get(d->state, key, &doc, &none) == 0 && str_eq(r.image, ref))
-		*why = "is ordered to install it";
-	else if (str_eq(n->image, ref))
-		*why = "is set to it";
-	else if ((r.state == RUN_INSTALLED || r.state == RUN_UP) && str_eq(r.image, ref))
-		*why = "runs it";
-	return 0;
-}
-
-int api_image_users(void *ctx, struct http_call *call, struct err *err)
-{
-	struct daemon *d = ctx;
-	autoclean(roster_free) struct roster roster = { 0 };
-	const char *name = http_param(call, "name"), *id = http_param(call, "id"), *why;
-	autofree char *ref = str_format("%s/%s", name, id);
-	struct json_out w;
-
-	if (str_check_name(name, err) < 0 || str_check_name(id, err) < 0 || roster_load(d, &roster, err) < 0)
-		return -1;
-	json_out_init(&w, http_out(call), true);
-	json_put_obj(&w, NULL);
-	json_put_arr(&w, "users");
-	for (size_t i = 0; i < roster.len; i++) {
-		if (why_used(d, &roster.nodes[i], ref, &why, err) < 0)
-			return -1;
-		if (!why)
-			continue;
-		json_put_obj(&w, NULL);
-		json_put_str(&w, "node", roster.nodes[i].name);
-		json_put_str(&w, "why", why);
-		json_end_obj(&w);
-	}
-	json_end_arr(&w);
-	json_end_obj(&w);
-	return 0;
 }

@@ -65,17 +65,25 @@ int payloads_collect(struct daemon *d, struct err *err)
 	autoclean(close_store) struct store *store = NULL;
 	autoclean(str_list_free) struct str_list keys = { 0 };
 	autoclean(str_list_free) struct str_list names = { 0 };
+	struct err late = { 0 };
 
 	/* A store that is not mounted says nothing about images. */
-	if (!fs_exists(d->paths.store_dir) || !fs_exists(dir))
+	if (!fs_exists(d->paths.store_dir))
 		return 0;
-	if (store_open(d->paths.store_dir, false, &store, err) < 0 || forget_gone(d, store, &keys, err) < 0 ||
-	    fs_list(dir, &names, err) < 0)
+	if (store_open(d->paths.store_dir, false, &store, err) < 0)
+		return -1;
+	/* What a deletion that was cut off did not get to. */
+	if (store_finish_deletes(store, &late) < 0)
+		log_err("payload", "finish the deletion of an image", &late);
+	if (!fs_exists(dir))
+		return 0;
+	if (forget_gone(d, store, &keys, err) < 0 || fs_list(dir, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++) {
 		autofree char *path = fs_join(dir, names.items[i]);
 
-		if (str_list_has(&keys, names.items[i]))
+		/* The lock is of those who make them. */
+		if (str_list_has(&keys, names.items[i]) || str_eq(names.items[i], ".lock"))
 			continue;
 		log_info("payload", "removing %s: no image needs it", path);
 		if (fs_remove_tree(path, err) < 0)

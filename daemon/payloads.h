@@ -14,7 +14,7 @@ void payloads_anchors(struct payloads *p, const struct pki_paths *pki);
 /* The key for image "NAME/ID" if its files are there (caller frees), else NULL: then it is being made. One that failed is tried
  * again after ten minutes. */
 char *payloads_get(struct payloads *p, const char *image_ref);
-/* payload_gc.c: remove what no image of the store needs. Before payloads_new. */
+/* payload_gc.c: remove what no image of the store needs, in the store too. Before payloads_new. */
 int payloads_collect(struct daemon *d, struct err *err) WARN_UNUSED;
 void payloads_retry(struct payloads *p); /* forget failures */
 void payloads_status(struct payloads *p, struct json_out *w, const char *key);

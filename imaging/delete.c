@@ -94,22 +94,21 @@ static int sweep(const struct store *s, const struct pack_set *used, bool remove
 	return 0;
 }
 
-int store_delete_frees(struct store *s, const char *ref, uint64_t *bytes, struct err *err)
+int store_delete_frees(struct store *s, const char *ref, struct store_freed *freed, struct err *err)
 {
 	autoclean(pack_set_free) struct pack_set used = { 0 };
 	autofree char *name = NULL;
 	autofree char *id = NULL;
 	autofree char *dir = NULL;
 	autofree char *full = NULL;
-	struct err unknown = { 0 };
 
-	*bytes = 0;
+	*freed = (struct store_freed){ 0 };
 	if (store_find(s, ref, &name, &id, &dir, err) < 0)
 		return -1;
 	full = str_format("%s/%s", name, id);
-	if (mark(s, full, &used, &unknown) < 0)
-		return 0; /* store_delete keeps all packs then */
-	return sweep(s, &used, false, bytes, err);
+	if (mark(s, full, &used, &freed->kept) < 0)
+		return 0;
+	return sweep(s, &used, false, &freed->bytes, err);
 }
 
 static int sync_dir(const char *path, struct err *err)
@@ -121,38 +120,108 @@ static int sync_dir(const char *path, struct err *err)
 	return fsync(fd) < 0 ? err_errno(err, errno, "make %s durable", path) : 0;
 }
 
-/* One rename takes the image out of the store; what comes after may be cut off at any point and is done by the next writer. */
-static int take_out(const struct store *s, const char *name, const char *id, const char *dir, struct err *err)
+/* What was taken out, as paths. */
+static int list_taken_out(const struct store *s, struct str_list *out, struct err *err)
 {
-	autofree char *parent = fs_join(s->images, name);
-	autofree char *gone = str_format("%s/%s-%s", parent, STORE_DELETED, id);
+	autoclean(str_list_free) struct str_list names = { 0 };
 
+	if (fs_list(s->images, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		autoclean(str_list_free) struct str_list ids = { 0 };
+		autofree char *dir = fs_join(s->images, names.items[i]);
+
+		if (store_ids(dir, &ids, err) < 0)
+			return -1;
+		for (size_t j = 0; j < ids.len; j++)
+			if (str_starts(ids.items[j], STORE_DELETED))
+				str_list_addf(out, "%s/%s", dir, ids.items[j]);
+	}
+	return 0;
+}
+
+bool store_has_taken_out(const struct store *s)
+{
+	autoclean(str_list_free) struct str_list dirs = { 0 };
+	struct err none = { 0 };
+
+	return list_taken_out(s, &dirs, &none) == 0 && dirs.len;
+}
+
+/* The directory that says that there is something to sweep goes last: cut off before, it is all done again. */
+int store_sweep_taken_out(const struct store *s, struct store_freed *freed, struct err *err)
+{
+	autoclean(pack_set_free) struct pack_set used = { 0 };
+	autoclean(str_list_free) struct str_list dirs = { 0 };
+
+	*freed = (struct store_freed){ 0 };
+	if (list_taken_out(s, &dirs, err) < 0)
+		return -1;
+	if (!dirs.len)
+		return 0;
+	if (mark(s, NULL, &used, &freed->kept) < 0)
+		log_warn("imaging", "all packs are kept: %s", freed->kept.text);
+	else if (sweep(s, &used, true, &freed->bytes, err) < 0 || sync_dir(s->packs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < dirs.len; i++)
+		if (fs_remove_tree(dirs.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int store_take_out(struct store *s, const char *ref, int *lock, struct err *err)
+{
+	autoclose int held = store_try_lock(s, err);
+	autofree char *name = NULL;
+	autofree char *id = NULL;
+	autofree char *dir = NULL;
+	autofree char *parent = NULL;
+	autofree char *gone = NULL;
+
+	if (held < 0 || store_find(s, ref, &name, &id, &dir, err) < 0)
+		return -1;
+	parent = fs_join(s->images, name);
+	gone = str_format("%s/%s-%s", parent, STORE_DELETED, id);
+	/* One of the same id whose deletion was cut off may lie there. */
+	if (fs_remove_tree(gone, err) < 0)
+		return -1;
 	if (rename(dir, gone) < 0)
 		return err_errno(err, errno, "remove %s", dir);
-	return sync_dir(parent, err);
+	if (sync_dir(parent, err) < 0) {
+		/* Whether it would stay away is not known: then it is not deleted. */
+		if (rename(gone, dir) < 0)
+			log_warn("imaging", "cannot bring %s back", dir);
+		return -1;
+	}
+	*lock = steal_fd(held);
+	return 0;
+}
+
+int store_sweep(struct store *s, struct store_freed *freed, struct err *err)
+{
+	return store_sweep_taken_out(s, freed, err) < 0 || store_clean(s, err) < 0 ? -1 : 0;
 }
 
 int store_delete(struct store *s, const char *ref, struct err *err)
 {
-	autoclean(pack_set_free) struct pack_set used = { 0 };
-	autoclose int lock = store_lock(s, err);
-	autofree char *name = NULL;
-	autofree char *id = NULL;
-	autofree char *dir = NULL;
-	struct err unknown = { 0 };
-	uint64_t bytes = 0;
-	char size[STR_BYTES_MAX];
+	struct store_freed freed;
+	autoclose int lock = -1;
 
-	if (lock < 0 || store_find(s, ref, &name, &id, &dir, err) < 0 || take_out(s, name, id, dir, err) < 0 ||
-	    store_clean(s, err) < 0)
-		return -1;
-	if (mark(s, NULL, &used, &unknown) < 0) {
-		log_warn("imaging", "all packs are kept: %s", unknown.text);
+	return store_take_out(s, ref, &lock, err) < 0 ? -1 : store_sweep(s, &freed, err);
+}
+
+int store_finish_deletes(struct store *s, struct err *err)
+{
+	struct err busy = { 0 };
+	autoclose int lock = -1;
+
+	if (!store_has_taken_out(s))
 		return 0;
-	}
-	if (sweep(s, &used, true, &bytes, err) < 0)
-		return -1;
-	str_from_bytes(bytes, size);
-	log_debug("imaging", "image %s/%s is removed, %s freed", name, id, size);
-	return sync_dir(s->packs, err);
+	lock = store_try_lock(s, &busy);
+	if (lock >= 0)
+		return store_clean(s, err);
+	if (busy.kind == ERR_CONFLICT)
+		return 0; /* who holds the lock does it */
+	*err = busy;
+	return -1;
 }

@@ -2,12 +2,17 @@
 #include "imaging/store_priv.h"
 
 #include "base/mem.h"
+#include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LOCK_EVERY_NS (50 * NS_PER_MS)
+#define LOCK_TRIES 5
+#define SWEEP_MAX_NS (600 * NS_PER_S)
 
 int store_open(const char *path, bool create, struct store **out, struct err *err)
 {
@@ -61,7 +66,7 @@ char *store_image_dir(const struct store *s, const char *name, const char *id)
 	return str_format("%s/%s/%s", s->images, name, id);
 }
 
-int store_lock(const struct store *s, struct err *err)
+int store_try_lock(const struct store *s, struct err *err)
 {
 	autofree char *path = fs_join(s->path, "lock");
 	int fd = fs_lock(path, err);
@@ -71,6 +76,26 @@ int store_lock(const struct store *s, struct err *err)
 		err_hint(err, "wait until it has ended and try again");
 	}
 	return fd;
+}
+
+/* A deletion shows by what it took out, but for the moment between its lock and its rename: a few tries for that. */
+int store_lock(const struct store *s, struct err *err)
+{
+	int64_t began = clock_now_ns();
+
+	for (int tries = 1;; tries++) {
+		struct err busy = { 0 };
+		int fd = store_try_lock(s, &busy);
+
+		if (fd >= 0)
+			return fd;
+		if (busy.kind != ERR_CONFLICT || clock_now_ns() - began > SWEEP_MAX_NS ||
+		    (tries >= LOCK_TRIES && !store_has_taken_out(s))) {
+			*err = busy;
+			return -1;
+		}
+		clock_sleep_ns(LOCK_EVERY_NS);
+	}
 }
 
 static int remove_named(const char *dir, const char *name, struct err *err)
@@ -88,6 +113,16 @@ static bool is_temporary(const char *name)
 	return dot && dot != name && strlen(dot) == 7;
 }
 
+int store_ids(const char *dir, struct str_list *out, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (fs_list(dir, out, &why) == 0 || why.kind == ERR_NOT_FOUND)
+		return 0;
+	*err = why;
+	return -1;
+}
+
 /* "NAME/ENTRY" of all images of these names: those that are whole, or what an ingest left that did not come to its end. */
 static int list_entries(const struct store *s, const struct str_list *names, bool whole, struct str_list *out, struct err *err)
 {
@@ -95,7 +130,7 @@ static int list_entries(const struct store *s, const struct str_list *names, boo
 		autoclean(str_list_free) struct str_list entries = { 0 };
 		autofree char *dir = fs_join(s->images, names->items[i]);
 
-		if (fs_list(dir, &entries, err) < 0)
+		if (store_ids(dir, &entries, err) < 0)
 			return -1;
 		for (size_t j = 0; j < entries.len; j++)
 			if ((entries.items[j][0] != '.') == whole)
@@ -109,9 +144,10 @@ int store_clean(const struct store *s, struct err *err)
 	autoclean(str_list_free) struct str_list packs = { 0 };
 	autoclean(str_list_free) struct str_list names = { 0 };
 	autoclean(str_list_free) struct str_list left = { 0 };
+	struct store_freed freed;
 
-	if (fs_list(s->packs, &packs, err) < 0 || fs_list(s->images, &names, err) < 0 ||
-	    list_entries(s, &names, false, &left, err) < 0)
+	if (store_sweep_taken_out(s, &freed, err) < 0 || fs_list(s->packs, &packs, err) < 0 ||
+	    fs_list(s->images, &names, err) < 0 || list_entries(s, &names, false, &left, err) < 0)
 		return -1;
 	for (size_t i = 0; i < packs.len; i++)
 		if (is_temporary(packs.items[i]) && remove_named(s->packs, packs.items[i], err) < 0)

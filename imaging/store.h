@@ -54,10 +54,24 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
  * paths hurt. */
 int store_verify(struct store *s, const char *ref, const struct verify_key *key, store_progress_fn progress, void *ctx,
 		 struct str_list *files, struct err *err) WARN_UNUSED;
-/* Remove the image; its packs go when no other image uses them. */
-int store_delete(struct store *s, const char *ref, struct err *err) WARN_UNUSED;
-/* What store_delete would free, in bytes. */
-int store_delete_frees(struct store *s, const char *ref, uint64_t *bytes, struct err *err) WARN_UNUSED;
+
+/* What a deletion frees. */
+struct store_freed {
+	uint64_t bytes;
+	struct err kept; /* set: why all packs stay */
+};
+/* What deleting the image would free. */
+int store_delete_frees(struct store *s, const char *ref, struct store_freed *freed, struct err *err) WARN_UNUSED;
+/* The first half of a deletion, a matter of milliseconds: when it returns 0 the image is gone for everybody who looks, for good,
+ * and no byte of it is removed yet. To be called under whatever keeps others from choosing the image meanwhile. *lock keeps
+ * writers out until the caller closes it, after store_sweep. ERR_CONFLICT at once while somebody else writes. */
+int store_take_out(struct store *s, const char *ref, int *lock, struct err *err) WARN_UNUSED;
+/* The second half, long: remove what was taken out and the packs that no image needs. Only with the lock held. Without it, or cut
+ * off, the next writer or store_finish_deletes does it. Who has a pack open goes on reading it. */
+int store_sweep(struct store *s, struct store_freed *freed, struct err *err) WARN_UNUSED;
+int store_delete(struct store *s, const char *ref, struct err *err) WARN_UNUSED; /* both halves */
+/* Finish deletions that were cut off, if there are any and nobody writes (who writes does it too). */
+int store_finish_deletes(struct store *s, struct err *err) WARN_UNUSED;
 
 /* Copy the files and symlinks at or below any of `prefixes` ("boot/vmlinuz-", "usr/lib/modules/") out to `dir`. Verified chunk by
  * chunk. */

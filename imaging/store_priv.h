@@ -10,6 +10,7 @@
 #include "imaging/restore.h"
 #include "imaging/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store {
@@ -23,9 +24,17 @@ struct store {
 #define STORE_DELETED ".deleted" /* one being removed: images/NAME/.deleted-ID */
 
 /* Held by whoever writes or deletes; ERR_CONFLICT when another does. Returns the fd to close, or -1. */
+int store_try_lock(const struct store *s, struct err *err) WARN_UNUSED;
+/* The same, but waits for a deletion that is under way: it ends soon, and what comes to be stored took long to make. */
 int store_lock(const struct store *s, struct err *err) WARN_UNUSED;
-/* Remove what killed writers left behind. Only with the lock held. */
+/* Remove what killed writers left behind; deletions that were cut off are finished. Only with the lock held. */
 int store_clean(const struct store *s, struct err *err) WARN_UNUSED;
+/* delete.c: is there an image that was taken out, but not swept? */
+bool store_has_taken_out(const struct store *s);
+/* delete.c: remove packs that no image uses, then what was taken out; nothing if nothing was. Only with the lock held. */
+int store_sweep_taken_out(const struct store *s, struct store_freed *freed, struct err *err) WARN_UNUSED;
+/* What is in images/NAME; a writer may remove the last of it meanwhile: then nothing. */
+int store_ids(const char *dir, struct str_list *out, struct err *err) WARN_UNUSED;
 char *store_image_dir(const struct store *s, const char *name, const char *id);
 /* The images' names and ids, sorted, whatever state they are in: "NAME/ID". */
 int store_refs(const struct store *s, struct str_list *out, struct err *err) WARN_UNUSED;

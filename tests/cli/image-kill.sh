@@ -54,15 +54,24 @@ if strace -o /dev/null true 2>/dev/null; then
     done
 fi
 
-# The same while deleting.
-"$orthrus" image build new --from "$work/b" --quiet || fail "build"
+# The same while deleting: the image is whole or gone, and what was begun is finished by whoever comes next.
+new_ref() { "$orthrus" image list --json | jq -r '.images[].ref' | grep '^new/' | head -n 1; }
+packs_before=$(ls "$store/packs")
 if [ $precise -gt 0 ]; then
-    for call in rename fsync unlinkat unlink; do
-        ref=$("$orthrus" image list --json | jq -r '.images[].ref' | grep '^new/' | head -n 1)
-        [ -n "$ref" ] || { "$orthrus" image build new --from "$work/b" --quiet; ref=$("$orthrus" image list --json | jq -r '.images[].ref' | grep '^new/' | head -n 1); }
-        strace -f -qq -o /dev/null -e trace="$call" -e inject="$call":signal=KILL:when=1 \
-            "$orthrus" image delete "$ref" --yes --offline --quiet >/dev/null 2>&1
-        check "delete killed at $call"
+    for call in fsync rename unlinkat unlink rmdir; do
+        k=1
+        while [ $k -le 40 ]; do
+            [ -n "$(new_ref)" ] || "$orthrus" image build new --from "$work/b" --quiet || fail "build"
+            strace -f -qq -o /dev/null -e trace="$call" -e inject="$call":signal=KILL:when=$k \
+                "$orthrus" image delete "$(new_ref)" --yes --offline --quiet >/dev/null 2>&1
+            rc=$?
+            precise=$((precise + 1))
+            check "delete killed at $call $k"
+            [ $rc != 0 ] || break
+            k=$((k + 1))
+        done
+        [ $k -le 40 ] || fail "$call: the deletion never got through"
+        [ "$packs_before" = "$(ls "$store/packs")" ] || fail "$call: packs of the deleted image are left"
     done
 fi
 

@@ -4,9 +4,7 @@
 set -u
 orthrus=$BUILD/orthrus
 work=$(mktemp -d)
-daemon=
-cleanup() { [ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$work"; }
-trap cleanup EXIT
+trap 'rm -rf "$work"' EXIT
 export ORTHRUS_ROOT=$work/root
 store=$work/root/srv/orthrus/store
 failed=0
@@ -107,26 +105,20 @@ expect 3 err 'is not known' -- image delete "$ref" --yes
 expect 3 err 'not confirmed' -- image delete "$ref" --offline
 expect 0 out "delete image $ref" -- image delete "$ref" --offline --plan
 expect 0 out "$ref" -- image list
-answer() { # answer JSON: a daemon that says this to everything
-    printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' ${#1} "$1" >"$work/answer"
-}
-if command -v socat >/dev/null; then
-    mkdir -p "$work/root/run/orthrus"
-    answer '{"users":[{"node":"n01","why":"runs it"}]}'
-    socat UNIX-LISTEN:"$work/root/run/orthrus/api.sock",fork SYSTEM:"cat $work/answer" 2>/dev/null &
-    daemon=$!
-    for _ in $(seq 100); do [ -S "$work/root/run/orthrus/api.sock" ] && break; sleep 0.05; done
-    expect 3 err 'is in use: n01 runs it' -- image delete "$ref" --yes
-    expect 0 out "$ref" -- image list
-    answer '{"users":"none"}'
-    expect 2 err "the daemon's answer" -- image delete "$ref" --yes
-    answer '{"users":[]}'
-    expect 0 out "is deleted" -- image delete "$ref" --yes
-else
-    expect 0 out "is deleted" -- image delete "$ref" --yes --offline
-fi
+expect 2 err 'say one of them' -- image delete "$ref" --yes --offline --api https://127.0.0.1:1 --ca x
+expect 2 err "image 'compute/..'" -- image delete compute/.. --yes
+# While orthrusd's lock is held nothing is deleted behind its back.
+mkdir -p "$work/root/run/orthrus"
+exec 9>"$work/root/run/orthrus/lock"
+flock -n 9 || fail "the daemon's lock"
+expect 3 err 'orthrusd runs here' -- image delete "$ref" --offline --plan
+expect 3 err 'orthrusd runs here' -- image delete "$ref" --offline --yes
+exec 9>&-
+expect 0 out "$ref" -- image list
+expect 0 out "is deleted" -- image delete "$ref" --yes --offline
 expect 0 out 'is intact' -- image verify "$second"
 expect 1 err 'there is no image' -- image show "$ref"
+expect 1 err 'there is no image' -- image delete "$ref" --yes --offline
 expect 0 out 'is deleted' -- image delete "$second" --yes --offline
 [ -z "$(ls "$store/packs")" ] || fail "packs are left: $(ls "$store/packs")"
 # The number is not used again.

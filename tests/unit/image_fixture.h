@@ -139,6 +139,24 @@ static inline char *store_file(const struct fixture *f, const char *dir, const c
 	return NULL;
 }
 
+/* Of all files in packs/. */
+static inline uint64_t pack_bytes(const struct fixture *f)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autofree char *packs = fs_join(f->store_dir, "packs");
+	uint64_t sum = 0;
+
+	OK(fs_list(packs, &names, err));
+	for (size_t i = 0; i < names.len; i++) {
+		autofree char *path = fs_join(packs, names.items[i]);
+		struct stat st;
+
+		assert_int_equal(stat(path, &st), 0);
+		sum += (uint64_t)st.st_size;
+	}
+	return sum;
+}
+
 static inline void flip_bit(const char *path, uint64_t at)
 {
 	autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
