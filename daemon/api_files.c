@@ -31,9 +31,7 @@ static int serve(struct daemon *d, struct http_call *call, const char *path, con
 
 int api_image_file(void *ctx, struct http_call *call, struct err *err)
 {
-	static const char *const files[] = {
-		"manifest.json", "manifest.sig", "tree.zst", "chunks.bin", "boot.json", "layout.json"
-	};
+	static const char *const files[] = { "manifest.json", "manifest.sig", "tree.zst", "chunks.bin", "boot.json" };
 	const char *name = http_param(call, "name"), *id = http_param(call, "id"), *file = http_param(call, "file");
 	autofree char *path = NULL;
 
