@@ -134,27 +134,38 @@ wait $reader || fail "the reader was cut off"
 exec 8<&-
 
 # An order and a deletion of one image at the same moment: one of the two, never both.
-ordered=0 deleted=0
-for i in $(seq 50); do
+ask_order() { curl -s -o "$work/a" -w '%{http_code}' --unix-socket "$sock" -H 'Content-Type: application/json' --data-binary @"$work/order" http://x/v1/install >"$work/a-status"; }
+ask_delete() { curl -s -o "$work/b" -w '%{http_code}' --unix-socket "$sock" -X DELETE "http://x/v1/images/$ref" >"$work/b-status"; }
+race() { # NUMBER [SECONDS]: the second of the two comes so much later
     image race
     printf '{"nodes":["n02"],"image":"%s","accept_disks_unseen":true}' "$ref" >"$work/order"
-    ask_order() { curl -s -o "$work/a" -w '%{http_code}' --unix-socket "$sock" -H 'Content-Type: application/json' --data-binary @"$work/order" http://x/v1/install >"$work/a-status"; }
-    ask_delete() { curl -s -o "$work/b" -w '%{http_code}' --unix-socket "$sock" -X DELETE "http://x/v1/images/$ref" >"$work/b-status"; }
-    if [ $((i % 2)) = 0 ]; then ask_order & one=$!; ask_delete & else ask_delete & one=$!; ask_order & fi
+    if [ $(($1 % 2)) = 0 ]; then ask_order & one=$!; sleep "${2:-0}"; ask_delete & else ask_delete & one=$!; sleep "${2:-0}"; ask_order & fi
     wait $one $!
     case "$(cat "$work/a-status") $(cat "$work/b-status")" in
     '200 403')
         ordered=$((ordered + 1))
-        refs | grep -qxF "$ref" || fail "race $i: ordered, but $ref is gone"
-        "$orthrus" image verify "$ref" --quiet 2>/dev/null || fail "race $i: ordered, but $ref is hurt"
-        api POST /v1/boot '{"nodes":["n02"],"target":"disk"}'; want 200 "race $i: withdraw"
-        api DELETE "/v1/images/$ref"; want 200 "race $i: delete after that" ;;
+        refs | grep -qxF "$ref" || fail "race $1: ordered, but $ref is gone"
+        "$orthrus" image verify "$ref" --quiet 2>/dev/null || fail "race $1: ordered, but $ref is hurt"
+        api POST /v1/boot '{"nodes":["n02"],"target":"disk"}'; want 200 "race $1: withdraw"
+        api DELETE "/v1/images/$ref"; want 200 "race $1: delete after that" ;;
     '404 200') deleted=$((deleted + 1)) ;;
-    *) fail "race $i: order $(cat "$work/a-status") $(cat "$work/a"), deletion $(cat "$work/b-status") $(cat "$work/b")" ;;
+    *) fail "race $1: order $(cat "$work/a-status") $(cat "$work/a"), deletion $(cat "$work/b-status") $(cat "$work/b")" ;;
     esac
-done
+}
+ordered=0 deleted=0
+for i in $(seq 50); do race "$i"; done
 [ $((ordered + deleted)) = 50 ] || fail "$ordered orders and $deleted deletions"
 echo "race: $ordered orders, $deleted deletions"
+# The same where the deletion takes long between its look and its act: strace makes each rename last.
+if strace -o /dev/null true 2>/dev/null; then
+    stop_daemon TERM
+    ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" start_daemon strace -D -f -qq -o /dev/null -e trace=rename -e inject=rename:delay_enter=300000
+    ordered=0 deleted=0
+    for i in 1 3 5; do race "$i" 0.1; done
+    [ $ordered = 0 ] && [ $deleted = 3 ] || fail "slow: $ordered orders and $deleted deletions"
+    stop_daemon TERM
+    start_daemon
+fi
 
 # Cut off between its halves, a deletion is finished by the daemon's start; payloads of images that are gone go too.
 gone=$other
