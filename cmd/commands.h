@@ -44,6 +44,8 @@
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \
 	X("event", "list", cmd_event_list, CMD_READS, "", "since=NUMBER,limit=NUMBER", "list the latest events") \
 	X("head", "status", cmd_head_status, CMD_READS, "", "", "say whether the daemon runs and what it serves") \
+	X("head", "certificate", cmd_head_certificate, CMD_CHANGES, "NAME", "out=DIR", \
+	  "make a client certificate for administering from another machine") \
 	X("completion", "bash", cmd_completion_bash, CMD_READS, "", "", "print the completion script for bash(1)")
 /* clang-format on */
 

@@ -4,6 +4,8 @@
 #include "cmd/commands.h"
 #include "cmd/options.h"
 
+#include <string.h>
+
 /* Words are completed by position: noun, verb, then the verb's options; a word after an option that takes a file completes files.
  * Only bash itself is needed (no bash-completion package). */
 static const char head[] = "# bash completion for orthrus, made by `orthrus completion bash`\n"
@@ -37,6 +39,26 @@ static void add_globals(struct buf *out, const char *value, bool flags, const ch
 			continue;
 		buf_addf(out, "%s--%s", first ? "" : between, cmd_globals[i].name);
 		first = false;
+	}
+}
+
+/* "--from|--out": the verbs' options whose value is a directory, each once. */
+static void add_directories(struct buf *out)
+{
+	autoclean(str_list_free) struct str_list seen = { 0 };
+
+	for (size_t i = 0; i < cmd_n_defs; i++) {
+		const char *rest = cmd_defs[i].options;
+		struct cmd_spec s;
+
+		while (cmd_spec_next(&rest, &s)) {
+			autofree char *name = str_format("--%.*s", (int)s.name_len, s.name);
+
+			if (s.value_len != 3 || memcmp(s.value, "DIR", 3) != 0 || str_list_has(&seen, name))
+				continue;
+			buf_addf(out, "|%s", name);
+			str_list_add(&seen, name);
+		}
 	}
 }
 
@@ -86,6 +108,7 @@ int cmd_completion_bash(struct cmd *c, struct err *err)
 	add_globals(&out, "FILE", false, "|");
 	buf_adds(&out, ") COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n\t");
 	add_globals(&out, "DIR", false, "|");
+	add_directories(&out);
 	buf_adds(&out, ") COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n\tesac\n\tlocal globals=\"");
 	add_globals(&out, NULL, true, " ");
 	buf_adds(&out, "\"\n");

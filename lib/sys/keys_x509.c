@@ -36,6 +36,10 @@ static void free_names(GENERAL_NAMES **n)
 {
 	GENERAL_NAMES_free(*n);
 }
+static void free_time(ASN1_TIME **t)
+{
+	ASN1_TIME_free(*t);
+}
 
 /* libcrypto's own words, then our context in front. */
 static int failed(struct err *err, const char *what)
@@ -254,6 +258,19 @@ int x509_issue(const struct x509_spec *spec, const struct buf *key_pem, const st
 	    !X509_sign(crt, issuer ? issuer_key : key, EVP_sha256()) || PEM_write_bio_X509(bio, crt) != 1)
 		return failed(err, "make a certificate");
 	take_bio(bio, out);
+	return 0;
+}
+
+int x509_until(const struct buf *crt_pem, int64_t *wall_s, struct err *err)
+{
+	autoclean(free_crt) X509 *crt = read_crt(crt_pem);
+	autoclean(free_time) ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days, seconds;
+
+	ERR_clear_error();
+	if (!crt || !epoch || !ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(crt)))
+		return err_set(err, ERR_DAMAGED, "the certificate cannot be read");
+	*wall_s = days * DAY_S + seconds;
 	return 0;
 }
 

@@ -26,6 +26,8 @@ int x509_key_make(struct buf *pem, struct err *err) WARN_UNUSED;
  * clock lost its battery must still be able to check it. */
 int x509_issue(const struct x509_spec *spec, const struct buf *key, const struct buf *ca_crt, const struct buf *ca_key,
 	       struct buf *crt, struct err *err) WARN_UNUSED;
+/* The last second in which `crt` is good; ERR_DAMAGED when it is no certificate. */
+int x509_until(const struct buf *crt, int64_t *wall_s, struct err *err) WARN_UNUSED;
 /* ERR_DAMAGED unless `crt` belongs to `key`. */
 int x509_check_pair(const struct buf *crt, const struct buf *key, struct err *err) WARN_UNUSED;
 /* ERR_DAMAGED unless the CA signed `crt`, and it has exactly these names and addresses, and `days_left` at least. The text says

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CA_DAYS 3653
 #define LEAF_DAYS 365
@@ -259,6 +260,11 @@ int cluster_id_load(const char *path, char **id, struct err *err)
 	return 0;
 }
 
+static int check_free(const char *path, struct err *err)
+{
+	return fs_exists(path) ? err_set(err, ERR_EXISTS, "%s is there already, and is not replaced", path) : 0;
+}
+
 int pki_issue_client(const char *dir, const char *name, const char *out_dir, struct err *err)
 {
 	struct x509_spec spec = { .use = X509_USE_ADMIN, .name = name, .wall_s = wall_now(), .days = LEAF_DAYS };
@@ -268,13 +274,33 @@ int pki_issue_client(const char *dir, const char *name, const char *out_dir, str
 	autoclean(buf_free) struct buf crt = { 0 };
 	autofree char *key_name = str_format("%s.key", name);
 	autofree char *crt_name = str_format("%s.crt", name);
+	autofree char *key_path = fs_join(out_dir, key_name);
+	autofree char *crt_path = fs_join(out_dir, crt_name);
 
 	if (str_check_name(name, err) < 0)
 		return err_wrap(err, "client certificate");
-	if (load_ca(dir, &ca_crt, &ca_key, err) < 0 || x509_key_make(&key, err) < 0 ||
+	if (check_free(key_path, err) < 0 || check_free(crt_path, err) < 0 || whole(dir, err) < 0 ||
+	    load_ca(dir, &ca_crt, &ca_key, err) < 0 || x509_key_make(&key, err) < 0 ||
 	    x509_issue(&spec, &key, &ca_crt, &ca_key, &crt, err) < 0)
 		return -1;
-	if (write_in(out_dir, key_name, &key, 0600, err) < 0 || write_in(out_dir, crt_name, &crt, 0644, err) < 0)
+	if (fs_write_atomic(key_path, buf_str(&key), key.len, 0600, err) < 0)
 		return -1;
+	if (fs_write_atomic(crt_path, buf_str(&crt), crt.len, 0644, err) == 0)
+		return 0;
+	unlink(key_path); /* a key without a certificate is of no use, and would be in the way next time */
+	return -1;
+}
+
+int pki_until(const char *crt_path, char out[PKI_UNTIL_LEN], struct err *err)
+{
+	autoclean(buf_free) struct buf crt = { 0 };
+	int64_t end;
+
+	_Static_assert(PKI_UNTIL_LEN == CLOCK_UTC_LEN, "one form of a time");
+	if (fs_read(crt_path, PEM_MAX, &crt, err) < 0)
+		return -1;
+	if (x509_until(&crt, &end, err) < 0)
+		return err_wrap(err, "%s", crt_path);
+	clock_utc(end, out);
 	return 0;
 }

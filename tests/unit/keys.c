@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Keys fail closed: what is missing, short, readable by others or changed by one bit is refused, and no two keys are alike. */
 #include "base/mem.h"
+#include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/keys.h"
 #include "sys/keys_x509.h"
@@ -358,6 +359,44 @@ static void test_certificate_names_must_be_addresses(void **state)
 	assert_int_equal(pki_issue_client(dir, "admin", b->dir, &err), 0);
 }
 
+/* Both files or neither, never over another, and until when it is good. */
+static void test_client_certificates_replace_nothing(void **state)
+{
+	struct bench *b = *state;
+	autofree char *dir = fs_join(b->dir, "pki-clients");
+	autofree char *key = fs_join(b->dir, "anna.key");
+	autofree char *crt = fs_join(b->dir, "anna.crt");
+	autofree char *other = fs_join(b->dir, "bert.crt");
+	autofree char *other_key = fs_join(b->dir, "bert.key");
+	autofree char *ca_crt = fs_join(dir, "ca.crt");
+	autoclean(pki_paths_free) struct pki_paths p = { 0 };
+	autoclean(buf_free) struct buf before = { 0 }, after = { 0 };
+	char until[PKI_UNTIL_LEN], year_on[CLOCK_UTC_LEN];
+	struct err err = { 0 };
+
+	assert_int_equal(pki_ensure(dir, "lab", NULL, NULL, &p, &err), 0);
+	assert_int_equal(pki_issue_client(dir, "anna", b->dir, &err), 0);
+	assert_int_equal(pki_until(crt, until, &err), 0);
+	clock_utc(clock_wall_s() + INT64_C(365) * 86400, year_on);
+	assert_memory_equal(until, year_on, 10);
+	assert_int_equal(fs_read(key, 65536, &before, &err), 0);
+	assert_int_equal(pki_issue_client(dir, "anna", b->dir, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
+	assert_int_equal(fs_read(key, 65536, &after, &err), 0);
+	assert_string_equal(buf_str(&before), buf_str(&after));
+	assert_int_equal(symlink("/nowhere", other), 0);
+	assert_int_equal(pki_issue_client(dir, "bert", b->dir, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
+	assert_false(fs_exists(other_key));
+	/* A part of the authority that is gone says what to do. */
+	assert_int_equal(unlink(ca_crt), 0);
+	assert_int_equal(pki_issue_client(dir, "carl", b->dir, &err), -1);
+	assert_non_null(strstr(err.text, "ca.crt is missing"));
+	assert_non_null(strstr(err.hint, "backup"));
+	assert_int_equal(pki_until(key, until, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_pki_parts_are_never_remade),
 		cmocka_unit_test(test_certificates_end_and_are_renewed),
 		cmocka_unit_test(test_certificate_names_must_be_addresses),
+		cmocka_unit_test(test_client_certificates_replace_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
