@@ -3,10 +3,19 @@
 #include "daemon/site_diff.h"
 
 #include "base/mem.h"
+#include "daemon/json_diff.h"
 
 #include <string.h>
 
 #define KEYS_MAX JSON_KEYS_MAX
+
+/* The lists of named things, and what one of them is called. */
+static const struct {
+	const char *key, *one;
+} lists[] = {
+	{ "networks", "network" }, { "heads", "head" },	       { "service_addresses", "service address" },
+	{ "images", "image" },	   { "groups", "node group" }, { "disk_layouts", "disk layout" },
+};
 
 /* One side: "group compute" -> its JSON. Parts that are no lists of named things are under their key: "cluster". */
 struct parts {
@@ -29,18 +38,45 @@ static const char *find(const struct parts *p, const char *name)
 
 static const char *singular(const char *key)
 {
-	static const char *const words[][2] = {
-		{ "networks", "network" }, { "heads", "head" },	       { "service_addresses", "service address" },
-		{ "images", "image" },	   { "groups", "node group" }, { "disk_layouts", "disk layout" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_eq(words[i][0], key))
-			return words[i][1];
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (str_eq(lists[i].key, key))
+			return lists[i].one;
 	return NULL;
 }
 
-static int take_list(struct json_obj *o, const char *key, struct parts *out, struct err *err)
+/* A group's JSON with what it has from the group it extends: that changes too, when the other is changed. */
+static int whole_group(const struct site *site, const char *name, struct json_obj *e, char **raw, struct err *err)
+{
+	const struct site_group *g = site_group(site, name);
+	const struct {
+		const char *key, *value;
+	} own[] = { { "image", g->image }, { "layout", g->layout }, { "network", g->network } };
+	autoclean(buf_free) struct buf text = { 0 };
+	const char *keys[KEYS_MAX];
+	size_t n = json_keys(e, keys, KEYS_MAX);
+	struct json_out w;
+
+	json_out_init(&w, &text, false);
+	json_put_obj(&w, NULL);
+	for (size_t i = 0; i < n; i++) {
+		autofree char *value = NULL;
+
+		if (json_raw(e, keys[i], JSON_MUST, &value, err) < 0)
+			return -1;
+		json_put_raw(&w, keys[i], value);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (own[i].value && !json_has(e, own[i].key))
+			json_put_str(&w, own[i].key, own[i].value);
+	if (!json_has(e, "kernel_args"))
+		json_put_strs(&w, "kernel_args", &g->kernel_args);
+	json_end_obj(&w);
+	free(*raw);
+	*raw = buf_steal(&text);
+	return 0;
+}
+
+static int take_list(const struct site *site, struct json_obj *o, const char *key, struct parts *out, struct err *err)
 {
 	struct json_arr a;
 
@@ -53,6 +89,8 @@ static int take_list(struct json_obj *o, const char *key, struct parts *out, str
 
 		if (json_arr_obj(&a, i, &e, err) < 0 || json_str(&e, "name", JSON_MUST, &name, err) < 0 ||
 		    json_arr_raw(&a, i, &raw, err) < 0)
+			return -1;
+		if (str_eq(key, "groups") && whole_group(site, name, &e, &raw, err) < 0)
 			return -1;
 		str_list_addf(&out->names, "%s %s", singular(key), name);
 		str_list_add(&out->values, raw);
@@ -97,7 +135,7 @@ static int take_apart(const struct site *site, struct parts *out, struct err *er
 		autofree char *raw = NULL;
 
 		if (singular(keys[i])) {
-			if (take_list(&o, keys[i], out, err) < 0)
+			if (take_list(site, &o, keys[i], out, err) < 0)
 				return -1;
 			continue;
 		}
@@ -116,24 +154,60 @@ static int take_apart(const struct site *site, struct parts *out, struct err *er
 	return 0;
 }
 
-static void say(struct plan *plan, const char *what, const char *name, const char *from, const char *to)
+static void say(struct plan *plan, const char *what, const char *name, char *text)
 {
 	autofree char *step = str_format("%s:%s", what, name);
-	bool is_short = to && strlen(to) <= 60 && (!from || strlen(from) <= 60);
-	char *text;
 
-	if (is_short && from)
-		text = str_format("%s %s from %s to %s", what, name, from, to);
-	else if (is_short)
-		text = str_format("%s %s to %s", what, name, to);
-	else
-		text = str_format("%s %s", what, name);
 	plan_add(plan, 0, PLAN_WRITES, step, text, NULL, NULL);
 }
 
+/* A thing has a kind and a name, "node group compute"; a value only its path, "cluster.name". */
 static bool is_value(const char *name)
 {
 	return strchr(name, ' ') == NULL;
+}
+
+static void say_new(struct plan *plan, const char *name, const char *now)
+{
+	autofree char *shown = json_diff_shown(now);
+
+	if (is_value(name))
+		say(plan, "set", name, str_format("set %s to %s", name, shown));
+	else
+		say(plan, "add", name, str_format("add %s", name));
+}
+
+static void say_gone(struct plan *plan, const char *name, const char *before)
+{
+	autofree char *shown = json_diff_shown(before);
+
+	say(plan, "remove", name,
+	    is_value(name) ? str_format("remove %s, which is %s", name, shown) : str_format("remove %s", name));
+}
+
+static int say_changed(struct plan *plan, const char *name, const char *before, const char *now, struct err *err)
+{
+	struct json_place at = { .thing = is_value(name) ? "" : name, .path = is_value(name) ? name : "" };
+
+	return json_diff(&at, before, now, plan, err);
+}
+
+/* The order counts: nodes talk to the first head unless there is a service address. */
+static void say_orders(const struct parts *was, const struct parts *is, struct plan *plan)
+{
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		autoclean(str_list_free) struct str_list before = { 0 }, now = { 0 };
+		autofree char *start = str_format("%s ", lists[k].one);
+		struct json_place at = { .thing = "", .path = lists[k].key };
+
+		for (size_t i = 0; i < was->names.len; i++)
+			if (str_starts(was->names.items[i], start))
+				str_list_add(&before, was->names.items[i] + strlen(start));
+		for (size_t i = 0; i < is->names.len; i++)
+			if (str_starts(is->names.items[i], start))
+				str_list_add(&now, is->names.items[i] + strlen(start));
+		json_diff_order(&at, &before, &now, plan);
+	}
 }
 
 int site_diff(const struct site *old, const struct site *new_site, struct plan *plan, struct err *err)
@@ -144,15 +218,16 @@ int site_diff(const struct site *old, const struct site *new_site, struct plan *
 	if ((old && take_apart(old, &was, err) < 0) || take_apart(new_site, &is, err) < 0)
 		return err_wrap(err, "compare the sites");
 	for (size_t i = 0; i < is.names.len; i++) {
-		const char *name = is.names.items[i], *before = find(&was, name), *now = is.values.items[i];
+		const char *name = is.names.items[i], *before = find(&was, name);
 
 		if (!before)
-			say(plan, is_value(name) ? "set" : "add", name, NULL, is_value(name) ? now : NULL);
-		else if (!str_eq(before, now))
-			say(plan, "change", name, is_value(name) ? before : NULL, is_value(name) ? now : NULL);
+			say_new(plan, name, is.values.items[i]);
+		else if (say_changed(plan, name, before, is.values.items[i], err) < 0)
+			return err_wrap(err, "compare the sites");
 	}
 	for (size_t i = 0; i < was.names.len; i++)
 		if (!find(&is, was.names.items[i]))
-			say(plan, "remove", was.names.items[i], NULL, NULL);
+			say_gone(plan, was.names.items[i], was.values.items[i]);
+	say_orders(&was, &is, plan);
 	return 0;
 }
