@@ -46,6 +46,7 @@ struct cmd {
 	char **argv;	  /* words after the verb, options taken out; argv[argc] is NULL */
 	int argc;
 	bool plan, yes, json, quiet, debug, help, version;
+	bool json_lines;		   /* set by a verb whose JSON is one object a line: an error is such a line too */
 	char *root;			   /* "" for "/", else without a '/' at the end */
 	char *site_path;		   /* --site, else ROOT/etc/orthrus/site.json */
 	const char *api, *ca, *cert, *key; /* or NULL */
@@ -82,7 +83,9 @@ int cmd_confirm(const struct cmd *c, struct err *err, const char *fmt, ...) PRIN
 /* output.c: standard output for results, standard error for errors and progress. */
 void cmd_say(const struct cmd *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* a line for people: not with --quiet or --json */
 void cmd_print(const char *text);					   /* the result itself, as it is */
-void cmd_error(const struct cmd *c, const struct err *err); /* "orthrus: text", "  next: hint"; --json: {"error":{..}} */
+/* "orthrus: text", "  next: hint"; with --json {"error":{..}}. Whoever has printed a JSON result already leaves err->text empty,
+ * and this is not called: there is one document on standard output. */
+void cmd_error(const struct cmd *c, const struct err *err);
 /* Print a plan: numbered lines, or {"digest","steps"} with --json. */
 void cmd_print_plan(const struct cmd *c, const struct plan *plan);
 /* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`. Reads the

@@ -99,6 +99,10 @@ int cmd_completion_bash(struct cmd *c, struct err *err)
 
 	if (cmd_args(c, 0, 0, err) < 0)
 		return -1;
+	if (c->json) {
+		err_set(err, ERR_USAGE, "'completion bash' prints a script, which is no JSON");
+		return err_hint(err, "leave --json out");
+	}
 	buf_adds(&out, head);
 	buf_adds(&out, "\t\t");
 	add_globals(&out, NULL, false, "|");

@@ -82,6 +82,7 @@ int cmd_event_list(struct cmd *c, struct err *err)
 	uint64_t since = 0, limit = 100;
 	int rc;
 
+	c->json_lines = true;
 	if (cmd_args(c, 0, 0, err) < 0 || cmd_option_u64(c, "since", 0, UINT64_MAX, &since, err) < 0 ||
 	    cmd_option_u64(c, "limit", 1, 100000, &limit, err) < 0)
 		return -1;
@@ -97,6 +98,7 @@ int cmd_event_watch(struct cmd *c, struct err *err)
 	uint64_t since = 0;
 	int rc = 0;
 
+	c->json_lines = true;
 	if (cmd_args(c, 0, 0, err) < 0 || cmd_option_u64(c, "since", 0, UINT64_MAX, &since, err) < 0)
 		return -1;
 	if (!cmd_option(c, "since") && events_wait(c, &since, err) < 0)

@@ -11,7 +11,7 @@
 static int run(struct cmd *c, struct err *err)
 {
 	if (c->version) {
-		cmd_print("orthrus " ORTHRUS_VERSION "\n");
+		cmd_print(c->json ? "{\"version\":\"" ORTHRUS_VERSION "\"}\n" : "orthrus " ORTHRUS_VERSION "\n");
 		return 0;
 	}
 	if (c->help) {
@@ -41,8 +41,10 @@ int main(int argc, char **argv)
 	log_init("orthrus", c.debug);
 	if (rc == 0)
 		rc = run(&c, &err);
-	if (rc == 0)
-		rc = flush(&err);
+	if (rc == 0 && flush(&err) < 0) {
+		c.json = false; /* standard output takes nothing more, and what it took is no whole document */
+		rc = -1;
+	}
 	if (rc == 0)
 		return 0;
 	if (err.text[0]) /* empty: the verb has said it all in its result */

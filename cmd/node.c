@@ -7,6 +7,7 @@
 #include "sys/http_client.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A request whose answer is {"steps":[..]}: the answer, and with people its steps as lines. */
 static int ask_steps(struct cmd *c, const char *method, const char *path, const char *body, struct http_reply *reply,
@@ -61,10 +62,13 @@ static void each_put(struct each *e, const char *name, const char *answer, const
 {
 	json_put_obj(&e->json, NULL);
 	json_put_str(&e->json, "name", name);
-	if (answer)
-		json_put_raw(&e->json, "answer", answer);
-	else
+	if (answer) {
+		autofree char *raw = mem_strndup(answer, strlen(answer) - (str_ends(answer, "\n") ? 1 : 0));
+
+		json_put_raw(&e->json, "answer", raw);
+	} else {
 		json_put_str(&e->json, "answer", NULL);
+	}
 	if (why) {
 		json_put_obj(&e->json, "error");
 		json_put_str(&e->json, "kind", err_kind_name(why->kind));

@@ -101,6 +101,16 @@ static int show_plans(const struct http_reply *reply, struct shown *shown, struc
 	return 0;
 }
 
+/* With --json a refusal's only document is the plan: each node's reason stands in it. */
+static int say_refused(const struct cmd *c, size_t refused, size_t total, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "%zu of %zu node%s cannot be installed%s", refused, total, total == 1 ? "" : "s",
+		c->plan ? "" : "; nothing was ordered");
+	if (c->json)
+		err->text[0] = '\0';
+	return err_hint(err, "the reason and the next step stand with each node above");
+}
+
 int cmd_node_install(struct cmd *c, struct err *err)
 {
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
@@ -108,27 +118,27 @@ int cmd_node_install(struct cmd *c, struct err *err)
 	autoclean(http_reply_free) struct http_reply plans = { 0 }, done = { 0 };
 	autoclean(buf_free) struct buf text = { 0 }, names = { 0 };
 	autoclean(shown_free) struct shown shown = { 0 };
+	bool waits = cmd_flag(c, "wait");
 	size_t refused = 0;
 
 	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
 	    ask(c, &set, NULL, &plans, err) < 0 || show_plans(&plans, &shown, &text, &refused, err) < 0)
 		return -1;
 	nodeset_fold(&set, &names);
-	if (c->json && c->plan)
+	if (c->json && (c->plan || refused))
 		cmd_print(buf_str(&plans.body));
 	else
 		cmd_say(c, "%.*s", (int)(text.len ? text.len - 1 : 0), buf_str(&text));
 	if (refused)
-		return err_set(err, ERR_REFUSED, "%zu of %zu nodes cannot be installed%s", refused, nodeset_count(&set),
-			       c->plan ? "" : "; nothing was ordered");
+		return say_refused(c, refused, nodeset_count(&set), err);
 	if (c->plan)
 		return 0;
 	if (cmd_confirm(c, err, "erase the disks marked '!' above and install %s", buf_str(&names)) < 0 ||
 	    ask(c, &set, &shown, &done, err) < 0)
 		return -1;
-	if (c->json)
+	if (c->json && !waits)
 		cmd_print(buf_str(&done.body));
 	cmd_say(c, "ordered: %s installs itself at its next network boot (a node that waits in the imager begins now)",
 		buf_str(&names));
-	return cmd_flag(c, "wait") ? node_wait(c, &set, err) : 0;
+	return waits ? node_wait(c, &set, err) : 0;
 }

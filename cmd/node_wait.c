@@ -43,6 +43,22 @@ static void say_news(struct cmd *c, const struct node_row *r, struct said *said)
 	said->line = steal(line);
 }
 
+/* What became of each: with --json the only document, as `node list --json` has it. */
+static void print_json(const struct node_rows *rows, struct nodeset *set)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "nodes");
+	for (size_t i = 0; i < nodeset_count(set); i++)
+		json_put_raw(&w, NULL, node_rows_find(rows, nodeset_get(set, i))->raw);
+	json_end_arr(&w);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+}
+
 /* One look at all nodes; counts those that are not finished, and those that failed (named in `failed`). */
 static int look(struct cmd *c, struct nodeset *set, struct said *said, size_t *open, struct nodeset *failed, struct err *err)
 {
@@ -55,16 +71,19 @@ static int look(struct cmd *c, struct nodeset *set, struct said *said, size_t *o
 		const struct node_row *r = node_rows_find(&rows, nodeset_get(set, i));
 
 		if (!r)
-			return err_set(err, ERR_FAILED, "node %s was removed meanwhile", nodeset_get(set, i));
+			return err_set(err, ERR_FAILED, "node %s was removed while its installation was waited for",
+				       nodeset_get(set, i));
 		say_news(c, r, &said[i]);
 		*open += !finished(r);
 		if (has_failed(r) && nodeset_add(failed, r->name, err) < 0)
 			return -1;
 	}
+	if (c->json && !*open)
+		print_json(&rows, set);
 	return 0;
 }
 
-static int judge(struct nodeset *set, struct nodeset *failed, struct err *err)
+static int judge(const struct cmd *c, struct nodeset *set, struct nodeset *failed, struct err *err)
 {
 	autoclean(buf_free) struct buf names = { 0 };
 
@@ -73,6 +92,8 @@ static int judge(struct nodeset *set, struct nodeset *failed, struct err *err)
 	nodeset_fold(failed, &names);
 	err_set(err, nodeset_count(failed) < nodeset_count(set) ? ERR_PARTIAL : ERR_FAILED, "%zu of %zu nodes failed: %s",
 		nodeset_count(failed), nodeset_count(set), buf_str(&names));
+	if (c->json) /* said in the result */
+		err->text[0] = '\0';
 	return err_hint(err, "`orthrus node show NODE` says at which step and why");
 }
 
@@ -87,10 +108,12 @@ int node_wait(struct cmd *c, struct nodeset *set, struct err *err)
 		autoclean(nodeset_free) struct nodeset failed = { 0 };
 
 		rc = look(c, set, said, &open, &failed, err);
-		if (rc == 0 && !open)
-			rc = judge(set, &failed, err);
-		else if (rc == 0)
+		if (rc == 0 && open)
 			rc = events_wait(c, &since, err);
+		if (rc < 0)
+			err_wrap(err, "the order is given, but waiting for its end failed");
+		else if (!open)
+			rc = judge(c, set, &failed, err);
 	}
 	for (size_t i = 0; i < n; i++)
 		free(said[i].line);

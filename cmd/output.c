@@ -40,10 +40,12 @@ void cmd_error(const struct cmd *c, const struct err *err)
 			fprintf(stderr, "  next: %s\n", hint);
 		return;
 	}
-	json_out_init(&w, &out, true);
+	json_out_init(&w, &out, !c->json_lines);
 	json_put_obj(&w, NULL);
 	json_put_err(&w, "error", err);
 	json_end_obj(&w);
+	if (c->json_lines)
+		buf_addc(&out, '\n');
 	cmd_print(buf_str(&out));
 }
 

@@ -229,6 +229,8 @@ static int say_done(const struct cmd *c, const struct http_reply *reply, struct 
 	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
 	    json_arr(&o, "steps", JSON_MUST, &steps, err) < 0)
 		return err_wrap(err, "orthrusd's answer");
+	if (c->json)
+		cmd_print(buf_str(&reply->body));
 	for (size_t i = 0; i < steps.len; i++) {
 		autofree char *name = NULL, *text = NULL;
 		struct json_obj step;
@@ -265,8 +267,6 @@ static int plan_or_apply(struct cmd *c, bool apply, struct err *err)
 		return -1;
 	if (put_site(c, false, &text, etag, &done, err) < 0)
 		return -1;
-	if (c->json)
-		cmd_print(buf_str(&done.body));
 	return say_done(c, &done, err);
 }
 
