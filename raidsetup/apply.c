@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "raidsetup/disk.h"
 #include "raidsetup/gpt.h"
+#include "raidsetup/oldparts.h"
 #include "raidsetup/probe.h"
 #include "raidsetup/signatures.h"
 #include "sys/fs.h"
@@ -14,9 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* The boot code of an MBR; the table behind it stays until its partitions are wiped. */
-#define BOOT_CODE_BYTES 440
 
 struct raid_ctx *raid_ctx_new_in(const char *mount_root, const struct raid_env *env)
 {
@@ -48,23 +46,62 @@ void raid_ctx_free(struct raid_ctx *ctx)
 	free(ctx);
 }
 
-/* The boot code goes first: from then on a power cut leaves a disk that does not boot, never one that boots half a system. Then
- * what the partitions hold, at both ends of each, and the disk itself with both partition tables. */
+/* A disk that a step has opened for itself. */
+struct held {
+	int fd;
+	char *name;
+};
+
+static void let_go(struct held *held, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (held[i].fd >= 0)
+			close(held[i].fd);
+		free(held[i].name);
+	}
+	free(held);
+}
+
+/* All are opened before the first is written to: when one can't be had, all of them stay as they were. */
+static int perform_unboot(const struct raid_env *env, const struct raid_disarm *u, struct err *err)
+{
+	struct held *held = mem_array(u->n_disks, sizeof(*held));
+	size_t n = 0;
+	int rc = 0;
+
+	for (; n < u->n_disks && rc == 0; n++) {
+		held[n] = (struct held){ 0 };
+		held[n].fd = target_open(env, &u->disks[n], true, &held[n].name, err);
+		rc = held[n].fd < 0 ? -1 : 0;
+	}
+	for (size_t i = 0; i < u->n_disks && rc == 0; i++) {
+		autoclean(old_parts_free) struct old_parts parts = { 0 };
+
+		old_parts_read(env, held[i].name, held[i].fd, &u->disks[i], &parts);
+		rc = old_parts_unboot(held[i].fd, u->disks[i].sector_bytes, &parts, err);
+		if (rc < 0)
+			err_wrap(err, "%s", u->disks[i].label);
+	}
+	let_go(held, n);
+	return rc;
+}
+
+/* Once more unbootable first, for a step counts on no other: then what the partitions hold, at both ends of each, and the disk
+ * itself with both partition tables. */
 static int perform_wipe(const struct raid_env *env, const struct raid_wipe *w, struct err *err)
 {
-	static const char zeros[BOOT_CODE_BYTES];
-	autoclean(sys_parts_free) struct sys_parts parts = { 0 };
+	autoclean(old_parts_free) struct old_parts parts = { 0 };
 	autofree char *name = NULL;
 	autoclose int fd = target_open(env, &w->disk, true, &name, err);
 
-	if (fd < 0 || fs_pwrite_all(fd, "the boot code", zeros, sizeof(zeros), 0, err) < 0)
+	if (fd < 0)
 		return -1;
-	if (fsync(fd) < 0)
-		return err_errno(err, errno, "erase the boot code");
-	sys_parts_read(env, name, &parts);
+	old_parts_read(env, name, fd, &w->disk, &parts);
+	if (old_parts_unboot(fd, w->disk.sector_bytes, &parts, err) < 0)
+		return -1;
 	for (size_t i = 0; i < parts.len; i++)
 		if (signatures_erase(fd, parts.items[i].first_byte, parts.items[i].size_bytes, err) < 0)
-			return err_wrap(err, "partition %u", parts.items[i].number);
+			return err_wrap(err, "the partition at byte %llu", (unsigned long long)parts.items[i].first_byte);
 	if (signatures_erase(fd, 0, w->disk.size_bytes, err) < 0)
 		return -1;
 	return target_reread(fd, err);
@@ -96,6 +133,8 @@ int raid_perform(struct raid_ctx *ctx, const struct plan_step *step, struct err 
 	case RAID_LEAVE:
 	case RAID_NOTE:
 		return 0;
+	case RAID_UNBOOT:
+		return perform_unboot(&ctx->env, step->arg, err);
 	case RAID_WIPE:
 		return perform_wipe(&ctx->env, step->arg, err);
 	case RAID_PARTITION:

@@ -16,7 +16,8 @@
 #define HEADER_BYTES 92
 #define NAME_UNITS 36
 #define MBR_BYTES 512
-#define BOOT_CODE_BYTES 446 /* before the MBR's own partition table */
+#define MBR_TABLE_AT 446
+#define BOOT_CODE_BYTES 440 /* before the disk signature, which an old system may find its root by, and the table */
 
 /* CRC-32 as of ISO 3309, a bit at a time: a few kilobytes per table. */
 static uint32_t crc32_of(const char *data, size_t len)
@@ -171,6 +172,7 @@ static void add_boot_code(struct buf *out)
 static void add_mbr(const struct geometry *g, struct buf *out)
 {
 	add_boot_code(out);
+	add_zeros(out, MBR_TABLE_AT - BOOT_CODE_BYTES);
 	buf_add(out, "\0\0\2\0\xee\xff\xff\xff", 8);
 	buf_add_u32(out, 1);
 	buf_add_u32(out, g->last > UINT32_MAX ? UINT32_MAX : (uint32_t)g->last);

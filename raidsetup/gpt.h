@@ -18,7 +18,8 @@ int gpt_build(const struct raid_partition *table, struct buf *head, struct buf *
  * they are partitions, so that nobody finds what lay there. `fd` is a disk or a file of the table's size. */
 int gpt_write(int fd, const struct raid_partition *table, struct err *err) WARN_UNUSED;
 
-/* Put the code that refuses to boot, which gpt_write leaves, over whatever boot code is there now; the table stays. */
+/* Put the code that refuses to boot, which gpt_write leaves, over whatever boot code is there now; disk signature and table stay.
+ */
 int gpt_unboot(int fd, struct err *err) WARN_UNUSED;
 
 #endif

@@ -186,6 +186,7 @@ static int make_plan(struct planning *p, struct err *err)
 	p->sector_bytes = p->taken[0]->logical_sector_bytes;
 	if (check_layout(l, p->n_taken, err) < 0 || place_parts(p, err) < 0 || check_sizes(p, err) < 0)
 		return err_wrap(err, "layout '%s'", l->name);
+	steps_unboot(p);
 	steps_wipe(p);
 	steps_partition(p);
 	steps_create(p);

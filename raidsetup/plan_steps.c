@@ -8,6 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
+void raid_disarm_free(void *arg)
+{
+	struct raid_disarm *u = arg;
+
+	for (size_t i = 0; i < u->n_disks; i++) {
+		free(u->disks[i].id);
+		free(u->disks[i].label);
+	}
+	free(u->disks);
+	free(u);
+}
+
 void raid_wipe_free(void *arg)
 {
 	struct raid_wipe *w = arg;
@@ -98,6 +110,23 @@ void steps_leave(struct planning *p)
 					    label, v->disk->bad),
 				 NULL, NULL);
 	}
+}
+
+/* One step for all disks: it begins only when all of them can be had, and no disk is wiped while another still boots. */
+void steps_unboot(struct planning *p)
+{
+	struct raid_disarm *u = mem_zalloc(sizeof(*u));
+	autoclean(buf_free) struct buf text = { 0 };
+
+	u->disks = mem_array(p->n_taken, sizeof(*u->disks));
+	u->n_disks = p->n_taken;
+	buf_adds(&text, "make unbootable, before anything else is erased:");
+	for (size_t i = 0; i < p->n_taken; i++) {
+		target_set(&u->disks[i], p->taken[i]);
+		buf_addf(&text, "%s %s", i ? ";" : "", u->disks[i].label);
+	}
+	add_step(p, RAID_UNBOOT, PLAN_DESTROYS, "unboot", p->n_taken > 1 ? "disks" : "disk", buf_steal(&text), u,
+		 raid_disarm_free);
 }
 
 void steps_wipe(struct planning *p)

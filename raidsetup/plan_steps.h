@@ -37,6 +37,7 @@ size_t layout_part(const struct layout *l, const char *id);
 const struct layout_md *layout_array(const struct layout *l, const char *name); /* NULL: there is none */
 
 void steps_leave(struct planning *p);
+void steps_unboot(struct planning *p);
 void steps_wipe(struct planning *p);
 void steps_partition(struct planning *p);
 void steps_create(struct planning *p);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "raidsetup/disk.h"
+#include "raidsetup/oldparts.h"
 #include "raidsetup/signatures.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -31,7 +32,8 @@ static void read_found(const struct raid_env *env, struct disk *d)
 {
 	autofree char *node = sys_node(env, d->name);
 	autoclose int fd = open(node, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	autoclean(sys_parts_free) struct sys_parts parts = { 0 };
+	const struct raid_target t = { .size_bytes = d->size_bytes, .sector_bytes = d->logical_sector_bytes };
+	autoclean(old_parts_free) struct old_parts parts = { 0 };
 	struct err err = { 0 };
 
 	/* That it can't be opened was noticed by probe_in_use(); an unreadable one is the disk test's to judge. */
@@ -39,10 +41,10 @@ static void read_found(const struct raid_env *env, struct disk *d)
 		return;
 	if (signatures_find(fd, 0, d->size_bytes, &d->found, &err) < 0)
 		log_err("disks", d->name, &err);
-	sys_parts_read(env, d->name, &parts);
+	old_parts_read(env, d->name, fd, &t, &parts);
 	for (size_t i = 0; i < parts.len; i++)
 		if (signatures_find(fd, parts.items[i].first_byte, parts.items[i].size_bytes, &d->found, &err) < 0)
-			log_err("disks", parts.items[i].name, &err);
+			log_err("disks", d->name, &err);
 }
 
 static void read_disk(const struct raid_env *env, const char *name, const char *dir, bool with_found, struct disks *out)

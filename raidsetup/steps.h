@@ -15,6 +15,7 @@ enum raid_step {
 	RAID_STEP_FIRST = 100,
 	RAID_LEAVE = RAID_STEP_FIRST, /* says why a disk is left alone; no argument */
 	RAID_NOTE,		      /* says something about a disk that is used; no argument */
+	RAID_UNBOOT,		      /* struct raid_disarm */
 	RAID_WIPE,		      /* struct raid_wipe */
 	RAID_PARTITION,		      /* struct raid_partition */
 	RAID_CREATE,		      /* struct raid_create */
@@ -27,6 +28,12 @@ struct raid_target {
 	char *id;    /* disk_id() */
 	char *label; /* "QEMU HARDDISK, serial QM00001, 5 GiB" */
 	uint64_t size_bytes, sector_bytes;
+};
+
+/* All disks of the plan at once: none of them boots any more before the first of them is wiped. */
+struct raid_disarm {
+	struct raid_target *disks;
+	size_t n_disks;
 };
 
 struct raid_wipe {
@@ -77,6 +84,7 @@ struct raid_format {
 #define RAID_ALIGN_BYTES (UINT64_C(1) << 20)
 
 /* Each takes what plan_step.arg points to; used as arg_free. */
+void raid_disarm_free(void *arg);
 void raid_wipe_free(void *arg);
 void raid_partition_free(void *arg);
 void raid_create_free(void *arg);

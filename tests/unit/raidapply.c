@@ -180,7 +180,7 @@ static void test_gpt_unboot(void **state)
 	autoclose int fd = image(dir, 64 * MIB);
 	struct raid_partition t;
 	struct gpt_part parts[2];
-	char before[4096], grub[446], after[4096];
+	char before[4096], grub[440], after[4096];
 	struct err err = { 0 };
 
 	(void)state;

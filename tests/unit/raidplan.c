@@ -159,6 +159,28 @@ static void check_promises(const char *path, const struct input *in, const struc
 	}
 }
 
+/* Every disk that is wiped is made unbootable before the first of them is, in one step. */
+static void check_unboot_first(const char *path, const struct plan *plan)
+{
+	const struct raid_disarm *u = NULL;
+	size_t wiped = 0;
+
+	for (size_t i = 0; i < plan->len; i++) {
+		const struct plan_step *s = &plan->steps[i];
+
+		if (s->type == RAID_UNBOOT && (u || wiped))
+			fail_msg("%s: '%s' comes too late or again", path, s->text);
+		if (s->type == RAID_UNBOOT)
+			u = s->arg;
+		if (s->type != RAID_WIPE)
+			continue;
+		if (!u || wiped == u->n_disks || !str_eq(u->disks[wiped].id, destroys(s)->id))
+			fail_msg("%s: '%s' is not made unbootable first", path, s->text);
+		wiped++;
+	}
+	assert_int_equal(wiped, u ? u->n_disks : 0);
+}
+
 static void check_names_unique(const char *path, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->len; i++) {
@@ -264,6 +286,7 @@ static void run_case(const char *path)
 	check_names_unique(path, &plan);
 	if (rc == 0) {
 		check_promises(path, &in, &plan);
+		check_unboot_first(path, &plan);
 		check_seed(&in, &plan);
 	} else {
 		for (size_t i = 0; i < plan.len; i++)
