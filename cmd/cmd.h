@@ -18,8 +18,11 @@ struct http_reply;
 struct cmd;
 
 enum cmd_effect {
-	CMD_READS,   /* changes nothing */
-	CMD_CHANGES, /* changes something: must honour --plan (print what it would do, change nothing, exit 0) */
+	CMD_READS,	/* changes nothing */
+	CMD_CHANGES,	/* changes something: must honour --plan (print what it would do, change nothing, exit 0) */
+	CMD_READS_HERE, /* the same of this machine's own files, disks or keys: --api is refused, or it would seem to be about a
+			   head */
+	CMD_CHANGES_HERE,
 };
 
 /* One row of cmd/commands.h. */
@@ -69,8 +72,10 @@ int cmd_option_u64(const struct cmd *c, const char *name, uint64_t min, uint64_t
 /* help.c */
 void cmd_help(const struct cmd *c);
 
-/* frame.c: below --root, the daemon, the reader's consent. */
+/* frame.c: below --root, the site file, the daemon, the reader's consent. */
 char *cmd_path(const struct cmd *c, const char *absolute); /* "/srv/orthrus/store" below --root; caller frees */
+/* The whole site file; an error says how to come by one. */
+int cmd_read_site(const char *path, struct buf *text, struct err *err) WARN_UNUSED;
 /* The API: --api URL (with --ca, and --cert --key), else the unix socket below --root. `c` keeps and frees the client. */
 int cmd_api(struct cmd *c, struct http_client **out, struct err *err) WARN_UNUSED;
 /* One request that must be answered with 2xx; body NULL for none. The caller frees reply. */

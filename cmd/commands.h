@@ -16,19 +16,19 @@
 
 /* X(noun, verb, function, effect, arguments, options, help): see struct cmd_def in cmd/cmd.h. */
 #define COMMANDS(X) \
-	X("site", "init", cmd_site_init, CMD_CHANGES, "", \
+	X("site", "init", cmd_site_init, CMD_CHANGES_HERE, "", \
 	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
 	  "write a first site.json to start from") \
-	X("site", "check", cmd_site_check, CMD_READS, "[FILE]", "", "check site.json; says all that is wrong at once") \
+	X("site", "check", cmd_site_check, CMD_READS_HERE, "[FILE]", "", "check site.json; says all that is wrong at once") \
 	X("site", "show", cmd_site_show, CMD_READS, "", "", "show the site as applied, else as in the file") \
 	X("site", "plan", cmd_site_plan, CMD_READS, "", "", "show what applying site.json would change") \
 	X("site", "apply", cmd_site_apply, CMD_CHANGES, "", "", "make site.json the site the cluster runs by") \
-	X("image", "build", cmd_image_build, CMD_CHANGES, "NAME", "from=DIR,suite=SUITE,mirror=URL,package=NAME*,kind=KIND", \
+	X("image", "build", cmd_image_build, CMD_CHANGES_HERE, "NAME", "from=DIR,suite=SUITE,mirror=URL,package=NAME*,kind=KIND", \
 	  "build an image from the distribution and store it signed") \
-	X("image", "list", cmd_image_list, CMD_READS, "", "", "list the images in the store") \
-	X("image", "show", cmd_image_show, CMD_READS, "NAME[/ID]", "", "show one image") \
-	X("image", "verify", cmd_image_verify, CMD_READS, "NAME[/ID]", "", "check every byte of an image against its signature") \
-	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
+	X("image", "list", cmd_image_list, CMD_READS_HERE, "", "", "list the images in the store") \
+	X("image", "show", cmd_image_show, CMD_READS_HERE, "NAME[/ID]", "", "show one image") \
+	X("image", "verify", cmd_image_verify, CMD_READS_HERE, "NAME[/ID]", "", "check every byte of an image against its signature") \
+	X("image", "delete", cmd_image_delete, CMD_CHANGES_HERE, "NAME/ID", "offline", "remove an image that no node uses") \
 	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
 	  "make machines known by their MAC addresses") \
 	X("node", "list", cmd_node_list, CMD_READS, "[NODESET]", "", "list nodes and their state") \
@@ -39,14 +39,14 @@
 	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \
 	  "install nodes once, at their next netboot: erases their disks") \
 	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,force", "choose what nodes boot next: their disk or the network") \
-	X("disk", "probe", cmd_disk_probe, CMD_READS, "", "", "list this machine's disks and what is on them") \
-	X("disk", "plan", cmd_disk_plan, CMD_READS, "LAYOUT", "", "show what a layout would do to this machine's disks") \
+	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
+	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \
 	X("event", "list", cmd_event_list, CMD_READS, "", "since=NUMBER,limit=NUMBER", "list the latest events") \
 	X("head", "status", cmd_head_status, CMD_READS, "", "", "say whether the daemon runs and what it serves") \
-	X("head", "certificate", cmd_head_certificate, CMD_CHANGES, "NAME", "out=DIR", \
+	X("head", "certificate", cmd_head_certificate, CMD_CHANGES_HERE, "NAME", "out=DIR", \
 	  "make a client certificate for administering from another machine") \
-	X("completion", "bash", cmd_completion_bash, CMD_READS, "", "", "print the completion script for bash(1)")
+	X("completion", "bash", cmd_completion_bash, CMD_READS_HERE, "", "", "print the completion script for bash(1)")
 /* clang-format on */
 
 #include "base/err.h"

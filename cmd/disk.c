@@ -4,7 +4,6 @@
 #include "cmd/commands.h"
 #include "raidsetup/raidsetup.h"
 #include "site/site.h"
-#include "sys/fs.h"
 
 static const char *kind_of(const struct disk *d)
 {
@@ -84,7 +83,7 @@ int cmd_disk_plan(struct cmd *c, struct err *err)
 	autoclean(buf_free) struct buf text = { 0 };
 	const struct layout *layout;
 
-	if (cmd_args(c, 1, 1, err) < 0 || fs_read(c->site_path, (size_t)1 << 20, &text, err) < 0 ||
+	if (cmd_args(c, 1, 1, err) < 0 || cmd_read_site(c->site_path, &text, err) < 0 ||
 	    site_read(buf_str(&text), text.len, c->site_path, &site, err) < 0 || find_layout(c, &site, &layout, err) < 0 ||
 	    raid_probe(&disks, err) < 0 || raid_plan(layout, &disks, seed, &plan, &result, err) < 0)
 		return -1;

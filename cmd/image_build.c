@@ -9,9 +9,9 @@
 #include "sys/keys.h"
 #include "sys/progress.h"
 
+#include <errno.h>
 #include <stdio.h>
-
-#define SITE_MAX ((size_t)16 << 20)
+#include <unistd.h>
 
 struct telling {
 	const struct cmd *c;
@@ -43,7 +43,7 @@ static int load_site(const struct cmd *c, struct site *site, bool *has, struct e
 	*has = fs_exists(c->site_path);
 	if (!*has)
 		return 0;
-	if (fs_read(c->site_path, SITE_MAX, &text, err) < 0)
+	if (cmd_read_site(c->site_path, &text, err) < 0)
 		return -1;
 	return site_read(buf_str(&text), text.len, c->site_path, site, err);
 }
@@ -57,6 +57,14 @@ static int choose(const struct cmd *c, const struct site *site, struct build *b,
 	b->kind = cmd_option(c, "kind") ? cmd_option(c, "kind") : "golden";
 	b->suite = cmd_option(c, "suite");
 	b->mirror = cmd_option(c, "mirror");
+	if (str_check_name(b->kind, err) < 0)
+		return err_wrap(err, "--kind");
+	if (b->from_dir && access(b->from_dir, R_OK | X_OK) < 0) {
+		int why = errno;
+
+		err_errno(err, why, "--from %s", b->from_dir);
+		return why == EACCES ? -1 : err_hint(err, "name the directory that holds the tree");
+	}
 	if (!image && !b->from_dir && !b->suite) {
 		err_set(err, ERR_NOT_FOUND, "%s has no image '%.80s'", c->site_path, b->name);
 		return err_hint(err, "add it to \"images\" there, or say --suite NAME or --from DIR");
@@ -68,8 +76,10 @@ static int choose(const struct cmd *c, const struct site *site, struct build *b,
 	for (size_t i = 0; image && i < image->packages.len; i++)
 		str_list_add(packages, image->packages.items[i]);
 	cmd_option_all(c, "package", packages);
-	if (b->from_dir && (cmd_option(c, "mirror") || cmd_option(c, "package")))
-		return err_set(err, ERR_USAGE, "--from takes a tree as it is: --mirror and --package do not go with it");
+	if (b->from_dir && (cmd_option(c, "mirror") || cmd_option(c, "package"))) {
+		err_set(err, ERR_USAGE, "--from takes a tree as it is: --mirror and --package do not go with it");
+		return err_hint(err, "leave out --from, or the others");
+	}
 	b->packages = packages;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static int run(struct cmd *c, struct err *err)
 {
@@ -47,6 +48,9 @@ int main(int argc, char **argv)
 	}
 	if (rc == 0)
 		return 0;
+	/* Whatever it was, root may do it. */
+	if (!err.hint[0] && geteuid() != 0 && str_ends(err.text, "Permission denied"))
+		err_hint(&err, "run this as root");
 	if (err.text[0]) /* empty: the verb has said it all in its result */
 		cmd_error(&c, &err);
 	return err_exit_code(err.kind == ERR_NONE ? ERR_FAILED : err.kind);

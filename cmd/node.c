@@ -127,29 +127,40 @@ static void put_options(const struct cmd *c, struct json_out *w)
 			json_put_str(w, names[i], cmd_option(c, names[i]));
 }
 
-/* --ipv4 is the first node's address; the others get the ones that follow. */
-static int put_address(const struct cmd *c, struct json_out *w, size_t i, struct err *err)
+/* --ipv4 is the first node's address; the others get the ones that follow. Checked before anything is sent. */
+static int check_address(const struct cmd *c, size_t n_nodes, struct err *err)
 {
 	const char *first = cmd_option(c, "ipv4");
-	char text[ADDR4_LEN];
 	uint32_t addr;
 
 	if (!first)
 		return 0;
 	if (addr4_read(first, &addr, err) < 0)
 		return err_wrap(err, "--ipv4");
-	if (addr > UINT32_MAX - i)
-		return err_set(err, ERR_INVALID, "--ipv4 %s: there are not enough addresses after it", first);
+	if (addr <= UINT32_MAX - (n_nodes - 1))
+		return 0;
+	err_set(err, ERR_INVALID, "--ipv4 %s: there are not %zu addresses from it on", first, n_nodes);
+	return err_hint(err, "it is the first node's; the others get those that follow");
+}
+
+static void put_address(const struct cmd *c, struct json_out *w, size_t i)
+{
+	const char *first = cmd_option(c, "ipv4");
+	char text[ADDR4_LEN];
+	struct err checked = { 0 };
+	uint32_t addr;
+
+	if (!first || addr4_read(first, &addr, &checked) < 0)
+		return;
 	addr4_print(addr + (uint32_t)i, text);
 	json_put_str(w, "ipv4", text);
-	return 0;
 }
 
 /* One MAC a node in the order of the set; for one node they are all its. */
-static int put_macs(struct json_out *w, const struct str_list *macs, size_t i, size_t n_nodes)
+static void put_macs(struct json_out *w, const struct str_list *macs, size_t i, size_t n_nodes)
 {
 	if (macs->len == 0)
-		return 0;
+		return;
 	json_put_arr(w, "macs");
 	if (n_nodes == 1)
 		for (size_t m = 0; m < macs->len; m++)
@@ -157,18 +168,26 @@ static int put_macs(struct json_out *w, const struct str_list *macs, size_t i, s
 	else
 		json_put_str(w, NULL, macs->items[i]);
 	json_end_arr(w);
-	return 0;
 }
 
 static int check_macs(const struct str_list *macs, size_t n_nodes, bool needed, struct err *err)
 {
+	char mac[STR_MAC_LEN];
+
+	for (size_t i = 0; i < macs->len; i++)
+		if (str_to_mac(macs->items[i], mac, err) < 0)
+			return err_wrap(err, "--mac");
 	if ((macs->len == 0 && !needed) || (n_nodes == 1 && macs->len) || macs->len == n_nodes)
 		return 0;
-	err_set(err, ERR_USAGE, "%zu MAC addresses for %zu nodes", macs->len, n_nodes);
-	return err_hint(err, "give one --mac for each node, in the order of the set: --mac 52:54:00:00:00:01,52:54:00:00:00:02");
+	if (macs->len == 0)
+		err_set(err, ERR_USAGE, "'node add' needs --mac MAC for %s", n_nodes == 1 ? "the node" : "each of the nodes");
+	else
+		err_set(err, ERR_USAGE, "--mac: %zu MAC address%s for %zu node%s", macs->len, macs->len == 1 ? "" : "es", n_nodes,
+			n_nodes == 1 ? "" : "s");
+	return err_hint(err, "give one for each node, in the order of the set: --mac 52:54:00:00:00:01,52:54:00:00:00:02");
 }
 
-static int add_body(const struct cmd *c, struct nodeset *set, const struct str_list *macs, struct buf *body, struct err *err)
+static void add_body(const struct cmd *c, struct nodeset *set, const struct str_list *macs, struct buf *body)
 {
 	struct json_out w;
 
@@ -179,14 +198,13 @@ static int add_body(const struct cmd *c, struct nodeset *set, const struct str_l
 		json_put_obj(&w, NULL);
 		json_put_str(&w, "name", nodeset_get(set, i));
 		put_options(c, &w);
-		if (put_address(c, &w, i, err) < 0 || put_macs(&w, macs, i, nodeset_count(set)) < 0)
-			return -1;
+		put_address(c, &w, i);
+		put_macs(&w, macs, i, nodeset_count(set));
 		json_end_obj(&w);
 	}
 	json_end_arr(&w);
 	json_put_bool(&w, "plan", c->plan);
 	json_end_obj(&w);
-	return 0;
 }
 
 int cmd_node_add(struct cmd *c, struct err *err)
@@ -198,12 +216,15 @@ int cmd_node_add(struct cmd *c, struct err *err)
 
 	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
-	if (!cmd_option(c, "group"))
-		return err_set(err, ERR_USAGE, "'node add' needs --group GROUP, one of the site's groups");
+	if (!cmd_option(c, "group")) {
+		err_set(err, ERR_USAGE, "'node add' needs --group GROUP, one of the site's groups");
+		return err_hint(err, "`orthrus site show` lists them");
+	}
 	cmd_option_all(c, "mac", &macs);
 	if (node_set(&none, c->argv[0], false, &set, err) < 0 || check_macs(&macs, nodeset_count(&set), true, err) < 0 ||
-	    add_body(c, &set, &macs, &body, err) < 0)
+	    check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
+	add_body(c, &set, &macs, &body);
 	return send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
 }
 
@@ -270,18 +291,16 @@ int cmd_node_list(struct cmd *c, struct err *err)
 	return 0;
 }
 
-static int change_body(const struct cmd *c, struct nodeset *set, size_t i, const struct str_list *macs, struct buf *body,
-		       struct err *err)
+static void change_body(const struct cmd *c, struct nodeset *set, size_t i, const struct str_list *macs, struct buf *body)
 {
 	struct json_out w;
 
 	json_out_init(&w, body, false);
 	json_put_obj(&w, NULL);
 	put_options(c, &w);
-	if (put_address(c, &w, i, err) < 0 || put_macs(&w, macs, i, nodeset_count(set)) < 0)
-		return -1;
+	put_address(c, &w, i);
+	put_macs(&w, macs, i, nodeset_count(set));
 	json_end_obj(&w);
-	return 0;
 }
 
 int cmd_node_set(struct cmd *c, struct err *err)
@@ -293,22 +312,20 @@ int cmd_node_set(struct cmd *c, struct err *err)
 
 	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
-	if (c->n_values == 0)
-		return err_set(err, ERR_USAGE,
-			       "'node set' needs what to set: --group, --mac, --ipv4, --image, --layout or --serial");
+	if (c->n_values == 0) {
+		err_set(err, ERR_USAGE, "'node set' needs what to set: --group, --mac, --ipv4, --image, --layout or --serial");
+		return err_hint(err, "`orthrus node show NODE` shows what is set now");
+	}
 	cmd_option_all(c, "mac", &macs);
 	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
-	    check_macs(&macs, nodeset_count(&set), false, err) < 0)
+	    check_macs(&macs, nodeset_count(&set), false, err) < 0 || check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
 	each_begin(&each, c);
 	for (size_t i = 0; i < nodeset_count(&set); i++) {
 		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
 		autoclean(buf_free) struct buf body = { 0 };
 
-		if (change_body(c, &set, i, &macs, &body, err) < 0) {
-			buf_free(&each.text);
-			return -1;
-		}
+		change_body(c, &set, i, &macs, &body);
 		each_send(&each, nodeset_get(&set, i), "PATCH", path, buf_str(&body));
 	}
 	return each_end(&each, err);
@@ -347,8 +364,10 @@ int cmd_node_boot(struct cmd *c, struct err *err)
 
 	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
-	if (disk == net)
-		return err_set(err, ERR_USAGE, "'node boot' needs one of --disk and --net");
+	if (disk == net) {
+		err_set(err, ERR_USAGE, "'node boot' needs one of --disk and --net");
+		return err_hint(err, "--disk: their own disk; --net: the imager, which reports the hardware and waits");
+	}
 	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0)
 		return -1;
 	json_out_init(&w, &body, false);

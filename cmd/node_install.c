@@ -48,7 +48,11 @@ static int show_error(struct json_obj *node, const char *name, struct buf *out, 
 		return rc;
 	if (json_str(&e, "text", JSON_MUST, &text, err) < 0 || json_str(&e, "hint", JSON_MAY, &hint, err) < 0)
 		return -1;
-	buf_addf(out, "%s: cannot be installed: %s\n", name, text);
+	/* Most reasons begin with the name already. */
+	if (str_starts(text, name))
+		buf_addf(out, "cannot be installed: %s\n", text);
+	else
+		buf_addf(out, "%s: cannot be installed: %s\n", name, text);
 	if (hint && *hint)
 		buf_addf(out, "  next: %s\n", hint);
 	return 1;

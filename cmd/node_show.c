@@ -130,8 +130,11 @@ int cmd_node_show(struct cmd *c, struct err *err)
 	autoclean(buf_free) struct buf out = { 0 };
 	autofree char *path = NULL;
 
-	if (cmd_args(c, 1, 1, err) < 0 || str_check_hostname(c->argv[0], err) < 0)
+	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
+	if (str_check_hostname(c->argv[0], err) < 0)
+		return err_hint(err, "'node show' takes the name of one node; `orthrus node list %.40s` shows several",
+				c->argv[0]);
 	path = str_format("/v1/nodes/%s", c->argv[0]);
 	if (cmd_call(c, "GET", path, NULL, &reply, err) < 0)
 		return -1;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FORM_HINT "nodes are written n07, n[01-64], n01,n05 or @group; orthrus(8) has all forms"
+
 static void row_clear(struct node_row *r)
 {
 	free(r->name);
@@ -90,8 +92,27 @@ static int resolve_group(void *ctx, const char *name, struct nodeset *out, struc
 	}
 	if (any)
 		return 0;
-	err_set(err, ERR_INVALID, "no node is in group '%s'", name);
+	err_set(err, ERR_INVALID, "no node is in it");
 	return err_hint(err, "`orthrus node list` shows each node's group");
+}
+
+/* All that are missing at once: whoever misspelt a range wants to see it. */
+static int check_known(const struct node_rows *rows, struct nodeset *set, struct err *err)
+{
+	autoclean(nodeset_free) struct nodeset missing = { 0 };
+	autoclean(buf_free) struct buf names = { 0 };
+
+	for (size_t i = 0; i < nodeset_count(set); i++)
+		if (!node_rows_find(rows, nodeset_get(set, i)) && nodeset_add(&missing, nodeset_get(set, i), err) < 0)
+			return -1;
+	if (nodeset_count(&missing) == 0)
+		return 0;
+	nodeset_fold(&missing, &names);
+	if (nodeset_count(&missing) == 1)
+		err_set(err, ERR_NOT_FOUND, "there is no node '%s'", buf_str(&names));
+	else
+		err_set(err, ERR_NOT_FOUND, "there are no nodes %s", buf_str(&names));
+	return err_hint(err, "`orthrus node list` shows what there is; `orthrus node add` adds one");
 }
 
 int node_set(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, struct err *err)
@@ -99,16 +120,12 @@ int node_set(const struct node_rows *rows, const char *text, bool must_exist, st
 	struct node_rows known = *rows;
 
 	if (nodeset_parse(text, resolve_group, &known, out, err) < 0)
-		return -1;
-	if (nodeset_count(out) == 0)
-		return err_set(err, ERR_INVALID, "'%s' names no node", text);
-	for (size_t i = 0; must_exist && i < nodeset_count(out); i++) {
-		if (node_rows_find(rows, nodeset_get(out, i)))
-			continue;
-		err_set(err, ERR_NOT_FOUND, "there is no node '%s'", nodeset_get(out, i));
-		return err_hint(err, "`orthrus node list` shows what there is; `orthrus node add` adds one");
+		return err->hint[0] ? -1 : err_hint(err, FORM_HINT);
+	if (nodeset_count(out) == 0) {
+		err_set(err, ERR_INVALID, "'%s' names no node", text);
+		return err_hint(err, FORM_HINT);
 	}
-	return 0;
+	return must_exist ? check_known(rows, out, err) : 0;
 }
 
 void node_put_names(struct json_out *w, struct nodeset *set)

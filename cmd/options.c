@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "cmd/options.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +106,21 @@ static int unknown_option(const struct cmd *c, const char *word, size_t len, str
 	return err_hint(err, "`orthrus --help` lists the options of every command");
 }
 
+/* The hint leads to the forms of the options. */
+static int PRINTF_LIKE(3, 4) wrong_value(const struct cmd *c, struct err *err, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_set(err, ERR_USAGE, "%s", text);
+	if (c->def)
+		return err_hint(err, "`orthrus %s %s --help` shows the options and their values", c->def->noun, c->def->verb);
+	return err_hint(err, "`orthrus --help` shows the options and their values");
+}
+
 /* --name, --name=value, or --name and the next word as its value; *i is moved past what was taken. */
 static int take_option(struct cmd *c, int argc, char **argv, int *i, struct err *err)
 {
@@ -125,20 +142,20 @@ static int take_option(struct cmd *c, int argc, char **argv, int *i, struct err 
 	}
 	takes = g < cmd_n_globals ? cmd_globals[g].value != NULL : s.value != NULL;
 	if (!takes && value)
-		return err_set(err, ERR_USAGE, "--%.*s takes no value, but was given '%s'", (int)len, word, value);
+		return wrong_value(c, err, "--%.*s takes no value, but was given '%s'", (int)len, word, value);
 	if (takes && !value && ++*i >= argc)
-		return err_set(err, ERR_USAGE, "--%.*s needs a value", (int)len, word);
+		return wrong_value(c, err, "--%.*s needs a value", (int)len, word);
 	if (takes && !value)
 		value = argv[*i];
 	if (takes && !*value)
-		return err_set(err, ERR_USAGE, "--%.*s was given an empty value", (int)len, word);
+		return wrong_value(c, err, "--%.*s was given an empty value", (int)len, word);
 	if (g < cmd_n_globals) {
 		set_global(c, g, value);
 		return 0;
 	}
 	for (size_t k = 0; k < c->n_values && takes && !s.repeats; k++)
 		if (name_is(word, len, c->values[k].name, c->values[k].name_len))
-			return err_set(err, ERR_USAGE, "--%.*s was given twice", (int)len, word);
+			return wrong_value(c, err, "--%.*s was given twice", (int)len, word);
 	c->values = mem_room(c->values, c->n_values, &c->cap_values, sizeof(c->values[0]));
 	c->values[c->n_values++] = (struct cmd_value){ .name = s.name, .name_len = s.name_len, .value = value ? value : "" };
 	return 0;
@@ -208,6 +225,15 @@ static void settle_paths(struct cmd *c)
 		c->site_path = cmd_path(c, "/etc/orthrus/site.json");
 }
 
+/* Without this, `image list --api URL` would show this machine's images as if they were the head's. */
+static int check_here(const struct cmd *c, struct err *err)
+{
+	if (!c->api || (c->def->effect != CMD_READS_HERE && c->def->effect != CMD_CHANGES_HERE))
+		return 0;
+	err_set(err, ERR_USAGE, "'%s %s' is about the machine it runs on: --api does not go with it", c->def->noun, c->def->verb);
+	return err_hint(err, "run it on the head itself, without --api");
+}
+
 int cmd_parse(int argc, char **argv, struct cmd *c, struct err *err)
 {
 	bool options = true;
@@ -246,7 +272,7 @@ int cmd_parse(int argc, char **argv, struct cmd *c, struct err *err)
 		err_set(err, ERR_USAGE, "what shall be done? The form is: orthrus NOUN VERB [ARGUMENTS] [--options]");
 		return err_hint(err, "`orthrus --help` lists nouns and verbs");
 	}
-	return c->def ? 0 : find_verb(c, NULL, err);
+	return c->def ? check_here(c, err) : find_verb(c, NULL, err);
 }
 
 int cmd_args(struct cmd *c, size_t min, size_t max, struct err *err)

@@ -11,20 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SITE_MAX ((size_t)1 << 20)
-
-static int read_file(const char *path, struct buf *text, struct err *err)
-{
-	if (fs_read(path, SITE_MAX, text, err) == 0)
-		return 0;
-	err_wrap(err, "site file");
-	return err_hint(err, "make one with `orthrus site init`, or name yours with --site FILE");
-}
-
 /* What is wrong with the file, as one error; the reader is sent to `site check` for the rest. */
 static int read_site(const char *path, struct buf *text, struct site *site, struct err *err)
 {
-	return read_file(path, text, err) < 0 ? -1 : site_read(buf_str(text), text->len, path, site, err);
+	return cmd_read_site(path, text, err) < 0 ? -1 : site_read(buf_str(text), text->len, path, site, err);
 }
 
 static const char *own_name(char name[64])
@@ -78,8 +68,10 @@ int cmd_site_init(struct cmd *c, struct err *err)
 		return -1;
 	if (!seed.head_name)
 		seed.head_name = own_name(hostname);
-	if (site_init(&seed, &site, err) < 0)
-		return -1;
+	if (site_init(&seed, &site, err) < 0) /* its own hint is for a file, and there is none yet */
+		return err_hint(
+			err,
+			"nothing was written; `orthrus site init --help` lists the options, site.json(5) says what is allowed");
 	site_print(&site, &text);
 	if (c->plan) {
 		cmd_say(c, "%s %s with:", fs_exists(c->site_path) ? "would replace" : "would write", c->site_path);
@@ -89,7 +81,7 @@ int cmd_site_init(struct cmd *c, struct err *err)
 	if (fs_exists(c->site_path) && cmd_confirm(c, err, "replace %s, which exists", c->site_path) < 0)
 		return -1;
 	if ((dir && *dir && fs_mkdirs(dir, 0755, err) < 0) || fs_write_atomic(c->site_path, text.data, text.len, 0644, err) < 0)
-		return -1;
+		return geteuid() != 0 ? -1 : err_hint(err, "name another place with --site FILE");
 	if (c->json)
 		cmd_print(buf_str(&text));
 	cmd_say(c, "wrote %s\nNext: edit it, see `orthrus site check`, then `orthrus site apply`.", c->site_path);
@@ -123,7 +115,7 @@ int cmd_site_check(struct cmd *c, struct err *err)
 	const char *path = c->argc ? c->argv[0] : c->site_path;
 	size_t n;
 
-	if (cmd_args(c, 0, 1, err) < 0 || read_file(path, &text, err) < 0)
+	if (cmd_args(c, 0, 1, err) < 0 || cmd_read_site(path, &text, err) < 0)
 		return -1;
 	n = site_problems(buf_str(&text), text.len, &problems);
 	print_check(c, path, &problems);

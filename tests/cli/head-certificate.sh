@@ -33,7 +33,7 @@ run 2 head certificate --out "$out"
 run 2 head certificate anna
 says 'needs --out DIR'
 run 2 head certificate anna --out "$out" --api https://127.0.0.1:8443
-says 'run it on a head'
+says 'run it on the head itself'
 [ ! -e "$out" ] || fail "a refused command made $out"
 
 start_daemon
