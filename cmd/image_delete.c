@@ -136,7 +136,7 @@ static int delete_offline(struct cmd *c, const char *ref, struct err *err)
 	autoclean(plan_free) struct plan did = { 0 };
 	autofree char *path = cmd_path(c, "/srv/orthrus/store");
 	struct store_freed freed;
-	autoclose int lock = -1;
+	autoclean(store_unlock) int lock = -1;
 
 	if (c->api)
 		return err_set(err, ERR_USAGE, "--offline is for this machine's store; --api asks a daemon: say one of them");

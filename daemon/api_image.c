@@ -128,7 +128,7 @@ static int perform(struct http_call *call, struct change *c, const struct deleti
 {
 	struct store_freed freed = { 0 };
 	struct err late = { 0 };
-	autoclose int lock = -1;
+	autoclean(store_unlock) int lock = -1;
 	int rc;
 
 	if (store_take_out(x->store, x->ref, &lock, err) < 0)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -169,9 +170,19 @@ int store_sweep_taken_out(const struct store *s, struct store_freed *freed, stru
 	return 0;
 }
 
+/* Closing alone would leave the lock with a child between its fork and its exec, and a build that comes just then would be lost.
+ */
+void store_unlock(const int *lock)
+{
+	if (*lock < 0)
+		return;
+	flock(*lock, LOCK_UN);
+	close(*lock);
+}
+
 int store_take_out(struct store *s, const char *ref, int *lock, struct err *err)
 {
-	autoclose int held = store_try_lock(s, err);
+	autoclean(store_unlock) int held = store_try_lock(s, err);
 	autofree char *name = NULL;
 	autofree char *id = NULL;
 	autofree char *dir = NULL;
@@ -205,7 +216,7 @@ int store_sweep(struct store *s, struct store_freed *freed, struct err *err)
 int store_delete(struct store *s, const char *ref, struct err *err)
 {
 	struct store_freed freed;
-	autoclose int lock = -1;
+	autoclean(store_unlock) int lock = -1;
 
 	return store_take_out(s, ref, &lock, err) < 0 ? -1 : store_sweep(s, &freed, err);
 }
@@ -213,7 +224,7 @@ int store_delete(struct store *s, const char *ref, struct err *err)
 int store_finish_deletes(struct store *s, struct err *err)
 {
 	struct err busy = { 0 };
-	autoclose int lock = -1;
+	autoclean(store_unlock) int lock = -1;
 
 	if (!store_has_taken_out(s))
 		return 0;

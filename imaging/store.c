@@ -78,7 +78,8 @@ int store_try_lock(const struct store *s, struct err *err)
 	return fd;
 }
 
-/* A deletion shows by what it took out, but for the moment between its lock and its rename: a few tries for that. */
+/* A deletion shows by what it took out, but for the moments between its lock and its rename and between its last removal and its
+ * unlock: a few tries for these. */
 int store_lock(const struct store *s, struct err *err)
 {
 	int64_t began = clock_now_ns();
@@ -89,8 +90,9 @@ int store_lock(const struct store *s, struct err *err)
 
 		if (fd >= 0)
 			return fd;
-		if (busy.kind != ERR_CONFLICT || clock_now_ns() - began > SWEEP_MAX_NS ||
-		    (tries >= LOCK_TRIES && !store_has_taken_out(s))) {
+		if (store_has_taken_out(s))
+			tries = 0;
+		if (busy.kind != ERR_CONFLICT || clock_now_ns() - began > SWEEP_MAX_NS || tries >= LOCK_TRIES) {
 			*err = busy;
 			return -1;
 		}

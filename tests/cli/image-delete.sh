@@ -11,8 +11,8 @@ refs() { "$orthrus" image list --json | jq -r '.images[].ref'; }
 # image NAME: one more, its content new; sets $ref
 image() {
     mkdir -p "$work/tree/etc" && head -c 200000 /dev/urandom >"$work/tree/etc/data"
-    ref=$("$orthrus" image build "$1" --from "$work/tree" --json 2>"$work/err" | jq -r .image)
-    [ -d "$store/images/$ref" ] || die "image build $1: $(cat "$work/err")"
+    "$orthrus" image build "$1" --from "$work/tree" --json >"$work/built" 2>"$work/err" || die "image build $1: $(cat "$work/built" "$work/err")"
+    ref=$(jq -r .image "$work/built")
 }
 # refused REF TEXT...: by plan and for real, and it stays
 refused() {

@@ -56,7 +56,7 @@ static void test_delete_in_two(void **state)
 	autofree char *b = NULL;
 	struct store_freed freed;
 	uint64_t before;
-	int lock = -1, second = -1;
+	int lock = -1, second = -1, copy;
 
 	put_noise(f->tree, "shared", 5 * MIB, 1);
 	b = take_image(f, "b");
@@ -74,10 +74,13 @@ static void test_delete_in_two(void **state)
 	OK(store_finish_deletes(f->store, err)); /* not our business while the lock is held */
 	assert_int_equal(pack_bytes(f), before);
 	OK(store_sweep(f->store, &freed, err));
-	close(lock);
+	copy = dup(lock); /* as a child has it that was just forked */
+	store_unlock(&lock);
 	assert_int_equal(freed.kept.kind, ERR_NONE);
 	assert_true(freed.bytes > 4 * MIB && before - pack_bytes(f) == freed.bytes);
 	OK(check(f, b, err));
+	OK(store_delete(f->store, b, err));
+	close(copy);
 }
 
 /* Cut off between the halves: who comes next finishes it, at a start or before anything is stored. */
@@ -186,7 +189,9 @@ static void test_storing_waits_for_sweep(void **state)
 	assert_false(t.done);
 	OK(store_sweep(f->store, &freed, err));
 	assert_true(freed.bytes > 3 * MIB);
-	close(lock);
+	usleep(120000); /* nothing is taken out any more, but the lock is still held */
+	assert_false(t.done);
+	store_unlock(&lock);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	OK(check(f, t.ref, err));
 	free(t.ref);
