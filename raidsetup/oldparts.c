@@ -2,6 +2,7 @@
 #include "raidsetup/oldparts.h"
 
 #include "base/mem.h"
+#include "raidsetup/bytes.h"
 #include "raidsetup/gpt.h"
 #include "sys/fs.h"
 
@@ -34,34 +35,18 @@ void old_parts_free(struct old_parts *p)
 	*p = (struct old_parts){ 0 };
 }
 
-static uint64_t le(const uint8_t *p, size_t len)
-{
-	uint64_t v = 0;
-
-	for (size_t i = len; i > 0; i--)
-		v = v << 8 | p[i - 1];
-	return v;
-}
-
-static bool read_at(int fd, uint64_t at, void *buf, size_t len)
-{
-	struct err err = { 0 };
-
-	return at <= INT64_MAX - len && fs_pread_all(fd, "the disk", buf, len, at, &err) == 0;
-}
-
 /* By the fields that firmware goes by; NTFS and exFAT have zeros where FAT counts its tables and reserved sectors. */
 static bool is_fat(int fd, uint64_t at)
 {
 	uint8_t s[512];
 	uint64_t sector, cluster;
 
-	if (!read_at(fd, at, s, sizeof(s)) || (s[0] != 0xeb && s[0] != 0xe9))
+	if (!bytes_read(fd, at, s, sizeof(s)) || (s[0] != 0xeb && s[0] != 0xe9))
 		return false;
-	sector = le(s + 11, 2);
+	sector = bytes_le(s + 11, 2);
 	cluster = s[13];
 	return sector >= SECTOR_LEAST && sector <= SECTOR_MOST && !(sector & (sector - 1)) && cluster &&
-	       !(cluster & (cluster - 1)) && le(s + 14, 2) && s[16] >= 1 && s[16] <= 4;
+	       !(cluster & (cluster - 1)) && bytes_le(s + 14, 2) && s[16] >= 1 && s[16] <= 4;
 }
 
 /* What begins at byte 0 is no partition: the boot code covers it. */
@@ -125,19 +110,20 @@ static void from_mbr(int fd, const struct raid_target *t, struct old_parts *out)
 {
 	uint8_t mbr[512];
 
-	if (!read_at(fd, 0, mbr, sizeof(mbr)) || mbr[510] != 0x55 || mbr[511] != 0xaa)
+	if (!bytes_read(fd, 0, mbr, sizeof(mbr)) || mbr[510] != 0x55 || mbr[511] != 0xaa)
 		return;
 	for (const uint8_t *e = mbr + 446; e < mbr + 510; e += 16)
 		if (e[4] == MBR_ESP)
-			add(out, t->size_bytes, le(e + 8, 4) * t->sector_bytes, le(e + 12, 4) * t->sector_bytes,
+			add(out, t->size_bytes, bytes_le(e + 8, 4) * t->sector_bytes, bytes_le(e + 12, 4) * t->sector_bytes,
 			    SEEN_HERE | SEEN_LOADER);
 }
 
 static bool guid_is(const uint8_t *p, const char *guid)
 {
-	autofree char *text = str_format("%08llx-%04llx-%04llx-%02x%02x-%02x%02x%02x%02x%02x%02x", (unsigned long long)le(p, 4),
-					 (unsigned long long)le(p + 4, 2), (unsigned long long)le(p + 6, 2), p[8], p[9], p[10],
-					 p[11], p[12], p[13], p[14], p[15]);
+	autofree char *text =
+		str_format("%08llx-%04llx-%04llx-%02x%02x-%02x%02x%02x%02x%02x%02x", (unsigned long long)bytes_le(p, 4),
+			   (unsigned long long)bytes_le(p + 4, 2), (unsigned long long)bytes_le(p + 6, 2), p[8], p[9], p[10],
+			   p[11], p[12], p[13], p[14], p[15]);
 
 	return str_eq(text, guid);
 }
@@ -148,26 +134,26 @@ static uint64_t from_gpt_at(int fd, uint64_t disk_bytes, uint64_t sector, uint64
 	uint8_t h[92], e[128];
 	uint64_t entries, count, size;
 
-	if (!lba || lba >= disk_bytes / sector || !read_at(fd, lba * sector, h, sizeof(h)) || memcmp(h, "EFI PART", 8) != 0)
+	if (!lba || lba >= disk_bytes / sector || !bytes_read(fd, lba * sector, h, sizeof(h)) || memcmp(h, "EFI PART", 8) != 0)
 		return 0;
-	entries = le(h + 72, 8);
-	count = le(h + 80, 4);
-	size = le(h + 84, 4);
+	entries = bytes_le(h + 72, 8);
+	count = bytes_le(h + 80, 4);
+	size = bytes_le(h + 84, 4);
 	if (entries >= disk_bytes / sector || size < sizeof(e) || size > SECTOR_MOST)
 		return 0;
 	for (uint64_t i = 0; i < count && i < ENTRIES_MAX; i++) {
 		uint64_t first, last;
 		bool loader;
 
-		if (!read_at(fd, entries * sector + i * size, e, sizeof(e)))
+		if (!bytes_read(fd, entries * sector + i * size, e, sizeof(e)))
 			break;
-		first = le(e + 32, 8);
-		last = le(e + 40, 8);
+		first = bytes_le(e + 32, 8);
+		last = bytes_le(e + 40, 8);
 		loader = guid_is(e, GPT_TYPE_ESP) || guid_is(e, GPT_TYPE_BIOS);
 		if (first && first <= last && last < disk_bytes / sector)
 			add(out, disk_bytes, first * sector, (last - first + 1) * sector, seen | (loader ? SEEN_LOADER : 0));
 	}
-	return le(h + 32, 8);
+	return bytes_le(h + 32, 8);
 }
 
 /* Both copies: they may differ, and when the first is gone firmware takes the second. In all sector sizes: a disk that was behind
@@ -215,7 +201,7 @@ static int unboot_iso(int fd, struct err *err)
 	static const char zeros[ISO_BYTES];
 	char d[ISO_BYTES];
 
-	if (!read_at(fd, ISO_AT, d, sizeof(d)) || memcmp(d + 1, "CD001", 5) != 0 || memcmp(d + 2048, "\0CD001", 6) != 0)
+	if (!bytes_read(fd, ISO_AT, d, sizeof(d)) || memcmp(d + 1, "CD001", 5) != 0 || memcmp(d + 2048, "\0CD001", 6) != 0)
 		return 0;
 	return fs_pwrite_all(fd, "the boot catalogue", zeros, sizeof(zeros), ISO_AT, err);
 }

@@ -18,9 +18,10 @@ struct disk {
 	uint64_t size_bytes;
 	uint64_t logical_sector_bytes, physical_sector_bytes;
 	bool rotational, removable, read_only;
-	char *in_use;	       /* NULL, or why it must not be touched now: "mounted at /", "held by md127 ..." */
-	struct str_list found; /* old signatures, for people: "md member (array web:0)", "LVM PV", "ZFS member", "ext4 'data'" */
-	char *bad;	       /* NULL, or what the disk test said */
+	char *in_use; /* NULL, or why it must not be touched now: "mounted at /", "held by md127 ..." */
+	struct str_list
+		found; /* old signatures, for people: "md member of array 'web:0'", "LVM PV of group 'vg'", "ext4 'data'" */
+	char *bad;     /* NULL, or what the disk test said */
 };
 struct disks {
 	struct disk *items;

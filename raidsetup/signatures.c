@@ -2,6 +2,7 @@
 #include "raidsetup/signatures.h"
 
 #include "base/mem.h"
+#include "raidsetup/lvm.h"
 #include "sys/fs.h"
 
 #include <blkid/blkid.h>
@@ -15,6 +16,8 @@
 /* A disk that gives more signatures than this one after another is answering nonsense. */
 #define ROUNDS_MAX 1000
 #define FOUND_MAX 32
+/* In the label sector of a physical volume: "LVM2 001". */
+#define LVM_MAGIC_AT 24
 
 static void probe_free(blkid_probe *pr)
 {
@@ -54,7 +57,7 @@ static const struct kind {
 	const char *type, *words, *before;
 } kinds[] = {
 	{ "linux_raid_member", "md member", " of array" },
-	{ "LVM2_member", "LVM PV", NULL },
+	{ "LVM2_member", "LVM PV", " of group" },
 	{ "LVM1_member", "LVM PV", NULL },
 	{ "zfs_member", "ZFS member", " of pool" },
 	{ "crypto_LUKS", "LUKS", "" },
@@ -65,9 +68,40 @@ static const struct kind {
 	{ "swsuspend", "hibernation image", NULL },
 };
 
-static void describe(blkid_probe pr, struct str_list *found)
+/* What the thing is called by those who use it. Without a name an array has its UUID, as mdadm writes it. */
+static char *name_of(blkid_probe pr, int fd, uint64_t first_byte, const char *type)
 {
-	autofree char *type = value(pr, "TYPE"), *label = value(pr, "LABEL"), *table = value(pr, "PTTYPE");
+	autofree char *label = value(pr, "LABEL"), *uuid = NULL, *at = NULL, *group = NULL;
+	struct err err = { 0 };
+	uint64_t magic_at;
+	size_t n = 0;
+
+	if (str_eq(type, "LVM2_member")) {
+		at = value(pr, "SBMAGIC_OFFSET");
+		if (str_to_u64(at, LVM_MAGIC_AT, INT64_MAX, &magic_at, &err) == 0)
+			group = lvm_group(fd, first_byte, magic_at - LVM_MAGIC_AT);
+		return group ? steal(group) : mem_strdup("");
+	}
+	if (*label || !str_eq(type, "linux_raid_member"))
+		return steal(label);
+	uuid = value(pr, "UUID");
+	for (const char *c = uuid; *c; c++)
+		if (*c != '-')
+			uuid[n++] = *c;
+	uuid[n] = '\0';
+	return n == 32 ? str_format("%.8s:%.8s:%.8s:%.8s", uuid, uuid + 8, uuid + 16, uuid + 24) : steal(label);
+}
+
+static void add_found(struct str_list *found, const char *text)
+{
+	if (!*text || str_list_has(found, text) || found->len > FOUND_MAX)
+		return;
+	str_list_add(found, found->len < FOUND_MAX ? text : "and more");
+}
+
+static void describe(blkid_probe pr, int fd, uint64_t first_byte, struct str_list *found)
+{
+	autofree char *type = value(pr, "TYPE"), *table = value(pr, "PTTYPE"), *name = name_of(pr, fd, first_byte, type);
 	autoclean(buf_free) struct buf text = { 0 };
 	const struct kind *k = kinds;
 
@@ -75,19 +109,18 @@ static void describe(blkid_probe pr, struct str_list *found)
 		k++;
 	if (*type && k < kinds + ARRAY_LEN(kinds)) {
 		buf_adds(&text, k->words);
-		if (*label && k->before)
-			buf_addf(&text, "%s '%s'", k->before, label);
+		if (*name && k->before)
+			buf_addf(&text, "%s '%s'", k->before, name);
 	} else if (*type) {
 		buf_adds(&text, type);
-		if (*label)
-			buf_addf(&text, " '%s'", label);
+		if (*name)
+			buf_addf(&text, " '%s'", name);
 	} else if (str_eq(table, "gpt")) {
 		buf_adds(&text, "GPT");
 	} else if (*table) {
 		buf_addf(&text, "partition table (%s)", str_eq(table, "dos") ? "MS-DOS" : table);
 	}
-	if (text.len && !str_list_has(found, buf_str(&text)) && found->len < FOUND_MAX)
-		str_list_add(found, buf_str(&text));
+	add_found(found, buf_str(&text));
 }
 
 int signatures_find(int fd, uint64_t first_byte, uint64_t size_bytes, struct str_list *found, struct err *err)
@@ -100,7 +133,7 @@ int signatures_find(int fd, uint64_t first_byte, uint64_t size_bytes, struct str
 	if (probe_open(fd, first_byte, size_bytes, &pr, err) < 0)
 		return -1;
 	for (int i = 0; i < ROUNDS_MAX && (rc = blkid_do_probe(pr)) == 0; i++)
-		describe(pr, found);
+		describe(pr, fd, first_byte, found);
 	return rc < 0 ? err_set(err, ERR_FAILED, "look for signatures: the disk can't be read") : 0;
 }
 

@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-/* Add what is found in [first_byte, first_byte + size_bytes) of `fd`, each once: "GPT", "md member of array 'web:0'", "LVM PV",
- * "ext4 'data'". Every signature, not only the newest: an old RAID superblock behind a new file system counts. Fails only when
- * the bytes can't be read. */
+/* Add what is found in [first_byte, first_byte + size_bytes) of `fd`, each once: "GPT", "md member of array 'web:0'", "LVM PV of
+ * group 'vg'", "ext4 'data'". Every signature, not only the newest: an old RAID superblock behind a new file system counts. Fails
+ * only when the bytes can't be read. */
 int signatures_find(int fd, uint64_t first_byte, uint64_t size_bytes, struct str_list *found, struct err *err) WARN_UNUSED;
 
 /* Zero both ends of the stretch and every signature that is left in it, then look again: nothing may be found. */

@@ -13,6 +13,8 @@ head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfsto
     grub-efi-amd64-signed grub-pc-bin kmod mdadm mmdebstrap shim-signed smartmontools udev util-linux xfsprogs"
 lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 jq libcap2-bin libclang-rt-14-dev mandoc mtools
     nftables openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat strace tftp-hpa tmux valgrind"
+# What disks may have been used for before: unit/oldsigs has each of these put its signature on one.
+lab="$lab bcache-tools btrfs-progs cryptsetup-bin exfatprogs lvm2 ntfs-3g"
 . /etc/os-release
 case ${VERSION_CODENAME:-} in
 bookworm) ;;
