@@ -172,10 +172,25 @@ static void list_members(struct planning *p)
 		str_list_add(&p->result->members, "missing");
 }
 
+/* A path fits no disk, and would protect none without a word. */
+static int check_protect(const struct layout *l, struct err *err)
+{
+	for (size_t i = 0; i < l->protect.len; i++) {
+		if (l->protect.items[i][0] != '/')
+			continue;
+		err_set(err, ERR_INVALID, "layout '%s' protects '%s', which is a path and not a serial number or WWN", l->name,
+			l->protect.items[i]);
+		return err_hint(err, "write the number that `orthrus disk probe` shows for the disk");
+	}
+	return 0;
+}
+
 static int make_plan(struct planning *p, struct err *err)
 {
 	const struct layout *l = p->layout;
 
+	if (check_protect(l, err) < 0)
+		return -1;
 	if (!l->want || !l->min || l->min > l->want || !l->n_parts)
 		return err_set(err, ERR_INVALID, "layout '%s': min %u and want %u make no sense, or it has no partitions",
 			       l->name, l->min, l->want);

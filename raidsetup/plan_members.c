@@ -8,6 +8,7 @@
 
 #include <fnmatch.h>
 #include <string.h>
+#include <strings.h>
 
 /* What the rest must come to: no system fits into less, and every mkfs here can make a file system of it. */
 #define REST_LEAST_BYTES (UINT64_C(64) << 20)
@@ -49,10 +50,32 @@ uint64_t layout_needs_bytes(const struct layout *l)
 	return sum;
 }
 
+/* virtio, NVMe and ATA pass on no more than 20 bytes of a serial number; the label on the disk may have more. */
+#define SERIAL_CUT 20
+
+/* One element of `protect`. Generous: protecting a disk too many costs a refusal, one too few costs its data. */
+static bool protects(const char *item, const struct disk *d)
+{
+	size_t len;
+
+	/* As the probe and the plan write it: "serial S439NA0M1". */
+	if (strncasecmp(item, "serial ", 7) == 0)
+		item += 7;
+	else if (strncasecmp(item, "WWN ", 4) == 0 || strncasecmp(item, "wwn-", 4) == 0)
+		item += 4;
+	len = strlen(item);
+	if (disk_same_number(item, d->serial) || disk_same_number(item, d->wwn))
+		return true;
+	if (strlen(d->serial) == SERIAL_CUT && strncasecmp(item, d->serial, SERIAL_CUT) == 0)
+		return true;
+	/* The number on an NVMe's label means all its namespaces, which have "_2", "_3" behind it here. */
+	return str_eq(d->transport, "nvme") && len && strncasecmp(d->serial, item, len) == 0 && d->serial[len] == '_';
+}
+
 static bool protected_by(const struct layout *l, const struct disk *d)
 {
 	for (size_t i = 0; i < l->protect.len; i++)
-		if (disk_same_number(l->protect.items[i], d->serial) || disk_same_number(l->protect.items[i], d->wwn))
+		if (protects(l->protect.items[i], d))
 			return true;
 	return false;
 }
@@ -86,15 +109,19 @@ static char *why_no_rule(const struct layout *l, const struct disk *d)
 }
 
 /* One number on two disks: one disk seen over two paths, or a maker who does not number. Either way a step could hit the other.
- */
+ * The serial number decides, for some makers give all disks one WWN; a path that shows no serial number is known by its WWN. */
 static bool id_is_shared(const struct members *m, size_t i)
 {
-	autofree char *id = disk_id(m->all[i].disk);
+	const struct disk *d = m->all[i].disk;
+	autofree char *id = disk_id(d);
 
 	for (size_t j = 0; j < m->n_all; j++) {
-		autofree char *other = disk_id(m->all[j].disk);
+		const struct disk *o = m->all[j].disk;
+		autofree char *other = disk_id(o);
 
-		if (j != i && str_eq(id, other))
+		if (j == i)
+			continue;
+		if (str_eq(id, other) || ((!d->serial[0] || !o->serial[0]) && disk_same_number(d->wwn, o->wwn)))
 			return true;
 	}
 	return false;

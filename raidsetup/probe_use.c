@@ -115,6 +115,28 @@ static char *claimed(const struct raid_env *env, const char *name)
 	return str_format("it can't be opened (%s)", strerror_r(errno, reason, sizeof(reason)));
 }
 
+static bool has_holder(const char *dir)
+{
+	autofree char *holders = fs_join(dir, "holders");
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	sysfs_list(holders, &names);
+	return names.len > 0;
+}
+
+/* An array that is not started claims the disk, too; then the partitions that it does not have are asked. */
+static char *claimed_beside(const struct raid_env *env, const char *dir, const struct sys_parts *parts)
+{
+	char *why = NULL;
+
+	if (has_holder(dir))
+		return NULL;
+	for (size_t i = 0; i < parts->len && !why; i++)
+		if (!has_holder(parts->items[i].dir))
+			why = claimed(env, parts->items[i].name);
+	return why;
+}
+
 char *probe_in_use(const struct raid_env *env, const char *name, struct str_list *idle_md)
 {
 	autofree char *dir = sys_block_dir(env, name);
@@ -136,8 +158,8 @@ char *probe_in_use(const struct raid_env *env, const char *name, struct str_list
 		why = held_by(env, dir, &idle);
 	for (size_t i = 0; i < parts.len && !why; i++)
 		why = held_by(env, parts.items[i].dir, &idle);
-	if (!why && !idle.len)
-		why = claimed(env, name);
+	if (!why)
+		why = idle.len ? claimed_beside(env, dir, &parts) : claimed(env, name);
 	for (size_t i = 0; idle_md && i < idle.len; i++)
 		str_list_add(idle_md, idle.items[i]);
 	return why;
