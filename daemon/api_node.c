@@ -138,7 +138,7 @@ static int add_one(struct json_obj *o, const struct site *site, struct roster *r
 	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || read_wishes(o, &n, &has_addr, err) < 0)
 		return -1;
 	if (str_check_hostname(n.name, err) < 0)
-		return err_wrap(err, "node name");
+		return err_wrap(err, "node");
 	if (roster_find(roster, n.name)) {
 		err_set(err, ERR_EXISTS, "there is a node %s already", n.name);
 		return err_hint(err, "change it with `orthrus node set`, or choose another name");

@@ -117,10 +117,12 @@ static int check_serial(const struct node *n, struct err *err)
 static int check_name(const struct site *site, const struct node *n, struct err *err)
 {
 	if (str_check_hostname(n->name, err) < 0)
-		return err_wrap(err, "node name");
+		return err_wrap(err, "node");
 	for (size_t i = 0; i < site->n_heads; i++)
-		if (str_eq(site->heads[i].name, n->name))
-			return err_set(err, ERR_EXISTS, "%s: this is the name of a head", n->name);
+		if (str_eq(site->heads[i].name, n->name)) {
+			err_set(err, ERR_EXISTS, "%s: this is the name of a head", n->name);
+			return err_hint(err, "choose another name for the node");
+		}
 	return 0;
 }
 
@@ -138,9 +140,11 @@ static int check_macs(const struct roster *r, const struct node *n, struct err *
 			if (str_eq(mac, n->macs.items[j]))
 				return err_set(err, ERR_EXISTS, "%s: the MAC address %s is given twice", n->name, mac);
 		for (size_t j = 0; j < r->len; j++)
-			if (!str_eq(r->nodes[j].name, n->name) && str_list_has(&r->nodes[j].macs, mac))
-				return err_set(err, ERR_EXISTS, "%s: the MAC address %s is %s's already", n->name, mac,
-					       r->nodes[j].name);
+			if (!str_eq(r->nodes[j].name, n->name) && str_list_has(&r->nodes[j].macs, mac)) {
+				err_set(err, ERR_EXISTS, "%s: the MAC address %s is %s's already", n->name, mac,
+					r->nodes[j].name);
+				return err_hint(err, "see `orthrus node show %s`", r->nodes[j].name);
+			}
 	}
 	return 0;
 }
@@ -173,11 +177,15 @@ static int check_addr(const struct roster *r, const struct site *site, const str
 		return err_set(err, ERR_INVALID, "%s: %s is no host address of the provision network '%s' (%s)", n->name, addr,
 			       net->name, subnet);
 	who = holder(site, net, n->addr4);
-	if (who)
-		return err_set(err, ERR_EXISTS, "%s: the address %s is %s", n->name, addr, who);
+	if (who) {
+		err_set(err, ERR_EXISTS, "%s: the address %s is %s", n->name, addr, who);
+		return err_hint(err, "leave --ipv4 out to take a free one");
+	}
 	for (size_t i = 0; i < r->len; i++)
-		if (r->nodes[i].addr4 == n->addr4 && !str_eq(r->nodes[i].name, n->name))
-			return err_set(err, ERR_EXISTS, "%s: the address %s is %s's already", n->name, addr, r->nodes[i].name);
+		if (r->nodes[i].addr4 == n->addr4 && !str_eq(r->nodes[i].name, n->name)) {
+			err_set(err, ERR_EXISTS, "%s: the address %s is %s's already", n->name, addr, r->nodes[i].name);
+			return err_hint(err, "leave --ipv4 out to take a free one");
+		}
 	return 0;
 }
 

@@ -60,7 +60,7 @@ static int check(const struct build *b, struct err *err)
 	bool known = b->from_dir && !b->suite;
 
 	if (str_check_name(b->name, err) < 0 || str_check_name(b->kind, err) < 0)
-		return err_wrap(err, "image");
+		return err_wrap(err, "image name");
 	for (size_t i = 0; i < ARRAY_LEN(suites); i++)
 		known |= str_eq(b->suite, suites[i]);
 	if (!known)

@@ -307,5 +307,6 @@ const char *str_nearest(const char *word, const char *const *known, size_t n)
 			found = known[i];
 		}
 	}
-	return found && best <= 2 && best < strlen(found) ? found : NULL;
+	/* In a short word two letters are half of it. */
+	return found && best <= (strlen(word) <= 4 ? 1 : 2) && best < strlen(found) ? found : NULL;
 }

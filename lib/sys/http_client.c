@@ -227,9 +227,12 @@ static int explain(const struct http_client *c, CURLcode rc, const char *words, 
 		err_set(err, ERR_FAILED, "orthrusd does not answer on %s", where);
 		return err_hint(err, "is it running? systemctl status orthrusd");
 	}
+	if (rc == CURLE_COULDNT_CONNECT || rc == CURLE_COULDNT_RESOLVE_HOST) {
+		err_set(err, ERR_FAILED, "cannot reach %s: %s", where, words[0] ? words : curl_easy_strerror(rc));
+		return rc == CURLE_COULDNT_CONNECT ? err_hint(err, "see whether orthrusd runs there and nothing filters its port")
+						   : err_hint(err, "see whether the name is right; an address works without DNS");
+	}
 	err_set(err, ERR_FAILED, "no whole answer from %s: %s", where, words[0] ? words : curl_easy_strerror(rc));
-	if (rc == CURLE_COULDNT_CONNECT)
-		return err_hint(err, "see whether orthrusd runs there and nothing filters its port");
 	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE)
 		return err_hint(err, "this machine trusts only the CA in %s: another cluster's head, or an old copy of the CA?",
 				c->ca_file ? c->ca_file : "(none)");

@@ -113,7 +113,11 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 	}
 	if (call->route->who == HTTP_ADMIN && !http_peer_is_admin(c, over_unix, &call->who)) {
 		err_set(&err, ERR_REFUSED, "%s %s is for administrators only", call->method, call->path);
-		err_hint(&err, over_unix ? "be root" : "use a client certificate that a head issued for an administrator");
+		err_hint(&err,
+			 over_unix
+				 ? "be root"
+				 : "`orthrus head certificate NAME --out DIR` on a head makes a client certificate; give it with "
+				   "--cert and --key");
 		log_warn("http", "refused %s %s from %s: not an administrator", call->method, call->path, call->who);
 		return send_error(c, call, 403, &err);
 	}
