@@ -112,7 +112,9 @@ name=$(awk '/^md.*raid6/ { print $1 }' /proc/mdstat)
 mdadm --fail /dev/$name "/dev/$(ls /sys/block/$name/slaves | head -n 1)" >/dev/null 2>&1
 run check /l/raid6.json "$(seed 000a)" && bad "a failed member was not noticed"
 grep -q '1 of 4 members failed: .*serial R' /tmp/out || bad "a failed member: not the right words"
-run undo /l/raid6.json "$(seed 000a)" || bad "a member fails: undo"
+run undo /l/raid6.json "$(seed 000a)" && bad "a failed member was not noticed at the end"
+grep -q '1 of 4 members failed: .*serial R' /tmp/out || bad "a failed member at the end: not the right words"
+grep -q '^md' /proc/mdstat && bad "a member fails: an array still runs"
 ok "a failed member is named"
 stop "all ok"
 END
