@@ -75,7 +75,7 @@ static int delete_by_daemon(struct cmd *c, const char *ref, struct err *err)
 			cmd_print(buf_str(&shown.body));
 		return 0;
 	}
-	if (cmd_confirm(c, err, "Delete image %s", ref) < 0 || ask(c, ref, false, &reply, err) < 0 ||
+	if (cmd_confirm(c, err, "delete image %s", ref) < 0 || ask(c, ref, false, &reply, err) < 0 ||
 	    say_steps(c, &reply, err) < 0)
 		return -1;
 	if (c->json)
@@ -147,7 +147,7 @@ static int delete_offline(struct cmd *c, const char *ref, struct err *err)
 		cmd_print_plan(c, &plan);
 	if (c->plan)
 		return 0;
-	if (cmd_confirm(c, err, "Delete image %s", ref) < 0 || take_out(c, s, ref, &lock, err) < 0 ||
+	if (cmd_confirm(c, err, "delete image %s", ref) < 0 || take_out(c, s, ref, &lock, err) < 0 ||
 	    store_sweep(s, &freed, err) < 0)
 		return -1;
 	add_step(&did, ref, &freed, true);

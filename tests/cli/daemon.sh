@@ -80,7 +80,7 @@ refused 2 "there is no image 'nothing'" -- node add n04 --mac 52:54:00:00:00:04 
 refused 2 "there is no disk layout 'raid7'" -- node set n02 --layout raid7
 refused 1 'there is a node n01 already' -- node add n01 --mac 52:54:00:00:00:04 --group compute
 refused 1 'name of a head' -- node add head1 --mac 52:54:00:00:00:04 --group compute
-refused 2 'node name' -- node add N_4 --mac 52:54:00:00:00:04 --group compute
+refused 2 "host name 'N_4'" -- node add N_4 --mac 52:54:00:00:00:04 --group compute
 refused 2 '' -- node add n04 --mac 52:54:00:00:00 --group compute
 refused 2 '' -- node add n04 --mac 01:00:5e:00:00:01 --group compute
 refused 1 'n09' -- node show n09

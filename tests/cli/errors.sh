@@ -57,7 +57,7 @@ wrong 2 'only https://HOST:PORT' 'like --api https://' -- --api https://h:1/v1/n
 wrong 2 'are for --api URL' '--api https://HOST' -- --ca "$work/empty" node list
 wrong 1 "--ca: open $work/nothing: No such file" 'orthrus head certificate' -- --api https://127.0.0.1:1 --ca "$work/nothing" node list
 wrong 2 "--ca $work/empty: it holds no certificate" 'orthrus head certificate' -- --api https://127.0.0.1:1 --ca "$work/empty" node list
-for words in 'image list' 'image delete a/b' 'image build a' 'disk probe' 'site init' 'site check' 'head certificate a'; do
+for words in 'image list' 'image build a' 'disk probe' 'site init' 'site check' 'head certificate a'; do
     # shellcheck disable=SC2086
     wrong 2 "is about the machine it runs on" 'run it on the head itself' -- $words --api https://127.0.0.1:1
 done
