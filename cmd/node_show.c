@@ -104,20 +104,38 @@ static int put_booted(struct json_obj *o, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* The image of the last order, which need not have come to its end. */
+static int put_image(struct json_obj *o, struct buf *out, struct err *err)
+{
+	autofree char *state = NULL, *image = NULL;
+	const char *what;
+
+	if (json_str(o, "state", JSON_MUST, &state, err) < 0 || json_str(o, "installed_image", JSON_MAY, &image, err) < 0)
+		return -1;
+	if (!image)
+		return 0;
+	what = str_eq(state, "installed") || str_eq(state, "up") ? "installed"
+	       : str_eq(state, "failed")			 ? "failed with"
+								 : "to install";
+	buf_addf(out, "%-12s %s\n", what, image);
+	return 0;
+}
+
 static int show(const char *json, size_t len, struct buf *out, struct err *err)
 {
 	static const char *const wishes[][2] = { { "name", "node" },   { "group", "group" },   { "ipv4", "address" },
 						 { "image", "image" }, { "layout", "layout" }, { "serial", "serial" },
 						 { "boot", "boot" } };
-	static const char *const facts[][2] = { { "state", "state" },	 { "since", "since" },
-						{ "seen", "last seen" }, { "installed_image", "installed" },
-						{ "step", "step" },	 { "step_text", "" },
-						{ "error", "error" },	 { "hint", "  next" } };
+	static const char *const life[][2] = { { "state", "state" }, { "since", "since" }, { "seen", "last seen" } };
+	static const char *const facts[][2] = {
+		{ "step", "step" }, { "step_text", "" }, { "error", "error" }, { "hint", "  next" }
+	};
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	struct json_obj o;
 
 	if (json_parse(json, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
 	    put_lines(&o, wishes, ARRAY_LEN(wishes), out, err) < 0 || put_macs(&o, out, err) < 0 ||
+	    put_lines(&o, life, ARRAY_LEN(life), out, err) < 0 || put_image(&o, out, err) < 0 ||
 	    put_lines(&o, facts, ARRAY_LEN(facts), out, err) < 0 || put_booted(&o, out, err) < 0 ||
 	    put_machine(&o, out, err) < 0 || put_steps(&o, out, err) < 0)
 		return err_wrap(err, "the daemon's answer");
