@@ -65,7 +65,11 @@ static int note_boot(struct change *c, const char *node, struct run *r, const st
 		change_event(c, EVENT_INFO, "node-up", node, "booted from its own disks: root %s, kernel %s%s%s",
 			     b->root ? b->root : "?", b->kernel ? b->kernel : "?", b->os ? ", " : "", b->os ? b->os : "");
 	}
+	if (r->state == RUN_ORDERED)
+		r->prior = RUN_UP;
 	model_set(&r->booted, buf_str(&json));
+	if (b->esp)
+		model_set(&r->esp_uuid, b->esp);
 	change_run(c, node, r);
 	return change_commit(c, err);
 }
@@ -79,16 +83,19 @@ int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
 	autoclean(change_end) struct change c;
 	size_t len;
 	const char *body = http_body(call, &len);
-	bool ends;
+	bool ends, before;
 
 	change_begin(&c, d);
-	if (token_check(d, call, TOKEN_REPORT, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0 ||
-	    api_check_install(&r, node, b.install_id, err) < 0)
+	if (token_check(d, call, TOKEN_REPORT, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0)
+		return -1;
+	/* Ordered again before it reported for the first time: it speaks of what is there now. */
+	before = r.state == RUN_ORDERED && str_eq(r.prior_install_id, b.install_id);
+	if (!before && api_check_install(&r, node, b.install_id, err) < 0)
 		return -1;
 	ends = r.state == RUN_INSTALLING;
 	if (ends)
 		end_by_boot(&c, node, &r);
-	else if (r.state != RUN_INSTALLED && r.state != RUN_UP)
+	else if (!before && r.state != RUN_INSTALLED && r.state != RUN_UP)
 		return refuse_boot(&c, node, &r, err);
 	if (note_boot(&c, node, &r, &b, err) < 0)
 		return -1;

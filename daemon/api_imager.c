@@ -3,6 +3,7 @@
  */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/prior.h"
 #include "daemon/reconcile.h"
 #include "daemon/tokens.h"
 #include "sys/clock.h"
@@ -109,6 +110,34 @@ static void note_hello(struct change *c, const struct node *n, const struct mach
 	keep_machine(c, n, m);
 }
 
+/* What lies on the disks now was not there, or not told, when the order was given: nobody approved its loss. Once the
+ * installation has begun, what is found there is its own. */
+static int check_shown(struct change *c, const struct node *n, const struct machine *m, struct run *r, struct err *err)
+{
+	autofree char *key = str_format("order/%s", n->name);
+	autoclean(state_doc_free) struct state_doc doc = { 0 };
+	autoclean(json_doc_free) struct json_doc json = { 0 };
+	autoclean(order_free) struct order order = { 0 };
+	struct err why = { 0 }, none = { 0 };
+	char hex[DIGEST_HEX_LEN];
+	struct json_obj o;
+
+	if (r->state != RUN_ORDERED || !r->shown_digest || state_get(c->d->state, key, &doc, &none) < 0)
+		return 0;
+	if (json_parse(doc.value, strlen(doc.value), &json, err) < 0 || json_root_obj(&json, &o, err) < 0 ||
+	    order_read(&o, &order, err) < 0)
+		return -1;
+	if (shown_digest(&order, &m->disks, hex, &why) == 0 && str_eq(hex, r->shown_digest))
+		return 0;
+	if (why.kind == ERR_NONE)
+		err_set(&why, ERR_REFUSED, "what is on its disks now was not shown");
+	err_wrap(&why, "its disks are not as they were when the order was given");
+	err_hint(&why, "look at the plan again: orthrus node install %s --plan", n->name);
+	prior_refused(c, n->name, r, "plan", why.text, why.hint);
+	change_event(c, EVENT_ERROR, "install-failed", n->name, "not installed: %s", why.text);
+	return 1;
+}
+
 int api_imager_hello(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
@@ -121,12 +150,16 @@ int api_imager_hello(void *ctx, struct http_call *call, struct err *err)
 	enum action action;
 	size_t len;
 	const char *body = http_body(call, &len);
+	int refused;
 
 	change_begin(&c, d);
 	if (machine_read(body, len, &m, err) < 0 || find_node(d, call, &m, &n, err) < 0 || check_trust(d, err) < 0 ||
 	    daemon_run(d, n.name, &r, err) < 0)
 		return -1;
-	action = choose(d, &n, &r, &order);
+	refused = check_shown(&c, &n, &m, &r, err);
+	if (refused < 0)
+		return -1;
+	action = refused ? node_target(&n, &r, false) == NETBOOT_DISK ? ACTION_DISK : ACTION_WAIT : choose(d, &n, &r, &order);
 	note_hello(&c, &n, &m, &r);
 	token_issue(&c, n.name, &r, TOKEN_IMAGER, token);
 	if (action == ACTION_INSTALL)
@@ -135,6 +168,10 @@ int api_imager_hello(void *ctx, struct http_call *call, struct err *err)
 	if (change_commit(&c, err) < 0)
 		return -1;
 	answer(call, n.name, action, order.value, token, report[0] ? report : NULL);
+	if (refused) {
+		change_release(&c);
+		reconcile_kick(d->reconcile, false);
+	}
 	explicit_bzero(token, sizeof(token));
 	explicit_bzero(report, sizeof(report));
 	return 0;

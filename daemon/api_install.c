@@ -5,6 +5,7 @@
 #include "daemon/change.h"
 #include "daemon/order_make.h"
 #include "daemon/orders.h"
+#include "daemon/prior.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
 #include "sys/clock.h"
@@ -15,9 +16,6 @@
 
 #define NODES_PER_REQUEST 5000
 #define INSTALL_ID_BYTES 16
-
-/* The seed of identifiers in a plan that is only shown. What it shows can be compared with what is ordered later: `shown`. */
-#define SHOWN_ID "00000000000000000000000000000000"
 
 struct install_request {
 	struct str_list nodes;
@@ -140,11 +138,8 @@ static int check_machine(struct daemon *d, struct install_item *it, bool unseen,
 static int plan_item(struct daemon *d, const struct site *site, struct install_item *it, const struct order_image *image,
 		     struct err *err)
 {
-	autoclean(order_free) struct order shown = { 0 };
-	autoclean(plan_free) struct plan shown_plan = { 0 };
-	autoclean(raid_result_free) struct raid_result result = { 0 }, shown_result = { 0 };
+	autoclean(raid_result_free) struct raid_result result = { 0 };
 	char hex[DIGEST_HEX_LEN];
-	struct digest digest;
 	uint8_t raw[INSTALL_ID_BYTES];
 	char id[2 * INSTALL_ID_BYTES + 1];
 
@@ -160,11 +155,8 @@ static int plan_item(struct daemon *d, const struct site *site, struct install_i
 			 NULL, NULL);
 		return 0;
 	}
-	if (order_make(d, site, &it->node, image, SHOWN_ID, &it->machine.disks, &shown, err) < 0 ||
-	    install_plan(&shown, &it->machine.disks, &shown_plan, &shown_result, err) < 0)
+	if (shown_digest(&it->order, &it->machine.disks, hex, err) < 0)
 		return -1;
-	plan_digest(&shown_plan, &digest);
-	digest_hex(&digest, hex);
 	it->shown_digest = mem_strdup(hex);
 	return install_plan(&it->order, &it->machine.disks, &it->plan, &result, err);
 }
@@ -218,16 +210,11 @@ static void add_order(struct change *c, struct install_item *it, const char *who
 	order_print(&it->order, &w, NULL);
 	change_put(c, "order", it->node.name, &json);
 	/* What runs there now is told until the installation begins to erase it, and comes back when the order is withdrawn. */
-	next.prior = it->run.state;
-	model_set(&next.prior_image, it->run.image);
-	next.prior_boot = it->node.boot;
-	model_set(&next.esp_uuid, it->run.esp_uuid);
-	model_set(&next.booted, it->run.booted);
+	prior_keep(&it->run, it->node.boot, &next);
+	model_set(&next.shown_digest, it->shown_digest);
 	model_set(&next.token, it->run.token);
 	model_set(&next.seen, it->run.seen);
 	next.last_seq = it->run.last_seq;
-	if (it->run.report_token)
-		change_delete(c, "token", it->run.report_token);
 	model_set(&next.install_id, it->order.install_id);
 	model_set(&next.image, it->image);
 	run_set_state(&next, RUN_ORDERED, clock_wall_s());
@@ -281,6 +268,8 @@ static void answer(struct http_call *call, const struct install_items *l, bool o
 		json_put_obj(&w, NULL);
 		json_put_str(&w, "name", it->node.name);
 		json_put_str(&w, "image", it->image);
+		json_put_str(&w, "state", run_state_name(it->run.state)); /* whether somebody's work may run there now */
+		json_put_str(&w, "seen", it->run.seen);			  /* how old the knowledge of its disks is */
 		json_put_str(&w, "install_id", ordered ? it->order.install_id : NULL);
 		json_put_str(&w, "digest", it->shown_digest);
 		if (it->err.kind == ERR_NONE)

@@ -5,6 +5,7 @@
 #include "daemon/change.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
+#include "sys/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -278,9 +279,12 @@ static int forget_machine(struct daemon *d, struct change *c, const struct node 
 		return -1;
 	if (!known || str_list_has(&n->macs, m.mac))
 		return 0;
-	api_step(plan, step, "%s: forget the inventory of the machine with MAC %s", n->name, m.mac);
+	api_step(plan, step, "%s: forget the inventory and the installation of the machine with MAC %s", n->name, m.mac);
 	change_delete(c, "inv", n->name);
+	change_delete(c, "report", n->name);
 	api_void_tokens(c, r);
+	run_free(r);
+	run_set_state(r, RUN_NEW, clock_wall_s());
 	change_run(c, n->name, r);
 	return 0;
 }

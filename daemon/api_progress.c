@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/imager_event.h"
-#include "daemon/orders.h"
+#include "daemon/prior.h"
 #include "daemon/reconcile.h"
 #include "daemon/tokens.h"
 #include "sys/clock.h"
@@ -17,15 +17,21 @@ static int check_running(const struct run *r, const char *node, struct err *err)
 	return err_set(err, ERR_CONFLICT, "%s: its installation is over, it is %s", node, run_state_name(r->state));
 }
 
+/* Up to the first step that writes, what was installed before is whole and comes back when the installation does not take place.
+ */
+static bool only_reads(const char *step)
+{
+	return str_eq(step, "plan") || str_eq(step, "disk-test");
+}
+
 static void begin_step(struct change *c, const char *node, struct run *r, const struct imager_event *ev, struct run_step *s)
 {
 	int64_t now = clock_wall_s();
 	char at[CLOCK_UTC_LEN];
 
-	if (r->state == RUN_ORDERED) {
+	if (r->state == RUN_ORDERED && !only_reads(ev->step)) {
 		run_set_state(r, RUN_INSTALLING, now);
-		model_set(&r->booted, NULL); /* from here on, what was there is being erased */
-		model_set(&r->esp_uuid, NULL);
+		prior_gone(c, r);
 		change_event(c, EVENT_INFO, "install-begun", node, "installation of %s begins", r->image);
 	}
 	clock_utc(now, at);
@@ -53,24 +59,17 @@ static void end_step(struct run_step *s, const char *result)
 /* The order is gone with it: a node that failed is not tried again by itself, somebody looks first. */
 static void fail_install(struct change *c, const char *node, struct run *r, const struct imager_event *ev)
 {
-	/* Refused before the first step: what was installed before the order is still there, is booted and needs its image. */
-	if (r->state == RUN_ORDERED && str_eq(ev->step, "plan")) {
-		bool runs = r->prior == RUN_INSTALLED || r->prior == RUN_UP;
+	const char *why = ev->error ? ev->error : ev->text ? ev->text : "the imager did not say why";
 
-		run_set_state(r, runs ? r->prior : RUN_FAILED, clock_wall_s());
-		model_set(&r->image, r->prior_image);
-		model_set(&r->install_id, NULL);
-		order_boot_back(c, node, r);
-		if (r->report_token)
-			change_delete(c, "token", r->report_token);
-		model_set(&r->report_token, NULL);
+	if (r->state == RUN_ORDERED) {
+		prior_refused(c, node, r, ev->step, why, ev->hint);
 	} else {
 		run_set_state(r, RUN_FAILED, clock_wall_s());
+		model_set(&r->step, ev->step);
+		model_set(&r->error, why);
+		model_set(&r->hint, ev->hint);
+		change_delete(c, "order", node);
 	}
-	model_set(&r->step, ev->step);
-	model_set(&r->error, ev->error ? ev->error : ev->text ? ev->text : "the imager did not say why");
-	model_set(&r->hint, ev->hint);
-	change_delete(c, "order", node);
 	change_event(c, EVENT_ERROR, "install-failed", node, "installation failed at %s: %s", ev->step, r->error);
 }
 
@@ -78,6 +77,7 @@ static void fail_install(struct change *c, const char *node, struct run *r, cons
 static bool take_event(struct change *c, const char *node, struct run *r, const struct imager_event *ev)
 {
 	struct run_step *s = ev->type == IMAGER_PROGRESS ? NULL : run_step(r, ev->step);
+	char at[CLOCK_UTC_LEN];
 
 	switch (ev->type) {
 	case IMAGER_BEGIN:
@@ -104,6 +104,8 @@ static bool take_event(struct change *c, const char *node, struct run *r, const 
 		break;
 	}
 	r->last_seq = ev->seq;
+	clock_utc(clock_wall_s(), at);
+	model_set(&r->seen, at);
 	return true;
 }
 

@@ -105,10 +105,9 @@ static int fill_node(struct daemon *d, struct payloads *p, struct boot_input *b,
 				      .addr4 = n->addr4,
 				      .target = node_target(n, &r, ordered),
 				      .kernel_args = g ? &g->kernel_args : NULL };
-	if (out->target == NETBOOT_DISK) {
-		out->esp_uuid = b->esp_uuids[i] = steal(r.esp_uuid);
+	out->esp_uuid = b->esp_uuids[i] = steal(r.esp_uuid);
+	if (out->target == NETBOOT_DISK)
 		return 0;
-	}
 	if (ordered && r.image)
 		image = r.image;
 	ref = image ? newest_ref(images, image) : NULL;
@@ -117,7 +116,7 @@ static int fill_node(struct daemon *d, struct payloads *p, struct boot_input *b,
 	b->payloads[i] = ref ? payloads_get(p, ref) : NULL;
 	out->payload = b->payloads[i];
 	if (!out->payload)
-		out->target = ref ? NETBOOT_WAIT : NETBOOT_DISK;
+		out->target = ref && !payloads_failed(p, ref) ? NETBOOT_WAIT : NETBOOT_DISK;
 	return 0;
 }
 

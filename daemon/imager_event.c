@@ -139,7 +139,8 @@ static int read_booted(struct json_obj *o, struct imager_booted *b, struct err *
 	if (take_id(o, &b->install_id, err) < 0 || take(o, "root", JSON_MAY, 256, false, &b->root, err) < 0 ||
 	    take(o, "mdstat", JSON_MAY, MDSTAT_MAX, true, &b->mdstat, err) < 0 ||
 	    take(o, "kernel", JSON_MAY, 256, false, &b->kernel, err) < 0 ||
-	    take(o, "boot_id", JSON_MAY, 64, false, &b->boot_id, err) < 0 || take(o, "os", JSON_MAY, 64, false, &b->os, err) < 0)
+	    take(o, "boot_id", JSON_MAY, 64, false, &b->boot_id, err) < 0 ||
+	    take(o, "os", JSON_MAY, 64, false, &b->os, err) < 0 || take_fat_uuid(o, "esp", &b->esp, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -166,6 +167,7 @@ void imager_booted_print(const struct imager_booted *b, struct json_out *w)
 	json_put_str(w, "kernel", b->kernel);
 	json_put_str(w, "boot_id", b->boot_id);
 	json_put_str(w, "os", b->os);
+	json_put_str(w, "esp", b->esp);
 	json_end_obj(w);
 }
 
@@ -177,5 +179,6 @@ void imager_booted_free(struct imager_booted *b)
 	free(b->kernel);
 	free(b->boot_id);
 	free(b->os);
+	free(b->esp);
 	*b = (struct imager_booted){ 0 };
 }

@@ -30,6 +30,7 @@ void imager_done_free(struct imager_done *d);
 struct imager_booted {
 	char *install_id;
 	char *root, *mdstat, *kernel, *boot_id, *os; /* or NULL */
+	char *esp;				     /* the volume id of its EFI system partition, or NULL */
 };
 int imager_booted_read(const char *json, size_t len, struct imager_booted *out, struct err *err) WARN_UNUSED;
 void imager_booted_print(const struct imager_booted *b, struct json_out *w);

@@ -39,11 +39,13 @@ struct run_step {
 };
 struct run {
 	enum run_state state;
-	enum run_state prior;	   /* before the order: what it is again when the order is withdrawn */
-	char *install_id;	   /* of the last order, or NULL */
-	char *prior_image;	   /* ditto */
-	enum node_boot prior_boot; /* what was chosen by hand before the order, which sets it to AUTO */
-	char *image;		   /* NAME/ID of the last order, or NULL */
+	enum run_state prior;			     /* before the order: what it is again when the order is withdrawn */
+	char *install_id;			     /* of the last order, or NULL */
+	char *prior_image;			     /* ditto */
+	char *prior_install_id, *prior_report_token; /* ditto */
+	char *shown_digest;			     /* with an order: of what the administrator was shown, or NULL */
+	enum node_boot prior_boot;		     /* what was chosen by hand before the order, which sets it to AUTO */
+	char *image;				     /* NAME/ID of the last order, or NULL */
 	char *step, *step_text, *error, *hint;
 	uint64_t percent;
 	char *since;		/* UTC of the last change of state */

@@ -125,6 +125,9 @@ static int read_run(struct json_obj *o, void *run, struct err *err)
 	    json_str(o, "install_id", JSON_MAY, &out->install_id, err) < 0 ||
 	    json_str(o, "image", JSON_MAY, &out->image, err) < 0 ||
 	    json_str(o, "prior_image", JSON_MAY, &out->prior_image, err) < 0 ||
+	    json_str(o, "prior_install_id", JSON_MAY, &out->prior_install_id, err) < 0 ||
+	    json_str(o, "prior_report_token", JSON_MAY, &out->prior_report_token, err) < 0 ||
+	    json_str(o, "shown_digest", JSON_MAY, &out->shown_digest, err) < 0 ||
 	    json_str(o, "step", JSON_MAY, &out->step, err) < 0 || json_str(o, "step_text", JSON_MAY, &out->step_text, err) < 0 ||
 	    json_str(o, "error", JSON_MAY, &out->error, err) < 0 || json_str(o, "hint", JSON_MAY, &out->hint, err) < 0 ||
 	    json_u64(o, "percent", JSON_MAY, 0, 100, &out->percent, err) < 0 ||
@@ -204,6 +207,9 @@ void run_print(const struct run *r, struct json_out *w)
 	put_opt(w, "install_id", r->install_id);
 	put_opt(w, "image", r->image);
 	put_opt(w, "prior_image", r->prior_image);
+	put_opt(w, "prior_install_id", r->prior_install_id);
+	put_opt(w, "prior_report_token", r->prior_report_token);
+	put_opt(w, "shown_digest", r->shown_digest);
 	put_opt(w, "step", r->step);
 	put_opt(w, "step_text", r->step_text);
 	put_opt(w, "error", r->error);
@@ -238,6 +244,9 @@ void run_free(struct run *r)
 	free(r->install_id);
 	free(r->image);
 	free(r->prior_image);
+	free(r->prior_install_id);
+	free(r->prior_report_token);
+	free(r->shown_digest);
 	free(r->step);
 	free(r->step_text);
 	free(r->error);

@@ -4,22 +4,19 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/order_make.h"
+#include "daemon/prior.h"
 #include "sys/clock.h"
 
 #include <string.h>
 
-void order_boot_back(struct change *c, const char *node, struct run *r)
+static void void_imager_token(struct change *c, struct run *r)
 {
-	autoclean(node_free) struct node n = { 0 };
-	struct err gone = { 0 };
-
-	if (r->prior_boot == NODE_BOOT_AUTO || daemon_node(c->d, node, &n, NULL, &gone) < 0)
-		return;
-	n.boot = r->prior_boot;
-	r->prior_boot = NODE_BOOT_AUTO;
-	change_node(c, &n);
+	if (r->token)
+		change_delete(c, "token", r->token);
+	model_set(&r->token, NULL);
 }
 
+/* A system that is half there and boots all the same may still report it: that is worth an event. */
 void order_withdraw(struct change *c, const char *node, struct run *r)
 {
 	change_delete(c, "order", node);
@@ -30,12 +27,9 @@ void order_withdraw(struct change *c, const char *node, struct run *r)
 		model_set(&r->hint, "install it again");
 		run_set_state(r, RUN_FAILED, clock_wall_s());
 	} else {
-		run_set_state(r, r->prior, clock_wall_s());
-		model_set(&r->image, r->prior_image);
-		model_set(&r->install_id, NULL);
-		order_boot_back(c, node, r);
+		prior_back(c, node, r);
 	}
-	api_void_tokens(c, r);
+	void_imager_token(c, r);
 	change_run(c, node, r);
 }
 

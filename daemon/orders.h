@@ -9,12 +9,9 @@
 
 #define ORDERS_PER_WRITE 64 /* an order is a few KiB, a write at most 1 MiB */
 
-/* The order goes, its tokens too. What was installed before it is what counts again, unless the installation had begun to erase
- * it: then the node has failed. Changes `r`. */
+/* The order goes, and the imager's token. What was installed before it is what counts again, unless the installation had begun to
+ * erase it: then the node has failed. Changes `r`. */
 void order_withdraw(struct change *c, const char *node, struct run *r);
-
-/* The installation did not take place: what was chosen by hand for the node's netboot holds again. */
-void order_boot_back(struct change *c, const char *node, struct run *r);
 
 /* What a new site means for each order that stands: layout and name were approved with it, so an order where these change is
  * withdrawn; in the others what the site says (time, keys, addresses) is brought up to date. Says so in `plan`. ERR_REFUSED when

@@ -86,6 +86,18 @@ char *payloads_get(struct payloads *p, const char *ref)
 	return key;
 }
 
+bool payloads_failed(struct payloads *p, const char *ref)
+{
+	const struct payload *x;
+	bool failed;
+
+	pthread_mutex_lock(&p->lock);
+	x = find(p, ref);
+	failed = x && x->state == PAYLOAD_FAILED;
+	pthread_mutex_unlock(&p->lock);
+	return failed;
+}
+
 void payloads_retry(struct payloads *p)
 {
 	pthread_mutex_lock(&p->lock);
@@ -183,8 +195,7 @@ static bool work_one(struct payloads *p, size_t i)
 	pthread_mutex_unlock(&p->lock);
 	if (news)
 		remember(p, ref, rc < 0 ? NULL : key, &err);
-	if (rc == 0)
-		p->built(p->ctx);
+	p->built(p->ctx);
 	pthread_mutex_lock(&p->lock);
 	return true;
 }

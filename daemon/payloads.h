@@ -7,13 +7,15 @@
 #include "sys/keys.h"
 
 struct payloads;
-/* `built` is called on the worker's thread when one more is there. `pki` are the trust anchors to put in: set by
- * payloads_anchors. */
+/* `built` is called on the worker's thread when one more is there, or can't be made. `pki` are the trust anchors to put in: set
+ * by payloads_anchors. */
 int payloads_new(struct daemon *d, void (*built)(void *ctx), void *ctx, struct payloads **out, struct err *err) WARN_UNUSED;
 void payloads_anchors(struct payloads *p, const struct pki_paths *pki);
 /* The key for image "NAME/ID" if its files are there (caller frees), else NULL: then it is being made. One that failed is tried
  * again after ten minutes. */
 char *payloads_get(struct payloads *p, const char *image_ref);
+/* Is there no hope of it for now? */
+bool payloads_failed(struct payloads *p, const char *image_ref);
 /* payload_gc.c: remove what no image of the store needs, in the store too. Before payloads_new. */
 int payloads_collect(struct daemon *d, struct err *err) WARN_UNUSED;
 void payloads_retry(struct payloads *p); /* forget failures */

@@ -106,6 +106,9 @@ void api_void_tokens(struct change *c, struct run *r)
 		change_delete(c, "token", r->token);
 	if (r->report_token)
 		change_delete(c, "token", r->report_token);
+	if (r->prior_report_token)
+		change_delete(c, "token", r->prior_report_token);
+	model_set(&r->prior_report_token, NULL);
 	model_set(&r->token, NULL);
 	model_set(&r->report_token, NULL);
 }

@@ -56,7 +56,7 @@ change_site '.disk_layouts[0].disks.protect = []'
 
 # While a node is being installed its layout stays.
 order n01 $mac1 A
-event "$token" "$id" 1 disk-test begin; want 200 'begin'
+event "$token" "$id" 1 wipe begin; want 200 'begin'
 change_site '.disk_layouts[0].disks.protect = ["A0"]'
 before=$(digest)
 "$orthrus" site apply --yes >"$work/out" 2>&1; rc=$?
@@ -101,5 +101,61 @@ order n02 $mac2 B
 change_site '.disk_layouts[0].disks.protect = ["Z9"]'
 "$orthrus" site apply --yes >/dev/null || fail "site apply"
 [ "$(node_value n02 '.boot + " " + .state')" = 'disk installed' ] || fail "after a withdrawal: $(node_value n02 '.boot + " " + .state')"
+change_site '.disk_layouts[0].disks.protect = []'
+"$orthrus" site apply --yes >/dev/null || fail "site apply"
+
+# Something lies on a disk now that was not there when the order was given: nobody approved its loss.
+"$orthrus" node boot n02 --net --yes >/dev/null || fail "boot n02 --net"
+order n02 $mac2 B
+imager '' POST /v1/imager/hello "$(machine $mac2 B | jq -c '.disks[1].found = ["ext4 \u0027home\u0027"]')"
+[ "$(value '.action + " " + (.order | tostring)')" != install ] && [ "$(value '.order')" = null ] || fail "data that was not shown would be erased: $(cat "$body")"
+[ "$(node_value n02 '.state + " " + (.order | tostring)')" = 'installed false' ] || fail "after that: $(node_value n02 .state)"
+node_value n02 .error | grep -q 'not as they were when the order was given' || fail "the reason is $(node_value n02 .error)"
+# How a failed test is worded does not matter.
+bad() { machine $mac2 B 3 | jq -c --arg t "$1" '.disks[2].bad = $t'; }
+imager '' POST /v1/imager/hello "$(bad 'reading at byte 0 took 3.1 s')"; want 200 'hello with a bad disk'
+"$orthrus" node install n02 --yes >"$work/out" 2>&1 || fail "install n02 with a bad disk: $(cat "$work/out")"
+imager '' POST /v1/imager/hello "$(bad 'reading at byte 0 took 2.9 s')"; token=$(value .token) report=$(value .report_token)
+[ "$(value .action)" = install ] || fail "other words for the same bad disk stop an installation: $(cat "$body")"
+id=$(value .order.install_id)
+# Until the first step that writes, what runs there is whole: a failure gives it back.
+event "$token" "$id" 1 disk-test begin; want 200 'disk-test'
+[ "$(node_value n02 .state)" = ordered ] || fail "reading the disks makes n02 $(node_value n02 .state)"
+event "$token" "$id" 2 disk-test failed '{"error":"disk B1 is bad"}'; want 200 'disk-test failed'
+[ "$(node_value n02 '.state + "|" + .error')" = 'installed|disk B1 is bad' ] || fail "a failed test of disks makes n02 $(node_value n02 '.state + "|" + .error')"
+grep -q -- '--fs-uuid --set=root C5EA-41D0' "$root/srv/orthrus/tftp/grub/nodes/$mac2.cfg" && fail "n02's chosen boot target was the network"
+
+# What is installed and did not report yet may still do so while an order stands, and after that was withdrawn.
+order n01 $mac1 A
+for step in disk-test wipe boot-loader; do event "$token" "$id" $((++n + 90)) $step begin; done
+imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\",\"report\":{\"esp_uuid\":\"AAAA-0001\"}}"; want 200 'done of n01'
+first_id=$id first_report=$report
+order n01 $mac1 A
+imager "$first_report" POST /v1/imager/booted "{\"install_id\":\"$first_id\",\"root\":\"v\",\"esp\":\"AAAA-0002\"}"; want 200 'a first report beside an order'
+"$orthrus" node boot n01 --disk --yes >/dev/null || fail "withdraw"
+[ "$(node_value n01 '.state + " " + .booted.root')" = 'up v' ] || fail "after a first report and a withdrawal: $(node_value n01 .state)"
+imager "$first_report" POST /v1/imager/booted "{\"install_id\":\"$first_id\",\"root\":\"v\",\"esp\":\"AAAA-0002\"}"; want 200 'the same report again'
+grep -q -- '--fs-uuid --set=root AAAA-0002' "$root/srv/orthrus/tftp/grub/nodes/$mac1.cfg" || fail "the reported partition is not in GRUB's file"
+imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\"}"; want 401 'the report of what was withdrawn'
+
+# Given up in the middle, it boots all the same: that is told.
+order n01 $mac1 A
+event "$token" "$id" 1 wipe begin; want 200 'wipe'
+"$orthrus" node boot n01 --disk --force --yes >/dev/null || fail "withdraw by force"
+events=$("$orthrus" event list | grep -c 'though its installation failed')
+imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\"}"; want 409 'booted after it was given up'
+[ "$("$orthrus" event list | grep -c 'though its installation failed')" = $((events + 1)) ] || fail "nobody is told that a given-up installation runs"
+
+# Another machine under the name: nothing of the old one is believed.
+order n01 $mac1 A
+event "$token" "$id" 1 wipe begin; want 200 'wipe'
+imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\"}"; want 200 'done'
+"$orthrus" node set n01 --mac 52:54:00:00:00:31 --yes >"$work/out" || fail "set another MAC"
+grep -q 'forget the inventory and the installation' "$work/out" || fail "the plan of another MAC is $(cat "$work/out")"
+[ "$(node_value n01 '.state + " " + (.installed_image | tostring)')" = 'new null' ] || fail "another machine is $(node_value n01 .state)"
+imager '' POST /v1/imager/hello "$(machine 52:54:00:00:00:31 Q)"
+[ "$(value .action)" = wait ] || fail "another machine is told $(value .action)"
+# Its imager can't be made (the image has no kernel): it stays on its disk, as the event says, and does not wait for ever.
+grep -q 'still preparing' "$root/srv/orthrus/tftp/grub/nodes/52:54:00:00:00:31.cfg" && fail "a node waits for an imager that can't be made"
 [ "$failed" = 0 ] && echo ok
 exit $failed
