@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A whole disk as somebody left it: partition tables, boot sectors, LVM's label. Its bytes are found, and made unbootable. */
-#define _GNU_SOURCE
 #include "raidsetup/lvm.h"
 #include "raidsetup/oldparts.h"
 
