@@ -91,13 +91,39 @@ int fs_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err
 	}
 }
 
+/* A pipe that nobody writes to would be waited for without end, with whatever lock the reader holds. */
+int fs_open_regular(const char *path, int flags, struct err *err)
+{
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+	struct stat st;
+
+	if (fd < 0 && errno == ELOOP && (flags & O_NOFOLLOW)) {
+		err_set(err, ERR_REFUSED, "%s is a symbolic link", path);
+		return err_hint(err, "put the file itself there");
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, errno, "open %s", path);
+	if (S_ISDIR(st.st_mode))
+		return err_errno(err, EISDIR, "read %s", path);
+	if (!S_ISREG(st.st_mode)) {
+		err_set(err, ERR_REFUSED, "%s is not a regular file", path);
+		return err_hint(err, "look with `ls -l %s`; put a file there", path);
+	}
+	return steal_fd(fd);
+}
+
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err)
 {
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	autoclose int fd = fs_open_regular(path, 0, err);
 
-	if (fd < 0)
-		return err_errno(err, errno, "open %s", path);
-	return fs_read_fd(fd, path, max, out, err);
+	return fd < 0 ? -1 : fs_read_fd(fd, path, max, out, err);
+}
+
+int fs_read_nofollow(const char *path, size_t max, struct buf *out, struct err *err)
+{
+	autoclose int fd = fs_open_regular(path, O_NOFOLLOW, err);
+
+	return fd < 0 ? -1 : fs_read_fd(fd, path, max, out, err);
 }
 
 static int sync_parent(const char *path, struct err *err)
@@ -288,13 +314,15 @@ int fs_lock(const char *path, struct err *err)
 
 int fs_read_secret(const char *path, size_t min, size_t max, struct buf *out, struct err *err)
 {
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	autoclose int fd = fs_open_regular(path, O_NOFOLLOW, err);
 	size_t before = out->len;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return err_wrap(err, "secret file");
+	if (fstat(fd, &st) < 0)
 		return err_errno(err, errno, "open secret file %s", path);
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) || (st.st_uid != geteuid() && st.st_uid != 0)) {
+	if ((st.st_mode & 077) || (st.st_uid != geteuid() && st.st_uid != 0)) {
 		err_set(err, ERR_REFUSED, "secret file %s can be read by others (mode %04o, owner %u)", path,
 			(unsigned int)st.st_mode & 07777, (unsigned int)st.st_uid);
 		return err_hint(err, "run: chmod 0600 %s; and think about who may have read it", path);

@@ -16,8 +16,12 @@
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err) WARN_UNUSED;
 /* The same only when the content differs; *changed may be NULL. */
 int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t mode, bool *changed, struct err *err) WARN_UNUSED;
-/* Whole file into `out` (appended); more than `max` bytes is an error. */
+/* Open a file to read it. What is no regular file is refused by its name, never waited for (a pipe would be). `flags`: 0 or
+ * O_NOFOLLOW (a symbolic link as the last part of the path: ERR_REFUSED). Returns the fd or -1. */
+int fs_open_regular(const char *path, int flags, struct err *err) WARN_UNUSED;
+/* Whole regular file into `out` (appended); more than `max` bytes is an error. */
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err) WARN_UNUSED;
+int fs_read_nofollow(const char *path, size_t max, struct buf *out, struct err *err) WARN_UNUSED; /* fs_open_regular O_NOFOLLOW */
 int fs_read_fd(int fd, const char *name_for_errors, size_t max, struct buf *out, struct err *err) WARN_UNUSED;
 /* All of it, at an offset, through EINTR and short writes. */
 int fs_write_all(int fd, const char *name_for_errors, const void *data, size_t len, struct err *err) WARN_UNUSED;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -116,6 +117,36 @@ static void test_secret(void **state)
 	assert_int_equal(fs_remove_tree(dir, &err), 0);
 }
 
+/* Reading a pipe that nobody writes to must not wait: the alarm would end the test. */
+static void test_no_regular_file(void **state)
+{
+	autofree char *dir = make_dir(), *fifo = fs_join(dir, "fifo"), *file = fs_join(dir, "file"), *link = fs_join(dir, "link");
+	autoclean(buf_free) struct buf got = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	alarm(20);
+	assert_int_equal(fs_read(fifo, 64, &got, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_true(strstr(err.text, fifo) && strstr(err.text, "not a regular file") && err.hint[0]);
+	assert_int_equal(fs_read_secret(fifo, 1, 64, &got, &err), -1);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	alarm(0);
+	assert_int_equal(fs_read(dir, 64, &got, &err), -1);
+	assert_non_null(strstr(err.text, "Is a directory"));
+	assert_int_equal(fs_write_atomic(file, "x", 1, 0600, &err), 0);
+	assert_int_equal(symlink("file", link), 0);
+	assert_int_equal(fs_read(link, 64, &got, &err), 0);
+	assert_int_equal(fs_read_nofollow(link, 64, &got, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_true(strstr(err.text, link) && strstr(err.text, "symbolic link"));
+	assert_int_equal(fs_read_nofollow(file, 64, &got, &err), 0);
+	assert_string_equal(buf_str(&got), "xx");
+	assert_int_equal(fs_read("/proc/self/comm", 64, &got, &err), 0);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
 static void test_lock(void **state)
 {
 	autofree char *dir = make_dir(), *path = fs_join(dir, "lock");
@@ -205,9 +236,9 @@ static void test_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_atomic), cmocka_unit_test(test_beneath), cmocka_unit_test(test_all_bytes),
-		cmocka_unit_test(test_secret),	     cmocka_unit_test(test_lock),    cmocka_unit_test(test_spawn),
-		cmocka_unit_test(test_spawn_limits), cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_write_atomic), cmocka_unit_test(test_beneath),	     cmocka_unit_test(test_all_bytes),
+		cmocka_unit_test(test_secret),	     cmocka_unit_test(test_no_regular_file), cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_spawn),	     cmocka_unit_test(test_spawn_limits),    cmocka_unit_test(test_clock),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
