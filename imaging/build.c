@@ -7,7 +7,9 @@
 #include "sys/fs.h"
 #include "sys/spawn.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const suites[] = { "bookworm", "trixie" };
 
@@ -92,6 +94,40 @@ static int own_release(char **out, struct err *err)
 	return 0;
 }
 
+static void close_store(struct store **s)
+{
+	store_close(*s);
+}
+
+/* Building takes many minutes: what is wrong with the store is said before. */
+static int check_store(const struct build *b, struct err *err)
+{
+	autoclean(close_store) struct store *s = NULL;
+	struct err none = { 0 };
+
+	if (store_open(b->store_dir, false, &s, &none) < 0) {
+		if (none.kind == ERR_NOT_FOUND)
+			return 0; /* it is made */
+		*err = none;
+		return -1;
+	}
+	return store_check_place(s, b->name, err) < 0 ? err_wrap(err, "image %s", b->name) : 0;
+}
+
+/* It is opened by the last step only. */
+static int check_tree(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		err_errno(err, errno, "%s", path);
+	else if (!S_ISDIR(st.st_mode))
+		err_set(err, ERR_INVALID, "%s is not a directory", path);
+	else
+		return 0;
+	return err_hint(err, "name the directory that holds the tree");
+}
+
 int build_probe(const struct build *b, struct str_list *sources, struct err *err)
 {
 	static const char *const ask[] = { "apt-get", "indextargets", "--format", BUILD_TARGETS_FORMAT, "Created-By: Packages",
@@ -99,10 +135,10 @@ int build_probe(const struct build *b, struct str_list *sources, struct err *err
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
 	autofree char *own = NULL;
 
-	if (check(b, err) < 0)
+	if (check(b, err) < 0 || check_store(b, err) < 0)
 		return -1;
 	if (b->from_dir)
-		return 0;
+		return check_tree(b->from_dir, err);
 	if (b->mirror) {
 		str_list_addf(sources, "deb %s %s main", b->mirror, b->suite);
 		return 0;

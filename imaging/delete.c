@@ -46,10 +46,15 @@ static bool pack_set_has(const struct pack_set *s, const struct digest *pack)
  */
 static int mark(const struct store *s, const char *except, struct pack_set *used, struct err *err)
 {
+	autoclean(store_strangers_free) struct store_strangers strangers = { 0 };
 	autoclean(str_list_free) struct str_list refs = { 0 };
 
-	if (store_refs(s, &refs, err) < 0)
+	if (store_refs(s, &refs, &strangers, err) < 0)
 		return -1;
+	if (strangers.link) {
+		err_set(err, ERR_REFUSED, "%s is a symbolic link: which packs are used behind it is not known", strangers.link);
+		return err_hint(err, "put the directory itself there, or remove the link");
+	}
 	for (size_t i = 0; i < refs.len; i++) {
 		autoclean(chunk_table_free) struct chunk_table table = { 0 };
 		autoclean(manifest_free) struct manifest m = { 0 };
@@ -124,20 +129,13 @@ static int sync_dir(const char *path, struct err *err)
 /* What was taken out, as paths. */
 static int list_taken_out(const struct store *s, struct str_list *out, struct err *err)
 {
-	autoclean(str_list_free) struct str_list names = { 0 };
+	autoclean(str_list_free) struct str_list left = { 0 };
 
-	if (fs_list(s->images, &names, err) < 0)
+	if (store_leftovers(s, &left, err) < 0)
 		return -1;
-	for (size_t i = 0; i < names.len; i++) {
-		autoclean(str_list_free) struct str_list ids = { 0 };
-		autofree char *dir = fs_join(s->images, names.items[i]);
-
-		if (store_ids(dir, &ids, err) < 0)
-			return -1;
-		for (size_t j = 0; j < ids.len; j++)
-			if (str_starts(ids.items[j], STORE_DELETED))
-				str_list_addf(out, "%s/%s", dir, ids.items[j]);
-	}
+	for (size_t i = 0; i < left.len; i++)
+		if (str_starts(strchr(left.items[i], '/') + 1, STORE_DELETED))
+			str_list_addf(out, "%s/%s", s->images, left.items[i]);
 	return 0;
 }
 

@@ -242,7 +242,7 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
 	if (root_fd < 0)
 		return -1;
 	run_init(&run, s, in);
-	if (store_clean(s, err) < 0 || take_tree(&run, root_fd, &tree, err) < 0)
+	if (store_check_place(s, in->name, err) < 0 || store_clean(s, err) < 0 || take_tree(&run, root_fd, &tree, err) < 0)
 		return err_wrap(err, "image %s", in->name);
 	read_boot(&tree, root_fd, &boot);
 	if (image_write(s, in, &tree, &run.table, &boot, ref, err) < 0)

@@ -43,6 +43,14 @@ static int read_counter(const char *path, const char *name, uint64_t *value, str
 	return 0;
 }
 
+int store_check_counter(const struct store *s, const char *name, struct err *err)
+{
+	autofree char *path = fs_join(s->sequence, name);
+	uint64_t value;
+
+	return read_counter(path, name, &value, err);
+}
+
 int store_check_sequence(const struct store *s, const char *name, uint64_t least)
 {
 	autofree char *path = fs_join(s->sequence, name);
@@ -55,21 +63,18 @@ int store_check_sequence(const struct store *s, const char *name, uint64_t least
 /* The highest among images that are there: the counter may be gone. */
 static int highest_stored(const struct store *s, const char *name, uint64_t *out, struct err *err)
 {
-	autofree char *dir = fs_join(s->images, name);
 	autoclean(str_list_free) struct str_list ids = { 0 };
 
 	*out = 0;
-	if (!fs_exists(dir))
-		return 0;
-	if (fs_list(dir, &ids, err) < 0)
+	if (store_ids(s, name, &ids, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ids.len; i++) {
-		autofree char *path = str_format("%s/%s/manifest.json", dir, ids.items[i]);
+		autofree char *path = str_format("%s/%s/%s/manifest.json", s->images, name, ids.items[i]);
 		autoclean(buf_free) struct buf text = { 0 };
 		autoclean(manifest_free) struct manifest m = { 0 };
 		struct err damaged = { 0 };
 
-		if (ids.items[i][0] != '.' && fs_read(path, STORE_MANIFEST_MAX, &text, &damaged) == 0 &&
+		if (fs_read_nofollow(path, STORE_MANIFEST_MAX, &text, &damaged) == 0 &&
 		    manifest_read(text.data, text.len, &m, &damaged) == 0 && m.sequence > *out)
 			*out = m.sequence;
 	}

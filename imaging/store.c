@@ -115,42 +115,18 @@ static bool is_temporary(const char *name)
 	return dot && dot != name && strlen(dot) == 7;
 }
 
-int store_ids(const char *dir, struct str_list *out, struct err *err)
-{
-	struct err why = { 0 };
-
-	if (fs_list(dir, out, &why) == 0 || why.kind == ERR_NOT_FOUND)
-		return 0;
-	*err = why;
-	return -1;
-}
-
-/* "NAME/ENTRY" of all images of these names: those that are whole, or what an ingest left that did not come to its end. */
-static int list_entries(const struct store *s, const struct str_list *names, bool whole, struct str_list *out, struct err *err)
-{
-	for (size_t i = 0; i < names->len; i++) {
-		autoclean(str_list_free) struct str_list entries = { 0 };
-		autofree char *dir = fs_join(s->images, names->items[i]);
-
-		if (store_ids(dir, &entries, err) < 0)
-			return -1;
-		for (size_t j = 0; j < entries.len; j++)
-			if ((entries.items[j][0] != '.') == whole)
-				str_list_addf(out, "%s/%s", names->items[i], entries.items[j]);
-	}
-	return 0;
-}
-
 int store_clean(const struct store *s, struct err *err)
 {
+	autoclean(store_strangers_free) struct store_strangers strangers = { 0 };
 	autoclean(str_list_free) struct str_list packs = { 0 };
 	autoclean(str_list_free) struct str_list names = { 0 };
 	autoclean(str_list_free) struct str_list left = { 0 };
 	struct store_freed freed;
 
 	if (store_sweep_taken_out(s, &freed, err) < 0 || fs_list(s->packs, &packs, err) < 0 ||
-	    fs_list(s->images, &names, err) < 0 || list_entries(s, &names, false, &left, err) < 0)
+	    store_names(s, &names, &strangers, err) < 0 || store_leftovers(s, &left, err) < 0)
 		return -1;
+	store_warn_strangers(&strangers);
 	for (size_t i = 0; i < packs.len; i++)
 		if (is_temporary(packs.items[i]) && remove_named(s->packs, packs.items[i], err) < 0)
 			return -1;
@@ -161,19 +137,10 @@ int store_clean(const struct store *s, struct err *err)
 		autofree char *dir = fs_join(s->images, names.items[i]);
 
 		/* An image that was never finished leaves its name empty. */
-		if (rmdir(dir) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+		if (rmdir(dir) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
 			return err_errno(err, errno, "remove %s", dir);
 	}
 	return 0;
-}
-
-int store_refs(const struct store *s, struct str_list *out, struct err *err)
-{
-	autoclean(str_list_free) struct str_list names = { 0 };
-
-	if (fs_list(s->images, &names, err) < 0)
-		return -1;
-	return list_entries(s, &names, true, out, err);
 }
 
 static int read_manifest(const char *dir, struct manifest *out, struct err *err)
@@ -181,17 +148,19 @@ static int read_manifest(const char *dir, struct manifest *out, struct err *err)
 	autofree char *path = fs_join(dir, "manifest.json");
 	autoclean(buf_free) struct buf text = { 0 };
 
-	if (fs_read(path, STORE_MANIFEST_MAX, &text, err) < 0)
+	if (fs_read_nofollow(path, STORE_MANIFEST_MAX, &text, err) < 0)
 		return -1;
 	return manifest_read(text.data, text.len, out, err);
 }
 
 int store_list(struct store *s, struct store_images *out, struct err *err)
 {
+	autoclean(store_strangers_free) struct store_strangers strangers = { 0 };
 	autoclean(str_list_free) struct str_list refs = { 0 };
 
-	if (store_refs(s, &refs, err) < 0)
+	if (store_refs(s, &refs, &strangers, err) < 0)
 		return -1;
+	store_warn_strangers(&strangers);
 	out->items = mem_array(refs.len, sizeof(out->items[0]));
 	for (size_t i = 0; i < refs.len; i++) {
 		struct store_image *image = &out->items[out->len++];
@@ -214,7 +183,7 @@ static int not_found(struct store *s, const char *ref, struct err *err)
 	autoclean(buf_free) struct buf all = { 0 };
 	struct err ignored = { 0 };
 
-	if (store_refs(s, &refs, &ignored) < 0)
+	if (store_refs(s, &refs, NULL, &ignored) < 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no image '%.140s'", ref);
 	for (size_t i = 0; i < refs.len && all.len < 300; i++)
 		buf_addf(&all, "%s%s", i ? ", " : "", refs.items[i]);
@@ -230,16 +199,12 @@ static int find_newest(struct store *s, const char *name, char **id, struct err 
 	autoclean(str_list_free) struct str_list ids = { 0 };
 	uint64_t best = 0;
 
-	if (!fs_exists(dir))
-		return not_found(s, name, err);
-	if (fs_list(dir, &ids, err) < 0)
+	if (store_ids(s, name, &ids, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ids.len; i++) {
 		autofree char *one = fs_join(dir, ids.items[i]);
 		autoclean(manifest_free) struct manifest m = { 0 };
 
-		if (ids.items[i][0] == '.')
-			continue;
 		if (read_manifest(one, &m, err) < 0) {
 			err_wrap(err, "which image %s is the newest is not known: %s/manifest.json", name, one);
 			err->kind = ERR_DAMAGED;
@@ -269,7 +234,7 @@ int store_find(struct store *s, const char *ref, char **name, char **id, char **
 	else if (find_newest(s, n, &i, err) < 0)
 		return -1;
 	d = store_image_dir(s, n, i);
-	if (!fs_exists(d))
+	if (!store_is_image(s, n, i))
 		return not_found(s, ref, err);
 	*name = steal(n);
 	*id = steal(i);

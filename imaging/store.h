@@ -35,6 +35,9 @@ int store_find(struct store *s, const char *ref, char **name, char **id, char **
 /* Progress of long work; total 0 when unknown. May be NULL. */
 typedef void (*store_progress_fn)(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes);
 
+/* Could an image of this name be stored? What would stop it is better said before a long build than after it. Changes nothing. */
+int store_check_place(struct store *s, const char *name, struct err *err) WARN_UNUSED;
+
 struct ingest {
 	const char *source_dir;	 /* the tree; its root is '/' of the image */
 	const char *name, *kind; /* image name; "golden", "nightly", ... */

@@ -33,15 +33,31 @@ int store_clean(const struct store *s, struct err *err) WARN_UNUSED;
 bool store_has_taken_out(const struct store *s);
 /* delete.c: remove packs that no image uses, then what was taken out; nothing if nothing was. Only with the lock held. */
 int store_sweep_taken_out(const struct store *s, struct store_freed *freed, struct err *err) WARN_UNUSED;
-/* What is in images/NAME; a writer may remove the last of it meanwhile: then nothing. */
-int store_ids(const char *dir, struct str_list *out, struct err *err) WARN_UNUSED;
 char *store_image_dir(const struct store *s, const char *name, const char *id);
+
+/* store_scan.c: what lies in images/ or images/NAME/ and is no image: a file, a symbolic link, a name that no image has. */
+struct store_strangers {
+	struct str_list paths;
+	char *link; /* the first that is a symbolic link, or NULL: behind it may be an image, whose packs must not be removed */
+};
+void store_strangers_free(struct store_strangers *x);
+void store_warn_strangers(const struct store_strangers *x);
+/* The names in images/, sorted: real directories only. `strangers` may be NULL, here and below. */
+int store_names(const struct store *s, struct str_list *out, struct store_strangers *strangers, struct err *err) WARN_UNUSED;
 /* The images' names and ids, sorted, whatever state they are in: "NAME/ID". */
-int store_refs(const struct store *s, struct str_list *out, struct err *err) WARN_UNUSED;
+int store_refs(const struct store *s, struct str_list *out, struct store_strangers *strangers, struct err *err) WARN_UNUSED;
+/* What an ingest or a deletion that did not come to its end left: "NAME/.new". */
+int store_leftovers(const struct store *s, struct str_list *out, struct err *err) WARN_UNUSED;
+/* The ids of one name; a writer may remove the last of it meanwhile: then none. */
+int store_ids(const struct store *s, const char *name, struct str_list *out, struct err *err) WARN_UNUSED;
+/* Is images/NAME/ID a directory, reached without a symbolic link below images/? */
+bool store_is_image(const struct store *s, const char *name, const char *id);
 
 /* sequence.c: the number the next image of `name` gets: one more than any had, deleted ones too. Durable before it returns. */
 int store_next_sequence(const struct store *s, const char *name, uint64_t *out, struct err *err) WARN_UNUSED;
 
+/* Would store_next_sequence() know the number? */
+int store_check_counter(const struct store *s, const char *name, struct err *err) WARN_UNUSED;
 /* 0 when the counter of `name` is whole and not below `least`, else -1. */
 int store_check_sequence(const struct store *s, const char *name, uint64_t least);
 

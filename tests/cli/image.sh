@@ -99,6 +99,21 @@ after=$(du -s "$store/packs" | cut -f 1)
 [ "$("$orthrus" image list --json | jq -r '[.images[].sequence] | join(",")')" = 1,2 ] || fail "sequence numbers"
 second=$("$orthrus" image list --json | jq -r '.images[1].ref')
 
+# What somebody else put into images/ is passed over and named; a pipe is not waited for.
+touch "$store/images/README"
+expect 0 out "$ref" -- image list
+expect 0 err 'images/README is no image' -- image list
+expect 0 out 'is intact' -- image verify compute
+expect 0 out 'store' -- image build compute --from "$tree" --plan
+expect 3 err 'images/README is no directory' -- image build README --from "$tree" --plan
+rm "$store/images/README"
+mv "$store/images/$ref/manifest.json" "$work/keep"
+mkfifo "$store/images/$ref/manifest.json"
+out=$(timeout 60 "$orthrus" image list 2>&1) || fail "image list beside a pipe: $out"
+grep -qF 'manifest.json is not a regular file' <<<"$out" || fail "image list beside a pipe: $out"
+rm "$store/images/$ref/manifest.json"
+mv "$work/keep" "$store/images/$ref/manifest.json"
+
 # Deleting: by full name only, confirmed, and only when nobody uses it.
 expect 2 err 'say which image' -- image delete compute --yes --offline
 expect 3 err 'is not known' -- image delete "$ref" --yes

@@ -87,7 +87,7 @@ static void test_request_is_checked(void **state)
 	FAILS(ERR_INVALID, "suite 'sid'", build_probe(&b, &sources, err));
 	b.suite = NULL;
 	FAILS(ERR_INVALID, "suite ''", build_probe(&b, &sources, err));
-	b.from_dir = "/x";
+	b.from_dir = "/";
 	OK(build_probe(&b, &sources, err));
 }
 
@@ -133,6 +133,36 @@ static void test_apply_from_directory(void **state)
 	assert_string_equal(ref, "compute/20261121T053000Z-golden");
 }
 
+/* What would stop the last step is said before the first. */
+static void test_probe_looks_at_all(void **state)
+{
+	struct fixture *f = *state;
+	struct build b = request();
+	autoclean(str_list_free) struct str_list sources = { 0 };
+	autofree char *stranger = fs_join(f->store_dir, "images/compute");
+	autofree char *readme = fs_join(f->store_dir, "images/README");
+	autofree char *counter = fs_join(f->store_dir, "sequence/compute");
+	autofree char *file = fs_join(f->tree, "file");
+	autofree char *none = fs_join(f->tree, "none");
+
+	put_file(f->tree, "file", "x", 1);
+	put_file("/", readme, "x", 1);
+	b.store_dir = f->store_dir;
+	OK(build_probe(&b, &sources, err));
+	put_file("/", stranger, "x", 1);
+	FAILS(ERR_REFUSED, "images/compute is no directory", build_probe(&b, &sources, err));
+	assert_int_equal(unlink(stranger), 0);
+	put_file("/", counter, "7 x\n", 4);
+	FAILS(ERR_DAMAGED, "sequence/compute", build_probe(&b, &sources, err));
+	assert_int_equal(unlink(counter), 0);
+	b.from_dir = f->tree;
+	OK(build_probe(&b, &sources, err));
+	b.from_dir = file;
+	FAILS(ERR_INVALID, "is not a directory", build_probe(&b, &sources, err));
+	b.from_dir = none;
+	FAILS(ERR_NOT_FOUND, "none", build_probe(&b, &sources, err));
+}
+
 static void test_grubenv(void **state)
 {
 	autoclean(tree_free) struct tree t = { 0 };
@@ -160,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_request_is_checked),
 		cmocka_unit_test(test_plan),
 		TEST(test_apply_from_directory),
+		TEST(test_probe_looks_at_all),
 		cmocka_unit_test(test_grubenv),
 	};
 

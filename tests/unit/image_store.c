@@ -283,6 +283,72 @@ static void test_leftovers(void **state)
 	OK(check(f, "x", err));
 }
 
+/* What somebody else put into images/ is passed over, not removed, and stops nothing. */
+static void test_strangers(void **state)
+{
+	struct fixture *f = *state;
+	autofree char *a = NULL;
+	autofree char *b = NULL;
+	autofree char *readme = fs_join(f->store_dir, "images/README");
+	autofree char *fifo = fs_join(f->store_dir, "images/x/fifo");
+	autofree char *odd = fs_join(f->store_dir, "images/my images");
+	autofree char *name = NULL;
+	autofree char *id = NULL;
+	autofree char *dir = NULL;
+	autoclean(store_images_free) struct store_images l = { 0 };
+
+	put_file(f->tree, "file", "1", 1);
+	a = take_image(f, "x");
+	put_file("/", readme, "hello", 5);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	OK(fs_mkdirs(odd, 0755, err));
+	OK(store_list(f->store, &l, err));
+	assert_int_equal(l.len, 1);
+	b = take_image(f, "x");
+	OK(store_find(f->store, "x", &name, &id, &dir, err));
+	assert_true(str_ends(b, id));
+	OK(check(f, "x", err));
+	OK(store_delete(f->store, a, err));
+	OK(store_delete(f->store, b, err));
+	assert_int_equal(pack_bytes(f), 0);
+	assert_true(fs_exists(readme) && fs_exists(fifo) && fs_exists(odd));
+	FAILS(ERR_REFUSED, "images/README is no directory", store_check_place(f->store, "README", err));
+}
+
+/* Behind a symbolic link in images/ is no image, but its packs may be somebody's only copy. */
+static void test_links_are_no_images(void **state)
+{
+	struct fixture *f = *state;
+	struct ingest in = { .source_dir = f->tree, .name = "y", .kind = "golden", .cluster_id = "c", .key = &f->key };
+	autofree char *a = NULL;
+	autofree char *b = NULL;
+	autofree char *y = fs_join(f->store_dir, "images/y");
+	autofree char *moved = fs_join(f->dir, "moved");
+	autoclean(store_images_free) struct store_images l = { 0 };
+	struct store_freed frees;
+	uint64_t before;
+	char *ref;
+
+	put_noise(f->tree, "file", 100000, 1);
+	a = take_image(f, "x");
+	put_noise(f->tree, "file", 100000, 2);
+	b = take_image(f, "y");
+	assert_int_equal(rename(y, moved), 0);
+	assert_int_equal(symlink(moved, y), 0);
+	OK(store_list(f->store, &l, err));
+	assert_int_equal(l.len, 1);
+	FAILS(ERR_NOT_FOUND, "no image", check(f, b, err));
+	FAILS(ERR_REFUSED, "images/y is a symbolic link", store_ingest(f->store, &in, &ref, err));
+	before = pack_bytes(f);
+	OK(store_delete_frees(f->store, a, &frees, err));
+	assert_int_equal(frees.kept.kind, ERR_REFUSED);
+	OK(store_delete(f->store, a, err));
+	assert_int_equal(pack_bytes(f), before);
+	assert_int_equal(unlink(y), 0);
+	assert_int_equal(rename(moved, y), 0);
+	OK(check(f, b, err));
+}
+
 static void test_extract(void **state)
 {
 	static const char *const prefixes[] = { "boot/vmlinuz-", "usr/bin/t", "lib", NULL };
@@ -381,6 +447,8 @@ int main(void)
 		TEST(test_one_writer),
 		TEST(test_store_inside_tree),
 		TEST(test_leftovers),
+		TEST(test_strangers),
+		TEST(test_links_are_no_images),
 		TEST(test_extract),
 		cmocka_unit_test(test_pack_index),
 		cmocka_unit_test(test_merkle_root),
