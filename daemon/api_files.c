@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The image store as nodes read it: only whole names of known shape become paths, and they are resolved beneath the store. */
+/* The image store as nodes read it: only whole names of known shape become paths, and they are resolved beneath the store's
+ * directories. */
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "sys/fs.h"
@@ -10,14 +11,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int serve(struct daemon *d, struct http_call *call, const char *path, const char *type, struct err *err)
+/* `path` below the store's `part`. The part may be a symbolic link, the store may too: an administrator put it on another volume.
+ */
+static int serve(struct daemon *d, struct http_call *call, const char *part, const char *path, const char *type, struct err *err)
 {
-	autoclose int dir = fs_open_dir(d->paths.store_dir, err);
+	autofree char *top = fs_join(d->paths.store_dir, part);
+	autoclose int dir = fs_open_dir(top, err);
 	autoclose int fd = -1;
 	struct stat st;
 
 	if (dir < 0)
-		return err_set(err, ERR_NOT_FOUND, "there is no image store yet");
+		return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no image store yet") : -1;
 	fd = fs_open_beneath(dir, path, O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS, err);
 	if (fd < 0)
 		return -1;
@@ -39,19 +43,17 @@ int api_image_file(void *ctx, struct http_call *call, struct err *err)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (str_eq(files[i], file))
-			path = str_format("images/%s/%s/%s", name, id, files[i]);
+			path = str_format("%s/%s/%s", name, id, files[i]);
 	if (!path)
 		return err_set(err, ERR_NOT_FOUND, "an image has no file '%s'", file);
-	return serve(ctx, call, path, str_ends(path, ".json") ? "application/json" : "application/octet-stream", err);
+	return serve(ctx, call, "images", path, str_ends(path, ".json") ? "application/json" : "application/octet-stream", err);
 }
 
 int api_pack(void *ctx, struct http_call *call, struct err *err)
 {
 	const char *pack = http_param(call, "pack");
-	autofree char *path = NULL;
 
 	if (strspn(pack, "0123456789abcdef") != 64 || !str_eq(pack + 64, ".pack"))
 		return err_set(err, ERR_NOT_FOUND, "a pack is named by 64 hex digits and '.pack'");
-	path = str_format("packs/%s", pack);
-	return serve(ctx, call, path, "application/octet-stream", err);
+	return serve(ctx, call, "packs", pack, "application/octet-stream", err);
 }

@@ -41,12 +41,21 @@ static int verified_manifest(struct daemon *d, const char *dir, struct buf *json
 	autoclean(buf_free) struct buf sig = { 0 };
 	struct verify_key key;
 
-	if (verify_key_load(key_path, &key, err) < 0 || fs_read(json_path, MANIFEST_MAX, json, err) < 0 ||
-	    fs_read(sig_path, SIGNATURE_LEN, &sig, err) < 0)
+	if (verify_key_load(key_path, &key, err) < 0 || fs_read_nofollow(json_path, MANIFEST_MAX, json, err) < 0 ||
+	    fs_read_nofollow(sig_path, SIGNATURE_LEN, &sig, err) < 0)
 		return -1;
 	if (verify_bytes(&key, buf_str(json), json->len, (const uint8_t *)buf_str(&sig), sig.len, err) < 0)
 		return err_hint(err, "the image was changed, or signed by another cluster: it is not installed");
 	return manifest_read(buf_str(json), json->len, m, err);
+}
+
+/* Only what is not there is to be made; anything else that is wrong is said as it is. */
+static int say_not_found(const char *ref, struct err *err)
+{
+	if (err->kind != ERR_NOT_FOUND)
+		return strstr(err->text, ref) ? -1 : err_wrap(err, "image %s", ref);
+	err_set(err, ERR_NOT_FOUND, "image %s is not in the store", ref);
+	return err_hint(err, "see `orthrus image list`; make it with `orthrus image build %.*s`", (int)strcspn(ref, "/"), ref);
 }
 
 int order_image_find(struct daemon *d, const char *ref, struct order_image *out, struct err *err)
@@ -60,13 +69,11 @@ int order_image_find(struct daemon *d, const char *ref, struct order_image *out,
 	struct digest digest;
 	char hex[DIGEST_HEX_LEN];
 
-	if (!fs_exists(d->paths.store_dir) || store_open(d->paths.store_dir, false, &store, err) < 0 ||
-	    store_find(store, ref, &found.name, &found.id, &dir, err) < 0) {
-		err_set(err, ERR_NOT_FOUND, "image %s is not in the store", ref);
-		return err_hint(err, "see `orthrus image list`; make it with `orthrus image build %.*s`", (int)strcspn(ref, "/"),
-				ref);
-	}
-	if (verified_manifest(d, dir, &json, &m, err) < 0 || read_cluster_id(d, &cluster_id, err) < 0)
+	if (store_open(d->paths.store_dir, false, &store, err) < 0 ||
+	    store_find(store, ref, &found.name, &found.id, &dir, err) < 0)
+		return say_not_found(ref, err);
+	if (verified_manifest(d, dir, &json, &m, err) < 0 || read_cluster_id(d, &cluster_id, err) < 0 ||
+	    store_check_opens(store, found.name, found.id, err) < 0)
 		return err_wrap(err, "image %s/%s", found.name, found.id);
 	if (!str_eq(m.cluster_id, cluster_id) || !str_eq(m.name, found.name))
 		return err_set(err, ERR_DAMAGED, "image %s/%s: its manifest is that of image %s of cluster %s", found.name,

@@ -2,7 +2,12 @@
 #include "imaging/store_priv.h"
 
 #include "base/mem.h"
+#include "imaging/pack.h"
 #include "sys/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 void image_files_free(struct image_files *f)
 {
@@ -16,7 +21,7 @@ static int read_one(const char *dir, const char *name, size_t max, struct buf *o
 {
 	autofree char *path = fs_join(dir, name);
 
-	if (fs_read(path, max, out, err) == 0)
+	if (fs_read_nofollow(path, max, out, err) == 0)
 		return 0;
 	/* A document that is not there is as bad as one that is wrong. */
 	err->kind = ERR_DAMAGED;
@@ -43,6 +48,62 @@ void restore_source_of(const struct image_files *f, struct restore_source *src)
 	src->tree_len = f->tree.len;
 	src->chunks = f->chunks.data;
 	src->chunks_len = f->chunks.len;
+}
+
+/* No byte of it is read: that is store_verify's, and takes minutes. */
+static int check_opens(const char *path, uint64_t least, struct err *err)
+{
+	autoclose int fd = fs_open_regular(path, O_NOFOLLOW, err);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "look at %s", path);
+	if ((uint64_t)st.st_size < least)
+		return err_set(err, ERR_DAMAGED, "%s has %llu bytes; at least %llu are needed", path,
+			       (unsigned long long)st.st_size, (unsigned long long)least);
+	return 0;
+}
+
+/* Rows of one pack mostly follow one another, their offsets grow: so each pack is opened about once, for its furthest row. */
+static int check_packs_open(const struct store *s, const struct chunk_table *t, struct err *err)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < t->len; i++) {
+		const struct chunk_row *row = &t->rows[i];
+		autofree char *path = NULL;
+
+		if (row->pack_offset + row->stored_len > end)
+			end = row->pack_offset + row->stored_len;
+		if (i + 1 < t->len && digest_cmp(&row[1].pack, &row->pack) == 0)
+			continue;
+		path = pack_path(s->packs, &row->pack, ".pack");
+		if (check_opens(path, end, err) < 0)
+			return -1;
+		end = 0;
+	}
+	return 0;
+}
+
+int store_check_opens(struct store *s, const char *name, const char *id, struct err *err)
+{
+	static const char *const documents[] = { "manifest.json", "manifest.sig", "tree.zst", "chunks.bin", "boot.json" };
+	autoclean(chunk_table_free) struct chunk_table table = { 0 };
+	autoclean(manifest_free) struct manifest m = { 0 };
+	autofree char *dir = store_image_dir(s, name, id);
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(documents) && rc == 0; i++) {
+		autofree char *path = fs_join(dir, documents[i]);
+
+		rc = check_opens(path, 1, err);
+	}
+	if (rc == 0 && store_read_table(dir, &m, &table, err) == 0 && check_packs_open(s, &table, err) == 0)
+		return 0;
+	err->kind = ERR_DAMAGED;
+	return err->hint[0] ? -1 : err_hint(err, "see `orthrus image verify %s/%s`; is a file system not mounted?", name, id);
 }
 
 int store_read_table(const char *dir, struct manifest *m, struct chunk_table *table, struct err *err)

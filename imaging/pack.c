@@ -6,7 +6,6 @@
 #include "imaging/chunk_table.h"
 #include "sys/fs.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -104,7 +103,7 @@ int pack_index_load(const char *dir, const struct digest *pack, struct pack_inde
 	autofree char *path = pack_path(dir, pack, ".idx");
 	autoclean(buf_free) struct buf data = { 0 };
 
-	if (fs_read(path, INDEX_FILE_MAX, &data, err) < 0)
+	if (fs_read_nofollow(path, INDEX_FILE_MAX, &data, err) < 0)
 		return -1;
 	if (pack_index_decode(data.data, data.len, pack, out, pack_bytes, err) < 0)
 		return err_wrap(err, "%s", path);
@@ -159,9 +158,9 @@ int pack_read(struct pack_reader *r, const struct digest *pack, uint64_t offset,
 
 	if (r->fd < 0 || digest_cmp(&r->pack, pack) != 0) {
 		pack_reader_close(r);
-		r->fd = open(path, O_RDONLY | O_CLOEXEC);
+		r->fd = fs_open_regular(path, O_NOFOLLOW, err);
 		if (r->fd < 0)
-			return err_errno(err, errno, "open %s", path);
+			return -1;
 		r->pack = *pack;
 	}
 	buf_clear(out);

@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct store; /* an open store directory, e.g. /srv/orthrus/store */
+/* An open store directory, e.g. /srv/orthrus/store. It and packs/, images/ and sequence/ in it may be symbolic links, for example
+ * to another volume; nothing below them may. */
+struct store;
 
 int store_open(const char *path, bool create, struct store **out, struct err *err) WARN_UNUSED;
 void store_close(struct store *s);
@@ -31,6 +33,10 @@ void store_images_free(struct store_images *l);
 int store_list(struct store *s, struct store_images *out, struct err *err) WARN_UNUSED; /* by name, then id */
 /* "NAME" or "NAME/ID" -> the directory's full path, name and id (new strings). ERR_NOT_FOUND lists what there is. */
 int store_find(struct store *s, const char *ref, char **name, char **id, char **dir, struct err *err) WARN_UNUSED;
+
+/* Can the image's documents be read, and can every pack it needs be opened as nodes get it, and is long enough? What is in them
+ * is not looked at. ERR_DAMAGED names the first file that can't. */
+int store_check_opens(struct store *s, const char *name, const char *id, struct err *err) WARN_UNUSED;
 
 /* Progress of long work; total 0 when unknown. May be NULL. */
 typedef void (*store_progress_fn)(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes);

@@ -116,12 +116,13 @@ static size_t check_pack(struct verify_run *v, size_t first, struct err *err)
 	char hex[DIGEST_HEX_LEN];
 	struct digest got;
 	uint64_t bytes;
-	bool read_all = fs_read(path, PACK_FILE_MAX, &data, &why) == 0;
+	bool read_all = fs_read_nofollow(path, PACK_FILE_MAX, &data, &why) == 0;
+	bool is_link = why.kind == ERR_REFUSED;
 
 	digest_hex(pack, hex);
 	digest_of(data.data, data.len, &got);
 	if (!read_all || digest_cmp(&got, pack) != 0)
-		str_list_addf(&v->bad, "packs/%s.pack", hex);
+		str_list_addf(&v->bad, "packs/%s.pack%s", hex, is_link ? " (not a file itself)" : "");
 	if (pack_index_load(v->store->packs, pack, &index, &bytes, &why) < 0)
 		str_list_addf(&v->bad, "packs/%s.idx", hex);
 	return check_rows(v, first, &data, err);
@@ -154,7 +155,7 @@ static void check_side(struct verify_run *v, const char *dir, const char *docume
 	struct err why = { 0 };
 	struct digest got;
 
-	if (fs_read(path, STORE_DOC_MAX, &data, &why) == 0) {
+	if (fs_read_nofollow(path, STORE_DOC_MAX, &data, &why) == 0) {
 		digest_of(data.data, data.len, &got);
 		if (digest_cmp(&got, want) == 0)
 			return;

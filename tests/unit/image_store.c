@@ -223,6 +223,36 @@ static void test_newest_is_not_guessed(void **state)
 	OK(store_find(f->store, a, &name, &id, &dir, err));
 }
 
+/* What nodes could not get is seen without reading it all. */
+static void test_opens(void **state)
+{
+	struct fixture *f = *state;
+	autofree char *ref = NULL;
+	autofree char *pack = NULL;
+	autofree char *moved = fs_join(f->dir, "moved");
+	autofree char *sig = NULL;
+	const char *id = "20261121T053000Z-golden";
+
+	make_tree(f);
+	ref = take_image(f, "compute");
+	pack = store_file(f, "packs", ".pack");
+	sig = str_format("%s/images/%s/manifest.sig", f->store_dir, ref);
+	OK(store_check_opens(f->store, "compute", id, err));
+	assert_int_equal(rename(pack, moved), 0);
+	FAILS(ERR_DAMAGED, pack, store_check_opens(f->store, "compute", id, err));
+	assert_int_equal(symlink(moved, pack), 0);
+	FAILS(ERR_DAMAGED, "is a symbolic link", store_check_opens(f->store, "compute", id, err));
+	FAILS(ERR_DAMAGED, "(not a file itself)", check(f, ref, err));
+	assert_int_equal(unlink(pack), 0);
+	assert_int_equal(rename(moved, pack), 0);
+	OK(check(f, ref, err));
+	assert_int_equal(rename(sig, moved), 0);
+	FAILS(ERR_DAMAGED, "manifest.sig", store_check_opens(f->store, "compute", id, err));
+	assert_int_equal(rename(moved, sig), 0);
+	assert_int_equal(truncate(pack, 5 * MIB), 0);
+	FAILS(ERR_DAMAGED, "at least", store_check_opens(f->store, "compute", id, err));
+}
+
 static void test_names(void **state)
 {
 	static const char *const bad[] = { "", "..", "../x", "a/../../x", "a/", "/etc", "a/b/c", "a\n", "x/.new", "$(x)" };
@@ -443,6 +473,7 @@ int main(void)
 		TEST(test_damage_heals),
 		TEST(test_other_key_is_refused),
 		TEST(test_newest_is_not_guessed),
+		TEST(test_opens),
 		TEST(test_names),
 		TEST(test_one_writer),
 		TEST(test_store_inside_tree),
