@@ -127,7 +127,8 @@ static void put_options(const struct cmd *c, struct json_out *w)
 			json_put_str(w, names[i], cmd_option(c, names[i]));
 }
 
-/* --ipv4 is the first node's address; the others get the ones that follow. Checked before anything is sent. */
+/* --ipv4 is the address of the node that is written first; the others get the ones that follow. Checked before anything is sent.
+ */
 static int check_address(const struct cmd *c, size_t n_nodes, struct err *err)
 {
 	const char *first = cmd_option(c, "ipv4");
@@ -140,10 +141,10 @@ static int check_address(const struct cmd *c, size_t n_nodes, struct err *err)
 	if (addr <= UINT32_MAX - (n_nodes - 1))
 		return 0;
 	err_set(err, ERR_INVALID, "--ipv4 %s: there are not %zu addresses from it on", first, n_nodes);
-	return err_hint(err, "it is the first node's; the others get those that follow");
+	return err_hint(err, "it is the first node's as they are written; the others get those that follow");
 }
 
-static void put_address(const struct cmd *c, struct json_out *w, size_t i)
+static void put_address(const struct cmd *c, struct json_out *w, size_t place)
 {
 	const char *first = cmd_option(c, "ipv4");
 	char text[ADDR4_LEN];
@@ -152,12 +153,12 @@ static void put_address(const struct cmd *c, struct json_out *w, size_t i)
 
 	if (!first || addr4_read(first, &addr, &checked) < 0)
 		return;
-	addr4_print(addr + (uint32_t)i, text);
+	addr4_print(addr + (uint32_t)place, text);
 	json_put_str(w, "ipv4", text);
 }
 
-/* One MAC a node in the order of the set; for one node they are all its. */
-static void put_macs(struct json_out *w, const struct str_list *macs, size_t i, size_t n_nodes)
+/* One MAC a node, in the order in which the nodes are written; for one node they are all its. */
+static void put_macs(struct json_out *w, const struct str_list *macs, size_t place, size_t n_nodes)
 {
 	if (macs->len == 0)
 		return;
@@ -166,7 +167,7 @@ static void put_macs(struct json_out *w, const struct str_list *macs, size_t i, 
 		for (size_t m = 0; m < macs->len; m++)
 			json_put_str(w, NULL, macs->items[m]);
 	else
-		json_put_str(w, NULL, macs->items[i]);
+		json_put_str(w, NULL, macs->items[place]);
 	json_end_arr(w);
 }
 
@@ -184,10 +185,12 @@ static int check_macs(const struct str_list *macs, size_t n_nodes, bool needed, 
 	else
 		err_set(err, ERR_USAGE, "--mac: %zu MAC address%s for %zu node%s", macs->len, macs->len == 1 ? "" : "es", n_nodes,
 			n_nodes == 1 ? "" : "s");
-	return err_hint(err, "give one for each node, in the order of the set: --mac 52:54:00:00:00:01,52:54:00:00:00:02");
+	return err_hint(
+		err, "give one for each node, in the order in which they are written: --mac 52:54:00:00:00:01,52:54:00:00:00:02");
 }
 
-static void add_body(const struct cmd *c, struct nodeset *set, const struct str_list *macs, struct buf *body)
+static void add_body(const struct cmd *c, struct nodeset *set, const size_t *places, const struct str_list *macs,
+		     struct buf *body)
 {
 	struct json_out w;
 
@@ -198,8 +201,8 @@ static void add_body(const struct cmd *c, struct nodeset *set, const struct str_
 		json_put_obj(&w, NULL);
 		json_put_str(&w, "name", nodeset_get(set, i));
 		put_options(c, &w);
-		put_address(c, &w, i);
-		put_macs(&w, macs, i, nodeset_count(set));
+		put_address(c, &w, places[i]);
+		put_macs(&w, macs, places[i], nodeset_count(set));
 		json_end_obj(&w);
 	}
 	json_end_arr(&w);
@@ -212,6 +215,7 @@ int cmd_node_add(struct cmd *c, struct err *err)
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(str_list_free) struct str_list macs = { 0 };
 	autoclean(buf_free) struct buf body = { 0 };
+	autofree size_t *places = NULL;
 	struct node_rows none = { 0 };
 
 	if (cmd_args(c, 1, 1, err) < 0)
@@ -221,10 +225,10 @@ int cmd_node_add(struct cmd *c, struct err *err)
 		return err_hint(err, "`orthrus site show` lists them");
 	}
 	cmd_option_all(c, "mac", &macs);
-	if (node_set(&none, c->argv[0], false, &set, err) < 0 || check_macs(&macs, nodeset_count(&set), true, err) < 0 ||
-	    check_address(c, nodeset_count(&set), err) < 0)
+	if (node_set_written(&none, c->argv[0], false, &set, &places, err) < 0 ||
+	    check_macs(&macs, nodeset_count(&set), true, err) < 0 || check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
-	add_body(c, &set, &macs, &body);
+	add_body(c, &set, places, &macs, &body);
 	return send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
 }
 
@@ -291,15 +295,15 @@ int cmd_node_list(struct cmd *c, struct err *err)
 	return 0;
 }
 
-static void change_body(const struct cmd *c, struct nodeset *set, size_t i, const struct str_list *macs, struct buf *body)
+static void change_body(const struct cmd *c, size_t place, size_t n_nodes, const struct str_list *macs, struct buf *body)
 {
 	struct json_out w;
 
 	json_out_init(&w, body, false);
 	json_put_obj(&w, NULL);
 	put_options(c, &w);
-	put_address(c, &w, i);
-	put_macs(&w, macs, i, nodeset_count(set));
+	put_address(c, &w, place);
+	put_macs(&w, macs, place, n_nodes);
 	json_end_obj(&w);
 }
 
@@ -308,6 +312,7 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(str_list_free) struct str_list macs = { 0 };
+	autofree size_t *places = NULL;
 	struct each each;
 
 	if (cmd_args(c, 1, 1, err) < 0)
@@ -317,7 +322,7 @@ int cmd_node_set(struct cmd *c, struct err *err)
 		return err_hint(err, "`orthrus node show NODE` shows what is set now");
 	}
 	cmd_option_all(c, "mac", &macs);
-	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
+	if (node_rows_get(c, &rows, err) < 0 || node_set_written(&rows, c->argv[0], true, &set, &places, err) < 0 ||
 	    check_macs(&macs, nodeset_count(&set), false, err) < 0 || check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
 	each_begin(&each, c);
@@ -325,7 +330,7 @@ int cmd_node_set(struct cmd *c, struct err *err)
 		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
 		autoclean(buf_free) struct buf body = { 0 };
 
-		change_body(c, &set, i, &macs, &body);
+		change_body(c, places[i], nodeset_count(&set), &macs, &body);
 		each_send(&each, nodeset_get(&set, i), "PATCH", path, buf_str(&body));
 	}
 	return each_end(&each, err);

@@ -117,9 +117,17 @@ static int check_known(const struct node_rows *rows, struct nodeset *set, struct
 
 int node_set(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, struct err *err)
 {
+	autofree size_t *places = NULL;
+
+	return node_set_written(rows, text, must_exist, out, &places, err);
+}
+
+int node_set_written(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, size_t **places,
+		     struct err *err)
+{
 	struct node_rows known = *rows;
 
-	if (nodeset_parse(text, resolve_group, &known, out, err) < 0)
+	if (nodeset_parse_written(text, resolve_group, &known, out, places, err) < 0)
 		return err->hint[0] ? -1 : err_hint(err, FORM_HINT);
 	if (nodeset_count(out) == 0) {
 		err_set(err, ERR_INVALID, "'%s' names no node", text);

@@ -24,6 +24,11 @@ const struct node_row *node_rows_find(const struct node_rows *rows, const char *
  */
 int node_set(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, struct err *err) WARN_UNUSED;
 
+/* The same for values that are given one a node: (*places)[i] is where nodeset_get(out, i) stands among the nodes as TEXT writes
+ * them. The caller frees it. */
+int node_set_written(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, size_t **places,
+		     struct err *err) WARN_UNUSED;
+
 /* {"nodes":[...]} into an open object. */
 void node_put_names(struct json_out *w, struct nodeset *set);
 

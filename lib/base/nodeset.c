@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static bool is_digit(char c)
@@ -186,7 +187,7 @@ const char *nodeset_get(struct nodeset *set, size_t i)
 	return i < set->len ? set->names[i] : NULL;
 }
 
-bool nodeset_has(struct nodeset *set, const char *name)
+size_t nodeset_index(struct nodeset *set, const char *name)
 {
 	size_t lo = 0, hi;
 
@@ -197,13 +198,18 @@ bool nodeset_has(struct nodeset *set, const char *name)
 		int c = nodeset_cmp(set->names[mid], name);
 
 		if (c == 0)
-			return true;
+			return mid;
 		if (c < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return false;
+	return SIZE_MAX;
+}
+
+bool nodeset_has(struct nodeset *set, const char *name)
+{
+	return nodeset_index(set, name) != SIZE_MAX;
 }
 
 int nodeset_union(struct nodeset *a, struct nodeset *b, struct err *err)

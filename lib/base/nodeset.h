@@ -33,6 +33,11 @@ typedef int (*nodeset_resolver)(void *ctx, const char *name, struct nodeset *out
 /* `*out` gets the set (its old content is not freed) and is empty on failure; ERR_INVALID names the position, from 1. An empty
  * text is an error, a set that comes out empty is not. `resolver` may be NULL: then groups are errors. */
 int nodeset_parse(const char *text, nodeset_resolver resolver, void *ctx, struct nodeset *out, struct err *err) WARN_UNUSED;
+/* The same, and the order in which the names are written: (*places)[i] counts the names of the set that the text mentions before
+ * nodeset_get(out, i). Numbers come as they stand in the brackets, a group's members in natural order, and of a name that is
+ * mentioned several times the first mention counts. The caller frees *places. */
+int nodeset_parse_written(const char *text, nodeset_resolver resolver, void *ctx, struct nodeset *out, size_t **places,
+			  struct err *err) WARN_UNUSED;
 void nodeset_free(struct nodeset *set);
 
 /* Add one plain name (no notation); there already is fine. ERR_INVALID for a name that is not made of letters, digits and . _ - :
@@ -42,6 +47,8 @@ size_t nodeset_count(struct nodeset *set);
 /* The i-th name in natural order; belongs to the set, valid until it changes. NULL past the end. */
 const char *nodeset_get(struct nodeset *set, size_t i);
 bool nodeset_has(struct nodeset *set, const char *name);
+/* Where nodeset_get() has `name`, or SIZE_MAX. */
+size_t nodeset_index(struct nodeset *set, const char *name);
 
 /* `a` becomes the result; `b` is used up and left empty. Only the union can fail: more than NODESET_MAX names. */
 int nodeset_union(struct nodeset *a, struct nodeset *b, struct err *err) WARN_UNUSED;

@@ -37,6 +37,7 @@ struct parser {
 	unsigned int ops;
 	nodeset_resolver resolver;
 	void *ctx;
+	struct str_list *written; /* every name as it is mentioned, or NULL */
 	struct err *err;
 };
 
@@ -204,19 +205,28 @@ static size_t put_number(char *out, uint64_t v, int width)
 	return n;
 }
 
+static int use_group(struct parser *p, const struct item *item, const char *name, struct nodeset *out)
+{
+	autoclean(nodeset_free) struct nodeset members = { 0 };
+
+	if (!p->resolver)
+		return bad_at(p, item->at, "groups like '@%s' are not known here", name);
+	if (p->resolver(p->ctx, name, &members, p->err) < 0)
+		return err_wrap(p->err, "position %zu: group '@%s'", item->at + 1, name);
+	p->made += nodeset_count(&members);
+	for (size_t i = 0; p->written && i < nodeset_count(&members); i++)
+		str_list_add(p->written, nodeset_get(&members, i));
+	return nodeset_union(out, &members, p->err);
+}
+
 /* What is done with each name an item stands for. */
 static int use_name(struct parser *p, const struct item *item, const char *name, struct nodeset *out)
 {
-	size_t before = out->len;
-
-	if (!item->group)
-		return nodeset_add(out, name, p->err);
-	if (!p->resolver)
-		return bad_at(p, item->at, "groups like '@%s' are not known here", name);
-	if (p->resolver(p->ctx, name, out, p->err) < 0)
-		return err_wrap(p->err, "position %zu: group '@%s'", item->at + 1, name);
-	p->made += out->len > before ? out->len - before : 0;
-	return 0;
+	if (item->group)
+		return use_group(p, item, name, out);
+	if (p->written)
+		str_list_add(p->written, name);
+	return nodeset_add(out, name, p->err);
 }
 
 /* Make every combination of the parts from `part` on; name[0..used) is what stands before. */
@@ -308,13 +318,41 @@ static int parse_all(struct parser *p, struct nodeset *out)
 	}
 }
 
+static int parse(struct parser *p, struct nodeset *out)
+{
+	*out = (struct nodeset){ 0 };
+	if (parse_all(p, out) == 0)
+		return 0;
+	nodeset_free(out);
+	return -1;
+}
+
 int nodeset_parse(const char *text, nodeset_resolver resolver, void *ctx, struct nodeset *out, struct err *err)
 {
 	struct parser p = { .text = text, .resolver = resolver, .ctx = ctx, .err = err };
 
-	*out = (struct nodeset){ 0 };
-	if (parse_all(&p, out) == 0)
-		return 0;
-	nodeset_free(out);
-	return -1;
+	return parse(&p, out);
+}
+
+int nodeset_parse_written(const char *text, nodeset_resolver resolver, void *ctx, struct nodeset *out, size_t **places,
+			  struct err *err)
+{
+	autoclean(str_list_free) struct str_list written = { 0 };
+	struct parser p = { .text = text, .resolver = resolver, .ctx = ctx, .written = &written, .err = err };
+	size_t n, next = 0;
+
+	*places = NULL;
+	if (parse(&p, out) < 0)
+		return -1;
+	n = nodeset_count(out);
+	*places = mem_array(n, sizeof(**places));
+	for (size_t i = 0; i < n; i++)
+		(*places)[i] = SIZE_MAX;
+	for (size_t i = 0; i < written.len; i++) {
+		size_t at = nodeset_index(out, written.items[i]);
+
+		if (at != SIZE_MAX && (*places)[at] == SIZE_MAX)
+			(*places)[at] = next++;
+	}
+	return 0;
 }

@@ -83,8 +83,8 @@ wrong 1 "--key $root/var/lib/orthrus/pki/server.key: the certificate is not for 
 # Nodes.
 mac=52:54:00:00:00:0
 wrong 2 'needs --group GROUP' 'orthrus site show' -- node add n01 --mac ${mac}1
-wrong 2 "needs --mac MAC for the node" 'in the order of the set' -- node add n01 --group compute
-wrong 2 '--mac: 1 MAC address for 2 nodes' 'in the order of the set' -- node add 'n[01-02]' --group compute --mac ${mac}1
+wrong 2 "needs --mac MAC for the node" 'in the order in which they are written' -- node add n01 --group compute
+wrong 2 '--mac: 1 MAC address for 2 nodes' 'in the order in which they are written' -- node add 'n[01-02]' --group compute --mac ${mac}1
 wrong 2 "--mac: 'zz' is not a MAC address (like" '' -- node add n01 --group compute --mac zz
 wrong 2 "n01: there is no group 'gpu'" "the site's groups: compute" -- node add n01 --group gpu --mac ${mac}1
 wrong 2 "position 6 of 'n[1-2'" 'orthrus(8)' -- node add 'n[1-2' --group compute --mac ${mac}1

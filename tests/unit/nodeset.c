@@ -143,6 +143,53 @@ static void test_errors_name_the_position(void **state)
 	}
 }
 
+/* "n1 n2": the names as they are written. */
+static char *written(const char *text)
+{
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	autofree size_t *places = NULL;
+	struct buf b = { 0 };
+	struct err err = { 0 };
+
+	if (nodeset_parse_written(text, groups, NULL, &set, &places, &err) < 0) {
+		assert_null(places);
+		return mem_strdup(err.text);
+	}
+	for (size_t want = 0; want < nodeset_count(&set); want++)
+		for (size_t i = 0; i < nodeset_count(&set); i++)
+			if (nodeset_index(&set, nodeset_get(&set, i)) == i && places[i] == want)
+				buf_addf(&b, "%s%s", b.len ? " " : "", nodeset_get(&set, i));
+	return buf_steal(&b);
+}
+
+static void test_written_order(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "n2,n1", "n2 n1" },
+		{ "n[01-03]", "n01 n02 n03" },
+		{ "n[9,1-2]", "n9 n1 n2" },
+		{ "r[2,1]n[2,1]", "r2n2 r2n1 r1n2 r1n1" },
+		{ "n1,n10,n2,n1", "n1 n10 n2" },
+		{ "gpu1,@*", "gpu1 n1 n2 n3" },
+		{ "n9,@*!n2", "n9 gpu1 n1 n3" },
+		{ "n[1-4]&n3,n2,n4", "n2 n3 n4" },
+		{ "n3,n1^n1,n7", "n3 n7" },
+		{ "n1!n1", "" },
+		{ "@empty", "" },
+		{ "@[rack,x]", "position 3 of '@[rack,x]': 'r' stands where a number should be" },
+	};
+
+	struct nodeset none = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autofree char *got = written(cases[i][0]);
+
+		assert_string_equal(got, cases[i][1]);
+	}
+	assert_true(nodeset_index(&none, "n1") == SIZE_MAX);
+}
+
 static void test_without_groups(void **state)
 {
 	struct nodeset set = { 0 };
@@ -448,6 +495,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expand),
 		cmocka_unit_test(test_errors_name_the_position),
+		cmocka_unit_test(test_written_order),
 		cmocka_unit_test(test_without_groups),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_add),

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Of several MAC addresses each node gets the one that stands at its place: a swap installs, and erases, the wrong machine.
+set -u
+[ "$(id -u)" = 0 ] || { echo "needs root: the daemon lets only root in"; exit 77; }
+. "$TOP/tests/cli/daemon.bash"
+m=52:54:00:00:00
+
+# has NODE MAC ADDRESS
+has() {
+    local is
+    is=$(node_value "$1" '.macs[0] + " " + .ipv4')
+    [ "$is" = "$m:$2 10.77.0.$3" ] || fail "$1 has $is, not $m:$2 10.77.0.$3"
+}
+
+start_daemon
+make_site --trust-mac
+"$orthrus" site apply --yes >/dev/null || die "site apply"
+
+"$orthrus" node add n02,n01 --mac $m:b2,$m:a1 --ipv4 10.77.0.20 --group compute --plan >"$work/out" || fail "plan: $(cat "$work/out")"
+grep -q "add n01: .* address 10.77.0.21, MAC $m:a1" "$work/out" || fail "the plan does not give n01 its own: $(cat "$work/out")"
+grep -q "add n02: .* address 10.77.0.20, MAC $m:b2" "$work/out" || fail "the plan does not give n02 its own: $(cat "$work/out")"
+"$orthrus" node add n02,n01 --mac $m:b2,$m:a1 --ipv4 10.77.0.20 --group compute >/dev/null || fail "node add"
+has n02 b2 20
+has n01 a1 21
+# In brackets too, and ranges upwards as ever.
+"$orthrus" node add 'n[9,10],n[03-04]' --mac $m:09,$m:10 --mac $m:03,$m:04 --ipv4 10.77.0.30 --group compute >/dev/null || fail "node add n[9,10]"
+has n9 09 30
+has n10 10 31
+has n03 03 32
+has n04 04 33
+# Changes the same; a group is in natural order, behind what is named before it.
+"$orthrus" node set n02,n01 --mac $m:c2,$m:c1 >/dev/null || fail "node set"
+has n02 c2 20
+has n01 c1 21
+"$orthrus" node set 'n10,@compute!n9' --ipv4 10.77.0.50 >/dev/null || fail "node set @compute"
+has n10 10 50
+has n01 c1 51
+has n02 c2 52
+has n04 04 54
+[ "$failed" = 0 ] && echo ok
+exit $failed
