@@ -93,9 +93,12 @@ void cmd_print(const char *text);					   /* the result itself, as it is */
 void cmd_error(const struct cmd *c, const struct err *err);
 /* Print a plan: numbered lines, or {"digest","steps"} with --json. */
 void cmd_print_plan(const struct cmd *c, const struct plan *plan);
-/* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`. Reads the
- * keys "digest" (may be absent) and "steps" of `o`. */
+/* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`; a step
+ * "problem" is left to cmd_followed(). Reads the keys "digest" (may be absent) and "steps" of `o`. */
 int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err) WARN_UNUSED;
+/* What was asked is done and kept, but this head could not follow: the answer then has a step "problem", or a key of that name.
+ * ERR_FAILED with its words behind `before` (may be "") and the next step; without words when --json shows the answer itself. */
+int cmd_followed(const struct cmd *c, const struct http_reply *reply, const char *before, struct err *err) WARN_UNUSED;
 
 /* A listing: columns as wide as their widest cell, two spaces between them. */
 struct cmd_table {

@@ -4,6 +4,39 @@
 #include "cmd/commands.h"
 #include "sys/http_client.h"
 
+#include <string.h>
+
+/* What keeps nodes from booting as they should, each with what can be done. */
+static int add_problems(struct json_obj *o, struct buf *out, struct err *err)
+{
+	autofree char *problem = NULL;
+	struct json_arr payloads;
+	int have;
+
+	if (json_str(o, "problem", JSON_MAY, &problem, err) < 0 || (have = json_arr(o, "payloads", JSON_MAY, &payloads, err)) < 0)
+		return -1;
+	if (problem)
+		buf_addf(out,
+			 "problem  network boot does not follow the state: %s\n"
+			 "  next: put that right; orthrusd tries again by itself, or at once after systemctl restart orthrusd\n",
+			 problem);
+	for (size_t i = 0; have && i < payloads.len; i++) {
+		autofree char *image = NULL, *state = NULL, *why = NULL;
+		struct json_obj p;
+
+		if (json_arr_obj(&payloads, i, &p, err) < 0 || json_str(&p, "image", JSON_MUST, &image, err) < 0 ||
+		    json_str(&p, "state", JSON_MUST, &state, err) < 0 || json_str(&p, "error", JSON_MAY, &why, err) < 0)
+			return -1;
+		if (!str_eq(state, "failed"))
+			continue;
+		buf_addf(out,
+			 "problem  nodes with image %s stay on their disks, its imager cannot be made: %s\n"
+			 "  next: put that right, or make the image anew: orthrus image build %.*s\n",
+			 image, why ? why : "no reason given", (int)strcspn(image, "/"), image);
+	}
+	return 0;
+}
+
 static int print_status(const char *json, size_t len, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
@@ -28,6 +61,8 @@ static int print_status(const char *json, size_t len, struct err *err)
 		buf_adds(&out, "cluster  none yet: `orthrus site init`, then `orthrus site apply`\n");
 	buf_addf(&out, "serves   %s, dnsmasq %s\n", url ? url : "only its unix socket", dnsmasq ? dnsmasq : "off");
 	buf_addf(&out, "nodes    %llu\n", (unsigned long long)total);
+	if (add_problems(&o, &out, err) < 0)
+		return err_wrap(err, "the daemon's status");
 	cmd_print(buf_str(&out));
 	return 0;
 }

@@ -80,7 +80,9 @@ static int delete_by_daemon(struct cmd *c, const char *ref, struct err *err)
 		return -1;
 	if (c->json)
 		cmd_print(buf_str(&reply.body));
-	return 0;
+	if (cmd_followed(c, &reply, "", err) == 0)
+		return 0;
+	return err_hint(err, "put that right; the next image that is built or deleted, or a restart of orthrusd, frees the rest");
 }
 
 /* The daemon's own lock says for certain that none runs, and keeps one from starting. *lock is -1 when none ever ran here. */

@@ -37,7 +37,7 @@ static int send_steps(struct cmd *c, const char *method, const char *path, const
 		return -1;
 	if (c->json)
 		cmd_print(buf_str(&reply.body));
-	return 0;
+	return cmd_followed(c, &reply, "", err);
 }
 
 /* Node by node, the others in spite of one's failure: each failure is said at once, the end is ERR_PARTIAL or, when all failed,
@@ -48,6 +48,7 @@ struct each {
 	struct json_out json;
 	size_t done, failed;
 	struct err first;
+	struct err behind; /* done, but this head could not follow: said once, not for every node */
 };
 
 static void each_begin(struct each *e, struct cmd *c)
@@ -89,6 +90,8 @@ static void each_send(struct each *e, const char *name, const char *method, cons
 	if (ask_steps(e->c, method, path, body, &reply, &why) == 0) {
 		e->done++;
 		each_put(e, name, buf_str(&reply.body), NULL);
+		if (cmd_followed(e->c, &reply, "", &why) < 0)
+			e->behind = why;
 		return;
 	}
 	if (!e->failed++)
@@ -106,7 +109,13 @@ static int each_end(struct each *e, struct err *err)
 	json_end_obj(&e->json);
 	if (e->c->json)
 		cmd_print(buf_str(&e->text));
+	if (e->behind.kind != ERR_NONE) {
+		*err = e->behind;
+		rc = -1;
+	}
 	if (e->failed) {
+		if (rc < 0 && !e->c->json)
+			cmd_error(e->c, &e->behind);
 		*err = e->first;
 		/* Each failure has been said already, or is in the JSON. */
 		err->text[0] = '\0';

@@ -124,6 +124,7 @@ int cmd_node_install(struct cmd *c, struct err *err)
 	autoclean(shown_free) struct shown shown = { 0 };
 	bool waits = cmd_flag(c, "wait");
 	size_t refused = 0;
+	int followed;
 
 	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0 ||
 	    ask(c, &set, NULL, &plans, err) < 0 || show_plans(&plans, &shown, &text, &refused, err) < 0)
@@ -140,9 +141,11 @@ int cmd_node_install(struct cmd *c, struct err *err)
 	if (cmd_confirm(c, err, "erase the disks marked '!' above and install %s", buf_str(&names)) < 0 ||
 	    ask(c, &set, &shown, &done, err) < 0)
 		return -1;
-	if (c->json && !waits)
-		cmd_print(buf_str(&done.body));
 	cmd_say(c, "ordered: %s installs itself at its next network boot (a node that waits in the imager begins now)",
 		buf_str(&names));
-	return waits ? node_wait(c, &set, err) : 0;
+	followed = cmd_followed(c, &done, "ordered, but network boot does not follow yet: ", err);
+	/* The end may never come when their network boot does not lead to it. */
+	if (c->json && (!waits || followed < 0))
+		cmd_print(buf_str(&done.body));
+	return waits && followed == 0 ? node_wait(c, &set, err) : followed;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "sys/http_client.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,6 +70,7 @@ int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct er
 	autofree char *digest = NULL;
 	struct json_arr steps;
 	int destructive = 0;
+	size_t shown = 0;
 
 	if (json_str(o, "digest", JSON_MAY, &digest, err) < 0 || json_arr(o, "steps", JSON_MUST, &steps, err) < 0)
 		return -1;
@@ -81,10 +83,48 @@ int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct er
 		    json_enum(&step, "effect", JSON_MUST, effects, &effect, err) < 0 ||
 		    json_str(&step, "text", JSON_MUST, &text, err) < 0 || json_obj_end(&step, err) < 0)
 			return -1;
-		buf_addf(out, "%s%c%3zu. %s\n", indent, effect == PLAN_DESTROYS ? '!' : ' ', i + 1, text);
+		if (str_eq(name, "problem"))
+			continue;
+		buf_addf(out, "%s%c%3zu. %s\n", indent, effect == PLAN_DESTROYS ? '!' : ' ', ++shown, text);
 		destructive += effect == PLAN_DESTROYS;
 	}
 	return destructive;
+}
+
+/* The words of the answer's problem, or *text stays NULL. */
+static int find_problem(struct json_obj *o, char **text, struct err *err)
+{
+	struct json_arr steps;
+	int have;
+
+	if (json_str(o, "problem", JSON_MAY, text, err) < 0)
+		return -1;
+	have = *text ? 0 : json_arr(o, "steps", JSON_MAY, &steps, err);
+	for (size_t i = 0; have > 0 && i < steps.len; i++) {
+		autofree char *name = NULL;
+		struct json_obj step;
+
+		if (json_arr_obj(&steps, i, &step, err) < 0 || json_str(&step, "name", JSON_MAY, &name, err) < 0)
+			return -1;
+		if (str_eq(name, "problem"))
+			return json_str(&step, "text", JSON_MUST, text, err) < 0 ? -1 : 0;
+	}
+	return have < 0 ? -1 : 0;
+}
+
+int cmd_followed(const struct cmd *c, const struct http_reply *reply, const char *before, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autofree char *text = NULL;
+	struct json_obj o;
+
+	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    find_problem(&o, &text, err) < 0)
+		return err_wrap(err, "the daemon's answer");
+	if (!text)
+		return 0;
+	err_set(err, ERR_FAILED, "%s%s", c->json ? "" : before, c->json ? "" : text);
+	return err_hint(err, "`orthrus head status` says whether it follows by now; `orthrus event list` says what happened");
 }
 
 void cmd_table_init(struct cmd_table *t, const char *const *heads)

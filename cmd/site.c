@@ -211,32 +211,6 @@ static int applied_version(struct cmd *c, char etag[80], struct err *err)
 	return 0;
 }
 
-/* The daemon adds a step "problem" when the site is applied, but this machine could not follow. */
-static int say_done(const struct cmd *c, const struct http_reply *reply, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	struct json_arr steps;
-	struct json_obj o;
-
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    json_arr(&o, "steps", JSON_MUST, &steps, err) < 0)
-		return err_wrap(err, "orthrusd's answer");
-	if (c->json)
-		cmd_print(buf_str(&reply->body));
-	for (size_t i = 0; i < steps.len; i++) {
-		autofree char *name = NULL, *text = NULL;
-		struct json_obj step;
-
-		if (json_arr_obj(&steps, i, &step, err) < 0 || json_str(&step, "name", JSON_MAY, &name, err) < 0 ||
-		    json_str(&step, "text", JSON_MUST, &text, err) < 0)
-			return err_wrap(err, "orthrusd's answer");
-		if (str_eq(name, "problem"))
-			return err_set(err, ERR_FAILED, "%s", c->json ? "" : text);
-	}
-	cmd_say(c, "Applied.");
-	return 0;
-}
-
 static int plan_or_apply(struct cmd *c, bool apply, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply steps = { 0 }, done = { 0 };
@@ -259,7 +233,12 @@ static int plan_or_apply(struct cmd *c, bool apply, struct err *err)
 		return -1;
 	if (put_site(c, false, &text, etag, &done, err) < 0)
 		return -1;
-	return say_done(c, &done, err);
+	if (c->json)
+		cmd_print(buf_str(&done.body));
+	if (cmd_followed(c, &done, "", err) < 0)
+		return -1;
+	cmd_say(c, "Applied.");
+	return 0;
 }
 
 int cmd_site_plan(struct cmd *c, struct err *err)
