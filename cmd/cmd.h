@@ -96,7 +96,10 @@ void cmd_print_plan(const struct cmd *c, const struct plan *plan);
 /* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`; a step
  * "problem" is left to cmd_followed(). Reads the keys "digest" (may be absent) and "steps" of `o`. */
 int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err) WARN_UNUSED;
-/* What was asked is done and kept, but this head could not follow: the answer then has a step "problem", or a key of that name.
+/* The words of the answer's "problem", a step or a key of that name; *text NULL when there is none. The caller frees. */
+int cmd_problem(const struct http_reply *reply, char **text, struct err *err) WARN_UNUSED;
+#define CMD_FOLLOWS_HINT "`orthrus head status` says whether it follows by now; `orthrus event list` says what happened"
+/* What was asked is done and kept, but this head could not follow: the answer then has a problem.
  * ERR_FAILED with its words behind `before` (may be "") and the next step; without words when --json shows the answer itself. */
 int cmd_followed(const struct cmd *c, const struct http_reply *reply, const char *before, struct err *err) WARN_UNUSED;
 

@@ -6,6 +6,7 @@
 #include "site/site.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
+#include "sys/http_client.h"
 #include "sys/keys.h"
 #include "sys/progress.h"
 
@@ -103,7 +104,40 @@ static int load_keys(const struct cmd *c, const struct site *site, bool has_site
 	return sign_key_load(paths.sign_key, key, err);
 }
 
-static void print_result(const struct cmd *c, const char *ref, int64_t took_ns)
+/* So that nodes which stay on their disks for want of this image need not: the daemon can't see what is put into the store. No
+ * daemon is no problem: it looks when it starts. */
+static int tell_daemon(struct cmd *c, const char *ref, struct err *err)
+{
+	autofree char *sock = cmd_path(c, "/run/orthrus/api.sock");
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(buf_free) struct buf body = { 0 };
+	autofree char *problem = NULL;
+	struct json_out w;
+	int rc;
+
+	if (!fs_exists(sock))
+		return 0;
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "image", ref);
+	json_end_obj(&w);
+	rc = cmd_call(c, "POST", "/v1/images/look", buf_str(&body), &reply, err);
+	if (rc < 0 && reply.nobody) {
+		*err = (struct err){ 0 };
+		return 0;
+	}
+	if (rc == 0 && (rc = cmd_problem(&reply, &problem, err)) == 0) {
+		if (!problem)
+			return 0;
+		err_set(err, ERR_FAILED, "the image is in the store, but network boot does not follow yet: %s", problem);
+		return err_hint(err, CMD_FOLLOWS_HINT);
+	}
+	err->kind = ERR_FAILED;
+	err_wrap(err, "the image is in the store, but orthrusd does not know it yet");
+	return err->hint[0] ? -1 : err_hint(err, "`orthrus site apply` or systemctl restart orthrusd makes it look");
+}
+
+static void print_result(const struct cmd *c, const char *ref, int64_t took_ns, const struct err *behind)
 {
 	autoclean(buf_free) struct buf out = { 0 };
 	struct json_out w;
@@ -116,14 +150,16 @@ static void print_result(const struct cmd *c, const char *ref, int64_t took_ns)
 	json_put_obj(&w, NULL);
 	json_put_str(&w, "image", ref);
 	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
+	json_put_str(&w, "problem", behind->kind != ERR_NONE ? behind->text : NULL);
 	json_end_obj(&w);
 	cmd_print(buf_str(&out));
 }
 
-static int build(const struct cmd *c, struct build *b, const struct str_list *sources, const struct plan *plan, struct err *err)
+static int build(struct cmd *c, struct build *b, const struct str_list *sources, const struct plan *plan, struct err *err)
 {
 	struct telling t = { .c = c };
-	int64_t begin = clock_now_ns();
+	int64_t begin = clock_now_ns(), took_ns;
+	struct err behind = { 0 };
 	autofree char *ref = NULL;
 	int rc;
 
@@ -134,8 +170,16 @@ static int build(const struct cmd *c, struct build *b, const struct str_list *so
 	b->wall_s = clock_wall_s();
 	rc = build_apply(b, sources, plan, &ref, err);
 	progress_end(&t.progress, clock_now_ns());
-	if (rc == 0)
-		print_result(c, ref, clock_now_ns() - begin);
+	if (rc < 0)
+		return -1;
+	took_ns = clock_now_ns() - begin;
+	rc = tell_daemon(c, ref, &behind);
+	print_result(c, ref, took_ns, &behind);
+	if (rc < 0) {
+		*err = behind;
+		if (c->json) /* said in the result */
+			err->text[0] = '\0';
+	}
 	return rc;
 }
 

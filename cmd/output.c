@@ -112,19 +112,27 @@ static int find_problem(struct json_obj *o, char **text, struct err *err)
 	return have < 0 ? -1 : 0;
 }
 
-int cmd_followed(const struct cmd *c, const struct http_reply *reply, const char *before, struct err *err)
+int cmd_problem(const struct http_reply *reply, char **text, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autofree char *text = NULL;
 	struct json_obj o;
 
 	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    find_problem(&o, &text, err) < 0)
+	    find_problem(&o, text, err) < 0)
 		return err_wrap(err, "the daemon's answer");
+	return 0;
+}
+
+int cmd_followed(const struct cmd *c, const struct http_reply *reply, const char *before, struct err *err)
+{
+	autofree char *text = NULL;
+
+	if (cmd_problem(reply, &text, err) < 0)
+		return -1;
 	if (!text)
 		return 0;
 	err_set(err, ERR_FAILED, "%s%s", c->json ? "" : before, c->json ? "" : text);
-	return err_hint(err, "`orthrus head status` says whether it follows by now; `orthrus event list` says what happened");
+	return err_hint(err, CMD_FOLLOWS_HINT);
 }
 
 void cmd_table_init(struct cmd_table *t, const char *const *heads)

@@ -43,6 +43,7 @@ API_HANDLER(api_node_remove);
 API_HANDLER(api_install);     /* api_install.c */
 API_HANDLER(api_boot);	      /* api_boot.c */
 API_HANDLER(api_image_users); /* api_image.c */
+API_HANDLER(api_image_look);
 API_HANDLER(api_image_delete);
 API_HANDLER(api_image_file); /* api_files.c */
 API_HANDLER(api_pack);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who needs an image, and its deletion: looking and taking it away are one, so that no order can come in between. */
+/* Who needs an image, that one is new, and its deletion: looking and taking it away are one, so that no order can come in
+ * between. */
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
@@ -10,6 +11,11 @@
 #include "sys/log.h"
 
 #include <unistd.h>
+
+static void close_store(struct store **s)
+{
+	store_close(*s);
+}
 
 int api_image_users(void *ctx, struct http_call *call, struct err *err)
 {
@@ -32,6 +38,31 @@ int api_image_users(void *ctx, struct http_call *call, struct err *err)
 		json_end_obj(&w);
 	}
 	json_end_arr(&w);
+	json_end_obj(&w);
+	return 0;
+}
+
+/* The store is written by `orthrus image build`, not by us: it says what is new there, and what waited for it goes on. */
+int api_image_look(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(close_store) struct store *store = NULL;
+	autofree char *ref = NULL, *name = NULL, *id = NULL, *dir = NULL;
+	struct err late = { 0 };
+	struct json_out w;
+	struct json_obj o;
+
+	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "image", JSON_MUST, &ref, err) < 0 || json_obj_end(&o, err) < 0 ||
+	    store_open(d->paths.store_dir, false, &store, err) < 0 || store_find(store, ref, &name, &id, &dir, err) < 0)
+		return -1;
+	event_note(d, EVENT_INFO, "image-built", NULL, "image %s is in the store now: %s/%s", name, name, id);
+	reconcile_kick(d->reconcile, true);
+	if (reconcile_wait(d->reconcile, &late) < 0)
+		late.kind = ERR_FAILED;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "problem", late.kind != ERR_NONE ? late.text : NULL);
 	json_end_obj(&w);
 	return 0;
 }

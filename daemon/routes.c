@@ -24,6 +24,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/install", HTTP_ADMIN, api_install, MIB },
 	{ "POST", "/v1/boot", HTTP_ADMIN, api_boot, MIB },
 	{ "GET", "/v1/image-users/:name/:id", HTTP_ADMIN, api_image_users, 0 },
+	{ "POST", "/v1/images/look", HTTP_ADMIN, api_image_look, 0 },
 	{ "DELETE", "/v1/images/:name/:id", HTTP_ADMIN, api_image_delete, 0 },
 	{ "GET", "/v1/images/:name/:id/:file", HTTP_ANYBODY, api_image_file, 0 },
 	{ "GET", "/v1/packs/:pack", HTTP_ANYBODY, api_pack, 0 },

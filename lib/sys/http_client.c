@@ -252,6 +252,7 @@ int http_send(struct http_client *c, const struct http_request *req, struct http
 	buf_clear(&reply->body);
 	reply->status = 0;
 	reply->etag[0] = '\0';
+	reply->nobody = false;
 	curl_easy_reset(c->curl); /* keeps the connection, forgets the last request's options */
 	set_peer(c, url);
 	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, words);
@@ -263,6 +264,7 @@ int http_send(struct http_client *c, const struct http_request *req, struct http
 	curl_slist_free_all(headers);
 	if (f.stopped)
 		return err_wrap(err, "%s %s", req->method, req->path);
+	reply->nobody = rc == CURLE_COULDNT_CONNECT;
 	if (rc != CURLE_OK)
 		return explain(c, rc, words, err);
 	reply->status = (int)status;

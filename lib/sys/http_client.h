@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct http_client; /* one connection kept open; not for two threads at once */
@@ -26,6 +27,7 @@ struct http_reply {
 	int status; /* HTTP status */
 	struct buf body;
 	char etag[80]; /* "" when none */
+	bool nobody;   /* nothing listens there: the request was not seen by anybody */
 };
 void http_reply_free(struct http_reply *r);
 

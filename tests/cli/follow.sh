@@ -36,11 +36,23 @@ step='[.steps[] | select(.name == "problem")] | length == 1'
 start_daemon
 make_site --trust-mac
 "$orthrus" site apply --yes >/dev/null || die "site apply"
-tiny_image compute
 "$orthrus" node add n01 --mac $m:01 --group compute >/dev/null || die "node add"
+# An image that lacks, and is there: the daemon is told, and says so.
+for _ in $(seq 200); do "$orthrus" event list | grep -q 'image compute is not in the store' && break; sleep 0.1; done
+tiny_image compute
+[ -s "$work/err" ] && grep '^orthrus: ' "$work/err" && fail "image build beside a daemon"
+"$orthrus" event list | grep -A 99 'image compute is not in the store' | grep -q 'image compute is in the store now: compute/' ||
+    fail "the last word is that compute lacks: $("$orthrus" event list)"
+api GET /v1/status
+[ "$(value '.payloads | length')" = 1 ] || fail "the daemon did not look for the new image: $(cat "$body")"
+api POST /v1/images/look '{"image":"nothing"}'; want 404 'look for an image that is not there'
+api POST /v1/images/look '{}'; want 400 'look for nothing'
 port=$(tls_port)
 imager '' POST /v1/imager/hello "$(machine $m:01 A)"; want 200 hello
 for _ in $(seq 200); do "$orthrus" event list | grep -q 'cannot be made' && break; sleep 0.1; done
+before=$(digest)
+imager '' POST /v1/images/look '{"image":"compute"}'; want 403 'look, asked by somebody from the network'
+[ "$before" = "$(digest)" ] || fail "somebody from the network made the daemon look"
 # The imager of an image without a kernel can't be made: the status says it, and what to do.
 "$orthrus" head status >"$work/out" || fail "head status: exit $?"
 grep -q '^problem  nodes with image compute/.* stay on their disks' "$work/out" || fail "no failed imager in: $(cat "$work/out")"
@@ -72,8 +84,20 @@ rc=$?
 "$orthrus" head status >"$work/out" || fail "head status: exit $?"
 grep -q '^problem  network boot does not follow the state: ' "$work/out" || fail "no problem in: $(cat "$work/out")"
 
+tree=$work/tree
+behind 'the image is in the store, but network boot does not follow yet: ' -- image build compute --from "$tree"
+behind_json '.image and (.problem | test("does not follow"))' -- image build compute --from "$tree" --quiet
+
 mend_netboot
 "$orthrus" node set n04 --serial box >"$work/out" 2>&1 || fail "when it follows again: $(cat "$work/out")"
 "$orthrus" head status | grep 'does not follow' && fail "head status still says a problem"
+
+# Without a daemon, gone by itself or killed, nothing is told and nothing is missed.
+for signal in KILL TERM; do
+    stop_daemon $signal
+    "$orthrus" image build compute --from "$tree" >"$work/out" 2>"$work/err" || fail "image build after SIG$signal: $(cat "$work/err")"
+    grep '^orthrus: ' "$work/err" && fail "image build without a daemon complains"
+    [ $signal = TERM ] || { [ -S "$sock" ] || fail "no socket is left: nothing was tested"; start_daemon; }
+done
 [ "$failed" = 0 ] && echo ok
 exit $failed
