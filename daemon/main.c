@@ -95,7 +95,8 @@ static void print_routes(void)
 	const struct http_route *routes = api_routes(&n);
 
 	for (size_t i = 0; i < n; i++)
-		printf("%s %s %s\n", routes[i].method, routes[i].pattern, routes[i].who == HTTP_ADMIN ? "admin" : "anybody");
+		printf("%s %s %s %s\n", routes[i].method, routes[i].pattern, routes[i].who == HTTP_ADMIN ? "admin" : "anybody",
+		       routes[i].query ? routes[i].query : "-");
 }
 
 /* The imager beside this very binary (a build tree), else the installed one. */

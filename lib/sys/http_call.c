@@ -12,17 +12,29 @@
 
 struct http_call *http_call_new(const char *method, const char *path, int64_t now_ns)
 {
-	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
 	struct http_call *call = mem_zalloc(sizeof(*call));
+
+	http_call_ask(call, method, path);
+	call->begun_ns = now_ns;
+	call->fd = -1;
+	return call;
+}
+
+void http_call_target(struct http_call *call, const char *raw)
+{
+	call->cut = strstr(raw, "%00") != NULL;
+}
+
+void http_call_ask(struct http_call *call, const char *method, const char *path)
+{
+	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
 
 	call->method = "";
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
 		if (str_eq(methods[i], str_eq(method, "HEAD") ? "GET" : method))
 			call->method = methods[i];
+	free(call->path);
 	call->path = mem_strdup(path);
-	call->begun_ns = now_ns;
-	call->fd = -1;
-	return call;
 }
 
 static void pairs_free(struct http_pairs *p)
@@ -54,12 +66,13 @@ void http_call_free(struct http_call *call)
 	free(call);
 }
 
-void http_pairs_add(struct http_pairs *p, const char *name, const char *value)
+bool http_pairs_add(struct http_pairs *p, const char *name, const char *value)
 {
 	if (p->len == HTTP_PAIRS_MAX)
-		return;
+		return false;
 	p->names[p->len] = mem_strdup(name);
 	p->values[p->len++] = mem_strdup(value);
+	return true;
 }
 
 static const char *pair(const struct http_pairs *p, const char *name)
@@ -206,6 +219,43 @@ const char *http_param(const struct http_call *call, const char *name)
 const char *http_query(const struct http_call *call, const char *name)
 {
 	return pair(&call->query, name);
+}
+
+/* `words` between single blanks. */
+static bool has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (words && *words) {
+		size_t n = strcspn(words, " ");
+
+		if (n == len && memcmp(words, word, n) == 0)
+			return true;
+		words += n + (words[n] == ' ');
+	}
+	return false;
+}
+
+int http_query_check(const struct http_call *call, struct err *err)
+{
+	const char *known = call->route->query;
+
+	if (call->cut)
+		return err_set(err, ERR_INVALID, "the request's path or query has a NUL byte (%%00)");
+	if (call->too_many)
+		return err_set(err, ERR_INVALID, "the request has more than %d query parameters", HTTP_PAIRS_MAX);
+	for (size_t i = 0; i < call->query.len; i++) {
+		const char *name = call->query.names[i];
+
+		if (!has_word(known, name)) {
+			err_set(err, ERR_INVALID, "%s %s does not know the query parameter '%s'", call->method, call->path, name);
+			return known ? err_hint(err, "it knows: %s", known) : err_hint(err, "it knows none");
+		}
+		for (size_t j = 0; j < i; j++)
+			if (str_eq(call->query.names[j], name))
+				return err_set(err, ERR_INVALID, "query parameter '%s' is given twice", name);
+	}
+	return 0;
 }
 
 /* A word that is not understood is refused: taken for "no", a "plan" would be carried out. */

@@ -18,6 +18,7 @@ struct http_call {
 	char *path, *who, *if_match, *if_range, *bearer, *range;
 	const char *method;
 	struct http_pairs params, query;
+	bool cut, too_many; /* the target has a NUL byte; more parameters than HTTP_PAIRS_MAX */
 	struct buf body;
 	int64_t begun_ns;
 	/* the answer */
@@ -40,7 +41,13 @@ struct http_call {
 
 struct http_call *http_call_new(const char *method, const char *path, int64_t now_ns);
 void http_call_free(struct http_call *call);
-void http_pairs_add(struct http_pairs *p, const char *name, const char *value); /* more than HTTP_PAIRS_MAX are left out */
+bool http_pairs_add(struct http_pairs *p, const char *name, const char *value); /* false: there are HTTP_PAIRS_MAX already */
+/* The requested target as it came, nothing decoded yet: a NUL byte in it would cut what comes after out of sight. */
+void http_call_target(struct http_call *call, const char *raw);
+/* What is asked for, decoded by libmicrohttpd. */
+void http_call_ask(struct http_call *call, const char *method, const char *path);
+/* The pairs in call->query are what its route knows, each once, and nothing was cut out of the target. */
+int http_query_check(const struct http_call *call, struct err *err) WARN_UNUSED;
 /* The route for method and path, its parameters noted; NULL: *status is 404 or 405. */
 const struct http_route *http_route_find(const struct http_route *routes, size_t n, struct http_call *call, int *status);
 /* The answer becomes the error document; status 0: the one that stands for err->kind. */

@@ -62,7 +62,8 @@ static enum MHD_Result take_query(void *ctx, enum MHD_ValueKind kind, const char
 	struct http_call *call = ctx;
 
 	(void)kind;
-	http_pairs_add(&call->query, name, value ? value : "1");
+	if (!http_pairs_add(&call->query, name, value ? value : "1"))
+		call->too_many = true;
 	return MHD_YES;
 }
 
@@ -95,7 +96,7 @@ static enum MHD_Result send_error(struct MHD_Connection *c, struct http_call *ca
 	return send_answer(c, call);
 }
 
-/* Before any byte of the body: route, caller, announced length. */
+/* Before any byte of the body: route, caller, query, announced length. */
 static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection *c, struct http_call *call, bool over_unix)
 {
 	const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
@@ -121,6 +122,8 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 		log_warn("http", "refused %s %s from %s: not an administrator", call->method, call->path, call->who);
 		return send_error(c, call, 403, &err);
 	}
+	if (http_query_check(call, &err) < 0)
+		return send_error(c, call, 400, &err);
 	if (length && (str_to_u64(length, 0, UINT64_MAX, &announced, &err) < 0 || announced > body_limit(call))) {
 		err_set(&err, ERR_INVALID, "the request's body is longer than the %zu bytes allowed here", body_limit(call));
 		return send_error(c, call, 413, &err);
@@ -143,10 +146,9 @@ static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, 
 {
 	struct http_call *call = *slot;
 
-	if (!call) {
-		call = http_call_new(method, path, clock_now_ns());
+	if (!call->connection) {
+		http_call_ask(call, method, path);
 		call->connection = c;
-		*slot = call;
 		return accept_call(s, c, call, over_unix);
 	}
 	if (*len)
@@ -166,6 +168,17 @@ static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, 
 		MHD_resume_connection(c);
 	}
 	return MHD_YES;
+}
+
+/* The first line of a request, as it came: what it returns is the slot of on_call and on_completed. */
+static void *on_target(void *ctx, const char *raw, struct MHD_Connection *c)
+{
+	struct http_call *call = http_call_new("", "", clock_now_ns());
+
+	(void)ctx;
+	(void)c;
+	http_call_target(call, raw);
+	return call;
 }
 
 static enum MHD_Result on_unix(void *ctx, struct MHD_Connection *c, const char *path, const char *method, const char *version,
@@ -226,9 +239,9 @@ static struct MHD_Daemon *start_mhd(struct http_server *s, int fd, bool tls)
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0U), 0, NULL,
 		NULL, tls ? on_tls : on_unix, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_ARRAY,
 		tls ? tls_options : none, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-		MHD_OPTION_CONNECTION_LIMIT, s->opts.max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-		tls ? s->opts.max_per_address : 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)((s->opts.idle_ns + NS_PER_S - 1) / NS_PER_S),
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_CONNECTION_LIMIT, s->opts.max_connections,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, tls ? s->opts.max_per_address : 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)((s->opts.idle_ns + NS_PER_S - 1) / NS_PER_S),
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 

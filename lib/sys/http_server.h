@@ -26,7 +26,9 @@ struct http_route {
 	/* In a worker thread; may block for milliseconds (a disk), not for minutes: see http_wait. Fills the answer and returns
 	 * 0, or -1: then the error document is the answer, with the status that stands for its kind. */
 	int (*handle)(void *ctx, struct http_call *call, struct err *err);
-	size_t max_body; /* 0: 64 KiB */
+	size_t max_body;   /* 0: 64 KiB */
+	const char *query; /* the query parameters it knows, between blanks; NULL: none. Others, and one given twice, are refused:
+			    * overlooked, a misspelt "plan" would be carried out. */
 };
 
 struct http_server_opts {

@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# docs/api.yaml and the daemon's table of routes say the same: paths, methods, and who may call.
+# docs/api.yaml and the daemon's table of routes say the same: paths, methods, who may call, and the query parameters.
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$BUILD/orthrusd" --print-routes | sed -E 's/:([a-z]+)/{\1}/g' | sort >"$work/served"
-# "METHOD PATH admin|anybody" of the document: an operation's own "security" that is no administrator's opens it to machines.
+# "METHOD PATH admin|anybody PARAMETERS" of the document: an operation's own "security" that is no administrator's opens it to machines.
 awk '/^paths:/ {on = 1; next} /^[a-z]/ {on = 0}
-    function out() { if (method != "") print toupper(method), path, who; method = "" }
+    function out() { if (method != "") print toupper(method), path, who, query == "" ? "-" : query; method = ""; query = "" }
+    function add(name) { query = query (query == "" ? "" : " ") name }
     on && /^  \/.*:$/ {out(); path = substr($1, 1, length($1) - 1)}
     on && /^    (get|put|post|patch|delete):$/ {out(); method = substr($1, 1, length($1) - 1); who = "admin"}
+    on && /name: [a-z_]+, in: query/ {name = $0; sub(/.*name: /, "", name); sub(/,.*/, "", name); add(name)}
+    on && /components\/parameters\/plan"/ {add("plan")}
     on && /^      security: / && !/admin/ {who = "anybody"}
     END {out()}' "$TOP/docs/api.yaml" | sort >"$work/written"
 [ -s "$work/served" ] || { echo "orthrusd --print-routes says nothing"; exit 1; }

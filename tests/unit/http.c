@@ -11,7 +11,7 @@ static void test_routes_and_parameters(void **state)
 	autoclean(http_reply_free) struct http_reply r = { 0 };
 	struct err err = { 0 };
 	struct http_request put = {
-		.method = "PUT", .path = "/admin/n01?plan=1&x=y", .body = "abc", .body_len = 3, .if_match = "\"12\""
+		.method = "PUT", .path = "/admin/n01?plan=1", .body = "abc", .body_len = 3, .if_match = "\"12\""
 	};
 
 	http_client_set_bearer(c, "secret-token");
@@ -35,6 +35,37 @@ static void test_routes_and_parameters(void **state)
 	put.method = "BREW";
 	check(http_send(c, &put, &r, &err), &err);
 	assert_true(r.status == 405 || r.status == 404);
+	http_client_free(c);
+}
+
+/* What the server would overlook is refused, or "plan" behind it would be carried out. */
+static void test_what_would_be_overlooked(void **state)
+{
+	static const struct {
+		const char *path, *says;
+	} refused[] = {
+		{ "/admin/n01?Plan=1", "'Plan'" },
+		{ "/admin/n01?dry_run=1", "'dry_run'" },
+		{ "/admin/n01?plan=1&x", "'x'" },
+		{ "/admin/n01?pla=1", "'pla'" },
+		{ "/admin/n01?plan=0&plan=1", "twice" },
+		{ "/admin/n01?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&plan=1", "more than 16" },
+		{ "/refuse?plan=1", "'plan'" },
+		{ "/admin/n01%00garbage", "%00" },
+		{ "/admin/n01%00", "%00" },
+		{ "/admin/n01?plan=0%001", "%00" },
+		{ "/admin/n01?plan%00=0", "%00" },
+	};
+	struct http_client *c = on_unix(*state);
+
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		autoclean(http_reply_free) struct http_reply r = { 0 };
+		struct err err = { 0 };
+
+		check(get(c, refused[i].path, &r, &err), &err);
+		assert_int_equal(r.status, 400);
+		assert_non_null(strstr(buf_str(&r.body), refused[i].says));
+	}
 	http_client_free(c);
 }
 
@@ -211,9 +242,9 @@ static void test_hostile_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routes_and_parameters), cmocka_unit_test(test_errors_come_back_as_errors),
-		cmocka_unit_test(test_files_and_ranges),      cmocka_unit_test(test_bodies_have_a_limit),
-		cmocka_unit_test(test_hostile_bytes),
+		cmocka_unit_test(test_routes_and_parameters),	   cmocka_unit_test(test_what_would_be_overlooked),
+		cmocka_unit_test(test_errors_come_back_as_errors), cmocka_unit_test(test_files_and_ranges),
+		cmocka_unit_test(test_bodies_have_a_limit),	   cmocka_unit_test(test_hostile_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

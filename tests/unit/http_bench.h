@@ -83,10 +83,10 @@ static inline int bell(void *ctx, struct http_call *call, struct err *err)
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/any/:name", HTTP_ANYBODY, echo, 0 },	  { "GET", "/admin/:name", HTTP_ADMIN, echo, 0 },
-	{ "PUT", "/admin/:name", HTTP_ADMIN, echo, 100 }, { "POST", "/any/:name", HTTP_ANYBODY, echo, 100000 },
-	{ "GET", "/refuse", HTTP_ANYBODY, refuse, 0 },	  { "GET", "/file", HTTP_ANYBODY, file, 0 },
-	{ "GET", "/bell", HTTP_ANYBODY, bell, 0 },
+	{ "GET", "/any/:name", HTTP_ANYBODY, echo, 0, "plan" },	  { "GET", "/admin/:name", HTTP_ADMIN, echo, 0, "plan" },
+	{ "PUT", "/admin/:name", HTTP_ADMIN, echo, 100, "plan" }, { "POST", "/any/:name", HTTP_ANYBODY, echo, 100000, "plan" },
+	{ "GET", "/refuse", HTTP_ANYBODY, refuse, 0, NULL },	  { "GET", "/file", HTTP_ANYBODY, file, 0, NULL },
+	{ "GET", "/bell", HTTP_ANYBODY, bell, 0, "ms" },
 };
 
 static inline void check(int rc, const struct err *err)

@@ -56,10 +56,10 @@ static int nothing(void *ctx, struct http_call *call, struct err *err)
 static void test_patterns(void **state)
 {
 	static const struct http_route routes[] = {
-		{ "GET", "/v1/nodes", HTTP_ANYBODY, nothing, 0 },
-		{ "GET", "/v1/nodes/:name", HTTP_ANYBODY, nothing, 0 },
-		{ "DELETE", "/v1/nodes/:name", HTTP_ANYBODY, nothing, 0 },
-		{ "GET", "/v1/images/:name/:id/:file", HTTP_ANYBODY, nothing, 0 },
+		{ "GET", "/v1/nodes", HTTP_ANYBODY, nothing, 0, NULL },
+		{ "GET", "/v1/nodes/:name", HTTP_ANYBODY, nothing, 0, NULL },
+		{ "DELETE", "/v1/nodes/:name", HTTP_ANYBODY, nothing, 0, NULL },
+		{ "GET", "/v1/images/:name/:id/:file", HTTP_ANYBODY, nothing, 0, NULL },
 	};
 	static const struct {
 		const char *method, *path;
@@ -107,10 +107,10 @@ static void test_query_numbers(void **state)
 	bool flag = false;
 
 	(void)state;
-	http_pairs_add(&call->query, "wait", "30");
-	http_pairs_add(&call->query, "since", "-1");
-	for (int i = 0; i < 2 * HTTP_PAIRS_MAX; i++)
-		http_pairs_add(&call->query, "more", "1");
+	assert_true(http_pairs_add(&call->query, "wait", "30"));
+	assert_true(http_pairs_add(&call->query, "since", "-1"));
+	for (int i = 2; i < 2 * HTTP_PAIRS_MAX; i++)
+		assert_int_equal(http_pairs_add(&call->query, "more", "1"), i < HTTP_PAIRS_MAX);
 	assert_int_equal(http_query_u64(call, "absent", 0, 60, &n, &err), 0);
 	assert_int_equal(n, 7);
 	assert_int_equal(http_query_u64(call, "wait", 0, 60, &n, &err), 0);
