@@ -3,6 +3,7 @@
 #ifndef ORTHRUS_SYS_HTTP_CALL_H
 #define ORTHRUS_SYS_HTTP_CALL_H
 
+#include "base/digest.h"
 #include "sys/http_server.h"
 
 #define HTTP_PAIRS_MAX 16
@@ -35,6 +36,7 @@ struct http_call {
 	uint64_t wakes_seen;
 	/* the listener's */
 	void *connection;
+	const void *listener; /* the libmicrohttpd that it came to */
 	bool queued, answered;
 	struct http_call *next, *prev;
 };
@@ -56,6 +58,26 @@ void http_call_fail(struct http_call *call, int status, const struct err *err);
 enum http_range { HTTP_RANGE_NONE, HTTP_RANGE_PART, HTTP_RANGE_UNSATISFIABLE };
 enum http_range http_range_read(const char *range, uint64_t size, uint64_t *first, uint64_t *len);
 
+struct http_server {
+	struct http_server_opts opts;
+	struct http_queue *queue;
+	struct http_guests *guests;
+	struct MHD_Daemon *unix_mhd, *tls_mhd;
+	struct MHD_Daemon *
+		*retired; /* with an old certificate or address: their connections end by themselves; the oldest first */
+	size_t n_retired, cap_retired;
+	int tls_fd;		   /* ours; each MHD has a duplicate */
+	_Atomic unsigned int port; /* 0 until it is served */
+	char *unix_path;
+	char *listen;		 /* what tls_fd is bound to, as it was asked for */
+	struct digest shown;	 /* of what tls_mhd shows: crt, key, ca */
+	struct buf crt, key, ca; /* libmicrohttpd reads them while it starts */
+};
+/* A libmicrohttpd that listens on this socket, which is taken; NULL: it cannot, and the log knows why. */
+struct MHD_Daemon *http_mhd_start(struct http_server *s, int fd, bool tls);
+/* Stops the retired ones whose last connection has ended; all of them when `all`. */
+void http_tls_sweep(struct http_server *s, bool all);
+
 /* What libmicrohttpd knows of a connection: who is at its other end, and what is sent there. */
 struct MHD_Connection;
 /* Over the unix socket: root or our own user; over TLS: a certificate of our CA for an administrator. *who (freed first) becomes
@@ -75,7 +97,18 @@ struct http_queue *http_queue_new(unsigned int workers, void *handler_ctx, void 
 				  struct err *err);
 bool http_queue_add(struct http_queue *q, struct http_call *call); /* false: stopped, nothing was done */
 void http_queue_wake(struct http_queue *q, const char *topic);
+void http_queue_leave(struct http_queue *q, const void *listener); /* calls that came there wait no longer */
 void http_queue_stop(struct http_queue *q); /* answers everything and ends the threads; add is refused from then on */
 void http_queue_free(struct http_queue *q);
+
+/* The connections: one whose next header is not whole `limit_ns` after it came, or after its last answer, is cut off. */
+struct http_guests;
+struct http_guests *http_guests_new(int64_t limit_ns, struct err *err);
+void *http_guest_comes(struct http_guests *g, int fd,
+		       const void *listener);			     /* the result is for the three below; NULL does nothing */
+void http_guest_asks(struct http_guests *g, void *guest, bool asks); /* its header is whole; not `asks`: it was answered */
+void http_guest_goes(struct http_guests *g, void *guest);	     /* before its socket is closed */
+void http_guests_leave(struct http_guests *g, const void *listener); /* what its connections say from now on is not heard */
+void http_guests_free(struct http_guests *g);			     /* all are gone */
 
 #endif

@@ -184,6 +184,21 @@ void http_queue_wake(struct http_queue *q, const char *topic)
 	pthread_mutex_unlock(&q->lock);
 }
 
+void http_queue_leave(struct http_queue *q, const void *listener)
+{
+	struct http_call *call, *next;
+
+	pthread_mutex_lock(&q->lock);
+	for (call = q->waiting.first; call; call = next) {
+		next = call->next;
+		if (call->listener == listener) {
+			call->over = true;
+			to_ready(q, call);
+		}
+	}
+	pthread_mutex_unlock(&q->lock);
+}
+
 void http_queue_stop(struct http_queue *q)
 {
 	pthread_mutex_lock(&q->lock);

@@ -22,22 +22,38 @@
 #define DEFAULT_IDLE_NS (30 * NS_PER_S)
 #define DEFAULT_BODY ((size_t)64 << 10)
 #define MEMORY_PER_CONNECTION ((size_t)32 << 10) /* libmicrohttpd's: bounds the header lines too */
-#define PEM_MAX 65536
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define RETIRED_MAX 8
 
-struct http_server {
-	struct http_server_opts opts;
-	struct http_queue *queue;
-	struct MHD_Daemon *unix_mhd, *tls_mhd;
-	struct MHD_Daemon *retired[RETIRED_MAX]; /* with an old certificate: their connections end by themselves */
-	size_t n_retired;
-	int tls_fd; /* ours; each MHD has a duplicate */
-	unsigned int listen_port;
-	_Atomic unsigned int port; /* 0 until it is served */
-	char *unix_path;
-	struct buf crt, key, ca; /* libmicrohttpd reads them while it starts */
-};
+/* --- connections --- */
+
+static const void *listener_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_DAEMON);
+
+	return info ? info->daemon : NULL;
+}
+
+static void *guest_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *c, void **guest, enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *s = ctx;
+	const union MHD_ConnectionInfo *info;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http_guest_goes(s->guests, *guest);
+		*guest = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info)
+		*guest = http_guest_comes(s->guests, info->connect_fd, listener_of(c));
+}
 
 /* --- questions --- */
 
@@ -149,6 +165,8 @@ static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, 
 	if (!call->connection) {
 		http_call_ask(call, method, path);
 		call->connection = c;
+		call->listener = listener_of(c);
+		http_guest_asks(s->guests, guest_of(c), true);
 		return accept_call(s, c, call, over_unix);
 	}
 	if (*len)
@@ -202,9 +220,11 @@ static void on_answer(struct http_call *call)
 
 static void on_completed(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode why)
 {
-	(void)ctx;
-	(void)c;
+	struct http_server *s = ctx;
+
 	(void)why;
+	/* On this connection another header may come now. */
+	http_guest_asks(s->guests, guest_of(c), false);
 	http_call_free(*slot);
 	*slot = NULL;
 }
@@ -224,7 +244,7 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *
 
 /* --- listeners --- */
 
-static struct MHD_Daemon *start_mhd(struct http_server *s, int fd, bool tls)
+struct MHD_Daemon *http_mhd_start(struct http_server *s, int fd, bool tls)
 {
 	struct MHD_OptionItem tls_options[] = {
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, s->crt.data },
@@ -239,9 +259,10 @@ static struct MHD_Daemon *start_mhd(struct http_server *s, int fd, bool tls)
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0U), 0, NULL,
 		NULL, tls ? on_tls : on_unix, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_ARRAY,
 		tls ? tls_options : none, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-		MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_CONNECTION_LIMIT, s->opts.max_connections,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, tls ? s->opts.max_per_address : 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)((s->opts.idle_ns + NS_PER_S - 1) / NS_PER_S),
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+		MHD_OPTION_CONNECTION_LIMIT, s->opts.max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		tls ? s->opts.max_per_address : 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)((s->opts.idle_ns + NS_PER_S - 1) / NS_PER_S),
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
@@ -262,7 +283,11 @@ int http_server_new(const struct http_server_opts *opts, struct http_server **ou
 	/* gnutls writes to sockets whose other side may be gone. */
 	signal(SIGPIPE, SIG_IGN);
 	s->queue = http_queue_new(s->opts.workers, s->opts.ctx, on_answer, err);
-	if (!s->queue) {
+	s->guests = s->queue ? http_guests_new(s->opts.idle_ns, err) : NULL;
+	if (!s->guests) {
+		if (s->queue)
+			http_queue_stop(s->queue);
+		http_queue_free(s->queue);
 		free(s);
 		return -1;
 	}
@@ -276,70 +301,11 @@ int http_server_unix(struct http_server *s, const char *path, struct err *err)
 
 	if (fd < 0)
 		return -1;
-	s->unix_mhd = start_mhd(s, fd, false);
+	s->unix_mhd = http_mhd_start(s, fd, false);
 	if (!s->unix_mhd)
 		return err_set(err, ERR_FAILED, "libmicrohttpd cannot serve %s", path);
 	(void)steal_fd(fd);
 	s->unix_path = mem_strdup(path);
-	return 0;
-}
-
-/* Stops those whose last connection has ended; all of them when `all`. */
-static void sweep_retired(struct http_server *s, bool all)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < s->n_retired; i++) {
-		const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->retired[i], MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-
-		if (all || !info || info->num_connections == 0)
-			MHD_stop_daemon(s->retired[i]);
-		else
-			s->retired[kept++] = s->retired[i];
-	}
-	s->n_retired = kept;
-}
-
-static int read_pem(const char *path, struct buf *out, struct err *err)
-{
-	if (out->data)
-		explicit_bzero(out->data, out->cap);
-	buf_clear(out);
-	return fs_read(path, PEM_MAX, out, err);
-}
-
-int http_server_tls(struct http_server *s, const struct http_tls *tls, struct err *err)
-{
-	autoclose int fd = -1;
-	struct MHD_Daemon *fresh;
-
-	sweep_retired(s, false);
-	if (s->n_retired == RETIRED_MAX)
-		return err_set(err, ERR_FAILED, "connections with %d older certificates are still open", RETIRED_MAX);
-	if (read_pem(tls->crt, &s->crt, err) < 0 || read_pem(tls->key, &s->key, err) < 0 || read_pem(tls->ca, &s->ca, err) < 0)
-		return -1;
-	if (s->tls_fd < 0)
-		s->tls_fd = http_listen_tcp(tls->listen, &s->listen_port, err);
-	if (s->tls_fd < 0)
-		return -1;
-	fd = fcntl(s->tls_fd, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		return err_errno(err, errno, "duplicate a socket");
-	fresh = start_mhd(s, fd, true);
-	explicit_bzero(s->key.data, s->key.cap);
-	if (!fresh)
-		return err_set(err, ERR_FAILED, "libmicrohttpd cannot serve %s with the certificate %s", tls->listen, tls->crt);
-	(void)steal_fd(fd);
-	if (s->tls_mhd) {
-		/* Its listening socket is a duplicate and is ours to close now. */
-		int old = MHD_quiesce_daemon(s->tls_mhd);
-
-		if (old >= 0)
-			close(old);
-		s->retired[s->n_retired++] = s->tls_mhd;
-	}
-	s->tls_mhd = fresh;
-	s->port = s->listen_port;
 	return 0;
 }
 
@@ -369,13 +335,16 @@ void http_server_stop(struct http_server *s)
 		MHD_stop_daemon(s->unix_mhd);
 	if (s->tls_mhd)
 		MHD_stop_daemon(s->tls_mhd);
-	sweep_retired(s, true);
+	http_tls_sweep(s, true);
+	http_guests_free(s->guests);
 	http_queue_free(s->queue);
 	if (s->unix_path)
 		unlink(s->unix_path);
 	if (s->tls_fd >= 0)
 		close(s->tls_fd);
 	free(s->unix_path);
+	free(s->listen);
+	free(s->retired);
 	buf_free(&s->crt);
 	buf_free(&s->key);
 	buf_free(&s->ca);

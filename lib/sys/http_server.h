@@ -37,13 +37,15 @@ struct http_server_opts {
 	void *ctx;				       /* for handlers */
 	unsigned int workers;			       /* 0: 8 */
 	unsigned int max_connections, max_per_address; /* of each listener; 0: 4096 and 256 */
-	int64_t idle_ns; /* a connection that says nothing for so long is closed, a request must be whole within it; 0: 30 s */
+	int64_t idle_ns; /* a connection that says nothing for so long is closed; header and whole request must come within it; 0:
+			    30 s */
 };
 int http_server_new(const struct http_server_opts *opts, struct http_server **out, struct err *err) WARN_UNUSED;
 /* A socket of mode 0660; a stale one is replaced: make sure that no other process serves it. Ignores SIGPIPE from then on. */
 int http_server_unix(struct http_server *s, const char *path, struct err *err) WARN_UNUSED;
-/* "10.0.0.1:8443", "[::]:8443"; port 0 takes a free one. Called again, the certificate is changed while the old connections live
- * on. */
+/* "10.0.0.1:8443", "[::]:8443"; port 0 takes a free one. Called again, certificate and address become these while the old
+ * connections live on (those that are nine changes old end with their next answer); when they are what they were, or on failure,
+ * nothing changes. */
 struct http_tls {
 	const char *listen, *crt, *key, *ca; /* paths of PEM files */
 };

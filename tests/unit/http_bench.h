@@ -110,7 +110,7 @@ static inline int setup(void **state)
 {
 	struct bench *b = mem_zalloc(sizeof(*b));
 	struct http_server_opts opts = {
-		.routes = routes, .n_routes = ARRAY_LEN(routes), .ctx = b, .workers = 2, .idle_ns = 2 * NS_PER_S
+		.routes = routes, .n_routes = ARRAY_LEN(routes), .ctx = b, .workers = 2, .idle_ns = 4 * NS_PER_S
 	};
 	autofree char *data = mem_zalloc(FILE_BYTES);
 	autofree char *pki_dir = NULL;

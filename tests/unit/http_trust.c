@@ -2,6 +2,15 @@
 /* Who trusts whom: the CA, the administrators, and a certificate that changes while the server runs. */
 #include "http_bench.h"
 
+#include "sys/http_call.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static void test_only_our_ca_is_trusted(void **state)
 {
 	struct bench *b = *state;
@@ -65,7 +74,7 @@ static void test_a_new_certificate_without_a_gap(void **state)
 	struct bench *b = *state;
 	unsigned int port = http_server_port(b->server);
 	struct http_client *before = on_tls(b, "127.0.0.1", b->pki.ca_crt, NULL), *after;
-	struct http_tls tls = { "ignored", b->other.server_crt, b->other.server_key, b->other.ca_crt };
+	struct http_tls tls = { "127.0.0.1:0", b->other.server_crt, b->other.server_key, b->other.ca_crt };
 	autoclean(http_reply_free) struct http_reply r = { 0 };
 	struct err err = { 0 };
 
@@ -78,16 +87,171 @@ static void test_a_new_certificate_without_a_gap(void **state)
 	assert_int_equal(r.status, 200);
 	http_client_free(before);
 	http_client_free(after);
-	tls = (struct http_tls){ "ignored", b->pki.server_crt, b->pki.server_key, b->pki.ca_crt };
+	tls = (struct http_tls){ "127.0.0.1:0", b->pki.server_crt, b->pki.server_key, b->pki.ca_crt };
 	check(http_server_tls(b->server, &tls, &err), &err);
+}
+
+struct asker {
+	struct bench *b;
+	const char *ca;
+	char answer[64];
+	int64_t took_ns;
+};
+
+static void *ask(void *arg)
+{
+	struct asker *a = arg;
+	struct http_client *c = on_tls(a->b, "127.0.0.1", a->ca, NULL);
+	autoclean(http_reply_free) struct http_reply r = { 0 };
+	struct err err = { 0 };
+	int64_t begin = clock_now_ns();
+
+	if (get(c, "/bell?ms=20000", &r, &err) < 0)
+		snprintf(a->answer, sizeof(a->answer), "error");
+	else
+		snprintf(a->answer, sizeof(a->answer), "%d %s", r.status, buf_str(&r.body));
+	a->took_ns = clock_now_ns() - begin;
+	http_client_free(c);
+	return NULL;
+}
+
+static void start_asker(struct bench *b, struct asker *a, const char *ca, pthread_t *thread)
+{
+	*a = (struct asker){ .b = b, .ca = ca };
+	atomic_store(&b->runs, 0);
+	assert_int_equal(pthread_create(thread, NULL, ask, a), 0);
+	while (atomic_load(&b->runs) < 1)
+		clock_sleep_ns(NS_PER_MS);
+}
+
+/* However many certificates there were: the next one is shown, eight old ones keep their connections, older ones end theirs. */
+static void test_many_certificates(void **state)
+{
+	enum { N = 10, KEPT = 8 };
+	struct bench *b = *state;
+	const struct pki_paths *pki[2] = { &b->pki, &b->other };
+	struct asker askers[N];
+	pthread_t threads[N];
+	struct err err = { 0 };
+
+	atomic_store(&b->rung, false);
+	for (int i = 0; i < N; i++) {
+		const struct pki_paths *next = pki[(i + 1) % 2];
+		struct http_tls tls = { "127.0.0.1:0", next->server_crt, next->server_key, next->ca_crt };
+
+		start_asker(b, &askers[i], pki[i % 2]->ca_crt, &threads[i]);
+		for (int j = 0; j < 2; j++) /* the second time it is no change */
+			check(http_server_tls(b->server, &tls, &err), &err);
+		if (i < KEPT)
+			continue;
+		pthread_join(threads[i - KEPT], NULL);
+		assert_string_equal(askers[i - KEPT].answer, "200 silence");
+		assert_true(askers[i - KEPT].took_ns < 15 * NS_PER_S);
+	}
+	atomic_store(&b->rung, true);
+	http_server_wake(b->server, "bell");
+	for (int i = N - KEPT; i < N; i++) {
+		pthread_join(threads[i], NULL);
+		assert_string_equal(askers[i].answer, "200 rung");
+	}
+}
+
+static void test_the_same_again_is_no_change(void **state)
+{
+	struct bench *b = *state;
+	struct http_tls tls = { "127.0.0.1:0", b->pki.server_crt, b->pki.server_key, b->pki.ca_crt };
+	struct MHD_Daemon *first;
+	struct err err = { 0 };
+
+	check(http_server_tls(b->server, &tls, &err), &err);
+	first = b->server->tls_mhd;
+	for (int i = 0; i < 20; i++)
+		check(http_server_tls(b->server, &tls, &err), &err);
+	assert_ptr_equal(b->server->tls_mhd, first);
+}
+
+static void test_another_port(void **state)
+{
+	struct bench *b = *state;
+	unsigned int old = http_server_port(b->server), port = 0;
+	struct http_client *before = on_tls(b, "127.0.0.1", b->pki.ca_crt, NULL),
+			   *late = on_tls(b, "127.0.0.1", b->pki.ca_crt, NULL);
+	struct http_client *after;
+	struct http_tls tls = { NULL, b->pki.server_crt, b->pki.server_key, b->pki.ca_crt };
+	autoclean(http_reply_free) struct http_reply r = { 0 };
+	autofree char *listen = NULL;
+	struct err err = { 0 };
+	int taken = http_listen_tcp("127.0.0.1:0", &port, &err);
+
+	assert_true(taken >= 0);
+	check(get(before, "/any/x", &r, &err), &err);
+	listen = str_format("127.0.0.1:%u", port);
+	tls.listen = listen;
+	assert_int_equal(http_server_tls(b->server, &tls, &err), -1);
+	assert_non_null(strstr(err.text, listen));
+	assert_int_equal(http_server_port(b->server), old); /* the one that is served stays */
+	check(get(before, "/any/x", &r, &err), &err);
+	close(taken);
+	check(http_server_tls(b->server, &tls, &err), &err);
+	assert_int_equal(http_server_port(b->server), port);
+	check(get(before, "/any/x", &r, &err), &err); /* an open connection goes on */
+	after = on_tls(b, "127.0.0.1", b->pki.ca_crt, NULL);
+	check(get(after, "/any/x", &r, &err), &err);
+	assert_int_equal(r.status, 200);
+	assert_int_equal(get(late, "/any/x", &r, &err), -1); /* a new one to the old port does not */
+	tls.listen = "127.0.0.1:0";
+	check(http_server_tls(b->server, &tls, &err), &err);
+	http_client_free(before);
+	http_client_free(after);
+	http_client_free(late);
+}
+
+/* As another user, whom the socket's mode would let in: 403 and the handler's words are not seen. */
+static int ask_as_nobody(const char *sock)
+{
+	static const char text[] = "GET /admin/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char answer[2048] = "";
+	size_t got = 0;
+	ssize_t n;
+
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		return 2;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", sock);
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 || send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL) < 0)
+		return 3;
+	while (got < sizeof(answer) - 1 && (n = recv(fd, answer + got, sizeof(answer) - 1 - got, 0)) > 0)
+		got += (size_t)n;
+	return strstr(answer, " 403 ") && !strstr(answer, "GET|") ? 0 : 4;
+}
+
+static void test_another_user_is_no_administrator(void **state)
+{
+	struct bench *b = *state;
+	int status = -1;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(b->dir, 0755), 0);
+	assert_int_equal(chmod(b->sock, 0666), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(ask_as_nobody(b->sock));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_only_our_ca_is_trusted),
-		cmocka_unit_test(test_admin_routes_need_an_admin),
-		cmocka_unit_test(test_a_new_certificate_without_a_gap),
+		cmocka_unit_test(test_only_our_ca_is_trusted),		 cmocka_unit_test(test_admin_routes_need_an_admin),
+		cmocka_unit_test(test_a_new_certificate_without_a_gap),	 cmocka_unit_test(test_many_certificates),
+		cmocka_unit_test(test_the_same_again_is_no_change),	 cmocka_unit_test(test_another_port),
+		cmocka_unit_test(test_another_user_is_no_administrator),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -2,7 +2,11 @@
 /* Long polls: they wait without a thread, are woken, and are answered when the server stops. */
 #include "http_bench.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 struct asker {
 	struct bench *b;
@@ -93,10 +97,65 @@ static void test_stop_answers_those_who_wait(void **state)
 	assert_int_equal(http_server_tls(b->server, &tls, &err), -1);
 }
 
+static int connected(struct bench *b, bool tcp)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(b->server)) };
+	int fd = socket(tcp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", b->sock);
+	assert_int_equal(tcp ? connect(fd, (const struct sockaddr *)&in, sizeof(in))
+			     : connect(fd, (const struct sockaddr *)&un, sizeof(un)),
+			 0);
+	return fd;
+}
+
+/* Says `text`, then a byte of `drip` every 50 ms; how long the other side listens. */
+static int64_t drips(int fd, const char *text, size_t len, char drip)
+{
+	int64_t begin = clock_now_ns();
+	char answer[64];
+
+	assert_int_equal(send(fd, text, len, MSG_NOSIGNAL), len);
+	while (clock_now_ns() - begin < 14 * NS_PER_S) {
+		if (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) == 0 || send(fd, &drip, 1, MSG_NOSIGNAL) < 0)
+			break;
+		clock_sleep_ns(50 * NS_PER_MS);
+	}
+	close(fd);
+	return clock_now_ns() - begin;
+}
+
+/* idle_ns is 4 s here: each byte in time, the whole not. */
+static void test_a_header_has_a_limit(void **state)
+{
+	static const char header[] = "GET /any/x HTTP/1.1\r\nX-Long: ", again[] = "GET /any/x HTTP/1.1\r\nHost: x\r\n\r\n";
+	static const char hello[] = { 0x16, 0x03, 0x01, 0x02, 0x00, 0x01 };
+	struct bench *b = *state;
+	char answer[1024];
+	int fd = connected(b, false);
+	int64_t took;
+
+	/* Asking now and then is no drip. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(send(fd, again, sizeof(again) - 1, MSG_NOSIGNAL), sizeof(again) - 1);
+		assert_true(recv(fd, answer, sizeof(answer), 0) > 0);
+		clock_sleep_ns(2200 * NS_PER_MS);
+	}
+	took = drips(fd, header, sizeof(header) - 1, 'a'); /* after good ones */
+	assert_true(took < 9 * NS_PER_S);
+	took = drips(connected(b, false), header, sizeof(header) - 1, 'a');
+	assert_true(took > 2 * NS_PER_S && took < 9 * NS_PER_S);
+	took = drips(connected(b, true), hello, sizeof(hello), 0);
+	assert_true(took < 9 * NS_PER_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_long_polls_wait_without_a_thread),
+		cmocka_unit_test(test_a_header_has_a_limit),
 		cmocka_unit_test(test_stop_answers_those_who_wait),
 	};
 
