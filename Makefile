@@ -13,7 +13,7 @@ JOBS ?= $(shell nproc)
 
 PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libsystemd
 ifneq ($(MAKECMDGOALS),clean)
-have_deps := $(shell pkg-config --exists $(PKGS) raft 2>/dev/null && echo yes)
+have_deps := $(shell pkg-config --exists $(PKGS) 'raft >= 0.22' 2>/dev/null && echo yes)
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wwrite-strings -Wundef \

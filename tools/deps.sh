@@ -9,6 +9,7 @@ build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev
     libgnutls28-dev libjson-c-dev libmicrohttpd-dev libsodium-dev libssl-dev libsystemd-dev
     libuv1-dev libzstd-dev"
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
+raft=0.22
 head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfstools e2fsprogs grub-common
     grub-efi-amd64-signed grub-pc-bin kmod mdadm mmdebstrap shim-signed smartmontools udev util-linux xfsprogs"
 lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 jq libcap2-bin libclang-rt-14-dev mandoc mtools
@@ -28,7 +29,13 @@ all) want="$build $head $lab" ;;
 *) echo "usage: tools/deps.sh [build|head|all]" >&2; exit 2 ;;
 esac
 
-installed() { dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
+# Of libraft any version is installed soon; only one that keeps its data counts.
+installed() { # PACKAGE
+    local v
+    v=$(dpkg-query -W -f '${Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^install ok installed //p')
+    [ -n "$v" ] || return 1
+    [ "$1" != libraft-dev ] || dpkg --compare-versions "$v" ge "$raft"
+}
 missing=""
 for p in $want $backports; do installed "$p" || missing="$missing $p"; done
 [ -n "$missing" ] || exit 0
@@ -37,17 +44,42 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 
-# The backports suite, on whatever mirror serves this machine's bookworm, pinned so that only libraft comes from it.
-if [ -n "$backports" ] && ! apt-cache policy 2>/dev/null | grep -q 'n=bookworm-backports'; then
-    mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 2>/dev/null | awk '$2=="bookworm"{print $1; exit}')
-    [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(SITE) $(SUITE) $(REPO_URI)' | awk '/bookworm/{print $3; exit}')
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" \
-        > /etc/apt/sources.list.d/orthrus-backports.list
-    printf 'Package: *\nPin: release n=bookworm-backports\nPin-Priority: -1\n\nPackage: libraft-dev libraft3 libraft*\nPin: release n=bookworm-backports\nPin-Priority: 500\n' \
-        > /etc/apt/preferences.d/orthrus-backports
-fi
+# What this run wrote for apt goes again when it fails: nobody's apt stays broken by it.
+written=()
+trap '[ $? = 0 ] || rm -f "${written[@]}"' EXIT
+fail() { # TEXT...
+    printf 'tools/deps.sh: %s\n' "$@" >&2
+    exit 1
+}
+update() { apt-get update -q || fail "$1" "look at what apt-get says above, then run it again"; }
+
+# The backports suite, on whatever mirror serves this machine's bookworm, pinned so that only libraft comes from it. Where somebody
+# uses that suite already, what else comes from it is theirs to say.
+use_backports() {
+    local mirror every="" sources prefs
+    eval "$(apt-config shell sources Dir::Etc::sourceparts/f prefs Dir::Etc::preferencesparts/f)"
+    sources=${sources%/}/orthrus-backports.list prefs=${prefs%/}/orthrus-backports
+    rm -f "$sources" "$prefs" # of an earlier run: written again
+    update "apt-get update failed"
+    if ! apt-cache policy | grep -q 'n=bookworm-backports'; then
+        mirror=$(apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI)' | awk '$1 == "bookworm" && $2 == "main" {print $3; exit}')
+        [ -n "$mirror" ] || fail "apt has no source with Debian's suite bookworm, so bookworm-backports can't be found" \
+            "add one to /etc/apt/sources.list, or install libraft-dev $raft or newer yourself, then run it again"
+        written+=("$sources")
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" >"$sources"
+        every='Package: *\nPin: release n=bookworm-backports\nPin-Priority: -1\n\n'
+    fi
+    written+=("$prefs")
+    # shellcheck disable=SC2059
+    printf "${every}Package: libraft*\nPin: release n=bookworm-backports\nPin-Priority: 991\n" >"$prefs"
+    [ -z "$every" ] || update "$mirror has no suite bookworm-backports that can be used"
+}
+if [ -n "$backports" ] && ! installed $backports; then use_backports; else update "apt-get update failed"; fi
 echo "tools/deps.sh: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q
 # shellcheck disable=SC2086
-apt-get install -q -y --no-install-recommends $missing
+apt-get install -q -y --no-install-recommends $missing || fail "the packages can't be installed" "look at what apt-get says above, then run it again"
+for p in $missing; do
+    installed "$p" || fail "$p is installed, but not as needed: $(dpkg-query -W -f '${Version}' "$p" 2>/dev/null)" \
+        "libraft-dev must be $raft or newer: look at \`apt-cache policy $p\`"
+done
