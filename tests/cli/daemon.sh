@@ -125,8 +125,12 @@ for q in plan=yes plan=True plan=2 'plan=1%20' force=yes 'plan=0&force=on'; do
     body_has "query parameter '" "DELETE with $q"
 done
 api PATCH '/v1/nodes/n01?plan=yes' '{"ipv4":"10.77.0.60"}'; want 400 'PATCH with plan=yes'
-request --unix-socket "$sock" -X PUT -H 'If-Match: *' --data-binary @<(jq '.timezone = "Europe/Vienna"' "$site") 'http://x/v1/site?plan=yes'
+request --unix-socket "$sock" -X PUT -H 'If-Match: *' --data-binary @<(jq '.time.zone = "Europe/Vienna"' "$site") 'http://x/v1/site?plan=yes'
 want 400 'PUT with plan=yes'
+body_has "query parameter 'plan'" 'PUT with plan=yes'
+request --unix-socket "$sock" -X PUT -H 'If-Match: *' --data-binary @<(jq '.time.zone = "Europe/Vienna"' "$site") 'http://x/v1/site?plan=1'
+want 200 'PUT with plan=1'
+body_has Vienna 'PUT with plan=1'
 for q in plan plan=1 plan=true; do api DELETE "/v1/nodes/n01?$q"; want 200 "DELETE with $q"; done
 [ "$before" = "$(digest)" ] || fail "a refused site changed the state"
 
