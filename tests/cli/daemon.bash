@@ -91,3 +91,12 @@ tiny_image() { # NAME
     mkdir -p "$work/tree/etc" && echo tiny >"$work/tree/etc/motd"
     "$orthrus" image build "$1" --from "$work/tree" >/dev/null 2>"$work/err" || die "image build: $(cat "$work/err")"
 }
+# The tiny image has no kernel: that its imager can't be made is an event some time after a change made the daemon look. Until then
+# the state changes by itself; nothing else does that.
+settle() {
+    for _ in $(seq 600); do
+        curl -s --unix-socket "$sock" http://x/v1/events | grep -q payload-failed && return 0
+        sleep 0.1
+    done
+    die "the daemon does not say that the tiny image has no imager: $("$orthrus" event list | tail -n 5)"
+}
