@@ -101,7 +101,7 @@ static int apply(struct http_call *call, struct change *c, const struct standing
 	const char *body = http_body(call, &len);
 
 	if (orders_withdraw(c, orders, err) < 0)
-		return err_wrap(err, "the site is not applied");
+		return err_wrap(err, "the site is not applied, but orders that do not fit it may be withdrawn already");
 	buf_add(&text, body, len);
 	change_put_key(c, "site", &text);
 	change_event(c, EVENT_INFO, "site-applied", NULL, "a new site was applied by %s (%zu changes)", http_who(call),
@@ -145,8 +145,10 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	if (differs)
 		add_consequences(d, &site, !had, &plan);
 	if (changed && !only_plan) {
-		if (apply(call, &c, &orders, &plan, err) < 0)
+		if (apply(call, &c, &orders, &plan, err) < 0) {
+			reconcile_kick(d->reconcile, false); /* a part of it may be written */
 			return -1;
+		}
 		/* It is applied; that the machine does not follow (a port that is taken, say) is an event and in the status. */
 		change_release(&c);
 		if (reconcile_wait(d->reconcile, &late) < 0)

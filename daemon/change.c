@@ -2,6 +2,7 @@
 #include "daemon/change.h"
 
 #include "base/mem.h"
+#include "daemon/reconcile.h"
 #include "sys/clock.h"
 #include "sys/http_server.h"
 #include "sys/log.h"
@@ -140,25 +141,38 @@ void change_event(struct change *c, enum event_level level, const char *kind, co
 	va_end(ap);
 }
 
-int change_commit(struct change *c, struct err *err)
+static int commit(struct change *c, struct err *err)
 {
+	int rc;
+
 	if (!c->n_ops)
 		return 0;
 	for (size_t i = 0; i < c->n_ops; i++)
 		if (str_starts(c->ops[i].key, "node/"))
 			c->d->macs.fresh = false;
-	if (state_write(c->d->state, c->ops, c->n_ops, NULL, err) < 0)
-		return err_wrap(err, "write the cluster's state");
+	rc = state_write(c->d->state, c->ops, c->n_ops, NULL, err);
+	if (rc < 0)
+		err_wrap(err, "write the cluster's state");
+	/* A write that failed may still be there, or come yet: nobody else's event gets its number, and those who wait look. */
 	atomic_fetch_add(&c->d->last_event, c->n_events);
 	c->n_ops = 0;
 	c->n_events = 0;
 	if (!c->d->http)
-		return 0;
+		return rc;
 	/* Progress is not an event, but those who watch want to look again. */
 	http_server_wake(c->d->http, "events");
 	for (size_t i = 0; i < c->topics.len; i++)
 		http_server_wake(c->d->http, c->topics.items[i]);
-	return 0;
+	return rc;
+}
+
+int change_commit(struct change *c, struct err *err)
+{
+	if (commit(c, err) == 0)
+		return 0;
+	if (c->d->reconcile)
+		reconcile_kick(c->d->reconcile, false);
+	return -1;
 }
 
 void event_note(struct daemon *d, enum event_level level, const char *kind, const char *node, const char *fmt, ...)
@@ -171,7 +185,8 @@ void event_note(struct daemon *d, enum event_level level, const char *kind, cons
 	va_start(ap, fmt);
 	add_event(&c, level, kind, node, fmt, ap);
 	va_end(ap);
-	if (change_commit(&c, &err) < 0)
+	/* Nothing on the machine follows from an event; and the reconciler, which writes some, would wake itself for ever. */
+	if (commit(&c, &err) < 0)
 		log_err("event", "write an event", &err);
 }
 

@@ -36,7 +36,8 @@ void change_run(struct change *c, const char *node, const struct run *r);
 /* `kind` is a word for programs ("node-added"), `node` may be NULL. Logged when it is committed. */
 void change_event(struct change *c, enum event_level level, const char *kind, const char *node, const char *fmt, ...)
 	PRINTF_LIKE(5, 6);
-/* Durable when it returns 0; wakes those who wait. An empty change does nothing. */
+/* Durable when it returns 0; wakes those who wait. An empty change does nothing. When it fails the change may be there all the
+ * same, and what was committed before it is: the reconciler is kicked, so that the machine follows what there is. */
 int change_commit(struct change *c, struct err *err) WARN_UNUSED;
 
 /* An event on its own; one that can't be written is logged. */
