@@ -54,6 +54,18 @@ imager '' POST /v1/imager/hello "$(machine $mac1 A)"
 change_site '.disk_layouts[0].disks.protect = []'
 "$orthrus" site apply --yes >/dev/null || fail "site apply without protect"
 
+# Another domain: the name that was approved is another one, so this order is withdrawn too.
+order n01 $mac1 A
+was=$(jq -r .cluster.domain "$site")
+change_site '.cluster.domain = "other.internal"'
+"$orthrus" site apply --plan >"$work/plan" || fail "site apply --plan with another domain"
+grep -q 'n01: withdraw the installation of compute/.* its domain changes' "$work/plan" || fail "the plan does not name the withdrawal: $(cat "$work/plan")"
+"$orthrus" site apply --yes >/dev/null || fail "site apply with another domain"
+[ "$(node_value n01 '.state + " " + (.order | tostring)')" = 'ready false' ] || fail "an order outlived its domain: $(node_value n01 .state)"
+imager "$token" GET /v1/imager/orders; want 401 'orders after the domain changed'
+change_site ".cluster.domain = \"$was\""
+"$orthrus" site apply --yes >/dev/null || fail "site apply with the domain it had"
+
 # While a node is being installed its layout stays.
 order n01 $mac1 A
 event "$token" "$id" 1 wipe begin; want 200 'begin'
