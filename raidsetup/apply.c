@@ -169,11 +169,14 @@ static const struct disk *find_member(const struct disks *disks, const char *id,
 	return match;
 }
 
-/* Not exclusive, unlike target_open(): arrays may be running on it. */
+/* As the unboot step does it: boot code and the first sector of each partition that firmware starts from, on the disk itself, so
+ * that no array has to run and nothing has to be mounted. Not exclusive, unlike target_open(): arrays may be running on it. */
 static int unboot_one(const struct raid_env *env, const struct disk *d, struct err *err)
 {
+	const struct raid_target t = { .size_bytes = d->size_bytes, .sector_bytes = d->logical_sector_bytes };
 	autofree char *node = sys_node(env, d->name), *dir = sys_block_dir(env, d->name);
-	autoclose int fd = open(node, O_WRONLY | O_DSYNC | O_CLOEXEC);
+	autoclean(old_parts_free) struct old_parts parts = { 0 };
+	autoclose int fd = open(node, O_RDWR | O_DSYNC | O_CLOEXEC);
 	struct stat st;
 	dev_t dev;
 
@@ -183,7 +186,8 @@ static int unboot_one(const struct raid_env *env, const struct disk *d, struct e
 		return err_errno(err, errno, "look at %s", node);
 	if (!S_ISBLK(st.st_mode) || !sysfs_dev(dir, &dev) || dev != st.st_rdev)
 		return err_set(err, ERR_REFUSED, "%s moved to another name in this moment", node);
-	return gpt_unboot(fd, err);
+	old_parts_read(env, d->name, fd, &t, &parts);
+	return old_parts_unboot(fd, d->logical_sector_bytes, &parts, err);
 }
 
 int raid_unboot(struct raid_ctx *ctx, const struct raid_result *result, struct err *err)
@@ -203,7 +207,7 @@ int raid_unboot(struct raid_ctx *ctx, const struct raid_result *result, struct e
 			continue;
 		d = find_member(&disks, id, e);
 		if (!d || unboot_one(&ctx->env, d, e) < 0)
-			rc = err_wrap(e, "boot code of disk %s", id);
+			rc = err_wrap(e, "take the boot loaders from disk %s", id);
 	}
 	/* udev looks again at a disk that was written to; who mounts next must not meet it. */
 	udev_settle(&ctx->env);

@@ -81,8 +81,9 @@ bool raid_owns_step(const struct plan_step *step); /* was this step made by raid
  * is fine; an array's member that could not take what was written is an error, after all was done. */
 int raid_mount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 int raid_unmount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
-/* After a failure: no BIOS starts any of the result's disks, whatever boot loader they have by now. Their partitions stay as they
- * are and may be in use meanwhile. Goes on after a failure; the first one is what it returns. */
+/* After a failure: no firmware starts any of the result's disks, BIOS or UEFI, whatever boot loader they have by now: boot code
+ * and the first sector of their boot partitions are overwritten. The arrays need not run; a FAT that is mounted meanwhile may
+ * write its first sector again, so unmount it before. Goes on after a failure; the first one is what it returns. */
 int raid_unboot(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 /* Probe again and compare with the plan: arrays there, levels, members, clean or degraded as planned, file systems with their
  * UUIDs. */

@@ -7,18 +7,32 @@
 #include "imaging/imager/head.h"
 #include "raidsetup/raidsetup.h"
 
+struct install_run;
+/* What is done to this machine: a table, so that a test can try what depends on it without disks. */
+struct install_work {
+	/* Which disks there are, tested. Inventory, approval and disk test ask in the same way, so that they see the same bad
+	 * places. */
+	int (*look)(struct disks *out, struct err *err);
+	/* Any step but the disk test. */
+	int (*perform)(struct install_run *run, const struct plan_step *step, struct err *err);
+	int (*undo_boot)(const char *target, struct raid_ctx *raid, const struct raid_result *result, struct err *err);
+	void (*release)(const char *target);
+};
+extern const struct install_work install_work;
+
 struct install_opts {
-	const char *target;    /* where the new system is mounted meanwhile, "/target" */
-	const char *trust_dir; /* ca.crt, sign.pub, cluster-id */
+	const char *target;		 /* where the new system is mounted meanwhile, "/target" */
+	const char *trust_dir;		 /* ca.crt, sign.pub, cluster-id */
+	const struct install_work *work; /* &install_work */
 };
 /* 0: installed, the head knows, disks are at rest. -1: everything is unmounted, the arrays are stopped and the disks don't boot;
- * what of this could not be done is reported on the console. The head knows why, or it withdrew the installation itself. */
+ * what of this could not be done is reported on the console. The head knows why and what of it could not be done, or it withdrew
+ * the installation itself. */
 int install_run(const struct install_opts *opts, struct head *head, const struct order *order, struct err *err) WARN_UNUSED;
 
-/* After a failure of the step that makes the disks boot, or of one behind it: they don't boot any more. Goes on after a failure;
- * says on the console what was done and what was not. Mounts the EFI system partition when it has to: install_release comes after
- * it. */
-void install_undo_boot(const char *target, struct raid_ctx *raid, const struct raid_result *result);
+/* After a failure of the step that makes the disks boot, or of one behind it: they don't boot any more. Unmounts what is below
+ * `target` and stops the arrays. Goes on after a failure; says on the console what was done and what was not. */
+int install_undo_boot(const char *target, struct raid_ctx *raid, const struct raid_result *result, struct err *err) WARN_UNUSED;
 
 /* The file system that UEFI firmware starts from, or NULL. */
 const struct raid_fs *install_esp(const struct raid_result *result);

@@ -118,7 +118,7 @@ static int print_inventory(const char *mac, struct err *err)
 	autoclean(inventory_free) struct inventory inv = { 0 };
 	autoclean(buf_free) struct buf out = { 0 };
 
-	if (serve_inventory(mac, &inv, err) < 0)
+	if (serve_inventory(&install_work, mac, &inv, err) < 0)
 		return -1;
 	inventory_print(&inv, &out);
 	puts(buf_str(&out));
@@ -161,7 +161,8 @@ static int run(const struct options *o, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .cmdline = "/proc/cmdline", .install = { .target = "/target", .trust_dir = "/etc/orthrus" } };
+	struct options o = { .cmdline = "/proc/cmdline",
+			     .install = { .target = "/target", .trust_dir = "/etc/orthrus", .work = &install_work } };
 	struct err err = { 0 };
 
 	signal(SIGPIPE, SIG_IGN);

@@ -11,7 +11,6 @@
 
 #define ORDERS_WAIT_S 30
 #define PAUSE_NS (5 * NS_PER_S)
-#define QUICK_SAMPLES 8
 
 struct serving {
 	const struct install_opts *opts;
@@ -29,12 +28,11 @@ static void tell_once(struct serving *s, const char *line)
 	report_line("%s", line);
 }
 
-int serve_inventory(const char *mac, struct inventory *out, struct err *err)
+int serve_inventory(const struct install_work *work, const char *mac, struct inventory *out, struct err *err)
 {
 	*out = (struct inventory){ 0 };
 	snprintf(out->mac, sizeof(out->mac), "%s", mac);
-	if (inventory_read("", out, err) == 0 && raid_probe(&out->disks, err) == 0 &&
-	    raid_test_disks(&out->disks, QUICK_SAMPLES, err) == 0)
+	if (inventory_read("", out, err) == 0 && work->look(&out->disks, err) == 0)
 		return 0;
 	inventory_free(out);
 	return -1;
@@ -46,7 +44,7 @@ static int say_hello(struct serving *s, struct head_answer *answer, struct err *
 	autoclean(inventory_free) struct inventory inv = { 0 };
 	autoclean(buf_free) struct buf text = { 0 };
 
-	if (serve_inventory(s->mac, &inv, err) < 0)
+	if (serve_inventory(s->opts->work, s->mac, &inv, err) < 0)
 		return -1;
 	inventory_print(&inv, &text);
 	return head_hello(s->head, buf_str(&text), answer, err);
@@ -98,7 +96,7 @@ void serve(const struct install_opts *opts, const char *mac, struct head *head)
 {
 	struct serving s = { .opts = opts, .mac = mac, .head = head };
 
-	install_release(opts->target);
+	opts->work->release(opts->target);
 	for (;;) {
 		struct err why = { 0 };
 

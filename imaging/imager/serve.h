@@ -8,8 +8,8 @@
 #include "imaging/imager/install.h"
 #include "imaging/imager/inventory.h"
 
-/* Who and what this machine is now; `mac` is canonical. Disks get a short test. */
-int serve_inventory(const char *mac, struct inventory *out, struct err *err) WARN_UNUSED;
+/* Who and what this machine is now; `mac` is canonical. */
+int serve_inventory(const struct install_work *work, const char *mac, struct inventory *out, struct err *err) WARN_UNUSED;
 /* Returns when the machine shall be restarted; a head that can't be reached or refuses us is asked again for ever. */
 void serve(const struct install_opts *opts, const char *mac, struct head *head);
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "imaging/imager/fetch.h"
+#include "imaging/imager/report.h"
+#include "imaging/imager/run.h"
+#include "imaging/restore.h"
+#include "installer/installer.h"
+#include "sys/fs.h"
+
+#include <string.h>
+
+#define TEST_SAMPLES 32
+#define PROGRESS_PERCENT 5
+
+static void show_progress(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
+{
+	struct install_run *run = ctx;
+	int percent = total_bytes ? (int)((double)done_bytes * 100 / (double)total_bytes) : 100;
+	const struct head_event event = {
+		.install_id = run->order->install_id, .step = run->step->name, .event = "progress", .percent = percent
+	};
+
+	if (percent < run->shown_percent + PROGRESS_PERCENT && !(percent == 100 && run->shown_percent < 100))
+		return;
+	run->shown_percent = percent;
+	report_line("[%zu/%zu] %s %s/%s %d %%", install_step_number(run, run->step), run->plan.len, run->step->name,
+		    run->order->image_name, run->order->image_id, percent);
+	head_tell(run->head, &event);
+}
+
+static int get_from_head(void *ctx, const char *path, uint64_t first, uint64_t len, size_t max, struct buf *out, struct err *err)
+{
+	return head_get(ctx, path, first, len, max, out, err);
+}
+
+int install_trust(const struct install_run *run, const char *name, struct buf *out, struct err *err)
+{
+	autofree char *path = fs_join(run->opts->trust_dir, name);
+
+	return fs_read(path, 1 << 20, out, err);
+}
+
+static int restore_image(struct install_run *run, int target_fd, struct err *err)
+{
+	const struct fetch_source source = { .get = get_from_head, .ctx = run->head };
+	const struct order *o = run->order;
+	autofree char *key_path = fs_join(run->opts->trust_dir, "sign.pub");
+	autoclean(fetch_docs_free) struct fetch_docs docs = { 0 };
+	struct digest approved;
+	struct verify_key key;
+	struct restore *r = NULL;
+	struct restore_source src = { .key = &key,
+				      .cluster_id = o->cluster_id,
+				      .name = o->image_name,
+				      .manifest_digest = &approved,
+				      .min_sequence = o->min_sequence };
+	int rc;
+
+	if (verify_key_load(key_path, &key, err) < 0 || str_unhex(o->manifest_digest, approved.bytes, DIGEST_LEN, err) < 0 ||
+	    fetch_docs(&source, o->image_name, o->image_id, &docs, err) < 0)
+		return -1;
+	src.manifest = docs.manifest.data;
+	src.manifest_len = docs.manifest.len;
+	src.manifest_sig = docs.signature.data;
+	src.manifest_sig_len = docs.signature.len;
+	src.tree = docs.tree.data;
+	src.tree_len = docs.tree.len;
+	src.chunks = docs.chunks.data;
+	src.chunks_len = docs.chunks.len;
+	if (restore_begin(&src, target_fd, &r, err) < 0)
+		return -1;
+	fetch_docs_free(&docs);
+	rc = fetch_chunks(&source, r, show_progress, run, err) < 0 ? -1 : restore_finish(r, err);
+	restore_free(r);
+	return rc;
+}
+
+/* The steps that work in the restored system. */
+static int perform_on_target(struct install_run *run, struct install_target *t, enum install_step type, struct err *err)
+{
+	autoclean(disks_free) struct disks disks = { 0 };
+	autoclean(buf_free) struct buf ca = { 0 };
+
+	if (install_trust(run, "ca.crt", &ca, err) < 0)
+		return -1;
+	t->ca_crt = buf_str(&ca);
+	t->disks = &disks;
+	switch (type) {
+	case INSTALL_RESTORE:
+		return restore_image(run, t->fd, err);
+	case INSTALL_HOST_FILES:
+		free(run->written_token);
+		run->written_token = t->report_token ? mem_strdup(t->report_token) : NULL;
+		return install_hostfiles(t, err);
+	case INSTALL_VERIFY:
+		return raid_verify(&run->result, err) < 0 ? -1 : install_verify(t, err);
+	case INSTALL_BOOT_LOADER:
+		return raid_probe(&disks, err) < 0 ? -1 : install_bootloader(t, err);
+	case INSTALL_DISK_TEST:
+	case INSTALL_UNMOUNT:
+		break;
+	}
+	return err_set(err, ERR_INVALID, "step type %d does not work in the mounted system", (int)type);
+}
+
+static int perform_in_target(struct install_run *run, enum install_step type, struct err *err)
+{
+	autoclose int fd = fs_open_dir(run->opts->target, err);
+	struct install_target t = { .order = run->order,
+				    .result = &run->result,
+				    .path = run->opts->target,
+				    .fd = fd,
+				    .report_token =
+					    type == INSTALL_HOST_FILES ? head_report_token(run->head) : run->written_token };
+
+	return fd < 0 ? -1 : perform_on_target(run, &t, type, err);
+}
+
+static int perform(struct install_run *run, const struct plan_step *step, struct err *err)
+{
+	if (raid_owns_step(step))
+		return raid_perform(run->raid, step, err);
+	switch ((enum install_step)step->type) {
+	case INSTALL_RESTORE:
+		if (raid_mount(run->raid, &run->result, err) < 0)
+			return -1;
+		return perform_in_target(run, INSTALL_RESTORE, err);
+	case INSTALL_HOST_FILES:
+	case INSTALL_VERIFY:
+	case INSTALL_BOOT_LOADER:
+		return perform_in_target(run, (enum install_step)step->type, err);
+	case INSTALL_UNMOUNT:
+		/* Had to say hello again meanwhile? Then the head has forgotten the token that we wrote. */
+		if (!str_eq(run->written_token, head_report_token(run->head)) &&
+		    perform_in_target(run, INSTALL_HOST_FILES, err) < 0)
+			return -1;
+		return raid_unmount(run->raid, &run->result, err);
+	case INSTALL_DISK_TEST:
+		break;
+	}
+	return err_set(err, ERR_INVALID, "unknown step type %d", step->type);
+}
+
+static int look(struct disks *out, struct err *err)
+{
+	if (raid_probe(out, err) < 0)
+		return -1;
+	if (raid_test_disks(out, TEST_SAMPLES, err) == 0)
+		return 0;
+	disks_free(out);
+	return -1;
+}
+
+const struct install_work install_work = {
+	.look = look, .perform = perform, .undo_boot = install_undo_boot, .release = install_release
+};
