@@ -64,6 +64,22 @@ static void note_end(struct dnsmasq *d, bool bad, const char *text)
 	d->opts.tell(d->opts.ctx, bad, text);
 }
 
+/* Without its pid_fd its end would never be noticed: then it is ended here and counts as not started. Where files or memory are
+ * short, the next try may do better. */
+static int spawn_watched(const struct spawn *s, pid_t *pid, int *pid_fd, struct err *err)
+{
+	if (spawn_start(s, pid, err) < 0)
+		return -1;
+	*pid_fd = pidfd_open(*pid, 0);
+	if (*pid_fd >= 0)
+		return 0;
+	err_errno(err, errno, "watch its process %d", (int)*pid);
+	kill(*pid, SIGKILL); /* not reaped yet: the number is still its own */
+	while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -1;
+}
+
 static void start(struct dnsmasq *d)
 {
 	autofree char *conf = str_format("--conf-file=%s", d->opts.conf_path);
@@ -74,14 +90,14 @@ static void start(struct dnsmasq *d)
 
 	d->started_ns = clock_now_ns();
 	d->next_start_ns = d->started_ns + d->backoff_ns;
-	if ((d->opts.before_start && d->opts.before_start(d->opts.ctx, &err) < 0) || spawn_start(&s, &pid, &err) < 0) {
+	if ((d->opts.before_start && d->opts.before_start(d->opts.ctx, &err) < 0) ||
+	    spawn_watched(&s, &pid, &d->pid_fd, &err) < 0) {
 		autofree char *text = str_format("dnsmasq cannot be started: %s", err.text);
 
 		d->backoff_ns = d->backoff_ns * 2 < BACKOFF_MAX_NS ? d->backoff_ns * 2 : BACKOFF_MAX_NS;
 		note_end(d, true, text);
 		return;
 	}
-	d->pid_fd = pidfd_open(pid, 0);
 	set_pid(d, pid);
 	log_info("dnsmasq", "started (pid %d)", (int)pid);
 }

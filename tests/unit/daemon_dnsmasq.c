@@ -7,6 +7,7 @@
 #include "sys/fs.h"
 #include "sys/spawn.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,8 +15,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 /* cmocka.h wants setjmp.h and stdarg.h. */
 #include <cmocka.h>
 
@@ -28,6 +32,21 @@ static const char fake[] = "#!/bin/bash\n"
 			   "echo start >>\"$dir/notes\"\n"
 			   "[ ! -e \"$dir/fail\" ] || exit 3\n"
 			   "while :; do read -rt 0.02 <> <(:); done\n";
+
+/* Stands in for the C library's; fails as often as asked. */
+static atomic_int no_pidfd;
+static _Atomic pid_t unwatched;
+
+int pidfd_open(pid_t pid, unsigned int flags)
+{
+	if (atomic_load(&no_pidfd) > 0) {
+		atomic_fetch_sub(&no_pidfd, 1);
+		atomic_store(&unwatched, pid);
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_pidfd_open, pid, flags);
+}
 
 struct bench {
 	char *dir, *program, *notes, *pid, *fail, *conf;
@@ -196,6 +215,36 @@ static void test_ever_more_slowly(void **state)
 	assert_true(atomic_load(&b->ends) >= 2);
 }
 
+/* Its end could not be noticed: it does not stay, and is tried again. */
+static void test_not_left_unwatched(void **state)
+{
+	struct bench *b = *state;
+	int64_t deadline = clock_now_ns() + 30 * NS_PER_S;
+
+	atomic_store(&no_pidfd, 1);
+	dnsmasq_run(b->d);
+	while (atomic_load(&b->ends) < 1 && clock_now_ns() < deadline)
+		clock_sleep_ns(5 * NS_PER_MS);
+	assert_int_equal(atomic_load(&b->ends), 1);
+	pthread_mutex_lock(&b->lock);
+	assert_non_null(strstr(b->last, "dnsmasq cannot be started: watch its process"));
+	pthread_mutex_unlock(&b->lock);
+	/* Ended and reaped: no such process any more. */
+	assert_true(atomic_load(&unwatched) > 0);
+	assert_int_equal(kill(atomic_load(&unwatched), 0), -1);
+	assert_int_equal(errno, ESRCH);
+	while (atomic_load(&b->befores) < 2 && clock_now_ns() < deadline)
+		clock_sleep_ns(5 * NS_PER_MS);
+	assert_int_equal(atomic_load(&b->befores), 2);
+	/* The second one is watched: its death is seen. */
+	while ((noted(b, "start") < 1 || its_pid(b) == atomic_load(&unwatched)) && clock_now_ns() < deadline)
+		clock_sleep_ns(5 * NS_PER_MS);
+	assert_int_equal(kill(its_pid(b), SIGKILL), 0);
+	while (atomic_load(&b->ends) < 2 && clock_now_ns() < deadline)
+		clock_sleep_ns(5 * NS_PER_MS);
+	assert_int_equal(atomic_load(&b->ends), 2);
+}
+
 static void test_an_orphan_is_ended(void **state)
 {
 	struct bench *b = *state;
@@ -231,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_started_told_and_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_started_again_when_it_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ever_more_slowly, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_left_unwatched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_orphan_is_ended, setup, teardown),
 	};
 
