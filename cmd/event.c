@@ -16,10 +16,10 @@ struct event_page {
 	uint64_t last;
 };
 
-static int get_page(struct cmd *c, uint64_t since, unsigned int wait_s, struct event_page *page, struct err *err)
+static int ask(struct cmd *c, const char *query, struct event_page *page, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
-	autofree char *path = str_format("/v1/events?since=%llu&wait=%u", (unsigned long long)since, wait_s);
+	autofree char *path = str_format("/v1/events?%s", query);
 	struct json_obj o;
 
 	if (cmd_call(c, "GET", path, NULL, &reply, err) < 0)
@@ -29,6 +29,24 @@ static int get_page(struct cmd *c, uint64_t since, unsigned int wait_s, struct e
 	    json_u64(&o, "last", JSON_MUST, 0, UINT64_MAX, &page->last, err) < 0)
 		return err_wrap(err, "the daemon's events");
 	return 0;
+}
+
+static int get_page(struct cmd *c, uint64_t since, unsigned int wait_s, struct event_page *page, struct err *err)
+{
+	autofree char *query = str_format("since=%llu&wait=%u", (unsigned long long)since, wait_s);
+
+	return ask(c, query, page, err);
+}
+
+int events_newest(struct cmd *c, uint64_t *number, struct err *err)
+{
+	struct event_page page = { 0 };
+	int rc = ask(c, "latest=0", &page, err);
+
+	if (rc == 0)
+		*number = page.last;
+	json_doc_free(&page.doc);
+	return rc;
 }
 
 int events_wait(struct cmd *c, uint64_t *since, struct err *err)
@@ -57,12 +75,10 @@ static int print_event(const struct json_arr *events, size_t i, struct err *err)
 	return 0;
 }
 
-/* The last `limit` of the page: lines for people, one JSON object a line with --json. */
-static int print_page(const struct cmd *c, const struct event_page *page, uint64_t limit, struct err *err)
+/* The first `n` of the page: lines for people, one JSON object a line with --json. */
+static int print_page(const struct cmd *c, const struct event_page *page, size_t n, struct err *err)
 {
-	size_t first = page->events.len > limit ? page->events.len - limit : 0;
-
-	for (size_t i = first; i < page->events.len; i++) {
+	for (size_t i = 0; i < n; i++) {
 		autofree char *raw = NULL;
 
 		if (!c->json && print_event(&page->events, i, err) < 0)
@@ -76,20 +92,35 @@ static int print_page(const struct cmd *c, const struct event_page *page, uint64
 	return 0;
 }
 
-int cmd_event_list(struct cmd *c, struct err *err)
+/* Print what is behind `*since` and not behind `upto`, or comes within `wait_s` when that is nothing, and go on behind it. */
+static int print_next(struct cmd *c, uint64_t *since, uint64_t upto, unsigned int wait_s, struct err *err)
 {
 	struct event_page page = { 0 };
-	uint64_t since = 0, limit = 100;
-	int rc;
+	int rc = get_page(c, *since, wait_s, &page, err);
+	uint64_t over = rc == 0 && page.last > upto ? page.last - upto : 0;
+
+	if (rc == 0)
+		rc = print_page(c, &page, page.events.len > over ? page.events.len - over : 0, err);
+	if (rc == 0)
+		*since = page.last;
+	json_doc_free(&page.doc);
+	return rc;
+}
+
+int cmd_event_list(struct cmd *c, struct err *err)
+{
+	uint64_t since = 0, limit = 100, newest;
+	int rc = 0;
 
 	c->json_lines = true;
 	if (cmd_args(c, 0, 0, err) < 0 || cmd_option_u64(c, "since", 0, UINT64_MAX, &since, err) < 0 ||
-	    cmd_option_u64(c, "limit", 1, 100000, &limit, err) < 0)
+	    cmd_option_u64(c, "limit", 1, 100000, &limit, err) < 0 || events_newest(c, &newest, err) < 0)
 		return -1;
-	rc = get_page(c, since, 0, &page, err);
-	if (rc == 0)
-		rc = print_page(c, &page, limit, err);
-	json_doc_free(&page.doc);
+	/* Up to the newest that there was: with those that happen meanwhile it would be more than `limit`. */
+	if (newest > limit && since < newest - limit)
+		since = newest - limit;
+	while (rc == 0 && since < newest && !ferror(stdout))
+		rc = print_next(c, &since, newest, 0, err);
 	return rc;
 }
 
@@ -101,18 +132,10 @@ int cmd_event_watch(struct cmd *c, struct err *err)
 	c->json_lines = true;
 	if (cmd_args(c, 0, 0, err) < 0 || cmd_option_u64(c, "since", 0, UINT64_MAX, &since, err) < 0)
 		return -1;
-	if (!cmd_option(c, "since") && events_wait(c, &since, err) < 0)
+	if (!cmd_option(c, "since") && events_newest(c, &since, err) < 0)
 		return -1;
 	/* Until Ctrl-C, or until nobody reads any more. */
-	while (rc == 0 && !ferror(stdout)) {
-		struct event_page page = { 0 };
-
-		rc = get_page(c, since, WAIT_S, &page, err);
-		if (rc == 0)
-			rc = print_page(c, &page, UINT64_MAX, err);
-		if (rc == 0)
-			since = page.last;
-		json_doc_free(&page.doc);
-	}
+	while (rc == 0 && !ferror(stdout))
+		rc = print_next(c, &since, UINT64_MAX, WAIT_S, err);
 	return rc;
 }

@@ -5,6 +5,8 @@
 
 #include "cmd/cmd.h"
 
+/* The number of the newest event; 0 when there is none. */
+int events_newest(struct cmd *c, uint64_t *number, struct err *err) WARN_UNUSED;
 /* Block until there is an event after number *since, or some seconds passed; *since becomes the newest. 0 at first: all there is.
  */
 int events_wait(struct cmd *c, uint64_t *since, struct err *err) WARN_UNUSED;

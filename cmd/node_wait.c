@@ -102,8 +102,10 @@ int node_wait(struct cmd *c, struct nodeset *set, struct err *err)
 	size_t n = nodeset_count(set), open = n;
 	struct said *said = mem_array(n, sizeof(*said));
 	uint64_t since = 0;
-	int rc = 0;
+	int rc = events_newest(c, &since, err);
 
+	if (rc < 0)
+		err_wrap(err, "the order is given, but waiting for its end failed");
 	while (rc == 0 && open) {
 		autoclean(nodeset_free) struct nodeset failed = { 0 };
 

@@ -117,14 +117,18 @@ static void put_events(struct daemon *d, uint64_t since, uint64_t last, struct j
 int api_events(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
-	uint64_t last = atomic_load(&d->last_event), since = 0, wait_s = 0;
+	uint64_t last = atomic_load(&d->last_event), since = 0, latest = EVENTS_ANSWER_MAX, wait_s = 0;
 	struct json_out w;
 
 	if (http_query_u64(call, "since", 0, UINT64_MAX, &since, err) < 0 ||
+	    http_query_u64(call, "latest", 0, EVENTS_KEPT, &latest, err) < 0 ||
 	    http_query_u64(call, "wait", 0, WAIT_MAX_S, &wait_s, err) < 0)
 		return -1;
 	if (since >= last && wait_s && http_wait(call, "events", (int64_t)wait_s * NS_PER_S))
 		return 0;
+	/* Who does not say where to begin wants the newest; who does wants no gap. */
+	if ((!http_query(call, "since") || http_query(call, "latest")) && last > latest && since < last - latest)
+		since = last - latest;
 	json_out_init(&w, http_out(call), false);
 	json_put_obj(&w, NULL);
 	put_events(d, since < last ? since : last, last, &w);
