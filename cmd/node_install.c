@@ -3,7 +3,12 @@
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "cmd/nodes.h"
+#include "sys/clock.h"
 #include "sys/http_client.h"
+
+/* All nodes are one request, so that they are ordered all or none; with every step of thousands the answer is long. */
+#define ANSWER_MAX ((size_t)1 << 30)
+#define ANSWER_MAX_NS (600 * NS_PER_S)
 
 /* What was shown, so that exactly this is ordered: the daemon refuses when a digest is no longer right. */
 struct shown {
@@ -20,6 +25,10 @@ static void shown_free(struct shown *s)
 static int ask(struct cmd *c, struct nodeset *set, const struct shown *shown, struct http_reply *reply, struct err *err)
 {
 	autoclean(buf_free) struct buf body = { 0 };
+	struct http_request req = {
+		.method = "POST", .path = "/v1/install", .max_body = ANSWER_MAX, .timeout_ns = ANSWER_MAX_NS
+	};
+	struct http_client *client;
 	struct json_out w;
 
 	json_out_init(&w, &body, false);
@@ -35,7 +44,11 @@ static int ask(struct cmd *c, struct nodeset *set, const struct shown *shown, st
 		json_end_obj(&w);
 	}
 	json_end_obj(&w);
-	return cmd_call(c, "POST", "/v1/install", buf_str(&body), reply, err);
+	req.body = buf_str(&body);
+	req.body_len = body.len;
+	if (cmd_api(c, &client, err) < 0 || http_send(client, &req, reply, err) < 0)
+		return -1;
+	return http_reply_ok(reply, err);
 }
 
 static int show_error(struct json_obj *node, const char *name, struct buf *out, struct err *err)
