@@ -155,6 +155,8 @@ int order_make(struct daemon *d, const struct site *site, const struct node *n, 
 	copy_list(&site->ntp, &o.ntp);
 	fill_hosts(&o, site, n);
 	o.mac = mem_strdup(n->macs.items[0]);
+	for (size_t i = 1; i < n->macs.len; i++)
+		str_list_add(&o.more_macs, n->macs.items[i]);
 	o.server_url = daemon_server_url(site);
 	if (disks) {
 		if (install_digest(&o, disks, hex, err) < 0)

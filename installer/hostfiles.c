@@ -168,13 +168,17 @@ static void add_network(const struct hostfiles_input *in, struct hostfiles *out)
 {
 	const struct order *o = in->order;
 	autofree char *server = url_address(o->server_url);
+	autoclean(buf_free) struct buf macs = { 0 };
 
+	buf_adds(&macs, o->mac);
+	for (size_t i = 0; i < o->more_macs.len; i++)
+		buf_addf(&macs, " %s", o->more_macs.items[i]);
 	/* The client id is the MAC address, as it was for the firmware and the imager: one machine, one lease. */
 	text(out, "etc/systemd/network/10-orthrus.network", 0644,
 	     str_format("# Written by orthrus: addresses come from the head.\n[Match]\nMACAddress=%s\nType=ether\n\n"
 			"[Network]\nDHCP=ipv4\nLinkLocalAddressing=ipv6\nDomains=%s\n\n"
 			"[DHCPv4]\nClientIdentifier=mac\nUseDomains=yes\nUseHostname=no\n",
-			o->mac, o->domain));
+			buf_str(&macs), o->domain));
 	link_to(out, "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
 		"/lib/systemd/system/systemd-networkd.service");
 	link_to(out, "etc/systemd/system/sockets.target.wants/systemd-networkd.socket",

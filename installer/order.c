@@ -53,7 +53,8 @@ static int read_layout(struct json_obj *o, struct order *out, struct err *err)
 	return layout_read(&child, &out->layout, err);
 }
 
-static int read_mac(struct json_obj *o, struct order *out, struct err *err)
+/* One is always there; a node with one has no list, and its order reads as it always did. */
+static int read_macs(struct json_obj *o, struct order *out, struct err *err)
 {
 	char canonical[STR_MAC_LEN];
 	struct err why = { 0 };
@@ -64,6 +65,14 @@ static int read_mac(struct json_obj *o, struct order *out, struct err *err)
 		return json_bad(o, "mac", err, "%s", why.text);
 	free(out->mac);
 	out->mac = mem_strdup(canonical);
+	if (json_strs(o, "more_macs", JSON_MAY, &out->more_macs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < out->more_macs.len; i++) {
+		if (str_to_mac(out->more_macs.items[i], canonical, &why) < 0)
+			return json_bad(o, "more_macs", err, "entry %zu: %s", i + 1, why.text);
+		free(out->more_macs.items[i]);
+		out->more_macs.items[i] = mem_strdup(canonical);
+	}
 	return 0;
 }
 
@@ -83,7 +92,7 @@ static int read_all(struct json_obj *o, struct order *out, struct err *err)
 	    read_checked(o, "timezone", JSON_MUST, word_timezone, &out->timezone, err) < 0 ||
 	    read_checked(o, "admin_keys", JSON_MAY, check_admin_keys, &out->admin_keys, err) < 0 ||
 	    read_list(o, "ntp", check_server, &out->ntp, err) < 0 ||
-	    read_list(o, "hosts", check_hosts_line, &out->hosts, err) < 0 || read_mac(o, out, err) < 0 ||
+	    read_list(o, "hosts", check_hosts_line, &out->hosts, err) < 0 || read_macs(o, out, err) < 0 ||
 	    read_checked(o, "server_url", JSON_MUST, check_url, &out->server_url, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
@@ -122,6 +131,8 @@ void order_print(const struct order *order, struct json_out *w, const char *key)
 	json_put_strs(w, "ntp", &order->ntp);
 	json_put_strs(w, "hosts", &order->hosts);
 	json_put_str(w, "mac", order->mac);
+	if (order->more_macs.len)
+		json_put_strs(w, "more_macs", &order->more_macs);
 	json_put_str(w, "server_url", order->server_url);
 	json_end_obj(w);
 }
@@ -144,6 +155,7 @@ void order_free(struct order *order)
 	str_list_free(&order->ntp);
 	str_list_free(&order->hosts);
 	free(order->mac);
+	str_list_free(&order->more_macs);
 	free(order->server_url);
 	*order = (struct order){ 0 };
 }

@@ -92,6 +92,8 @@ void netboot_dnsmasq_conf(const struct netboot_input *in, struct buf *out)
 	add_boot(in, out);
 }
 
+/* All MAC addresses of a node in one line: dnsmasq gives the address to whichever asks, and takes it from another of the same
+ * line, whose lease it still is (the firmware tried one port, the cable is in the other now). */
 void netboot_dhcp_hosts(const struct netboot_input *in, struct buf *out)
 {
 	for (size_t i = 0; i < in->n_nodes; i++) {
@@ -101,7 +103,9 @@ void netboot_dhcp_hosts(const struct netboot_input *in, struct buf *out)
 		if (!n->macs->len)
 			continue;
 		addr4_print(n->addr4, addr);
-		buf_addf(out, "%s,%s,%s," LEASE_FIXED "\n", n->macs->items[0], addr, n->name);
+		for (size_t k = 0; k < n->macs->len; k++)
+			buf_addf(out, "%s,", n->macs->items[k]);
+		buf_addf(out, "%s,%s," LEASE_FIXED "\n", addr, n->name);
 	}
 }
 

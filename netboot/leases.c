@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-/* Does a node own `addr`, but under another MAC than `mac`? */
+/* Does a node own `addr`, but with other MACs than `mac`? */
 static bool belongs_to_other(const struct netboot_input *in, uint32_t addr, const char *mac)
 {
 	for (size_t i = 0; i < in->n_nodes; i++)
 		if (in->nodes[i].addr4 == addr && in->nodes[i].macs->len)
-			return !str_eq(in->nodes[i].macs->items[0], mac);
+			return !str_list_has(in->nodes[i].macs, mac);
 	return false;
 }
 

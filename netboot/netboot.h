@@ -20,7 +20,7 @@ enum netboot_target {
 
 struct netboot_node {
 	const char *name;	     /* host name */
-	const struct str_list *macs; /* canonical; the first gets the address */
+	const struct str_list *macs; /* canonical; whichever asks gets the address */
 	uint32_t addr4;
 	enum netboot_target target;
 	const char *payload;		    /* key of the kernel+initrd to boot for PROBE and INSTALL; NULL with DISK */

@@ -4,7 +4,7 @@
  *   netboot_tool before-start SITE.json TFTP RUN [NODE ...]
  *   netboot_tool loaders TFTP
  *   netboot_tool payload TREE IMAGER SCRIPTS ANCHORS TFTP                                 prints the key
- * Environment: DISCOVER_KEY, KERNEL_ARG. */
+ * MAC may be several: MAC+MAC. Environment: DISCOVER_KEY, KERNEL_ARG. */
 #include "base/mem.h"
 #include "netboot/initramfs.h"
 #include "netboot/netboot.h"
@@ -34,13 +34,16 @@ static int read_node(char *text, struct netboot_node *n, struct str_list *macs, 
 		     struct err *err)
 {
 	const char *field[5] = { NULL };
+	autofree char *many = NULL;
 	char *save = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(field); i++)
 		field[i] = strtok_r(i ? NULL : text, ",", &save);
 	if (!field[3])
-		return err_set(err, ERR_USAGE, "a node is NAME,MAC,ADDRESS,TARGET[,KEY]");
-	str_list_add(macs, field[1]);
+		return err_set(err, ERR_USAGE, "a node is NAME,MAC[+MAC..],ADDRESS,TARGET[,KEY]");
+	many = mem_strdup(field[1]);
+	for (char *mac = strtok_r(many, "+", &save); mac; mac = strtok_r(NULL, "+", &save))
+		str_list_add(macs, mac);
 	*n = (struct netboot_node){ .name = field[0], .macs = macs, .payload = field[4], .kernel_args = kernel_args };
 	return addr4_read(field[2], &n->addr4, err) < 0 || read_target(field[3], &n->target, err) < 0 ? -1 : 0;
 }

@@ -128,6 +128,17 @@ expect 52:54:00:00:00:02 0000 10.77.1.2
 [ ! -e "$tftp/grub/nodes/52:54:00:00:00:01.cfg" ] || fail "the file of a removed node is still there"
 apply nothing "$plain" "$n02" "$n03"
 
+echo "--- a machine with two ports has one address, whichever of them asks, and back"
+two=n04,52:54:00:00:00:04+52:54:00:00:00:44,10.77.1.4,probe,$key
+apply reload "$plain" "$n02" "$n03" "$two"
+reload
+expect 52:54:00:00:00:04 0000 10.77.1.4 n04 boot=core.0
+expect 52:54:00:00:00:44 0007 10.77.1.4 n04 boot=shimx64.efi
+[ -e "$tftp/grub/nodes/52:54:00:00:00:44.cfg" ] || fail "the second port has no file"
+apply nothing "$plain" "$n02" "$n03" "$two" # its lease is not a stranger's
+expect 52:54:00:00:00:04 - 10.77.1.4 n04
+no_lease 52:54:00:00:00:99
+
 echo "--- a replaced machine takes over the address at once"
 apply restart "$plain" "$n02" n03,52:54:00:00:00:33,10.77.1.3,probe,"$key"
 stop

@@ -162,6 +162,8 @@ static void bad_orders_are_refused(void **state)
 	refused("hosts", "10.77.0.1 head1.lab.internal head1", "head1");
 	refused("hosts", "10.77.0.1 head1.lab.internal head1", "10.77.0.1 a\\n10.77.0.2 b");
 	refused("mac", "52:54:00:77:00:01", "ff:ff:ff:ff:ff:ff");
+	refused("more_macs", "\"server_url\"", "\"more_macs\": [\"52:54:00:77:00:02\", \"$(x)\"], \"server_url\"");
+	refused("more_macs", "\"server_url\"", "\"more_macs\": \"52:54:00:77:00:02\", \"server_url\"");
 	refused("server_url", "https://10.77.0.1:8443", "http://10.77.0.1:8443");
 	refused("server_url", "https://10.77.0.1:8443", "https://10.77.0.1:8443/\\\"x");
 	refused("surprise", "\"mac\"", "\"surprise\": 1, \"mac\"");

@@ -221,6 +221,10 @@ static void leases_of_replaced_machines_are_dropped(void **state)
 	assert_int_equal(netboot_leases_keep(&w.in, before, &out), 1);
 	assert_string_equal(buf_str(&out), after);
 	assert_int_equal(netboot_leases_keep(&w.in, after, NULL), 0);
+	/* Each interface of n03 may hold its lease, a stranger may not. */
+	assert_int_equal(netboot_leases_keep(&w.in, "1700000003 52:54:00:00:00:a2 10.77.1.3 n03 *\n", NULL), 0);
+	assert_int_equal(netboot_leases_keep(&w.in, "1700000003 52:54:00:00:01:a2 10.77.1.3 n03 *\n", NULL), 0);
+	assert_int_equal(netboot_leases_keep(&w.in, "1700000003 52:54:00:00:02:a2 10.77.1.3 n03 *\n", NULL), 1);
 }
 
 static void apply(struct world *w, enum netboot_effect want)
