@@ -11,11 +11,11 @@ static int damaged(const char *dir, struct err *err)
 {
 	if (err->kind != ERR_DAMAGED)
 		return -1;
-	return err_hint(err,
-			"nothing was changed in %s; copy it aside as it is, check the disk, then put the state back from a dump "
-			"or a copy "
-			"(docs/state.md, \"A damaged state\")",
-			dir);
+	return err_hint(
+		err,
+		"nothing was changed in %s; copy it aside and check the disk; then put back a copy of the whole directory that "
+		"was made while orthrusd was stopped, or move it away and begin anew: docs/state.md, \"A damaged state\"",
+		dir);
 }
 
 /* The mark is made first, then the log; so without a mark there must not be a log either. */
