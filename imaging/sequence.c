@@ -19,45 +19,89 @@ static char *counter_text(const char *name, uint64_t value)
 	return str_format("%llu %s\n", (unsigned long long)value, hex);
 }
 
-static int read_counter(const char *path, const char *name, uint64_t *value, struct err *err)
+enum counter_state { COUNTER_ABSENT, COUNTER_WHOLE, COUNTER_DAMAGED };
+
+/* Two files say the same: sequence/NAME and sequence/NAME~. Damage to one is healed by the other: both were durable before any
+ * image got the number, so neither is below a number that was ever given. */
+struct counter {
+	char *path[2];
+	enum counter_state state[2];
+	uint64_t value[2];
+};
+
+static void counter_free(struct counter *c)
+{
+	free(c->path[0]);
+	free(c->path[1]);
+}
+
+static enum counter_state read_one(const char *path, const char *name, uint64_t *value)
 {
 	autoclean(buf_free) struct buf text = { 0 };
 	autofree char *number = NULL;
 	autofree char *want = NULL;
 	struct err why = { 0 };
 
-	*value = 0;
 	if (!fs_exists(path))
-		return 0;
-	if (fs_read(path, 128, &text, err) < 0)
-		return -1;
+		return COUNTER_ABSENT;
+	if (fs_read_nofollow(path, 128, &text, &why) < 0)
+		return COUNTER_DAMAGED;
 	number = mem_strndup(buf_str(&text), strcspn(buf_str(&text), " "));
 	if (str_to_u64(number, 1, INT64_MAX - 1, value, &why) == 0)
 		want = counter_text(name, *value);
-	if (!want || !str_eq(want, buf_str(&text))) {
-		err_set(err, ERR_DAMAGED, "the counter %s is damaged, so the next image's number is not known", path);
-		return err_hint(err,
-				"remove it only if no image of %s with a higher number than those in the store was ever deleted",
-				name);
-	}
-	return 0;
+	if (want && str_eq(want, buf_str(&text)))
+		return COUNTER_WHOLE;
+	*value = 0;
+	return COUNTER_DAMAGED;
+}
+
+static void counter_read(const struct store *s, const char *name, struct counter *c)
+{
+	*c = (struct counter){ 0 };
+	c->path[0] = fs_join(s->sequence, name);
+	c->path[1] = str_format("%s/%s~", s->sequence, name);
+	for (size_t i = 0; i < 2; i++)
+		c->state[i] = read_one(c->path[i], name, &c->value[i]);
+}
+
+/* A damaged one with no whole one beside it: then nobody knows which numbers were used. */
+static int counter_value(const struct counter *c, const char *name, uint64_t *value, struct err *err)
+{
+	bool whole = c->state[0] == COUNTER_WHOLE || c->state[1] == COUNTER_WHOLE;
+	size_t bad = c->state[0] == COUNTER_DAMAGED ? 0 : 1;
+
+	*value = c->value[0] > c->value[1] ? c->value[0] : c->value[1];
+	if (whole || c->state[bad] != COUNTER_DAMAGED)
+		return 0;
+	err_set(err, ERR_DAMAGED, "the counter %s is damaged and has no whole copy, so the next image's number is not known",
+		c->path[bad]);
+	return err_hint(
+		err,
+		"remove %s and its copy %s~: numbers go on after the highest in the store; if later images of this name were "
+		"deleted, choose another name instead",
+		c->path[0], name);
 }
 
 int store_check_counter(const struct store *s, const char *name, struct err *err)
 {
-	autofree char *path = fs_join(s->sequence, name);
+	autoclean(counter_free) struct counter c;
 	uint64_t value;
 
-	return read_counter(path, name, &value, err);
+	counter_read(s, name, &c);
+	return counter_value(&c, name, &value, err);
 }
 
-int store_check_sequence(const struct store *s, const char *name, uint64_t least)
+void store_check_sequence(const struct store *s, const char *name, uint64_t least, struct str_list *bad)
 {
-	autofree char *path = fs_join(s->sequence, name);
-	struct err why = { 0 };
-	uint64_t value;
+	autoclean(counter_free) struct counter c;
 
-	return read_counter(path, name, &value, &why) < 0 || value < least ? -1 : 0;
+	counter_read(s, name, &c);
+	for (size_t i = 0; i < 2; i++) {
+		/* Stores of before had no second one. */
+		if (c.state[i] == COUNTER_DAMAGED || (c.state[i] == COUNTER_ABSENT && i == 0) ||
+		    (c.state[i] == COUNTER_WHOLE && c.value[i] < least))
+			str_list_addf(bad, "sequence/%s%s", name, i ? "~" : "");
+	}
 }
 
 /* The highest among images that are there: the counter may be gone. */
@@ -83,13 +127,17 @@ static int highest_stored(const struct store *s, const char *name, uint64_t *out
 
 int store_next_sequence(const struct store *s, const char *name, uint64_t *out, struct err *err)
 {
-	autofree char *path = fs_join(s->sequence, name);
+	autoclean(counter_free) struct counter c;
 	autofree char *text = NULL;
 	uint64_t counted, stored;
 
-	if (read_counter(path, name, &counted, err) < 0 || highest_stored(s, name, &stored, err) < 0)
+	counter_read(s, name, &c);
+	if (counter_value(&c, name, &counted, err) < 0 || highest_stored(s, name, &stored, err) < 0)
 		return -1;
 	*out = (counted > stored ? counted : stored) + 1;
 	text = counter_text(name, *out);
-	return fs_write_atomic(path, text, strlen(text), 0644, err);
+	for (size_t i = 0; i < 2; i++)
+		if (fs_write_atomic(c.path[i], text, strlen(text), 0644, err) < 0)
+			return -1;
+	return 0;
 }

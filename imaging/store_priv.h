@@ -58,8 +58,9 @@ int store_next_sequence(const struct store *s, const char *name, uint64_t *out, 
 
 /* Would store_next_sequence() know the number? */
 int store_check_counter(const struct store *s, const char *name, struct err *err) WARN_UNUSED;
-/* 0 when the counter of `name` is whole and not below `least`, else -1. */
-int store_check_sequence(const struct store *s, const char *name, uint64_t least);
+/* Adds the files of the counter that are damaged, missing or below `least`. The next build writes them anew, unless
+ * store_check_counter() fails. */
+void store_check_sequence(const struct store *s, const char *name, uint64_t least, struct str_list *bad);
 
 /* An image's manifest and chunk table by its digests alone, no signature: enough to know which packs are used, not to trust
  * content. */

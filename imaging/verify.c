@@ -15,10 +15,11 @@ struct verify_run {
 	const char *ref;
 	struct image_docs docs;
 	struct codec *codec;
-	size_t *order;	     /* rows sorted by pack and offset */
-	bool *hurt;	     /* entries of the tree */
-	uint8_t *raw;	     /* scratch of the longest chunk */
-	struct str_list bad; /* files of the store that are damaged, with what is wrong */
+	size_t *order;		  /* rows sorted by pack and offset */
+	bool *hurt;		  /* entries of the tree */
+	uint8_t *raw;		  /* scratch of the longest chunk */
+	struct str_list bad;	  /* files of the store that are damaged, with what is wrong */
+	struct str_list counters; /* the same, but no part of the image: a new build alone heals them */
 	store_progress_fn progress;
 	void *ctx;
 	uint64_t done_bytes;
@@ -32,6 +33,7 @@ static void run_free(struct verify_run *v)
 	free(v->hurt);
 	free(v->raw);
 	str_list_free(&v->bad);
+	str_list_free(&v->counters);
 }
 
 static int by_place(const void *a, const void *b, void *rows)
@@ -179,17 +181,35 @@ static void list_hurt(struct verify_run *v, struct str_list *files)
 	}
 }
 
-static int judge(const struct verify_run *v, size_t n_files, struct err *err)
+/* The image itself is whole: it need not be built for its own sake. */
+static int judge_counters(const struct verify_run *v, const char *name, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (!v->counters.len)
+		return 0;
+	err_set(err, ERR_DAMAGED, "image %s is whole, but the counter that numbers the next one is damaged: %s%s%s", v->ref,
+		v->counters.items[0], v->counters.len > 1 ? ", " : "", v->counters.len > 1 ? v->counters.items[1] : "");
+	if (store_check_counter(v->store, name, &why) < 0)
+		return err_hint(err, "%s", why.hint);
+	return err_hint(err, "the next `orthrus image build %s` writes it anew; this image can stay", name);
+}
+
+static int judge(const struct verify_run *v, const char *name, size_t n_files, struct err *err)
 {
 	autoclean(buf_free) struct buf all = { 0 };
+	struct err why = { 0 };
 
 	if (!v->bad.len && !n_files)
-		return 0;
-	for (size_t i = 0; i < v->bad.len && all.len < 400; i++)
-		buf_addf(&all, "%s%s", i ? ", " : "", v->bad.items[i]);
+		return judge_counters(v, name, err);
+	for (size_t i = 0; i < v->bad.len + v->counters.len && all.len < 400; i++)
+		buf_addf(&all, "%s%s", i ? ", " : "", i < v->bad.len ? v->bad.items[i] : v->counters.items[i - v->bad.len]);
 	if (all.len >= 400)
 		buf_adds(&all, ", ...");
 	err_set(err, ERR_DAMAGED, "image %s is damaged: %s; %zu of its files are hurt", v->ref, buf_str(&all), n_files);
+	/* What stops a build comes first. */
+	if (store_check_counter(v->store, name, &why) < 0)
+		return err_hint(err, "%s; then build the image again", why.hint);
 	return err_hint(err,
 			"build the image again: what is whole is kept, what is damaged is stored anew; then delete this one");
 }
@@ -207,8 +227,7 @@ static int run(struct verify_run *v, const char *name, const char *dir, const st
 	check_side(v, dir, "boot.json", &v->docs.manifest.boot);
 	if (v->docs.manifest.has_layout)
 		check_side(v, dir, "layout.json", &v->docs.manifest.layout);
-	if (store_check_sequence(v->store, name, v->docs.manifest.sequence) < 0)
-		str_list_addf(&v->bad, "sequence/%s", name);
+	store_check_sequence(v->store, name, v->docs.manifest.sequence, &v->counters);
 	return check_packs(v, err);
 }
 
@@ -232,5 +251,5 @@ int store_verify(struct store *s, const char *ref, const struct verify_key *key,
 		return -1;
 	}
 	list_hurt(&v, files);
-	return judge(&v, files->len - before, err);
+	return judge(&v, name, files->len - before, err);
 }

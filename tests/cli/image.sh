@@ -85,7 +85,12 @@ done
 counter=$store/sequence/compute
 flip "$counter" 0
 expect 1 err 'sequence/compute' -- image verify compute
-expect 1 err 'counter' -- image build compute --from "$tree"
+expect 1 err 'the next `orthrus image build compute` writes it anew' -- image verify compute
+copy=$store/sequence/compute~
+flip "$copy" 0
+expect 1 err 'has no whole copy' -- image build compute --from "$tree"
+expect 1 err "remove $counter and its copy compute~" -- image verify compute
+flip "$copy" 0
 flip "$counter" 0
 expect 0 out 'is intact' -- image verify compute
 

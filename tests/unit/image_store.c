@@ -109,6 +109,60 @@ static void test_sequence_survives_delete(void **state)
 	FAILS(ERR_DAMAGED, "sequence/x", check(f, "x", err));
 }
 
+/* One damaged counter is healed by the next build, and no number comes again; two are not guessed at. */
+static void test_sequence_heals(void **state)
+{
+	static const char *const files[] = { "sequence/x", "sequence/x~" };
+	struct fixture *f = *state;
+	struct ingest in = { .source_dir = f->tree, .name = "x", .kind = "golden", .cluster_id = "c1", .key = &f->key };
+	autofree char *kept = NULL;
+	uint64_t number = 3;
+	char *ref;
+
+	put_file(f->tree, "file", "1", 1);
+	kept = take_image(f, "x");
+	for (size_t i = 0; i < 2; i++) {
+		autofree char *last = take_image(f, "x");
+
+		OK(store_delete(f->store, last, err));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		autofree char *path = fs_join(f->store_dir, files[i]);
+		autofree char *next = NULL;
+		autoclean(store_images_free) struct store_images l = { 0 };
+		struct err why = { 0 };
+		autoclean(str_list_free) struct str_list hurt = { 0 };
+
+		flip_bit(path, 0);
+		assert_int_equal(store_verify(f->store, kept, &f->public, NULL, NULL, &hurt, &why), -1);
+		assert_true(strstr(why.text, files[i]) && strstr(why.text, "is whole") && strstr(why.hint, "writes it anew"));
+		next = take_image(f, "x");
+		OK(check(f, kept, err));
+		OK(store_list(f->store, &l, err));
+		assert_int_equal(l.items[1].manifest.sequence, ++number);
+		OK(store_delete(f->store, next, err));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		autofree char *path = fs_join(f->store_dir, files[i]);
+
+		flip_bit(path, 3);
+	}
+	FAILS(ERR_DAMAGED, "has no whole copy", store_check_place(f->store, "x", err));
+	FAILS(ERR_DAMAGED, "has no whole copy", store_ingest(f->store, &in, &ref, err));
+	for (size_t i = 0; i < 2; i++) {
+		autofree char *path = fs_join(f->store_dir, files[i]);
+		struct err why = { 0 };
+		autoclean(str_list_free) struct str_list hurt = { 0 };
+
+		/* What the hint says is possible. */
+		assert_int_equal(store_verify(f->store, kept, &f->public, NULL, NULL, &hurt, &why), -1);
+		assert_true(strstr(why.hint, "sequence/x and its copy x~"));
+		assert_int_equal(unlink(path), 0);
+	}
+	free(take_image(f, "x"));
+	OK(check(f, "x", err));
+}
+
 static char *corrupt(struct fixture *f, const char *ref, const char *what, uint64_t at)
 {
 	autofree char *image = str_format("images/%s", ref);
@@ -468,6 +522,7 @@ int main(void)
 		TEST(test_ingest_and_list),
 		TEST(test_second_image_shares),
 		TEST(test_sequence_survives_delete),
+		TEST(test_sequence_heals),
 		TEST(test_one_bit_anywhere),
 		TEST(test_hurt_files_are_named),
 		TEST(test_damage_heals),
