@@ -7,11 +7,21 @@
 #include "sys/mounts.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #define UMOUNT_TRIES 50
+
+const struct raid_fs *raid_esp(const struct raid_result *r)
+{
+	for (size_t i = 0; i < r->n_fs; i++)
+		if (str_eq(r->fs[i].type, "vfat") && r->fs[i].mount && !str_eq(r->fs[i].mount, "/"))
+			return &r->fs[i];
+	return NULL;
+}
 
 /* "/" before "/boot" before "/boot/efi": a path sorts before all that lies below it. */
 static size_t next_mount(const struct raid_result *r, const char *after)
@@ -57,7 +67,8 @@ static int mount_one(struct raid_ctx *ctx, const struct raid_result *r, const st
 		return -1;
 	if (fs_mkdirs(where, 0755, err) < 0)
 		return -1;
-	if (mount(node, where, fs->type, MS_NOATIME, NULL) < 0)
+	/* Of the EFI system partition only the place: it must be a directory, whatever the image has there. */
+	if (fs != raid_esp(r) && mount(node, where, fs->type, MS_NOATIME, NULL) < 0)
 		return err_errno(err, errno, "mount %s of type %s", node, fs->type);
 	return 0;
 }
@@ -78,6 +89,26 @@ int raid_mount(struct raid_ctx *ctx, const struct raid_result *result, struct er
 			return -1;
 		}
 	}
+	return 0;
+}
+
+int raid_mount_esp(struct raid_ctx *ctx, const struct raid_result *result, struct err *err)
+{
+	const struct raid_fs *esp = raid_esp(result);
+	autofree char *node = NULL, *where = NULL;
+	autoclose int root = -1, dir = -1;
+
+	if (!esp)
+		return 0;
+	if (fs_node(&ctx->env, result, esp, &node, err) < 0 || (root = fs_open_dir(ctx->mount_root, err)) < 0)
+		return -1;
+	/* What lies there came with the image: a link must not lead the mount out of the new system. */
+	dir = fs_open_beneath(root, esp->mount + strspn(esp->mount, "/"), O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS, err);
+	if (dir < 0)
+		return err_wrap(err, "mount %s", esp->mount);
+	where = str_format("/proc/self/fd/%d", dir);
+	if (mount(node, where, esp->type, MS_NOATIME, NULL) < 0)
+		return err_errno(err, errno, "mount %s of type %s at %s", node, esp->type, esp->mount);
 	return 0;
 }
 

@@ -76,10 +76,15 @@ struct raid_ctx *raid_ctx_new(const char *mount_root, struct err *err);
 void raid_ctx_free(struct raid_ctx *ctx);
 int raid_perform(struct raid_ctx *ctx, const struct plan_step *step, struct err *err) WARN_UNUSED;
 bool raid_owns_step(const struct plan_step *step); /* was this step made by raid_plan? (types 100-199) */
-/* Mount the result's file systems under mount_root, outer ones first. Unmount everything at and below mount_root, inner ones
- * first, and stop the result's arrays, so that they are clean when the machine reboots, or free for a new try. What is not there
- * is fine; an array's member that could not take what was written is an error, after all was done. */
+/* The file system that UEFI firmware starts from, or NULL. */
+const struct raid_fs *raid_esp(const struct raid_result *result);
+/* Mount the result's file systems under mount_root, outer ones first; of the EFI system partition only the directory is made.
+ * What an image has there stays beside it, so that firmware starts nothing before the boot loader's step mounts it (over what is
+ * there). Unmount everything at and below mount_root, inner ones first, and stop the result's arrays, so that they are clean when
+ * the machine reboots, or free for a new try. What is not there is fine; an array's member that could not take what was written
+ * is an error, after all was done. */
 int raid_mount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
+int raid_mount_esp(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 int raid_unmount(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 /* After a failure: no firmware starts any of the result's disks, BIOS or UEFI, whatever boot loader they have by now: boot code
  * and the first sector of their boot partitions are overwritten. The arrays need not run; a FAT that is mounted meanwhile may

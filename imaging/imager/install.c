@@ -162,7 +162,7 @@ static const char *root_uuid(const struct raid_result *r)
 
 static int report_done(struct install_run *run, int64_t began_ns, struct err *err)
 {
-	const struct raid_fs *esp = install_esp(&run->result);
+	const struct raid_fs *esp = raid_esp(&run->result);
 	autoclean(buf_free) struct buf report = { 0 };
 	struct json_out w;
 

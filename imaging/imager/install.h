@@ -34,9 +34,6 @@ int install_run(const struct install_opts *opts, struct head *head, const struct
  * `target` and stops the arrays. Goes on after a failure; says on the console what was done and what was not. */
 int install_undo_boot(const char *target, struct raid_ctx *raid, const struct raid_result *result, struct err *err) WARN_UNUSED;
 
-/* The file system that UEFI firmware starts from, or NULL. */
-const struct raid_fs *install_esp(const struct raid_result *result);
-
 /* Unmount what is mounted at or below `target` and stop all arrays: after a failure, and before anything else when the imager was
  * started again. What can't be undone is reported on the console. */
 void install_release(const char *target);

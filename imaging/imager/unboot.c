@@ -10,14 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const struct raid_fs *install_esp(const struct raid_result *result)
-{
-	for (size_t i = 0; i < result->n_fs; i++)
-		if (str_eq(result->fs[i].type, "vfat") && result->fs[i].mount)
-			return &result->fs[i];
-	return NULL;
-}
-
 static bool is_mounted(const char *target, const struct raid_fs *fs)
 {
 	autofree char *at = fs_join(target, fs->mount + strspn(fs->mount, "/")), *above = fs_join(at, "..");
@@ -40,7 +32,7 @@ static int remove_loader(const char *target, const struct raid_result *result, s
  * at least lost the file that UEFI starts. */
 int install_undo_boot(const char *target, struct raid_ctx *raid, const struct raid_result *result, struct err *err)
 {
-	const struct raid_fs *esp = install_esp(result);
+	const struct raid_fs *esp = raid_esp(result);
 	struct err kept = { 0 }, busy = { 0 };
 	int rc;
 

@@ -125,9 +125,12 @@ static int perform(struct install_run *run, const struct plan_step *step, struct
 		if (raid_mount(run->raid, &run->result, err) < 0)
 			return -1;
 		return perform_in_target(run, INSTALL_RESTORE, err);
+	case INSTALL_BOOT_LOADER:
+		if (raid_mount_esp(run->raid, &run->result, err) < 0)
+			return -1;
+		return perform_in_target(run, INSTALL_BOOT_LOADER, err);
 	case INSTALL_HOST_FILES:
 	case INSTALL_VERIFY:
-	case INSTALL_BOOT_LOADER:
 		return perform_in_target(run, (enum install_step)step->type, err);
 	case INSTALL_UNMOUNT:
 		/* Had to say hello again meanwhile? Then the head has forgotten the token that we wrote. */

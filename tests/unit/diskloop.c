@@ -229,16 +229,6 @@ static void test_wipes_partitions_of_before(void **state)
 	assert_int_equal(parts.len, 0);
 }
 
-/* Without FAT in the kernel the ESP can't be mounted: leave it out of what is mounted. */
-static void drop_vfat(struct raid_result *result)
-{
-	for (size_t i = 0; i < result->n_fs; i++)
-		if (str_eq(result->fs[i].type, "vfat")) {
-			free(result->fs[i].mount);
-			result->fs[i].mount = NULL;
-		}
-}
-
 static void test_mounted_is_refused(void **state)
 {
 	struct rig *r = *state;
@@ -251,7 +241,6 @@ static void test_mounted_is_refused(void **state)
 
 	make_plan(r, &plan, &result);
 	perform(r, &plan, RAID_FORMAT);
-	drop_vfat(&result);
 	if (raid_mount(r->ctx, &result, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(stat(r->ctx->mount_root, &outer), 0);
@@ -268,6 +257,40 @@ static void test_mounted_is_refused(void **state)
 	/* Nothing was harmed by the refused wipe. */
 	check_formatted(r, &result);
 	assert_int_equal(raid_mount(r->ctx, &result, &err), 0);
+	assert_int_equal(raid_unmount(r->ctx, &result, &err), 0);
+}
+
+/* What an image has below /boot/efi must not come to the partition that UEFI starts from; nor may a link there lead out. */
+static void test_esp_is_not_mounted_with_the_others(void **state)
+{
+	struct rig *r = *state;
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(raid_result_free) struct raid_result result = { 0 };
+	autofree char *boot = fs_join(r->ctx->mount_root, "boot"), *efi = fs_join(boot, "efi");
+	struct err err = { 0 };
+	struct stat outer, inner;
+
+	make_plan(r, &plan, &result);
+	perform(r, &plan, RAID_FORMAT);
+	assert_string_equal(raid_esp(&result)->mount, "/boot/efi");
+	if (raid_mount(r->ctx, &result, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(stat(boot, &outer), 0);
+	assert_int_equal(stat(efi, &inner), 0);
+	assert_true(S_ISDIR(inner.st_mode));
+	assert_int_equal(outer.st_dev, inner.st_dev);
+	/* A kernel without FAT says ENODEV; nothing else is an excuse. */
+	if (raid_mount_esp(r->ctx, &result, &err) == 0) {
+		assert_int_equal(stat(efi, &inner), 0);
+		assert_int_not_equal(outer.st_dev, inner.st_dev);
+		assert_int_equal(umount2(efi, 0), 0);
+	} else if (!strstr(err.text, strerror(ENODEV))) {
+		fail_msg("%s", err.text);
+	}
+	assert_int_equal(rmdir(efi), 0);
+	assert_int_equal(symlink("../home", efi), 0);
+	assert_int_equal(raid_mount_esp(r->ctx, &result, &err), -1);
+	assert_null(strstr(err.text, strerror(ENODEV)));
 	assert_int_equal(raid_unmount(r->ctx, &result, &err), 0);
 }
 
@@ -362,6 +385,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_from_old_to_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wipes_partitions_of_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mounted_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_esp_is_not_mounted_with_the_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claimed_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changed_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unboot, setup, teardown),
