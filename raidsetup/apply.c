@@ -109,6 +109,7 @@ static int perform_wipe(const struct raid_env *env, const struct raid_wipe *w, s
 
 static int perform_partition(const struct raid_env *env, const struct raid_partition *p, struct err *err)
 {
+	autoclean(str_list_free) struct str_list only = { 0 };
 	autofree char *name = NULL;
 	autoclose int fd = target_open(env, &p->disk, true, &name, err);
 
@@ -117,10 +118,11 @@ static int perform_partition(const struct raid_env *env, const struct raid_parti
 	/* Only after the lock is gone does udev look at the new partitions. */
 	close(steal_fd(fd));
 	udev_settle(env);
+	str_list_add(&only, p->disk.id);
 	for (size_t i = 0; i < p->n_parts; i++) {
 		autofree char *node = NULL;
 
-		if (part_find(env, p->parts[i].guid, &node, err) < 0)
+		if (part_find(env, &only, p->parts[i].guid, &node, err) < 0)
 			return err_wrap(err, "partition '%s'", p->parts[i].name);
 		log_debug("disks", "partition '%s' of %s is %s", p->parts[i].name, p->disk.label, node);
 	}

@@ -29,10 +29,13 @@ int target_reread(int fd, struct err *err) WARN_UNUSED;
 int target_show_parts(const struct raid_env *env, int fd, const char *name, const struct raid_partition *table,
 		      struct err *err) WARN_UNUSED;
 
-/* "/dev/vda3": the node of the partition with this GUID, waited for until it is there. Caller frees. */
-int part_find(const struct raid_env *env, const char *guid, char **node, struct err *err) WARN_UNUSED;
-/* The node of the partition or array that carries this file system. ERR_NOT_FOUND. Caller frees. */
-int fs_find(const struct raid_env *env, const char *type, const char *uuid, char **node, struct err *err) WARN_UNUSED;
+/* "/dev/vda3": the node of the partition with this GUID on one of the disks with these ids, waited for until it is there.
+ * ERR_REFUSED when there are two. Caller frees. */
+int part_find(const struct raid_env *env, const struct str_list *ids, const char *guid, char **node, struct err *err) WARN_UNUSED;
+/* The node of the partition on one of these disks that carries this file system. ERR_NOT_FOUND; ERR_REFUSED when there are two.
+ * Caller frees. */
+int fs_find(const struct raid_env *env, const struct str_list *ids, const char *type, const char *uuid, char **node,
+	    struct err *err) WARN_UNUSED;
 
 /* Running arrays by their UUID. md_find: *name is the kernel's ("md127"), NULL when there is none of that UUID. */
 int md_find(const struct raid_env *env, const char *uuid, char **name, struct err *err) WARN_UNUSED;

@@ -115,7 +115,8 @@ void md_create_argv(const struct raid_create *c, const struct str_list *nodes, s
 		str_list_add(out, nodes->items[i]);
 }
 
-static int member_nodes(const struct raid_env *env, const struct str_list *guids, struct str_list *nodes, struct err *err)
+static int member_nodes(const struct raid_env *env, const struct str_list *disks, const struct str_list *guids,
+			struct str_list *nodes, struct err *err)
 {
 	for (size_t i = 0; i < guids->len; i++) {
 		autofree char *node = NULL;
@@ -124,7 +125,7 @@ static int member_nodes(const struct raid_env *env, const struct str_list *guids
 			str_list_add(nodes, "missing");
 			continue;
 		}
-		if (part_find(env, guids->items[i], &node, err) < 0)
+		if (part_find(env, disks, guids->items[i], &node, err) < 0)
 			return -1;
 		str_list_add(nodes, node);
 	}
@@ -151,7 +152,7 @@ int md_create(const struct raid_env *env, const struct raid_create *c, struct er
 	/* This very step, cut short before: its array is not worth keeping. */
 	if (md_find(env, c->uuid, &old, err) < 0 || (old && md_stop(env, old, err) < 0))
 		return -1;
-	if (member_nodes(env, &c->active, &nodes, err) < 0 || member_nodes(env, &c->spare, &nodes, err) < 0)
+	if (member_nodes(env, &c->disks, &c->active, &nodes, err) < 0 || member_nodes(env, &c->disks, &c->spare, &nodes, err) < 0)
 		return err_wrap(err, "array %s", c->name);
 	md_create_argv(c, &nodes, &argv);
 	if (mdadm(env, &argv, err) < 0 || md_find(env, c->uuid, &made, err) < 0)

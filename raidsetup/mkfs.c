@@ -58,7 +58,7 @@ static int find_node(const struct raid_env *env, const struct raid_format *f, ch
 	autofree char *name = NULL;
 
 	if (!f->md_name)
-		return part_find(env, f->part_guid, node, err);
+		return part_find(env, &f->disks, f->part_guid, node, err);
 	if (md_find(env, f->md_uuid, &name, err) < 0)
 		return -1;
 	if (!name)

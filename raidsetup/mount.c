@@ -41,7 +41,7 @@ static int fs_node(const struct raid_env *env, const struct raid_result *r, cons
 		   struct err *err)
 {
 	if (!fs->device_md)
-		return fs_find(env, fs->type, fs->uuid, node, err);
+		return fs_find(env, &r->members, fs->type, fs->uuid, node, err);
 	for (size_t i = 0; i < r->n_md; i++) {
 		autofree char *name = NULL;
 

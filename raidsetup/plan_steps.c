@@ -49,6 +49,7 @@ void raid_create_free(void *arg)
 	free(c->metadata);
 	str_list_free(&c->active);
 	str_list_free(&c->spare);
+	str_list_free(&c->disks);
 	free(c);
 }
 
@@ -59,6 +60,7 @@ void raid_format_free(void *arg)
 	free(f->type);
 	free(f->label);
 	free(f->md_name);
+	str_list_free(&f->disks);
 	free(f);
 }
 
@@ -283,9 +285,11 @@ static void create_args(const struct planning *p, const struct layout_md *md, co
 	c->bitmap = md->bitmap;
 	c->chunk_bytes = md->chunk_bytes;
 	for (size_t i = 0; i < shape->present + shape->spare; i++) {
+		autofree char *id = disk_id(p->taken[i]);
 		char guid[ID_UUID_LEN];
 
 		part_guid(p, p->taken[i], md->on, guid);
+		str_list_add(&c->disks, id);
 		str_list_add(i < shape->present ? &c->active : &c->spare, guid);
 	}
 	for (unsigned int i = 0; i < shape->missing; i++)
@@ -363,9 +367,10 @@ void steps_format(struct planning *p)
 			id_md(p->seed, md->name, f->md_uuid);
 			buf_addf(&text, "array %s", md->name);
 		} else {
-			autofree char *label = disk_label(p->taken[0]);
+			autofree char *label = disk_label(p->taken[0]), *id = disk_id(p->taken[0]);
 
 			part_guid(p, p->taken[0], fs->on, f->part_guid);
+			str_list_add(&f->disks, id);
 			buf_addf(&text, "partition %s of %s", fs->on, label);
 		}
 		if (fs->mount)

@@ -62,6 +62,7 @@ struct raid_create {
 	uint64_t chunk_bytes;	/* 0: mdadm's default */
 	struct str_list active; /* partition GUIDs in slot order, "missing" for an empty slot */
 	struct str_list spare;	/* partition GUIDs */
+	struct str_list disks;	/* the ids of the disks that these are on: a clone elsewhere has the same GUIDs */
 };
 
 struct raid_format {
@@ -71,6 +72,7 @@ struct raid_format {
 	char *md_name;		/* array to find by md_uuid, or NULL: the partition part_guid */
 	char md_uuid[ID_MD_LEN];
 	char part_guid[ID_UUID_LEN];
+	struct str_list disks; /* the id of the disk that the partition is on */
 };
 
 #define GPT_TYPE_BIOS "21686148-6449-6e6f-744e-656564454649"

@@ -235,23 +235,49 @@ static char *part_node(const struct raid_env *env, const struct disk *d, const c
 	return NULL;
 }
 
-int part_find(const struct raid_env *env, const char *guid, char **node, struct err *err)
+/* A clone of one of the plan's disks has the same GUIDs and UUIDs, and may be one that must not be touched. */
+static bool is_one_of(const struct str_list *ids, const struct disk *d)
+{
+	autofree char *id = disk_id(d);
+
+	return disk_has_id(d) && str_list_has(ids, id);
+}
+
+/* Of two that fit, neither can be meant. Takes `found`, which may be NULL. */
+static int take_match(char *found, const char *what, char **node, struct err *err)
+{
+	autofree char *mine = found;
+
+	if (!mine)
+		return 0;
+	if (*node) {
+		err_set(err, ERR_REFUSED, "both %s and %s are %s", *node, mine, what);
+		free(steal(*node));
+		return -1;
+	}
+	*node = steal(mine);
+	return 0;
+}
+
+int part_find(const struct raid_env *env, const struct str_list *ids, const char *guid, char **node, struct err *err)
 {
 	int64_t deadline = clock_now_ns() + WAIT_NS;
+	autofree char *what = str_format("the partition with the GUID %s", guid);
 
-	for (;; clock_sleep_ns(PAUSE_NS)) {
+	for (*node = NULL;; clock_sleep_ns(PAUSE_NS)) {
 		autoclean(disks_free) struct disks disks = { 0 };
 
 		if (probe_disks(env, false, &disks, err) < 0)
 			return -1;
-		for (size_t i = 0; i < disks.len; i++) {
-			*node = part_node(env, &disks.items[i], guid);
-			if (*node)
-				return 0;
-		}
+		for (size_t i = 0; i < disks.len; i++)
+			if (is_one_of(ids, &disks.items[i]) &&
+			    take_match(part_node(env, &disks.items[i], guid), what, node, err) < 0)
+				return -1;
+		if (*node)
+			return 0;
 		if (clock_now_ns() > deadline)
-			return err_set(err, ERR_NOT_FOUND, "no partition with the GUID %s appeared within %lld s", guid,
-				       (long long)(WAIT_NS / NS_PER_S));
+			return err_set(err, ERR_NOT_FOUND, "no partition with the GUID %s appeared within %lld s on %s", guid,
+				       (long long)(WAIT_NS / NS_PER_S), ids->len == 1 ? ids->items[0] : "the plan's disks");
 	}
 }
 
@@ -263,24 +289,32 @@ static bool carries(const char *node, const char *type, const char *uuid)
 	return signatures_identify(node, &t, &u, &err) == 0 && str_eq(t, type) && str_eq(u, uuid);
 }
 
-int fs_find(const struct raid_env *env, const char *type, const char *uuid, char **node, struct err *err)
+static int fs_find_on(const struct raid_env *env, const struct disk *d, const char *type, const char *uuid, char **node,
+		      struct err *err)
+{
+	autoclean(sys_parts_free) struct sys_parts parts = { 0 };
+	autofree char *what = str_format("the %s with UUID %s", type, uuid);
+
+	sys_parts_read(env, d->name, &parts);
+	for (size_t k = 0; k < parts.len; k++) {
+		autofree char *part = sys_node(env, parts.items[k].name);
+
+		if (carries(part, type, uuid) && take_match(steal(part), what, node, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int fs_find(const struct raid_env *env, const struct str_list *ids, const char *type, const char *uuid, char **node,
+	    struct err *err)
 {
 	autoclean(disks_free) struct disks disks = { 0 };
 
+	*node = NULL;
 	if (probe_disks(env, false, &disks, err) < 0)
 		return -1;
-	for (size_t i = 0; i < disks.len; i++) {
-		autoclean(sys_parts_free) struct sys_parts parts = { 0 };
-
-		sys_parts_read(env, disks.items[i].name, &parts);
-		for (size_t k = 0; k < parts.len; k++) {
-			autofree char *part = sys_node(env, parts.items[k].name);
-
-			if (carries(part, type, uuid)) {
-				*node = steal(part);
-				return 0;
-			}
-		}
-	}
-	return err_set(err, ERR_NOT_FOUND, "no partition has the %s with UUID %s", type, uuid);
+	for (size_t i = 0; i < disks.len; i++)
+		if (is_one_of(ids, &disks.items[i]) && fs_find_on(env, &disks.items[i], type, uuid, node, err) < 0)
+			return -1;
+	return *node ? 0 : err_set(err, ERR_NOT_FOUND, "no partition has the %s with UUID %s", type, uuid);
 }

@@ -187,7 +187,7 @@ static int verify_fs(const struct raid_env *env, const struct raid_result *r, co
 	const char *md_uuid = NULL;
 
 	if (!fs->device_md)
-		return fs_find(env, fs->type, fs->uuid, &node, err);
+		return fs_find(env, &r->members, fs->type, fs->uuid, &node, err);
 	for (size_t i = 0; i < r->n_md; i++)
 		if (str_eq(r->md[i].name, fs->device_md))
 			md_uuid = r->md[i].uuid;

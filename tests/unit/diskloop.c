@@ -177,7 +177,7 @@ static void check_formatted(const struct rig *r, const struct raid_result *resul
 		autofree char *node = NULL;
 		struct err err = { 0 };
 
-		if (fs_find(&r->env, result->fs[i].type, result->fs[i].uuid, &node, &err) < 0)
+		if (fs_find(&r->env, &result->members, result->fs[i].type, result->fs[i].uuid, &node, &err) < 0)
 			fail_msg("%s", err.text);
 	}
 }

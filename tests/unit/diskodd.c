@@ -164,7 +164,7 @@ static void test_whole_plan_with_large_sectors(void **state)
 		for (size_t i = 0; i < res.n_fs; i++) {
 			autofree char *node = NULL;
 
-			if (fs_find(&r.env, res.fs[i].type, res.fs[i].uuid, &node, &err) < 0)
+			if (fs_find(&r.env, &res.members, res.fs[i].type, res.fs[i].uuid, &node, &err) < 0)
 				fail_msg("%s", err.text);
 		}
 	}
