@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct raid_ctx *raid_ctx_new_in(const char *mount_root, const struct raid_env *env)
@@ -175,19 +174,17 @@ static const struct disk *find_member(const struct disks *disks, const char *id,
  * that no array has to run and nothing has to be mounted. Not exclusive, unlike target_open(): arrays may be running on it. */
 static int unboot_one(const struct raid_env *env, const struct disk *d, struct err *err)
 {
-	const struct raid_target t = { .size_bytes = d->size_bytes, .sector_bytes = d->logical_sector_bytes };
-	autofree char *node = sys_node(env, d->name), *dir = sys_block_dir(env, d->name);
+	autofree char *node = sys_node(env, d->name), *id = disk_id(d), *label = disk_label(d);
+	const struct raid_target t = {
+		.id = id, .label = label, .size_bytes = d->size_bytes, .sector_bytes = d->logical_sector_bytes
+	};
 	autoclean(old_parts_free) struct old_parts parts = { 0 };
 	autoclose int fd = open(node, O_RDWR | O_DSYNC | O_CLOEXEC);
-	struct stat st;
-	dev_t dev;
 
 	if (fd < 0)
-		return err_errno(err, errno, "open %s", node);
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, errno, "look at %s", node);
-	if (!S_ISBLK(st.st_mode) || !sysfs_dev(dir, &dev) || dev != st.st_rdev)
-		return err_set(err, ERR_REFUSED, "%s moved to another name in this moment", node);
+		return err_errno(err, errno, "open %s", label);
+	if (target_check(env, fd, d->name, &t, err) < 0)
+		return -1;
 	old_parts_read(env, d->name, fd, &t, &parts);
 	return old_parts_unboot(fd, d->logical_sector_bytes, &parts, err);
 }

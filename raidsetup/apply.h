@@ -22,6 +22,9 @@ struct raid_ctx *raid_ctx_new_in(const char *mount_root, const struct raid_env *
  * fd or -1. */
 int target_open(const struct raid_env *env, const struct raid_target *t, bool stop_idle, char **name,
 		struct err *err) WARN_UNUSED;
+/* Is the disk that was opened as `fd`, under the kernel's `name`, the one that is meant? The name may have gone to another disk
+ * between probe and open: number, identity and size are asked once more. ERR_REFUSED when not. */
+int target_check(const struct raid_env *env, int fd, const char *name, const struct raid_target *t, struct err *err) WARN_UNUSED;
 /* Make the kernel drop the partitions it knows of the disk and read the table again. */
 int target_reread(int fd, struct err *err) WARN_UNUSED;
 /* target_reread(), then see that the kernel has the table's partitions where they belong: a kernel that can't read a GPT is told.

@@ -78,8 +78,21 @@ static int stop_idle_arrays(const struct raid_env *env, const char *name, struct
 	return 0;
 }
 
-/* The number behind the name may have moved to another disk between the probe and the open: what was opened is asked itself. */
-static int check_opened(const struct raid_env *env, int fd, const char *name, const struct raid_target *t, struct err *err)
+/* Who is it that has this name now? */
+static bool has_identity(const struct raid_env *env, const char *name, const char *id)
+{
+	autoclean(disks_free) struct disks one = { 0 };
+	struct disk *d = disks_add(&one);
+	autofree char *have = NULL;
+
+	free(d->name);
+	d->name = mem_strdup(name);
+	probe_identity(env, d);
+	have = disk_id(d);
+	return disk_has_id(d) && str_eq(have, id);
+}
+
+int target_check(const struct raid_env *env, int fd, const char *name, const struct raid_target *t, struct err *err)
 {
 	autofree char *dir = sys_block_dir(env, name);
 	uint64_t size_bytes = 0;
@@ -90,6 +103,8 @@ static int check_opened(const struct raid_env *env, int fd, const char *name, co
 		return err_errno(err, errno, "look at %s", t->label);
 	if (!S_ISBLK(st.st_mode) || !sysfs_dev(dir, &dev) || dev != st.st_rdev)
 		return err_set(err, ERR_REFUSED, "%s moved to another name in this moment", t->label);
+	if (!has_identity(env, name, t->id))
+		return err_set(err, ERR_REFUSED, "%s was changed for another disk in this moment", t->label);
 	if (ioctl(fd, BLKGETSIZE64, &size_bytes) < 0)
 		return err_errno(err, errno, "ask %s for its size", t->label);
 	if (size_bytes != t->size_bytes)
@@ -137,7 +152,7 @@ int target_open(const struct raid_env *env, const struct raid_target *t, bool st
 		return -1;
 	node = sys_node(env, found);
 	fd = open_alone(node, t->label, err);
-	if (fd < 0 || check_opened(env, fd, found, t, err) < 0 || lock_disk(fd, t->label, err) < 0)
+	if (fd < 0 || target_check(env, fd, found, t, err) < 0 || lock_disk(fd, t->label, err) < 0)
 		return -1;
 	if (name)
 		*name = steal(found);

@@ -148,10 +148,34 @@ static void a_clone_is_left_alone(void **state)
 	check_clone(r, &r->disks[1], &r->disks[0]);
 }
 
+/* Swapped for one of the same size between probe and open: the name stands for the other one now. */
+static void a_swapped_disk_is_refused(void **state)
+{
+	struct rig *r = *state;
+	autofree char *id = str_format("serial %s", r->disks[0].name), *other = str_format("serial %s", r->disks[1].name);
+	struct raid_target t = { .id = id, .label = id, .size_bytes = SIZE, .sector_bytes = 512 };
+	struct err err = { 0 };
+
+	if (target_check(&r->env, r->disks[0].loop, r->disks[0].name, &t, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(target_check(&r->env, r->disks[1].loop, r->disks[1].name, &t, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_non_null(strstr(err.text, "another disk"));
+	/* The name has gone to a disk with another number. */
+	assert_int_equal(target_check(&r->env, r->disks[1].loop, r->disks[0].name, &t, &err), -1);
+	assert_non_null(strstr(err.text, "another name"));
+	/* Neither name nor identity, but the size. */
+	t.id = other;
+	t.size_bytes = SIZE + MIB;
+	assert_int_equal(target_check(&r->env, r->disks[1].loop, r->disks[1].name, &t, &err), -1);
+	assert_non_null(strstr(err.text, "its size"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_clone_is_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(a_swapped_disk_is_refused, begin, end),
 	};
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 
