@@ -60,6 +60,14 @@ static int read_listen(const char *text, struct sockaddr_storage *addr, socklen_
 	return 0;
 }
 
+int http_listen_check(const char *listen, struct err *err)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	return read_listen(listen, &addr, &len, err);
+}
+
 int http_listen_tcp(const char *text, unsigned int *port, struct err *err)
 {
 	struct sockaddr_storage addr;

@@ -50,7 +50,8 @@ struct http_tls {
 	const char *listen, *crt, *key, *ca; /* paths of PEM files */
 };
 int http_server_tls(struct http_server *s, const struct http_tls *tls, struct err *err) WARN_UNUSED;
-unsigned int http_server_port(const struct http_server *s); /* of the TLS listener; 0: there is none */
+int http_listen_check(const char *listen, struct err *err) WARN_UNUSED; /* only whether it is an address with a port */
+unsigned int http_server_port(const struct http_server *s);		/* of the TLS listener; 0: there is none */
 /* Calls that wait for `topic` are handled again; NULL: all that wait. From any thread. */
 void http_server_wake(struct http_server *s, const char *topic);
 /* Answers what waits with 503, lets running handlers end; no handler runs after it. */

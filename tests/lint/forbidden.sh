@@ -12,7 +12,7 @@ set -eu
             @homes = (
                 [ "json-c", qr{<json-c/}, qr{^lib/base/json_read\.c$} ],
                 [ "libcurl", qr{<curl/}, qr{^lib/sys/http_client\.c$} ],
-                [ "libmicrohttpd", qr{<microhttpd\.h>}, qr{^lib/sys/http_(?:server|peer|answer)\.c$} ],
+                [ "libmicrohttpd", qr{<microhttpd\.h>}, qr{^lib/sys/http_(?:server|tls|peer|answer)\.c$} ],
                 [ "GnuTLS", qr{<gnutls/}, qr{^lib/sys/http_peer\.c$} ],
                 [ "OpenSSL", qr{<openssl/}, qr{^lib/base/digest\.c$|^lib/sys/keys\w*\.c$|^lib/sys/pki\w*\.c$} ],
                 [ "libsodium", qr{<sodium}, qr{^lib/sys/keys\w*\.c$} ],
