@@ -17,6 +17,8 @@
 
 #define TRUST_EVERY_NS (3600 * NS_PER_S) /* how often the server's certificate is looked at */
 #define WAIT_S 60
+#define RETRY_FIRST_S 10 /* after a round that failed; doubles */
+#define RETRY_MAX_S 60
 #define LOADERS_RETRY_NS (600 * NS_PER_S)
 
 struct reconcile {
@@ -82,8 +84,10 @@ static int follow_trust(struct reconcile *r, const struct site *site, uint64_t v
 	tls.key = pki.server_key;
 	tls.ca = pki.ca_crt;
 	payloads_anchors(r->payloads, &pki);
-	if (http_server_tls(d->http, &tls, err) < 0)
-		return -1;
+	if (http_server_tls(d->http, &tls, err) < 0) {
+		err_wrap(err, "nodes and administrators cannot reach this head");
+		return err->hint[0] ? -1 : err_hint(err, "it is tried again; see who has the port: ss -ltnp");
+	}
 	if (version != r->trust_version)
 		log_info("daemon", "serving nodes on port %u", http_server_port(d->http));
 	if (version != r->trust_version && site->trust_mac)
@@ -109,11 +113,12 @@ static void tell_missing(struct reconcile *r, struct str_list *missing)
 
 static void tell_dnsmasq(struct reconcile *r, enum netboot_effect effect)
 {
-	if (!r->dnsmasq)
+	if (!r->dnsmasq || effect == NETBOOT_UNWRITTEN)
 		return;
 	dnsmasq_run(r->dnsmasq);
 	switch (effect) {
 	case NETBOOT_NOTHING:
+	case NETBOOT_UNWRITTEN:
 		break;
 	case NETBOOT_RELOAD:
 		dnsmasq_reload(r->dnsmasq);
@@ -128,15 +133,15 @@ static int follow_netboot(struct reconcile *r, struct err *err)
 {
 	autoclean(boot_input_free) struct boot_input b = { 0 };
 	autoclean(str_list_free) struct str_list missing = { 0 };
-	enum netboot_effect effect = NETBOOT_NOTHING;
+	enum netboot_effect effect = NETBOOT_UNWRITTEN;
+	int rc;
 
 	if (boot_input_make(r->d, r->payloads, &b, &missing, err) < 0)
 		return -1;
 	tell_missing(r, &missing);
-	if (netboot_apply(&b.in, &effect, err) < 0)
-		return -1;
+	rc = netboot_apply(&b.in, &effect, err);
 	tell_dnsmasq(r, effect);
-	return 0;
+	return rc;
 }
 
 static int follow_loaders(struct reconcile *r, struct err *err)
@@ -155,38 +160,62 @@ static int follow_loaders(struct reconcile *r, struct err *err)
 static int do_round(struct reconcile *r, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
-	struct err loaders = { 0 };
+	struct err loaders = { 0 }, netboot = { 0 };
 	uint64_t version;
 	int rc;
 
 	if (daemon_site(r->d, &site, &version, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	if (follow_trust(r, &site, version, err) < 0)
-		return -1;
-	/* Without boot loaders the files of nodes are still right: go on, and say it. */
-	rc = follow_loaders(r, &loaders);
-	if (follow_netboot(r, err) < 0)
-		return -1;
-	if (rc < 0)
+	rc = follow_trust(r, &site, version, err);
+	/* Without listener or boot loaders the files of nodes are still right: go on, and say it. */
+	if (follow_loaders(r, &loaders) < 0)
 		event_note(r->d, EVENT_ERROR, "loaders-failed", NULL, "%s%s%s", loaders.text, loaders.hint[0] ? "; " : "",
 			   loaders.hint);
-	return 0;
+	if (follow_netboot(r, &netboot) < 0) {
+		if (rc < 0)
+			return err_wrap(err, "2 problems, the first");
+		*err = netboot;
+		rc = -1;
+	}
+	return rc;
+}
+
+/* Said when it begins, when it becomes another problem, and when it is over. */
+static void tell_problem(struct reconcile *r, const struct err *before, const struct err *now)
+{
+	if (now->kind != ERR_NONE && !str_eq(before->text, now->text))
+		event_note(r->d, EVENT_ERROR, "netboot-failed", NULL, "network boot does not follow the state: %s%s%s", now->text,
+			   now->hint[0] ? "; " : "", now->hint);
+	else if (now->kind == ERR_NONE && before->kind != ERR_NONE)
+		event_note(r->d, EVENT_INFO, "netboot-follows", NULL, "network boot follows the state again");
+}
+
+/* Until the next round that nobody asks for. */
+static time_t pause_s(unsigned int failures)
+{
+	time_t s = RETRY_FIRST_S;
+
+	if (!failures)
+		return TRUST_EVERY_NS / NS_PER_S + 1;
+	while (--failures && s < RETRY_MAX_S)
+		s *= 2;
+	return s < RETRY_MAX_S ? s : RETRY_MAX_S;
 }
 
 static void *work(void *arg)
 {
 	struct reconcile *r = arg;
-	bool failed_before = false;
+	struct err before = { 0 };
+	unsigned int failures = 0;
 
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
 		struct err err = { 0 };
 		struct timespec until;
 		uint64_t round;
-		int rc;
 
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += TRUST_EVERY_NS / NS_PER_S + 1;
+		until.tv_sec += pause_s(failures);
 		while (!r->stop && r->wanted == r->done)
 			if (pthread_cond_timedwait(&r->more, &r->lock, &until) == ETIMEDOUT)
 				r->wanted++;
@@ -194,14 +223,14 @@ static void *work(void *arg)
 			break;
 		round = r->wanted;
 		pthread_mutex_unlock(&r->lock);
-		rc = do_round(r, &err);
-		if (rc < 0 && !failed_before)
-			event_note(r->d, EVENT_ERROR, "netboot-failed", NULL, "network boot does not follow the state: %s%s%s",
-				   err.text, err.hint[0] ? "; " : "", err.hint);
-		failed_before = rc < 0;
+		if (do_round(r, &err) == 0)
+			err = (struct err){ 0 };
+		tell_problem(r, &before, &err);
+		failures = err.kind == ERR_NONE ? 0 : failures + 1;
+		before = err;
 		pthread_mutex_lock(&r->lock);
 		r->done = round;
-		r->last = rc < 0 ? err : (struct err){ 0 };
+		r->last = err;
 		pthread_cond_broadcast(&r->done_one);
 	}
 	pthread_cond_broadcast(&r->done_one);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LEASES_MAX ((size_t)16 << 20)
@@ -32,8 +33,42 @@ static bool in_sorted(const struct str_list *names, const char *name)
 	return names->len && bsearch(&name, names->items, names->len, sizeof(*names->items), by_name);
 }
 
+/* What goes wrong with one file must not keep the others from being right: the first error and their number are told. */
+struct failures {
+	struct err first;
+	size_t n;
+	struct str_list silent; /* nodes that have no file for GRUB at all */
+};
+
+static void failures_free(struct failures *f)
+{
+	str_list_free(&f->silent);
+}
+
+static void note_failure(struct failures *f, const struct err *err)
+{
+	if (!f->n++)
+		f->first = *err;
+}
+
+static int tell_failures(const struct failures *f, struct err *err)
+{
+	if (!f->n)
+		return 0;
+	*err = f->first;
+	return f->n == 1 ? -1 : err_wrap(err, "%zu files are not as they should be; the first", f->n);
+}
+
+static bool is_file(const char *dir, const char *name)
+{
+	autofree char *path = fs_join(dir, name);
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Every interface of a node gets the node's answer: which of them the firmware boots from is not ours to choose. */
-static int write_nodes(const struct netboot_input *in, const char *dir, struct str_list *written, struct err *err)
+static void write_nodes(const struct netboot_input *in, const char *dir, struct str_list *written, struct failures *failures)
 {
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		const struct netboot_node *n = &in->nodes[i];
@@ -41,14 +76,18 @@ static int write_nodes(const struct netboot_input *in, const char *dir, struct s
 		for (size_t j = 0; j < n->macs->len; j++) {
 			autoclean(buf_free) struct buf text = { 0 };
 			autofree char *name = netboot_node_file(n->macs->items[j]);
+			struct err err = { 0 };
 
 			netboot_grub_node_mac(in, n, n->macs->items[j], &text);
-			if (write_one(dir, name, &text, NULL, err) < 0)
-				return err_wrap(err, "node %s", n->name);
+			if (write_one(dir, name, &text, NULL, &err) < 0) {
+				err_wrap(&err, "node %s", n->name);
+				note_failure(failures, &err);
+				if (!is_file(dir, name))
+					str_list_add(&failures->silent, n->name);
+			}
 			str_list_add(written, name);
 		}
 	}
-	return 0;
 }
 
 /* Two nodes with one MAC would overwrite each other's orders: found before anything is written. */
@@ -67,7 +106,7 @@ static int check_macs_differ(const struct netboot_input *in, struct err *err)
 	return 0;
 }
 
-static int remove_stale(const char *dir, const struct str_list *keep, struct err *err)
+static int remove_stale(const char *dir, const struct str_list *keep, struct failures *failures, struct err *err)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
 	bool removed = false;
@@ -79,8 +118,12 @@ static int remove_stale(const char *dir, const struct str_list *keep, struct err
 
 		if (in_sorted(keep, names.items[i]))
 			continue;
-		if (unlink(path) < 0 && errno != ENOENT)
-			return err_errno(err, errno, "remove %s", path);
+		if (unlink(path) < 0 && errno != ENOENT) {
+			struct err why = { 0 };
+
+			err_errno(&why, errno, "remove %s", path);
+			note_failure(failures, &why);
+		}
 		removed = true;
 	}
 	if (removed) {
@@ -94,20 +137,21 @@ static int remove_stale(const char *dir, const struct str_list *keep, struct err
 	return 0;
 }
 
-static int write_grub(const struct netboot_input *in, struct err *err)
+static int write_grub(const struct netboot_input *in, struct failures *failures, struct err *err)
 {
 	autofree char *dir = fs_join(in->tftp_root, NETBOOT_NODES_DIR);
 	autoclean(str_list_free) struct str_list written = { 0 };
 	autoclean(buf_free) struct buf text = { 0 };
 
-	if (fs_mkdirs(dir, 0755, err) < 0 || write_nodes(in, dir, &written, err) < 0)
+	if (fs_mkdirs(dir, 0755, err) < 0)
 		return -1;
+	write_nodes(in, dir, &written, failures);
 	netboot_grub_main(in, &text);
 	if (write_one(in->tftp_root, NETBOOT_GRUB_CFG, &text, NULL, err) < 0)
 		return -1;
 	if (written.len)
 		qsort(written.items, written.len, sizeof(*written.items), by_name);
-	return remove_stale(dir, &written, err);
+	return remove_stale(dir, &written, failures, err);
 }
 
 static int read_leases(const struct netboot_input *in, struct buf *out, struct err *err)
@@ -119,32 +163,54 @@ static int read_leases(const struct netboot_input *in, struct buf *out, struct e
 	return fs_read(path, LEASES_MAX, out, err);
 }
 
-static int write_dnsmasq(const struct netboot_input *in, enum netboot_effect *effect, struct err *err)
+/* A machine must not get an address before the answer to its next question is there. */
+static void answered_hosts(const struct netboot_input *in, const struct str_list *silent, struct buf *out)
 {
+	autofree struct netboot_node *nodes = mem_array(in->n_nodes, sizeof(*nodes));
+	struct netboot_input some = *in;
+
+	some.nodes = nodes;
+	some.n_nodes = 0;
+	for (size_t i = 0; i < in->n_nodes; i++)
+		if (!str_list_has(silent, in->nodes[i].name))
+			nodes[some.n_nodes++] = in->nodes[i];
+	netboot_dhcp_hosts(&some, out);
+}
+
+static int write_dnsmasq(const struct netboot_input *in, const struct failures *failures, enum netboot_effect *effect,
+			 struct err *err)
+{
+	int rc = 0;
 	autoclean(buf_free) struct buf conf = { 0 }, dhcp = { 0 }, hosts = { 0 }, leases = { 0 };
 	bool conf_new = false, dhcp_new = false, hosts_new = false;
 
 	netboot_dnsmasq_conf(in, &conf);
-	netboot_dhcp_hosts(in, &dhcp);
+	answered_hosts(in, &failures->silent, &dhcp);
 	netboot_hosts(in, &hosts);
 	if (fs_mkdirs(in->run_dir, 0755, err) < 0 || write_one(in->run_dir, NETBOOT_DHCP_HOSTS, &dhcp, &dhcp_new, err) < 0 ||
 	    write_one(in->run_dir, NETBOOT_HOSTS, &hosts, &hosts_new, err) < 0 ||
 	    write_one(in->run_dir, NETBOOT_CONF, &conf, &conf_new, err) < 0 || read_leases(in, &leases, err) < 0)
-		return -1;
-	if (conf_new || netboot_leases_keep(in, buf_str(&leases), NULL))
+		rc = -1;
+	/* What is written is told now: the next round finds no difference. */
+	if (conf_new || (rc == 0 && netboot_leases_keep(in, buf_str(&leases), NULL)))
 		*effect = NETBOOT_RESTART;
 	else if (dhcp_new || hosts_new)
 		*effect = NETBOOT_RELOAD;
-	return 0;
+	else if (rc == 0)
+		*effect = NETBOOT_NOTHING;
+	return rc;
 }
 
 int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, struct err *err)
 {
-	*effect = NETBOOT_NOTHING;
+	autoclean(failures_free) struct failures failures = { 0 };
+
+	*effect = NETBOOT_UNWRITTEN;
 	if (netboot_check(in, err) < 0 || check_macs_differ(in, err) < 0)
 		return err_wrap(err, "network boot");
 	/* GRUB's files first: a machine must not get an address before the answer to its next question is there. */
-	if (write_grub(in, err) < 0 || write_dnsmasq(in, effect, err) < 0)
+	if (write_grub(in, &failures, err) < 0 || write_dnsmasq(in, &failures, effect, err) < 0 ||
+	    tell_failures(&failures, err) < 0)
 		return err_wrap(err, "network boot");
 	return 0;
 }

@@ -47,7 +47,13 @@ void netboot_grub_main(const struct netboot_input *in, struct buf *out); /* /gru
 void netboot_grub_node(const struct netboot_input *in, const struct netboot_node *n, struct buf *out);
 
 /* Write what differs below tftp_root and run_dir, remove files of nodes that are gone. Says what must happen to dnsmasq. */
-enum netboot_effect { NETBOOT_NOTHING, NETBOOT_RELOAD /* SIGHUP */, NETBOOT_RESTART };
+enum netboot_effect {
+	NETBOOT_NOTHING,
+	NETBOOT_RELOAD, /* SIGHUP */
+	NETBOOT_RESTART,
+	NETBOOT_UNWRITTEN, /* its files are not there: leave it as it is */
+};
+/* -1: the first thing that went wrong and how many did; the files of all other nodes are right, and *effect is as it says. */
 int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, struct err *err) WARN_UNUSED;
 /* Call while dnsmasq is not running, before each start: forgets the leases of addresses that belong to another MAC now, which
  * dnsmasq would honour until they end (a node whose mainboard was replaced). netboot_apply() says NETBOOT_RESTART when there is

@@ -296,6 +296,40 @@ static void one_node_changes_others_do_not(void **state)
 	assert_int_equal(fs_remove_tree(dir, &err), 0);
 }
 
+/* One node's file cannot be written: the others' are, and that node gets no address before it has an answer. */
+static void one_failure_does_not_stop_the_others(void **state)
+{
+	char dir[] = "/tmp/orthrus-netboot-XXXXXX";
+	autofree char *run = NULL, *stuck = NULL, *hosts = NULL;
+	autoclean(buf_free) struct buf text = { 0 };
+	autoclean(world_close) struct world w;
+	enum netboot_effect effect;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	run = fs_join(dir, "run");
+	hosts = fs_join(run, NETBOOT_DHCP_HOSTS);
+	stuck = str_format("%s/grub/nodes/52:54:00:00:00:a0.cfg", dir);
+	assert_int_equal(fs_mkdirs(stuck, 0755, &err), 0);
+	world_open(&w, "plain");
+	w.in.tftp_root = dir;
+	w.in.run_dir = run;
+	w.in.n_nodes = 2;
+	assert_int_equal(netboot_apply(&w.in, &effect, &err), -1);
+	assert_non_null(strstr(err.text, "n01"));
+	assert_int_equal(effect, NETBOOT_RESTART);
+	assert_true(changed_ns(dir, "52:54:00:00:00:a1") > 0);
+	assert_int_equal(fs_read(hosts, 4096, &text, &err), 0);
+	assert_null(strstr(buf_str(&text), "n01"));
+	assert_non_null(strstr(buf_str(&text), "n02"));
+	assert_int_equal(rmdir(stuck), 0);
+	apply(&w, NETBOOT_RELOAD);
+	apply(&w, NETBOOT_NOTHING);
+	assert_true(changed_ns(dir, "52:54:00:00:00:a0") > 0);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +339,7 @@ int main(void)
 		cmocka_unit_test(nothing_odd_gets_into_a_file),
 		cmocka_unit_test(leases_of_replaced_machines_are_dropped),
 		cmocka_unit_test(one_node_changes_others_do_not),
+		cmocka_unit_test(one_failure_does_not_stop_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
