@@ -45,6 +45,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		{ "print-routes", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
 	};
+	struct err err = { 0 };
 	int c;
 
 	o->root = getenv("ORTHRUS_ROOT");
@@ -84,6 +85,10 @@ static int read_options(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc) {
 		fprintf(stderr, "orthrusd: what is '%s' for?\n%s", argv[optind], usage);
+		return -1;
+	}
+	if (o->listen && http_listen_check(o->listen, &err) < 0) {
+		fprintf(stderr, "orthrusd: --listen: %s\n", err.text);
 		return -1;
 	}
 	return 0;
