@@ -16,7 +16,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
 
+#define HOLD_CHANGES_S 5
 #define SITE_MAX ((size_t)512 << 10)
 
 struct options {
@@ -231,14 +234,31 @@ static void serve(struct daemon *d, const sigset_t *signals)
 	}
 }
 
-static void stop(struct daemon *d)
+/* What a worker that cannot be waited for might write must be whole before the state is closed under it. */
+static void hold_changes(struct daemon *d)
 {
+	struct timespec limit;
+
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += HOLD_CHANGES_S;
+	if (pthread_mutex_timedlock(&d->change_lock, &limit) != 0)
+		log_warn("daemon", "a change is still being written");
+}
+
+/* False: a worker goes on and uses what *d holds. */
+static bool stop(struct daemon *d)
+{
+	bool all_ended;
+
 	/* The listeners first: whoever was answered got what was promised. Then those who write, then the state. */
 	http_server_close(d->http);
-	reconcile_stop(d->reconcile);
+	all_ended = reconcile_stop(d->reconcile);
 	http_server_stop(d->http);
+	if (!all_ended)
+		hold_changes(d);
 	if (d->state)
 		state_close(d->state);
+	return all_ended;
 }
 
 static int run(const struct options *o, const sigset_t *signals, struct err *err)
@@ -260,7 +280,11 @@ static int run(const struct options *o, const sigset_t *signals, struct err *err
 		sd_notify(0, "STOPPING=1");
 		log_info("daemon", "ending");
 	}
-	stop(&d);
+	if (!stop(&d)) {
+		/* Nothing may be freed under it, nor may exit handlers run: the end of the process ends it. */
+		log_info("daemon", "ended while an imager was being made; the next start makes it");
+		_exit(rc == 0 ? 0 : err_exit_code(err->kind));
+	}
 	mac_index_free(&d.macs);
 	free_paths(&d.paths);
 	pthread_mutex_destroy(&d.change_lock);

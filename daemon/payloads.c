@@ -259,12 +259,12 @@ void payloads_status(struct payloads *p, struct json_out *w, const char *key)
 	pthread_mutex_unlock(&p->lock);
 }
 
-void payloads_stop(struct payloads *p)
+bool payloads_stop(struct payloads *p)
 {
 	struct timespec limit;
 
 	if (!p)
-		return;
+		return true;
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
 	pthread_cond_signal(&p->more);
@@ -273,7 +273,7 @@ void payloads_stop(struct payloads *p)
 	limit.tv_sec += STOP_GRACE_S;
 	/* One that is being made takes as long as it takes, and is whole or not there: the end of the process cuts it off. */
 	if (pthread_timedjoin_np(p->thread, NULL, &limit) != 0)
-		return;
+		return false;
 	for (size_t i = 0; i < p->len; i++) {
 		free(p->items[i].ref);
 		free(p->items[i].key);
@@ -286,4 +286,5 @@ void payloads_stop(struct payloads *p)
 	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
+	return true;
 }

@@ -20,6 +20,8 @@ bool payloads_failed(struct payloads *p, const char *image_ref);
 int payloads_collect(struct daemon *d, struct err *err) WARN_UNUSED;
 void payloads_retry(struct payloads *p); /* forget failures */
 void payloads_status(struct payloads *p, struct json_out *w, const char *key);
-void payloads_stop(struct payloads *p); /* does not wait long for one that is being made */
+/* Does not wait long for one that is being made. False: its worker still runs and uses all it was given, so nothing of that may
+ * be freed: the end of the process ends it. */
+bool payloads_stop(struct payloads *p) WARN_UNUSED;
 
 #endif

@@ -330,8 +330,8 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 		return -1;
 	}
 	if (!d->no_dnsmasq && dnsmasq_new(&opts, &r->dnsmasq, err) < 0) {
-		payloads_stop(r->payloads);
-		reconcile_free(r);
+		if (payloads_stop(r->payloads))
+			reconcile_free(r);
 		return -1;
 	}
 	*out = r; /* the thread opens the TLS listener, whose calls look there */
@@ -339,8 +339,8 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	if (rc) {
 		*out = NULL;
 		dnsmasq_stop(r->dnsmasq);
-		payloads_stop(r->payloads);
-		reconcile_free(r);
+		if (payloads_stop(r->payloads))
+			reconcile_free(r);
 		return err_errno(err, rc, "start the reconciling thread");
 	}
 	return 0;
@@ -358,16 +358,18 @@ void reconcile_status(struct reconcile *r, struct json_out *w)
 	pthread_mutex_unlock(&r->lock);
 }
 
-void reconcile_stop(struct reconcile *r)
+bool reconcile_stop(struct reconcile *r)
 {
 	if (!r)
-		return;
+		return true;
 	pthread_mutex_lock(&r->lock);
 	r->stop = true;
 	pthread_cond_broadcast(&r->more);
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);
 	dnsmasq_stop(r->dnsmasq);
-	payloads_stop(r->payloads);
+	if (!payloads_stop(r->payloads))
+		return false;
 	reconcile_free(r);
+	return true;
 }
