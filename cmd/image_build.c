@@ -10,9 +10,7 @@
 #include "sys/keys.h"
 #include "sys/progress.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct telling {
 	const struct cmd *c;
@@ -60,12 +58,6 @@ static int choose(const struct cmd *c, const struct site *site, struct build *b,
 	b->mirror = cmd_option(c, "mirror");
 	if (str_check_name(b->kind, err) < 0)
 		return err_wrap(err, "--kind");
-	if (b->from_dir && access(b->from_dir, R_OK | X_OK) < 0) {
-		int why = errno;
-
-		err_errno(err, why, "--from %s", b->from_dir);
-		return why == EACCES ? -1 : err_hint(err, "name the directory that holds the tree");
-	}
 	if (!image && !b->from_dir && !b->suite) {
 		err_set(err, ERR_NOT_FOUND, "%s has no image '%.80s'", c->site_path, b->name);
 		return err_hint(err, "add it to \"images\" there, or say --suite NAME or --from DIR");

@@ -46,6 +46,8 @@ expect 1 err "has no image 'nosuch'" -- image build nosuch
 expect 2 err "is not one that can be built" -- image build compute --suite potato
 expect 2 err "is not the name of a Debian package" -- image build compute --suite bookworm --mirror http://localhost/ --package 'a b'
 expect 2 err "is not an http, https or file URL" -- image build compute --suite bookworm --mirror 'ftp://x'
+expect 2 err "$tree/boot/initrd.img-6.1.0-1-amd64 is not a directory" -- image build compute --from "$tree/boot/initrd.img-6.1.0-1-amd64"
+expect 1 err "$tree/none: No such file" -- image build compute --from "$tree/none"
 expect 2 err "name '../x'" -- image build ../x --from "$tree"
 
 # A plan names what it would do and does nothing.
