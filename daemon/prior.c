@@ -76,19 +76,18 @@ void prior_refused(struct change *c, const char *node, struct run *r, const char
 /* How a test of a disk was worded may differ from one try to the next; that it failed counts. */
 static struct disks without_wording(const struct disks *disks)
 {
-	static char failed[] = "failed its test";
 	struct disks view = { .items = mem_array(disks->len ? disks->len : 1, sizeof(*view.items)), .len = disks->len };
 
 	for (size_t i = 0; i < disks->len; i++) {
 		view.items[i] = disks->items[i];
-		view.items[i].bad = disks->items[i].bad ? failed : NULL;
+		view.items[i].bad = disks->items[i].bad ? mem_strdup("failed its test") : NULL;
 	}
 	return view;
 }
 
 int shown_digest(const struct order *order, const struct disks *disks, char hex[DIGEST_HEX_LEN], struct err *err)
 {
-	static char shown_id[] = SHOWN_ID;
+	autofree char *shown_id = mem_strdup(SHOWN_ID);
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(raid_result_free) struct raid_result result = { 0 };
 	struct disks view = without_wording(disks);
@@ -98,7 +97,9 @@ int shown_digest(const struct order *order, const struct disks *disks, char hex[
 
 	shown.install_id = shown_id;
 	rc = install_plan(&shown, &view, &plan, &result, err);
-	free(view.items); /* what they point to is the caller's */
+	for (size_t i = 0; i < view.len; i++)
+		free(view.items[i].bad); /* the rest is the caller's */
+	free(view.items);
 	if (rc < 0)
 		return -1;
 	plan_digest(&plan, &d);

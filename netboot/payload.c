@@ -117,13 +117,18 @@ static int build_in(const struct netboot_payload *p, struct store *store, const 
 {
 	static const char *const wanted[] = { "boot/vmlinuz-",	   "usr/lib/modules/", "lib/modules/",
 					      "usr/lib/firmware/", "lib/firmware/",    NULL };
-	autofree char *tree = fs_join(dir, "tree"), *work = fs_join(dir, "work"), *out = fs_join(dir, "out");
+	autofree char *tree = fs_join(dir, "tree"), *work = fs_join(dir, "work"), *out = fs_join(dir, "out"),
+		      *boot = fs_join(tree, "boot");
 	struct verify_key key;
 
 	if (fs_mkdirs(tree, 0700, err) < 0 || fs_mkdirs(work, 0700, err) < 0 || fs_mkdirs(out, 0755, err) < 0)
 		return -1;
 	if (verify_key_load(p->sign_pub, &key, err) < 0 || store_extract(store, ref, &key, wanted, tree, err) < 0)
 		return -1;
+	if (!fs_exists(boot)) {
+		err_set(err, ERR_NOT_FOUND, "the image has no kernel: there is no /boot/vmlinuz-*");
+		return err_hint(err, "build it again with a kernel package, as `orthrus image build` does by itself");
+	}
 	return payload_from_tree(base, tree, work, out, err);
 }
 

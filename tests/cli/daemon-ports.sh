@@ -5,8 +5,8 @@ set -u
 . "$TOP/tests/cli/daemon.bash"
 first=52:54:00:00:00:01 second=52:54:00:00:01:01
 
-order_of() { # MAC: the order as the machine is told it when it comes by this port
-    imager '' POST /v1/imager/hello "$(machine "$1" A)"
+order_of() { # MAC [SERIAL-PREFIX]: the order as the machine is told it when it comes by this port
+    imager '' POST /v1/imager/hello "$(machine "$1" "${2:-A}")"
     want 200 "hello of $1"
     value '[.node, .action, .order.mac, .order.more_macs] | tojson'
 }
@@ -25,7 +25,7 @@ for mac in $first $second; do
     got=$(order_of "$mac")
     [ "$got" = "[\"n01\",\"install\",\"$first\",[\"$second\"]]" ] || fail "by $mac the order is $got"
 done
-got=$(order_of 52:54:00:00:00:02)
+got=$(order_of 52:54:00:00:00:02 B)
 [ "$got" = '["n02","install","52:54:00:00:00:02",null]' ] || fail "a node with one port: $got"
 addr=$(node_value n01 '.ipv4 // .address // .addr4')
 grep -qxF "$first,$second,$addr,n01,1h" "$root/run/orthrus/dnsmasq.dhcp-hosts" ||
