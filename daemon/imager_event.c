@@ -30,13 +30,19 @@ static int take(struct json_obj *o, const char *key, enum json_need need, size_t
 	return 0;
 }
 
-/* An error of the imager may be as long as err.h allows: it is cut, not refused, for it must arrive. */
+/* What the imager says of a step or an error may be long, like the list of 64 disks: it is cut, not refused, for it must arrive.
+ * The request's own limit is the only one. */
 static int take_cut(struct json_obj *o, const char *key, char **out, struct err *err)
 {
-	if (take(o, key, JSON_MAY, 4096, false, out, err) < 0)
+	size_t end = TEXT_MAX - 3;
+
+	if (take(o, key, JSON_MAY, SIZE_MAX, false, out, err) < 0)
 		return -1;
-	if (*out && strlen(*out) > TEXT_MAX)
-		memcpy(*out + TEXT_MAX - 3, "...", 4);
+	if (!*out || strlen(*out) <= TEXT_MAX)
+		return 0;
+	while (end && ((unsigned char)(*out)[end] & 0xc0) == 0x80)
+		end--; /* not inside a character */
+	memcpy(*out + end, "...", 4);
 	return 0;
 }
 

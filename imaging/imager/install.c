@@ -29,7 +29,10 @@ static int note(void *ctx, const struct plan_step *step, enum plan_event ev, con
 		report_line("[%zu/%zu] %s: %s", install_step_number(run, step), run->plan.len, step->name, step->text);
 	if (ev == PLAN_FAILED)
 		report_line("[%zu/%zu] %s failed", install_step_number(run, step), run->plan.len, step->name);
-	return head_event(run->head, &event, err);
+	if (head_event(run->head, &event, err) < 0)
+		return -1;
+	run->told = run->told || ev == PLAN_FAILED;
+	return 0;
 }
 
 static int test_disks(struct install_run *run, struct err *err)
@@ -65,7 +68,8 @@ static void undo_boot(struct install_run *run, struct err *why)
 	if (!may_boot(run) || run->undone)
 		return;
 	run->undone = true;
-	if (run->opts->work->undo_boot(run->opts->target, run->raid, &run->result, &err) < 0)
+	run->boots = run->opts->work->undo_boot(run->opts->target, run->raid, &run->result, &err) < 0;
+	if (run->boots)
 		err_hint(why, "install it again before it starts from its disks, which may still boot the unfinished system: %s",
 			 err.text);
 }
@@ -128,7 +132,8 @@ static int check_order(struct install_run *run, const struct disks *disks, struc
 	return 0;
 }
 
-/* The head hears of a refusal like of a failed step; there is no step that it belongs to. */
+/* The head hears of a refusal like of a failed step; there is no step that it belongs to. So it does when it would not take the
+ * news of a step: the step's name may be what it does not take, and without an end the order would stand for ever. */
 static void refuse(struct install_run *run, const struct err *why)
 {
 	const struct head_event event = {
@@ -205,6 +210,8 @@ int install_run(const struct install_opts *opts, struct head *head, const struct
 	}
 	/* Not only a step that failed: the head may have withdrawn the order when it heard of the last one. */
 	undo_boot(&run, err);
+	if (!run.told && (err->kind != ERR_CONFLICT || run.boots))
+		refuse(&run, err);
 	opts->work->release(opts->target);
 	return -1;
 }

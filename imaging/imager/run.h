@@ -15,6 +15,8 @@ struct install_run {
 	const struct plan_step *step; /* the one under way */
 	int shown_percent;
 	bool undone;	     /* the boot loaders were taken back, or that was tried */
+	bool boots;	     /* that failed: some disk may boot what is not finished */
+	bool told;	     /* the head has heard of the failure */
 	char *written_token; /* the report token that the node's files hold */
 };
 

@@ -32,6 +32,7 @@ struct rig {
 	struct str_list events; /* "disk-test begin" */
 	struct str_list steps;	/* performed by this test */
 	char *refuse;		/* the event that the head has withdrawn the order by; or NULL */
+	char *invalid;		/* the event that the head can't read; or NULL */
 	char *fail;		/* the step that fails, or NULL */
 	char *bad;		/* the disk that is bad, by its id; or NULL */
 	char *error, *hint, *inventory;
@@ -101,6 +102,8 @@ static int event(void *ctx, struct http_call *call, struct err *err)
 	str_list_add(&r->events, both);
 	if (str_eq(r->refuse, both))
 		return withdrawn(err);
+	if (str_eq(r->invalid, both))
+		return err_set(err, ERR_INVALID, "text is longer than it may be");
 	buf_adds(http_out(call), "{}");
 	return 0;
 }
@@ -427,9 +430,43 @@ static void withdrawn_while_it_unmounts_is_taken_back(void **state)
 	r->refuse = mem_strdup("unmount done");
 	assert_int_equal(run(r, &err), -1);
 	assert_int_equal(r->dones, 0);
+	assert_string_equal(r->events.items[r->events.len - 1], "unmount done");
 	assert_int_equal(r->undone, 1);
 	assert_int_equal(r->released, 1);
 	free(steal(r->refuse));
+}
+
+/* It is the administrator's word against the machine's: try to be heard. */
+static void withdrawn_but_still_bootable_is_told(void **state)
+{
+	struct rig *r = *state;
+	struct err err = { 0 };
+
+	r->refuse_done = true;
+	r->undo_fails = true;
+	assert_int_equal(run(r, &err), -1);
+	assert_string_equal(r->events.items[r->events.len - 1], "plan failed");
+	assert_non_null(strstr(r->hint, "may still boot"));
+}
+
+/* An order that nobody hears the end of would stand for ever. */
+static void an_event_that_is_not_taken_ends_it(void **state)
+{
+	static const char *const bad[] = { "disk-test begin", "restore begin", "unmount done" };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct err err = { 0 };
+
+		r->invalid = mem_strdup(bad[i]);
+		str_list_free(&r->events);
+		assert_int_equal(run(r, &err), -1);
+		assert_string_equal(r->events.items[r->events.len - 2], bad[i]);
+		assert_string_equal(r->events.items[r->events.len - 1], "plan failed");
+		assert_non_null(strstr(r->error, "longer than it may be"));
+		free(steal(r->invalid));
+	}
+	assert_int_equal(r->undone, 1);
 }
 
 int main(void)
@@ -446,6 +483,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_head_hears_what_was_not_taken_back, begin, end),
 		cmocka_unit_test_setup_teardown(withdrawn_at_the_end_is_taken_back, begin, end),
 		cmocka_unit_test_setup_teardown(withdrawn_while_it_unmounts_is_taken_back, begin, end),
+		cmocka_unit_test_setup_teardown(withdrawn_but_still_bootable_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(an_event_that_is_not_taken_ends_it, begin, end),
 	};
 
 	if (geteuid() != 0) {
