@@ -20,6 +20,11 @@ struct serving {
 	char told[768];	 /* the last line that was said, so that it is said once */
 };
 
+static void pause_a_little(const struct serving *s)
+{
+	clock_sleep_ns(s->opts->pause_ns ? s->opts->pause_ns : PAUSE_NS);
+}
+
 static void tell_once(struct serving *s, const char *line)
 {
 	if (strncmp(s->told, line, sizeof(s->told) - 1) == 0)
@@ -63,7 +68,7 @@ static int wait_for_orders(struct serving *s, struct head_answer *answer, struct
 	while (answer->action != HEAD_DISK && !may_install(s, answer)) {
 		/* The order that failed here stands until the administrator gives a new one: don't ask in a circle. */
 		if (answer->action == HEAD_INSTALL)
-			clock_sleep_ns(PAUSE_NS);
+			pause_a_little(s);
 		tell_once(s, line);
 		head_answer_free(answer);
 		if (head_orders(s->head, ORDERS_WAIT_S, answer, err) < 0)
@@ -105,7 +110,7 @@ void serve(const struct install_opts *opts, const char *mac, struct head *head)
 		if (strncmp(s.told, why.text, sizeof(s.told) - 1) != 0)
 			report_error(&why);
 		snprintf(s.told, sizeof(s.told), "%s", why.text);
-		clock_sleep_ns(PAUSE_NS);
+		pause_a_little(&s);
 	}
 	free(s.failed_id);
 }
