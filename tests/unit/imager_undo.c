@@ -141,6 +141,7 @@ static void no_array_is_needed(void **state)
 	struct rig *r = *state;
 	struct err err = { 0 };
 
+	free(r->result.md);
 	r->result.md = mem_array(1, sizeof(*r->result.md));
 	r->result.n_md = 1;
 	r->result.md[0].name = mem_strdup("esp");
