@@ -17,7 +17,7 @@ enum node_boot { NODE_BOOT_AUTO, NODE_BOOT_DISK, NODE_BOOT_NET }; /* AUTO: by th
 
 struct node {
 	char *name, *group;
-	struct str_list macs; /* canonical; the first gets the address */
+	struct str_list macs; /* canonical; whichever asks gets the address */
 	uint32_t addr4;
 	char *image, *layout; /* NULL: the group's */
 	char *serial;	      /* NULL, or what the machine's DMI must say */

@@ -12,7 +12,7 @@
 /* docs/api.yaml describes exactly these; tests/cli/api.sh compares the two. */
 static const struct http_route routes[] = {
 	{ "GET", "/v1/status", HTTP_ADMIN, api_status, 0, NULL },
-	{ "GET", "/v1/events", HTTP_ADMIN, api_events, 0, "since wait latest" },
+	{ "GET", "/v1/events", HTTP_ADMIN, api_events, 0, "since latest wait" },
 	{ "GET", "/v1/state/digest", HTTP_ADMIN, api_state_digest, 0, NULL },
 	{ "GET", "/v1/site", HTTP_ADMIN, api_site_get, 0, NULL },
 	{ "PUT", "/v1/site", HTTP_ADMIN, api_site_put, 512 * KIB, "plan" },

@@ -109,7 +109,7 @@ grep -q '^cannot be installed: n01 has not told what disks it has' "$work/out" |
 wrong 3 '2 of 2 nodes cannot be installed' 'stand with each node above' -- node install 'n[01-02]' --plan
 
 # Images, disks, events.
-wrong 1 '--from /nonexistent: No such file' 'the directory that holds the tree' -- image build compute --from /nonexistent
+wrong 1 '/nonexistent: No such file' 'the directory that holds the tree' -- image build compute --from /nonexistent
 [ ! -s "$work/out" ] || fail "image build shows a plan of what cannot be: $(cat "$work/out")"
 wrong 2 "--kind: name 'x y' may hold only" '' -- image build compute --from "$work/anna" --kind 'x y'
 wrong 2 '--from takes a tree as it is' 'leave out --from' -- image build compute --from "$work/anna" --mirror http://x

@@ -130,7 +130,7 @@ static inline int done(void *ctx, struct http_call *call, struct err *err)
 
 static const struct http_route routes[] = {
 	{ .method = "POST", .pattern = "/v1/imager/hello", .who = HTTP_ANYBODY, .handle = hello },
-	{ .method = "GET", .pattern = "/v1/imager/orders", .who = HTTP_ANYBODY, .handle = orders },
+	{ .method = "GET", .pattern = "/v1/imager/orders", .who = HTTP_ANYBODY, .handle = orders, .query = "wait" },
 	{ .method = "POST", .pattern = "/v1/imager/event", .who = HTTP_ANYBODY, .handle = event },
 	{ .method = "POST", .pattern = "/v1/imager/done", .who = HTTP_ANYBODY, .handle = done },
 };
