@@ -71,6 +71,20 @@ static int show_error(struct json_obj *node, const char *name, struct buf *out, 
 	return 1;
 }
 
+/* Whether somebody's work may be lost with it, and how old the knowledge of its disks is. */
+static int show_now(struct json_obj *node, struct buf *out, struct err *err)
+{
+	autofree char *state = NULL, *seen = NULL;
+
+	if (json_str(node, "state", JSON_MUST, &state, err) < 0 || json_str(node, "seen", JSON_MAY, &seen, err) < 0)
+		return -1;
+	if (str_eq(state, "installed") || str_eq(state, "up"))
+		buf_addf(out, "      it is %s now: the system there and all data on the disks marked '!' are lost\n", state);
+	if (seen)
+		buf_addf(out, "      its disks as it told at %s\n", seen);
+	return 0;
+}
+
 /* One node's steps, or why not. Returns 1 when it can't be installed. */
 static int show_node(struct json_obj *node, struct shown *shown, struct buf *out, struct err *err)
 {
@@ -89,6 +103,8 @@ static int show_node(struct json_obj *node, struct shown *shown, struct buf *out
 		str_list_add(&shown->digests, digest);
 	}
 	buf_addf(out, "%s: install %s\n", name, image ? image : "its image");
+	if (show_now(node, out, err) < 0)
+		return -1;
 	rc = json_obj(node, "plan", JSON_MAY, &plan, err);
 	if (rc == 0)
 		buf_adds(out, "      its disks are not known yet: the steps are decided when it reports them\n");

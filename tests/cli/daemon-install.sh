@@ -177,6 +177,10 @@ imager "$report" POST /v1/imager/booted '{"install_id":"000000000000000000000000
 n=$(curl -s --unix-socket "$sock" 'http://x/v1/events?since=0' | jq '[.events[] | select(.kind == "node-installed")] | length')
 [ "$n" = 1 ] || fail "n01 was installed $n times"
 
+"$orthrus" node install n01 --plan >"$work/out" 2>&1 || fail "install --plan of a node that is up"
+grep -q 'it is up now: the system there and all data' "$work/out" && grep -q 'its disks as it told at 20' "$work/out" ||
+    fail "the plan of a node that is up does not say what is lost, and how old it is: $(head -5 "$work/out")"
+
 # The node refuses an order before its first step: it is what it was, with the reason; its disk is booted and its image kept.
 hello $mac1 A; token1=$token
 image=$(node_value n01 .installed_image)
