@@ -42,7 +42,7 @@ static int print_status(const char *json, size_t len, struct err *err)
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autofree char *version = NULL, *cluster = NULL, *head = NULL, *dnsmasq = NULL, *url = NULL;
 	autoclean(buf_free) struct buf out = { 0 };
-	uint64_t uptime = 0, revision = 0, total = 0;
+	uint64_t uptime = 0, revision = 0, total = 0, port = 0;
 	struct json_obj o, nodes;
 
 	if (json_parse(json, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
@@ -50,7 +50,7 @@ static int print_status(const char *json, size_t len, struct err *err)
 	    json_str(&o, "head", JSON_MAY, &head, err) < 0 || json_str(&o, "dnsmasq", JSON_MAY, &dnsmasq, err) < 0 ||
 	    json_str(&o, "url", JSON_MAY, &url, err) < 0 || json_u64(&o, "uptime_s", JSON_MAY, 0, UINT64_MAX, &uptime, err) < 0 ||
 	    json_u64(&o, "revision", JSON_MAY, 0, UINT64_MAX, &revision, err) < 0 ||
-	    json_obj(&o, "nodes", JSON_MUST, &nodes, err) < 0 ||
+	    json_u64(&o, "port", JSON_MAY, 0, 65535, &port, err) < 0 || json_obj(&o, "nodes", JSON_MUST, &nodes, err) < 0 ||
 	    json_u64(&nodes, "total", JSON_MUST, 0, UINT64_MAX, &total, err) < 0)
 		return err_wrap(err, "the daemon's status");
 	buf_addf(&out, "orthrusd %s, up %llu s, state at revision %llu\n", version, (unsigned long long)uptime,
@@ -59,7 +59,7 @@ static int print_status(const char *json, size_t len, struct err *err)
 		buf_addf(&out, "cluster  %s, this head is %s\n", cluster, head ? head : "not in the site");
 	else
 		buf_adds(&out, "cluster  none yet: `orthrus site init`, then `orthrus site apply`\n");
-	buf_addf(&out, "serves   %s, dnsmasq %s\n", url ? url : "only its unix socket", dnsmasq ? dnsmasq : "off");
+	buf_addf(&out, "serves   %s, dnsmasq %s\n", url && port ? url : "only its unix socket", dnsmasq ? dnsmasq : "off");
 	buf_addf(&out, "nodes    %llu\n", (unsigned long long)total);
 	if (add_problems(&o, &out, err) < 0)
 		return err_wrap(err, "the daemon's status");

@@ -114,6 +114,16 @@ static void say_ok(struct http_call *call)
 	buf_adds(http_out(call), "{\"ok\":true}");
 }
 
+/* After it was given up: that its boot loaders could not be taken back, say. Nothing changes by it, but somebody should know. */
+static int note_afterwards(struct change *c, const char *node, struct run *r, const struct imager_event *ev, struct err *err)
+{
+	r->last_seq = ev->seq;
+	change_run(c, node, r);
+	change_event(c, EVENT_ERROR, "install-failed", node, "after its installation was over: %s%s%s",
+		     ev->error ? ev->error : ev->step, ev->hint ? "; " : "", ev->hint ? ev->hint : "");
+	return change_commit(c, err);
+}
+
 int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
@@ -132,6 +142,8 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 	/* Its answer was lost and it says it again: this is not news, of whichever installation. */
 	if (ev.seq <= r.last_seq)
 		return 0;
+	if (r.state == RUN_FAILED && ev.type == IMAGER_FAILED)
+		return note_afterwards(&c, node, &r, &ev, err);
 	if (check_running(&r, node, err) < 0)
 		return -1;
 	if (!take_event(&c, node, &r, &ev))

@@ -157,6 +157,11 @@ events=$("$orthrus" event list | grep -c 'though its installation failed')
 imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\"}"; want 409 'booted after it was given up'
 [ "$("$orthrus" event list | grep -c 'though its installation failed')" = $((events + 1)) ] || fail "nobody is told that a given-up installation runs"
 
+imager '' POST /v1/imager/hello "$(machine $mac1 A)"; token=$(value .token)
+event "$token" "$id" 1 unmount failed '{"error":"withdrawn","hint":"its disks may still boot"}'; want 200 'what the machine says afterwards'
+"$orthrus" event list | grep -q 'n01: after its installation was over: withdrawn; its disks may still boot' || fail "nobody is told what a given-up machine says"
+[ "$(node_value n01 .state)" = failed ] || fail "what is said afterwards makes n01 $(node_value n01 .state)"
+
 # Another machine under the name: nothing of the old one is believed.
 order n01 $mac1 A
 event "$token" "$id" 1 wipe begin; want 200 'wipe'
