@@ -20,6 +20,7 @@
 #define RETRY_FIRST_S 10 /* after a round that failed; doubles */
 #define RETRY_MAX_S 60
 #define LOADERS_RETRY_NS (600 * NS_PER_S)
+#define LOADERS_LOOK_NS (3600 * NS_PER_S)
 
 struct reconcile {
 	struct daemon *d;
@@ -146,9 +147,10 @@ static int follow_netboot(struct reconcile *r, struct err *err)
 
 static int follow_loaders(struct reconcile *r, struct err *err)
 {
-	int64_t now = clock_now_ns();
+	int64_t now = clock_now_ns(), pause = r->have_loaders ? LOADERS_LOOK_NS : LOADERS_RETRY_NS;
 
-	if (r->have_loaders || (r->loaders_tried_ns && now - r->loaders_tried_ns < LOADERS_RETRY_NS))
+	/* Looked at again now and then: Debian's security updates of shim and GRUB shall reach machines that netboot. */
+	if (r->loaders_tried_ns && now - r->loaders_tried_ns < pause)
 		return 0;
 	r->loaders_tried_ns = now;
 	if (netboot_loaders(r->d->paths.tftp_dir, err) < 0)
