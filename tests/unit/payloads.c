@@ -17,7 +17,7 @@
 static atomic_int begun, ended, made;
 static atomic_bool seen_right, go_on;
 /* What a worker may still use is never freed; whoever looks for leaks finds it here. */
-static struct payloads *kept;
+static struct payloads *volatile kept;
 
 /* In place of the library's: takes as long as the test wants, and looks at what it was given at its end. */
 int netboot_payload_build(const struct netboot_payload *p, char **key, struct err *err)
