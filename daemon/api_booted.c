@@ -83,7 +83,7 @@ int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
 	autoclean(change_end) struct change c;
 	size_t len;
 	const char *body = http_body(call, &len);
-	bool ends, before;
+	bool ends, before, moved;
 
 	change_begin(&c, d);
 	if (token_check(d, call, TOKEN_REPORT, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0)
@@ -97,10 +97,11 @@ int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
 		end_by_boot(&c, node, &r);
 	else if (!before && r.state != RUN_INSTALLED && r.state != RUN_UP)
 		return refuse_boot(&c, node, &r, err);
+	moved = b.esp && !str_eq(b.esp, r.esp_uuid);
 	if (note_boot(&c, node, &r, &b, err) < 0)
 		return -1;
 	buf_adds(http_out(call), "{\"ok\":true}");
-	if (!ends)
+	if (!ends && !moved)
 		return 0;
 	change_release(&c);
 	reconcile_kick(d->reconcile, false);

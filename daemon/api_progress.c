@@ -195,6 +195,8 @@ int api_imager_done(void *ctx, struct http_call *call, struct err *err)
 	if (r.state != RUN_INSTALLED && r.state != RUN_UP) {
 		if (check_running(&r, node, err) < 0)
 			return -1;
+		if (r.state == RUN_ORDERED) /* each step is told before it begins: nothing was written */
+			return err_set(err, ERR_CONFLICT, "%s: its installation has not begun, it can't be done", node);
 		finish_run(&c, node, &r, &done);
 		if (change_commit(&c, err) < 0)
 			return -1;

@@ -98,6 +98,8 @@ imager '' POST /v1/imager/hello "$(machine $mac1 A)"
 # Its next netboot goes to the EFI system partition that was made, and to no other disk's.
 order n02 $mac2 B
 event "$token" "$id" 1 disk-test begin; want 200 'begin'
+imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\"}"; want 409 'done before anything was written'
+event "$token" "$id" 2 wipe begin; want 200 'wipe'
 imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\",\"report\":{\"esp_uuid\":\"../x\"}}"; want 400 'done with a partition that is none'
 imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\",\"report\":{\"esp_uuid\":\"C5EA-41D0\"}}"; want 200 'done'
 grep -q -- '--fs-uuid --set=root C5EA-41D0' "$root/srv/orthrus/tftp/grub/nodes/$mac2.cfg" || fail "n02's GRUB file does not name its partition"
@@ -145,8 +147,9 @@ order n01 $mac1 A
 imager "$first_report" POST /v1/imager/booted "{\"install_id\":\"$first_id\",\"root\":\"v\",\"esp\":\"AAAA-0002\"}"; want 200 'a first report beside an order'
 "$orthrus" node boot n01 --disk --yes >/dev/null || fail "withdraw"
 [ "$(node_value n01 '.state + " " + .booted.root')" = 'up v' ] || fail "after a first report and a withdrawal: $(node_value n01 .state)"
-imager "$first_report" POST /v1/imager/booted "{\"install_id\":\"$first_id\",\"root\":\"v\",\"esp\":\"AAAA-0002\"}"; want 200 'the same report again'
-grep -q -- '--fs-uuid --set=root AAAA-0002' "$root/srv/orthrus/tftp/grub/nodes/$mac1.cfg" || fail "the reported partition is not in GRUB's file"
+imager "$first_report" POST /v1/imager/booted "{\"install_id\":\"$first_id\",\"root\":\"v\",\"esp\":\"AAAA-0003\"}"; want 200 'a report of another partition'
+for _ in $(seq 50); do grep -q 'AAAA-0003' "$root/srv/orthrus/tftp/grub/nodes/$mac1.cfg" && break; sleep 0.1; done
+grep -q -- '--fs-uuid --set=root AAAA-0003' "$root/srv/orthrus/tftp/grub/nodes/$mac1.cfg" || fail "the reported partition is not in GRUB's file"
 imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\"}"; want 401 'the report of what was withdrawn'
 
 # Given up in the middle, it boots all the same: that is told.
