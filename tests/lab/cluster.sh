@@ -40,6 +40,17 @@ cluster_order() { # N...: show the plan, check that showing changed nothing, the
     lab_say "installation of $names ordered"
 }
 
+cluster_two() { # the head and two machines, n01 with BIOS and n02 with UEFI and Secure Boot, ordered to install
+    cluster_head
+    lab_vm_new 1 bios 4G
+    lab_vm_new 2 uefi 4G
+    cluster_add 1 2
+    lab_vm_on 1
+    lab_vm_on 2
+    cluster_discover 1 2
+    cluster_order 1 2
+}
+
 cluster_installed() { # N...: until each is installed and has booted from its own disks
     local n name
     for n in "$@"; do

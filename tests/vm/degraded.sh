@@ -5,14 +5,7 @@
 . "$TOP/tests/lab/cluster.sh"
 
 lab_begin
-cluster_head
-lab_vm_new 1 bios 4G
-lab_vm_new 2 uefi 4G
-cluster_add 1 2
-lab_vm_on 1
-lab_vm_on 2
-cluster_discover 1 2
-cluster_order 1 2
+cluster_two
 cluster_installed 1 2
 lab_until 600 "the arrays are in step" cluster_in_sync 1 2
 booted=0

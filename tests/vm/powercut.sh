@@ -11,14 +11,7 @@ places=('\] wipe' '\] partition' '\] create:esp' '\] create:sys' '\] format:' '\
 cuts=0 resumed=0 wrong=0
 
 lab_begin
-cluster_head
-lab_vm_new 1 bios 4G
-lab_vm_new 2 uefi 4G
-cluster_add 1 2
-lab_vm_on 1
-lab_vm_on 2
-cluster_discover 1 2
-cluster_order 1 2
+cluster_two
 # Machine 1 takes the even places, machine 2 the odd ones, side by side.
 for ((i = 0; i < ${#places[@]}; i += 2)); do
     for n in 1 2; do

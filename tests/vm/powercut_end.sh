@@ -30,14 +30,7 @@ cut_and_boot() {
 }
 
 lab_begin
-cluster_head
-lab_vm_new 1 bios 4G
-lab_vm_new 2 uefi 4G
-cluster_add 1 2
-lab_vm_on 1
-lab_vm_on 2
-cluster_discover 1 2
-cluster_order 1 2
+cluster_two
 
 # While the boot loader is being written, at a moment that differs.
 for n in 1 2; do

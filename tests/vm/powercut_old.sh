@@ -29,14 +29,7 @@ disks_alone() {
 }
 
 lab_begin
-cluster_head
-lab_vm_new 1 bios 4G
-lab_vm_new 2 uefi 4G
-cluster_add 1 2
-lab_vm_on 1
-lab_vm_on 2
-cluster_discover 1 2
-cluster_order 1 2
+cluster_two
 cluster_installed 1 2
 for n in 1 2; do # each disk must be able to boot, or the cuts below show nothing
     lab_until 600 "$(lab_name $n)'s arrays are in step" cluster_in_sync $n
