@@ -61,7 +61,8 @@ static void describe(const struct ingest *in, const struct tree *tree, const str
 	m->content_bytes = tree->stream_bytes;
 	m->n_chunks = table->len;
 	m->stored_bytes = stored_bytes(table);
-	m->snapshot = mem_strdup("directory");
+	m->snapshot = mem_strdup(in->snapshot ? in->snapshot : "directory");
+	m->crash_consistent = in->crash_consistent;
 	m->signer = mem_strdup(key_id);
 	chunk_table_root(table, &m->root);
 }

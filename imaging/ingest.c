@@ -7,6 +7,7 @@
 #include "imaging/chunker.h"
 #include "imaging/codec.h"
 #include "imaging/image_write.h"
+#include "imaging/tree_check.h"
 #include "imaging/walk.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -17,6 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define GRUBENV "boot/grub/grubenv"
+#define GRUBENV_MAX ((size_t)65536)
 #define WINDOW_BYTES ((size_t)16 << 20) /* read ahead of the chunker; larger means fewer moves of what is left over */
 
 /* One run over one tree: bytes go through window -> cut -> hash -> known? -> compress -> pack. */
@@ -186,7 +189,41 @@ static int take_content(void *ctx, const struct tree_entry *e, int fd, struct er
 	return 0;
 }
 
-static int take_tree(struct ingest_run *r, int root_fd, struct tree *tree, struct err *err)
+struct ingest_sink {
+	struct ingest_run *run;
+	const struct tree *tree; /* its last entry is the file that is put */
+	struct buf grubenv;
+};
+
+/* boot.json tells GRUB's variables: that one file is kept while it passes by. */
+static void keep_grubenv(struct ingest_sink *k, const void *data, size_t len)
+{
+	const struct tree *t = k->tree;
+
+	if (t->len && str_eq(t->entries[t->len - 1].path, GRUBENV) && k->grubenv.len + len <= GRUBENV_MAX)
+		buf_add(&k->grubenv, data, len);
+}
+
+int ingest_put(struct ingest_sink *sink, const void *data, size_t len, struct err *err)
+{
+	struct ingest_run *r = sink->run;
+	const uint8_t *p = data;
+
+	keep_grubenv(sink, data, len);
+	while (len) {
+		size_t room = WINDOW_BYTES - r->end, n = len < room ? len : room;
+
+		memcpy(r->window + r->end, p, n);
+		r->end += n;
+		p += n;
+		len -= n;
+		if (r->end == WINDOW_BYTES && drain(r, false, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take_directory(struct ingest_run *r, int root_fd, struct tree *tree, struct err *err)
 {
 	struct walk walk = { .root_fd = root_fd, .content = take_content, .ctx = r };
 	struct stat st;
@@ -195,12 +232,37 @@ static int take_tree(struct ingest_run *r, int root_fd, struct tree *tree, struc
 		return err_errno(err, errno, "look at %s", r->store->path);
 	walk.refuse_dev = st.st_dev;
 	walk.refuse_ino = st.st_ino;
+	return walk_tree(&walk, tree, err) < 0 ? err_wrap(err, "read %s", r->in->source_dir) : 0;
+}
+
+/* What a source gives is checked as what is read from a store is: nobody can restore what does not pass. */
+static int take_source(struct ingest_run *r, struct tree *tree, struct buf *grubenv, struct err *err)
+{
+	autoclean(tree_check_free) struct tree_check check = { 0 };
+	struct ingest_sink sink = { .run = r, .tree = tree };
+	struct tree seen = { 0 };
+	int rc = r->in->source(r->in->source_ctx, tree, &sink, err);
+
+	*grubenv = sink.grubenv;
+	for (seen.entries = tree->entries; rc == 0 && seen.len < tree->len;) {
+		seen.len++;
+		rc = tree_check_last(&check, &seen, err);
+	}
+	if (rc == 0 && (seen.stream_bytes != r->done_bytes + (r->end - r->begin) || !tree->len))
+		rc = err_set(err, ERR_DAMAGED, "%llu bytes of content came for entries of %llu bytes",
+			     (unsigned long long)(r->done_bytes + (r->end - r->begin)), (unsigned long long)seen.stream_bytes);
+	tree->stream_bytes = seen.stream_bytes;
+	return rc;
+}
+
+static int take_tree(struct ingest_run *r, int root_fd, struct tree *tree, struct buf *grubenv, struct err *err)
+{
 	if (chunk_index_load(&r->index, r->store->packs, err) < 0)
 		return -1;
 	r->own_from = (uint32_t)r->index.n_packs;
 	open_pack(r);
-	if (walk_tree(&walk, tree, err) < 0)
-		return err_wrap(err, "read %s", r->in->source_dir);
+	if (r->in->source ? take_source(r, tree, grubenv, err) < 0 : take_directory(r, root_fd, tree, err) < 0)
+		return -1;
 	if (drain(r, true, err) < 0 || close_pack(r, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r->table.len; i++)
@@ -208,14 +270,13 @@ static int take_tree(struct ingest_run *r, int root_fd, struct tree *tree, struc
 	return 0;
 }
 
-static void read_boot(const struct tree *tree, int root_fd, struct buf *out)
+static void read_grubenv(int root_fd, struct buf *out)
 {
-	autoclean(buf_free) struct buf env = { 0 };
 	struct err none = { 0 };
-	autoclose int fd = fs_open_beneath(root_fd, "boot/grub/grubenv", O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS, &none);
-	bool has = fd >= 0 && fs_read_fd(fd, "grubenv", 65536, &env, &none) == 0;
+	autoclose int fd = fs_open_beneath(root_fd, GRUBENV, O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS, &none);
 
-	boot_facts_print(tree, has ? buf_str(&env) : NULL, out);
+	if (fd < 0 || fs_read_fd(fd, "grubenv", GRUBENV_MAX, out, &none) < 0)
+		buf_clear(out);
 }
 
 static int check_request(const struct ingest *in, struct err *err)
@@ -231,6 +292,7 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
 {
 	autoclean(tree_free) struct tree tree = { 0 };
 	autoclean(buf_free) struct buf boot = { 0 };
+	autoclean(buf_free) struct buf grubenv = { 0 };
 	autoclean(run_free) struct ingest_run run = { .reader.fd = -1 };
 	autoclose int root_fd = -1;
 	autoclose int lock = -1;
@@ -238,13 +300,15 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
 	if (check_request(in, err) < 0)
 		return -1;
 	lock = store_lock(s, err);
-	root_fd = lock < 0 ? -1 : fs_open_dir(in->source_dir, err);
-	if (root_fd < 0)
+	if (lock < 0 || (in->source_dir && (root_fd = fs_open_dir(in->source_dir, err)) < 0))
 		return -1;
 	run_init(&run, s, in);
-	if (store_check_place(s, in->name, err) < 0 || store_clean(s, err) < 0 || take_tree(&run, root_fd, &tree, err) < 0)
+	if (store_check_place(s, in->name, err) < 0 || store_clean(s, err) < 0 ||
+	    take_tree(&run, root_fd, &tree, &grubenv, err) < 0)
 		return err_wrap(err, "image %s", in->name);
-	read_boot(&tree, root_fd, &boot);
+	if (root_fd >= 0)
+		read_grubenv(root_fd, &grubenv);
+	boot_facts_print(&tree, grubenv.len ? buf_str(&grubenv) : NULL, &boot);
 	if (image_write(s, in, &tree, &run.table, &boot, ref, err) < 0)
 		return err_wrap(err, "image %s", in->name);
 	return 0;

@@ -12,7 +12,7 @@
 
 #define FORMAT 1
 
-static const char *const snapshots[] = { "directory", "lvm", "btrfs", "two-pass", NULL };
+static const char *const snapshots[] = { "directory", "lvm", "btrfs", "two-pass", "archive", NULL };
 
 void manifest_free(struct manifest *m)
 {

@@ -23,7 +23,7 @@ struct manifest {
 	bool has_layout;
 	struct digest layout; /* of layout.json, when there is one */
 	uint64_t entries, content_bytes, n_chunks, stored_bytes;
-	char *snapshot; /* "directory", "lvm", "btrfs", "two-pass" */
+	char *snapshot; /* "directory", "lvm", "btrfs", "two-pass", "archive" */
 	bool crash_consistent;
 	char *signer; /* key id */
 };

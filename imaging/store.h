@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imaging/manifest.h"
+#include "imaging/tree.h"
 #include "sys/keys.h"
 
 #include <stdbool.h>
@@ -44,8 +45,20 @@ typedef void (*store_progress_fn)(void *ctx, const char *stage, uint64_t done_by
 /* Could an image of this name be stored? What would stop it is better said before a long build than after it. Changes nothing. */
 int store_check_place(struct store *s, const char *name, struct err *err) WARN_UNUSED;
 
+/* A tree that comes from elsewhere than a directory: fill `tree` (zero at first) in path order with what tree_decode accepts, and
+ * hand the content of each regular file to ingest_put() in the same order, after its entry was added. */
+struct ingest_sink;
+typedef int (*ingest_source_fn)(void *ctx, struct tree *tree, struct ingest_sink *sink, struct err *err);
+/* The next bytes of the content stream: copied. An error is final. */
+int ingest_put(struct ingest_sink *sink, const void *data, size_t len, struct err *err) WARN_UNUSED;
+
 struct ingest {
-	const char *source_dir;	 /* the tree; its root is '/' of the image */
+	const char *source_dir;	 /* the tree; its root is '/' of the image. NULL: `source` gives it */
+	ingest_source_fn source; /* else NULL */
+	void *source_ctx;
+	const char
+		*snapshot; /* how the tree was held still: "directory" (also when NULL), "lvm", "btrfs", "two-pass", "archive" */
+	bool crash_consistent;	 /* it is the state of one instant */
 	const char *name, *kind; /* image name; "golden", "nightly", ... */
 	const char *cluster_id;
 	const char *suite;	 /* recorded; may be NULL */
