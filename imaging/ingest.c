@@ -3,14 +3,12 @@
 
 #include "base/mem.h"
 #include "imaging/boot_facts.h"
-#include "imaging/chunk_index.h"
 #include "imaging/chunker.h"
-#include "imaging/codec.h"
 #include "imaging/image_write.h"
+#include "imaging/pipeline.h"
 #include "imaging/tree_check.h"
 #include "imaging/walk.h"
 #include "sys/fs.h"
-#include "sys/log.h"
 
 #include <errno.h>
 #include <linux/openat2.h>
@@ -22,121 +20,23 @@
 #define GRUBENV_MAX ((size_t)65536)
 #define WINDOW_BYTES ((size_t)16 << 20) /* read ahead of the chunker; larger means fewer moves of what is left over */
 
-/* One run over one tree: bytes go through window -> cut -> hash -> known? -> compress -> pack. */
+/* One run over one tree: bytes go through window -> cut -> pipeline. */
 struct ingest_run {
 	struct store *store;
 	const struct ingest *in;
 	struct chunker chunker;
-	struct codec *codec;
-	struct chunk_index index;  /* of the store and of what this run added */
-	uint32_t own_from;	   /* packs from this number on are of this run: no need to doubt them */
-	struct pack_reader reader; /* of packs that were there before */
-	struct pack_writer writer;
-	uint32_t open_pack; /* number of the pack being filled */
+	struct pipeline *pipeline;
 	uint8_t *window;
 	size_t begin, end; /* what of the window is read but not yet cut */
-	struct chunk_table table;
-	uint32_t *row_pack; /* pack number of each row: the open pack has no name yet */
-	size_t row_pack_cap;
-	struct buf stored, back; /* scratch */
-	uint8_t *raw;		 /* scratch of CHUNK_MAX */
 	uint64_t done_bytes;
+	struct chunk_table table;
 };
-
-static void run_init(struct ingest_run *r, struct store *s, const struct ingest *in)
-{
-	*r = (struct ingest_run){ .store = s, .in = in, .codec = codec_new(), .reader = { .dir = s->packs, .fd = -1 } };
-	chunker_init(&r->chunker, CHUNK_MIN, CHUNK_AVG, CHUNK_MAX);
-	r->window = mem_zalloc(WINDOW_BYTES);
-	r->raw = mem_zalloc(CHUNK_MAX);
-}
 
 static void run_free(struct ingest_run *r)
 {
-	codec_free(r->codec);
-	chunk_index_free(&r->index);
-	pack_reader_close(&r->reader);
-	pack_writer_free(&r->writer);
+	pipeline_free(r->pipeline);
 	chunk_table_free(&r->table);
-	free(r->row_pack);
 	free(r->window);
-	free(r->raw);
-	buf_free(&r->stored);
-	buf_free(&r->back);
-}
-
-static void open_pack(struct ingest_run *r)
-{
-	static const struct digest unnamed;
-
-	r->open_pack = chunk_index_add_pack(&r->index, &unnamed);
-}
-
-static int close_pack(struct ingest_run *r, struct err *err)
-{
-	if (!r->writer.index.len)
-		return 0;
-	return pack_flush(&r->writer, r->store->packs, &r->index.packs[r->open_pack], err);
-}
-
-/* A chunk of an older pack is shared only after it was read back and is the same: a new image is whole even when an old pack is
- * not. */
-static bool is_intact(struct ingest_run *r, const struct chunk_place *p, const uint8_t *raw, size_t len)
-{
-	const struct digest *pack = &r->index.packs[p->pack];
-	char hex[DIGEST_HEX_LEN];
-	struct err err = { 0 };
-
-	if (p->pack >= r->own_from)
-		return true;
-	if (p->chunk.raw_len == len && pack_read(&r->reader, pack, p->chunk.offset, p->chunk.stored_len, &r->back, &err) == 0 &&
-	    codec_unpack(r->codec, r->back.data, r->back.len, r->raw, len, &err) == 0 && memcmp(r->raw, raw, len) == 0)
-		return true;
-	digest_hex(pack, hex);
-	log_warn("imaging", "pack %s is damaged: one of its chunks is stored again elsewhere; run `orthrus image verify`", hex);
-	return false;
-}
-
-static int store_anew(struct ingest_run *r, const struct digest *id, const uint8_t *raw, size_t len, struct pack_entry *out,
-		      struct err *err)
-{
-	if (r->writer.data.len >= PACK_FULL) {
-		if (close_pack(r, err) < 0)
-			return -1;
-		open_pack(r);
-	}
-	if (codec_pack(r->codec, raw, len, &r->stored, err) < 0)
-		return -1;
-	*out = (struct pack_entry){ .id = *id, .raw_len = (uint32_t)len, .stored_len = (uint32_t)r->stored.len };
-	out->offset = pack_add(&r->writer, id, out->raw_len, r->stored.data, out->stored_len);
-	chunk_index_put(&r->index, out, r->open_pack);
-	return 0;
-}
-
-static int take_chunk(struct ingest_run *r, const uint8_t *raw, size_t len, struct err *err)
-{
-	const struct chunk_place *known;
-	struct pack_entry chunk;
-	uint32_t pack;
-	struct digest id;
-
-	digest_of(raw, len, &id);
-	known = chunk_index_find(&r->index, &id);
-	if (known && is_intact(r, known, raw, len)) {
-		chunk = known->chunk;
-		pack = known->pack;
-	} else {
-		if (store_anew(r, &id, raw, len, &chunk, err) < 0)
-			return -1;
-		pack = r->open_pack;
-	}
-	r->row_pack = mem_room(r->row_pack, r->table.len, &r->row_pack_cap, sizeof(r->row_pack[0]));
-	r->row_pack[r->table.len] = pack;
-	chunk_table_add(&r->table, &(struct chunk_row){ .id = id,
-							.pack_offset = chunk.offset,
-							.raw_len = chunk.raw_len,
-							.stored_len = chunk.stored_len });
-	return 0;
 }
 
 /* Cut off whole chunks; `last` takes also what is left. */
@@ -145,7 +45,7 @@ static int drain(struct ingest_run *r, bool last, struct err *err)
 	while (r->end - r->begin >= CHUNK_MAX || (last && r->end > r->begin)) {
 		size_t n = chunker_cut(&r->chunker, r->window + r->begin, r->end - r->begin);
 
-		if (take_chunk(r, r->window + r->begin, n, err) < 0)
+		if (pipeline_put(r->pipeline, r->window + r->begin, n, err) < 0)
 			return -1;
 		r->begin += n;
 		r->done_bytes += n;
@@ -257,17 +157,11 @@ static int take_source(struct ingest_run *r, struct tree *tree, struct buf *grub
 
 static int take_tree(struct ingest_run *r, int root_fd, struct tree *tree, struct buf *grubenv, struct err *err)
 {
-	if (chunk_index_load(&r->index, r->store->packs, err) < 0)
-		return -1;
-	r->own_from = (uint32_t)r->index.n_packs;
-	open_pack(r);
 	if (r->in->source ? take_source(r, tree, grubenv, err) < 0 : take_directory(r, root_fd, tree, err) < 0)
 		return -1;
-	if (drain(r, true, err) < 0 || close_pack(r, err) < 0)
+	if (drain(r, true, err) < 0)
 		return -1;
-	for (size_t i = 0; i < r->table.len; i++)
-		r->table.rows[i].pack = r->index.packs[r->row_pack[i]];
-	return 0;
+	return pipeline_end(r->pipeline, &r->table, err);
 }
 
 static void read_grubenv(int root_fd, struct buf *out)
@@ -293,7 +187,7 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
 	autoclean(tree_free) struct tree tree = { 0 };
 	autoclean(buf_free) struct buf boot = { 0 };
 	autoclean(buf_free) struct buf grubenv = { 0 };
-	autoclean(run_free) struct ingest_run run = { .reader.fd = -1 };
+	autoclean(run_free) struct ingest_run run = { .store = s, .in = in };
 	autoclose int root_fd = -1;
 	autoclose int lock = -1;
 
@@ -302,9 +196,10 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
 	lock = store_lock(s, err);
 	if (lock < 0 || (in->source_dir && (root_fd = fs_open_dir(in->source_dir, err)) < 0))
 		return -1;
-	run_init(&run, s, in);
+	chunker_init(&run.chunker, CHUNK_MIN, CHUNK_AVG, CHUNK_MAX);
+	run.window = mem_zalloc(WINDOW_BYTES);
 	if (store_check_place(s, in->name, err) < 0 || store_clean(s, err) < 0 ||
-	    take_tree(&run, root_fd, &tree, &grubenv, err) < 0)
+	    pipeline_start(s->packs, &run.pipeline, err) < 0 || take_tree(&run, root_fd, &tree, &grubenv, err) < 0)
 		return err_wrap(err, "image %s", in->name);
 	if (root_fd >= 0)
 		read_grubenv(root_fd, &grubenv);

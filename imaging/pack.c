@@ -110,42 +110,6 @@ int pack_index_load(const char *dir, const struct digest *pack, struct pack_inde
 	return 0;
 }
 
-void pack_writer_free(struct pack_writer *w)
-{
-	buf_free(&w->data);
-	pack_index_free(&w->index);
-}
-
-uint64_t pack_add(struct pack_writer *w, const struct digest *id, uint32_t raw_len, const void *stored, uint32_t stored_len)
-{
-	struct pack_index *x = &w->index;
-	uint64_t offset = w->data.len;
-
-	x->entries = mem_room(x->entries, x->len, &x->cap, sizeof(x->entries[0]));
-	x->entries[x->len++] = (struct pack_entry){ .id = *id, .offset = offset, .raw_len = raw_len, .stored_len = stored_len };
-	buf_add(&w->data, stored, stored_len);
-	return offset;
-}
-
-int pack_flush(struct pack_writer *w, const char *dir, struct digest *name, struct err *err)
-{
-	autoclean(buf_free) struct buf index = { 0 };
-	autofree char *pack = NULL;
-	autofree char *idx = NULL;
-
-	digest_of(w->data.data, w->data.len, name);
-	pack = pack_path(dir, name, ".pack");
-	idx = pack_path(dir, name, ".idx");
-	pack_index_encode(&w->index, name, w->data.len, &index);
-	/* A pack is known by its index: that one comes last. */
-	if (fs_write_atomic(pack, w->data.data, w->data.len, 0644, err) < 0 ||
-	    fs_write_atomic(idx, index.data, index.len, 0644, err) < 0)
-		return -1;
-	buf_clear(&w->data);
-	pack_index_free(&w->index);
-	return 0;
-}
-
 void pack_reader_close(struct pack_reader *r)
 {
 	if (r->fd >= 0)

@@ -34,17 +34,6 @@ int pack_index_decode(const void *data, size_t len, const struct digest *pack, s
 int pack_index_load(const char *dir, const struct digest *pack, struct pack_index *out, uint64_t *pack_bytes,
 		    struct err *err) WARN_UNUSED;
 
-/* A pack being filled, in memory. Zero at first. */
-struct pack_writer {
-	struct buf data;
-	struct pack_index index;
-};
-void pack_writer_free(struct pack_writer *w);
-/* Returns the offset it got. */
-uint64_t pack_add(struct pack_writer *w, const struct digest *id, uint32_t raw_len, const void *stored, uint32_t stored_len);
-/* Make it durable in `dir` (pack, then index), give its name, begin a new one. An empty writer is a programmer's error. */
-int pack_flush(struct pack_writer *w, const char *dir, struct digest *name, struct err *err) WARN_UNUSED;
-
 /* Reads chunks of packs in `dir`; keeps the last pack open. Zero but for `dir` and fd -1 at first. */
 struct pack_reader {
 	const char *dir;

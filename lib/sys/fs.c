@@ -126,7 +126,7 @@ int fs_read_nofollow(const char *path, size_t max, struct buf *out, struct err *
 	return fd < 0 ? -1 : fs_read_fd(fd, path, max, out, err);
 }
 
-static int sync_parent(const char *path, struct err *err)
+int fs_sync_parent(const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	autofree char *dir = !slash	     ? mem_strdup(".")
@@ -156,7 +156,7 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 		err_errno(err, errno, "replace %s", path);
 		goto failed;
 	}
-	return sync_parent(path, err);
+	return fs_sync_parent(path, err);
 failed:
 	unlink(tmp);
 	return -1;

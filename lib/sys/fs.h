@@ -14,7 +14,9 @@
 
 /* Replace `path` with `data`: temp file in the same directory, fsync, rename, fsync of the directory. All or nothing. */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err) WARN_UNUSED;
-/* The same only when the content differs; *changed may be NULL. */
+/* Make the directory that holds `path` durable: a rename in it counts only then. */
+int fs_sync_parent(const char *path, struct err *err) WARN_UNUSED;
+/* fs_write_atomic() only when the content differs; *changed may be NULL. */
 int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t mode, bool *changed, struct err *err) WARN_UNUSED;
 /* Open a file to read it. What is no regular file is refused by its name, never waited for (a pipe would be). `flags`: 0 or
  * O_NOFOLLOW (a symbolic link as the last part of the path: ERR_REFUSED). Returns the fd or -1. */
