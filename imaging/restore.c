@@ -7,111 +7,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#define CHECKPOINT_BYTES ((uint64_t)512 << 20)
 
 void restore_free(struct restore *r)
 {
 	if (!r)
 		return;
+	restore_hand_free(r->own);
 	image_docs_free(&r->docs);
-	codec_free(r->codec);
 	free(r->chunks);
 	free(r->first_at);
 	free(r->at);
 	free(r->done);
-	free(r->raw);
-	free(r->parent_path);
-	if (r->parent_fd >= 0)
-		close(r->parent_fd);
-	if (r->file_fd >= 0)
-		close(r->file_fd);
+	free(r->file);
+	free(r->finished);
 	if (r->target_fd >= 0)
 		close(r->target_fd);
+	pthread_mutex_destroy(&r->lock);
 	free(r);
-}
-
-int restore_entry_error(const struct tree_entry *e, struct err *err)
-{
-	autofree char *shown = str_printable(e->path, strlen(e->path));
-
-	return err_wrap(err, "restore '/%.400s'", shown);
-}
-
-int restore_parent(struct restore *r, const struct tree_entry *e, const char **name, struct err *err)
-{
-	const char *slash = strrchr(e->path, '/');
-	size_t len = slash ? (size_t)(slash - e->path) : 0;
-
-	*name = slash ? slash + 1 : *e->path ? e->path : ".";
-	if (r->parent_fd >= 0 && strlen(r->parent_path) == len && memcmp(r->parent_path, e->path, len) == 0)
-		return r->parent_fd;
-	if (r->parent_fd >= 0)
-		close(steal_fd(r->parent_fd));
-	free(r->parent_path);
-	r->parent_path = mem_strndup(e->path, len);
-	r->parent_fd =
-		fs_open_beneath(r->target_fd, len ? r->parent_path : ".", O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS, err);
-	return r->parent_fd;
-}
-
-/* What was there before (a mount point, lost+found) is used when it is a directory. */
-static int make_directory(int parent, const char *name, struct err *err)
-{
-	struct stat st;
-
-	if (mkdirat(parent, name, 0700) == 0)
-		return 0;
-	if (errno != EEXIST || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(err, errno, "create directory");
-	return S_ISDIR(st.st_mode) ? 0 : err_set(err, ERR_EXISTS, "something that is no directory is in its place");
-}
-
-static int make_file(int parent, const char *name, uint64_t size, struct err *err)
-{
-	autoclose int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return err_errno(err, errno, "create file");
-	if (size && ftruncate(fd, (off_t)size) < 0)
-		return err_errno(err, errno, "give it its size");
-	return 0;
-}
-
-static int make_node(int parent, const char *name, mode_t type, dev_t dev, struct err *err)
-{
-	return mknodat(parent, name, type | 0600, dev) < 0 ? err_errno(err, errno, "create it") : 0;
-}
-
-static int make_entry(struct restore *r, const struct tree_entry *e, struct err *err)
-{
-	const char *name;
-	int parent = restore_parent(r, e, &name, err);
-
-	if (parent < 0)
-		return -1;
-	switch (e->type) {
-	case TREE_DIR:
-		return *e->path ? make_directory(parent, name, err) : 0;
-	case TREE_FILE:
-		return make_file(parent, name, e->size, err);
-	case TREE_SYMLINK:
-		return symlinkat(e->target, parent, name) < 0 ? err_errno(err, errno, "create symbolic link") : 0;
-	case TREE_FIFO:
-		return make_node(parent, name, S_IFIFO, 0, err);
-	case TREE_SOCKET:
-		return make_node(parent, name, S_IFSOCK, 0, err);
-	case TREE_CHAR:
-		return make_node(parent, name, S_IFCHR, makedev(e->major, e->minor), err);
-	case TREE_BLOCK:
-		return make_node(parent, name, S_IFBLK, makedev(e->major, e->minor), err);
-	case TREE_HARDLINK:
-		return 0; /* restore_finish: all that it can point to is there by then */
-	}
-	return err_set(err, ERR_DAMAGED, "unknown entry type %d", (int)e->type);
 }
 
 static int by_place(const void *a, const void *b, void *rows)
@@ -170,32 +87,141 @@ static void list_chunks(struct restore *r)
 	r->done = mem_array(r->n_chunks, sizeof(r->done[0]));
 }
 
-int restore_begin(const struct restore_source *src, int target_fd, struct restore **out, struct err *err)
+/* Which files come whole: all their content lies in one row of the table. */
+static void sort_files(struct restore *r)
+{
+	const struct tree *t = &r->docs.tree;
+	const struct chunk_table *table = &r->docs.table;
+	uint64_t row_end = 0;
+	size_t row = 0;
+
+	r->file = mem_array(t->len, sizeof(r->file[0]));
+	r->finished = mem_array(t->len, sizeof(r->finished[0]));
+	for (size_t i = 0; i < t->len; i++) {
+		const struct tree_entry *e = &t->entries[i];
+
+		r->file[i] = RESTORE_PIECES;
+		if (e->type != TREE_FILE || !e->stream_len || e->n_extents)
+			continue;
+		while (row_end <= e->stream_at)
+			row_end += table->rows[row++].raw_len;
+		if (e->stream_at + e->stream_len <= row_end)
+			r->file[i] = RESTORE_WHOLE;
+	}
+}
+
+/* umask(2) can't be asked without being changed for all threads. */
+static mode_t current_mask(void)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	struct err ignored = { 0 };
+	unsigned int mask = 0777;
+	const char *line;
+
+	if (fs_read("/proc/self/status", 65536, &text, &ignored) == 0 && (line = strstr(buf_str(&text), "\nUmask:")) &&
+	    sscanf(line, "\nUmask: %o", &mask) != 1)
+		mask = 0777;
+	return mask & 0777;
+}
+
+static bool has_entry(const struct tree *t, const char *path)
+{
+	return tree_find(t, path) != NULL;
+}
+
+static int prepare(struct restore *r, const struct restore_source *src, struct err *err)
+{
+	if (image_docs_check(src, &r->docs, err) < 0)
+		return -1;
+	digest_of(src->manifest, src->manifest_len, &r->manifest);
+	r->uid = geteuid();
+	r->gid = getegid();
+	r->mask = current_mask();
+	r->existing = src->update;
+	r->resumable = src->resumable && !has_entry(&r->docs.tree, RESTORE_JOURNAL);
+	r->checkpoint_bytes = src->checkpoint_bytes ? src->checkpoint_bytes : CHECKPOINT_BYTES;
+	list_chunks(r);
+	sort_files(r);
+	r->own = restore_hand_new(r);
+	return 0;
+}
+
+/* Nothing in the target is touched yet. */
+static int open_restore(const struct restore_source *src, int target_fd, struct restore **out, struct err *err)
 {
 	struct restore *r = mem_zalloc(sizeof(*r));
 
-	r->parent_fd = r->file_fd = -1;
-	r->codec = codec_new();
+	pthread_mutex_init(&r->lock, NULL);
 	r->target_fd = fcntl(target_fd, F_DUPFD_CLOEXEC, 3);
-	if (r->target_fd < 0) {
+	if (r->target_fd < 0)
 		err_errno(err, errno, "use the target directory");
-		goto failed;
-	}
-	if (image_docs_check(src, &r->docs, err) < 0)
-		goto failed;
-	r->raw = mem_zalloc(r->docs.manifest.chunk_max);
-	list_chunks(r);
-	for (size_t i = 0; i < r->docs.tree.len; i++) {
-		if (make_entry(r, &r->docs.tree.entries[i], err) < 0) {
-			restore_entry_error(&r->docs.tree.entries[i], err);
-			goto failed;
-		}
+	if (r->target_fd < 0 || prepare(r, src, err) < 0) {
+		restore_free(r);
+		return -1;
 	}
 	*out = r;
 	return 0;
-failed:
+}
+
+static int begin(struct restore *r, struct err *err)
+{
+	bool resumed = false;
+
+	if (r->resumable && restore_journal_read(r, &resumed, err) < 0)
+		return -1;
+	if (!resumed && (r->existing ? restore_clear_way(r, err) : restore_check_way(r, err)) < 0)
+		return -1;
+	/* Before anything is made: what a killed restore leaves must be known as that. */
+	if (r->resumable && !resumed && restore_journal_write(r, err) < 0)
+		return -1;
+	r->existing |= resumed;
+	if (restore_make_all(r, err) < 0)
+		return -1;
+	if (r->existing)
+		restore_find_kept(r);
+	return 0;
+}
+
+int restore_compare(const struct restore_source *src, int target_fd, struct restore_delta *out, struct err *err)
+{
+	struct restore *r;
+	int rc;
+
+	*out = (struct restore_delta){ 0 };
+	if (open_restore(src, target_fd, &r, err) < 0)
+		return -1;
+	rc = restore_find_extras(r, &out->removed, err);
+	if (rc == 0)
+		restore_find_kept(r);
+	for (size_t i = 0; rc == 0 && i < r->n_chunks; i++) {
+		if (r->done[i]) {
+			out->kept_bytes += r->chunks[i].raw_len;
+			continue;
+		}
+		out->missing_chunks++;
+		out->missing_bytes += r->chunks[i].stored_len;
+	}
 	restore_free(r);
-	return -1;
+	return rc;
+}
+
+void restore_delta_free(struct restore_delta *d)
+{
+	str_list_free(&d->removed);
+}
+
+int restore_begin(const struct restore_source *src, int target_fd, struct restore **out, struct err *err)
+{
+	struct restore *r;
+
+	if (open_restore(src, target_fd, &r, err) < 0)
+		return -1;
+	if (begin(r, err) < 0) {
+		restore_free(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
 }
 
 size_t restore_chunk_count(const struct restore *r)
@@ -208,46 +234,17 @@ const struct restore_chunk *restore_chunk_at(const struct restore *r, size_t i)
 	return i < r->n_chunks ? &r->chunks[i] : NULL;
 }
 
+bool restore_chunk_done(struct restore *r, size_t i)
+{
+	bool done;
+
+	pthread_mutex_lock(&r->lock);
+	done = i < r->n_chunks && r->done[i];
+	pthread_mutex_unlock(&r->lock);
+	return done;
+}
+
 uint64_t restore_stored_bytes(const struct restore *r)
 {
 	return r->stored_bytes;
-}
-
-/* The file stays open for the next range: neighbours in a pack are mostly neighbours in the tree. */
-static int write_range(void *ctx, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len, struct err *err)
-{
-	struct restore *r = ctx;
-
-	if (r->file_fd < 0 || r->file != e) {
-		if (r->file_fd >= 0)
-			close(steal_fd(r->file_fd));
-		r->file_fd = fs_open_beneath(r->target_fd, e->path, O_WRONLY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
-		r->file = e;
-	}
-	if (r->file_fd < 0 || fs_pwrite_all(r->file_fd, "it", r->raw + skip, len, offset, err) < 0)
-		return restore_entry_error(e, err);
-	return 0;
-}
-
-int restore_put(struct restore *r, size_t i, const void *stored, size_t stored_len, struct err *err)
-{
-	const struct restore_chunk *c = restore_chunk_at(r, i);
-	struct digest id;
-
-	if (!c)
-		return err_set(err, ERR_USAGE, "there is no chunk %zu", i);
-	if (stored_len != c->stored_len)
-		return err_set(err, ERR_DAMAGED, "chunk %zu came with %zu bytes, not %u", i, stored_len, c->stored_len);
-	if (codec_unpack(r->codec, stored, stored_len, r->raw, c->raw_len, err) < 0)
-		return err_wrap(err, "chunk %zu", i);
-	digest_of(r->raw, c->raw_len, &id);
-	if (digest_cmp(&id, &c->id) != 0)
-		return err_set(err, ERR_DAMAGED, "chunk %zu does not have the SHA-256 that names it", i);
-	for (size_t k = r->first_at[i]; k < r->first_at[i + 1]; k++)
-		if (content_map_each(&r->docs.map, r->at[k], c->raw_len, write_range, r, err) < 0)
-			return -1;
-	if (!r->done[i])
-		r->n_done++;
-	r->done[i] = true;
-	return 0;
 }

@@ -2,74 +2,43 @@
 #include "imaging/restore_priv.h"
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "sys/fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-static int set_owner_mode(int parent, const char *name, const struct tree_entry *e, struct err *err)
-{
-	if (fchownat(parent, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(err, errno, "give it to owner %u:%u", e->uid, e->gid);
-	/* After chown, which takes setuid bits away. A symlink has no mode of its own. */
-	if (e->type != TREE_SYMLINK && fchmodat(parent, name, e->mode, 0) < 0)
-		return err_errno(err, errno, "set its mode");
-	return 0;
-}
-
-static int set_xattrs(int parent, const char *name, const struct tree_entry *e, struct err *err)
-{
-	/* Neither symlinks nor devices can be opened; this path through /proc reaches them without following the last name. */
-	autofree char *path = str_format("/proc/self/fd/%d/%s", parent, name);
-
-	for (size_t i = 0; i < e->n_xattrs; i++) {
-		const struct tree_xattr *x = &e->xattrs[i];
-
-		if (lsetxattr(path, x->name, x->value, x->len, 0) < 0)
-			return err_errno(err, errno, "set its extended attribute %.100s", x->name);
-	}
-	return 0;
-}
-
-static int set_time(int parent, const char *name, const struct tree_entry *e, struct err *err)
-{
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = e->mtime_s, .tv_nsec = (long)e->mtime_ns } };
-
-	return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? err_errno(err, errno, "set its time") : 0;
-}
-
-static int set_flags(int parent, const char *name, const struct tree_entry *e, struct err *err)
-{
-	autoclose int fd = -1;
-	unsigned int flags = 0;
-
-	if (!e->flags || (e->type != TREE_FILE && e->type != TREE_DIR))
-		return 0;
-	fd = openat(parent, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
-		return err_errno(err, errno, "set its inode flags");
-	flags = (flags & ~TREE_FLAGS_KEPT) | e->flags;
-	return ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? err_errno(err, errno, "set its inode flags") : 0;
-}
-
-/* Owner, mode, attributes, time and last the flags: an immutable file takes nothing more. */
+/* Owner, mode, attributes and time of what was not complete at once. */
 static int set_all(struct restore *r, const struct tree_entry *e, struct err *err)
 {
-	const char *name;
-	int parent = restore_parent(r, e, &name, err);
+	struct restore_at at = { .fd = -1 };
 
-	if (parent < 0 || set_owner_mode(parent, name, e, err) < 0 || set_xattrs(parent, name, e, err) < 0 ||
-	    set_time(parent, name, e, err) < 0 || set_flags(parent, name, e, err) < 0)
+	at.parent = restore_parent(r, &r->own->dir, e, &at.name, err);
+	if (at.parent < 0 || (r->existing ? restore_mend_attributes(&at, e, err) : restore_set_attributes(r, &at, e, err)) < 0)
 		return restore_entry_error(e, err);
 	return 0;
+}
+
+static int set_flags(struct restore *r, const struct tree_entry *e, struct err *err)
+{
+	const char *name;
+	int parent;
+
+	if (!e->flags)
+		return 0;
+	parent = restore_parent(r, &r->own->dir, e, &name, err);
+	return parent < 0 || restore_set_flags(parent, name, e, err) < 0 ? restore_entry_error(e, err) : 0;
+}
+
+static bool same_inode(int a_dir, const char *a, int b_dir, const char *b)
+{
+	struct stat x, y;
+
+	return fstatat(a_dir, a, &x, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(b_dir, b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 static int make_link(struct restore *r, const struct tree_entry *first, const struct tree_entry *e, struct err *err)
@@ -77,11 +46,16 @@ static int make_link(struct restore *r, const struct tree_entry *first, const st
 	const char *old_name = strrchr(first->path, '/'), *name;
 	autofree char *old_dir = old_name ? mem_strndup(first->path, (size_t)(old_name - first->path)) : mem_strdup(".");
 	autoclose int old_fd = fs_open_beneath(r->target_fd, old_dir, O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS, err);
-	int parent = old_fd < 0 ? -1 : restore_parent(r, e, &name, err);
+	int parent = old_fd < 0 ? -1 : restore_parent(r, &r->own->dir, e, &name, err);
 
 	if (parent < 0)
 		return restore_entry_error(e, err);
-	if (linkat(old_fd, old_name ? old_name + 1 : first->path, parent, name, 0) < 0) {
+	old_name = old_name ? old_name + 1 : first->path;
+	if (r->existing && same_inode(old_fd, old_name, parent, name))
+		return 0;
+	if (r->existing && restore_remove(parent, name, err) < 0)
+		return restore_entry_error(e, err);
+	if (linkat(old_fd, old_name, parent, name, 0) < 0) {
 		err_errno(err, errno, "link it");
 		return restore_entry_error(e, err);
 	}
@@ -107,23 +81,45 @@ static int make_links(struct restore *r, struct err *err)
 	return 0;
 }
 
+/* A directory after all that is in it, for every change inside would give it a new time; and read-only ones must be open until
+ * then. The root comes twice: the journal in it goes when all else is durable. */
+static int set_directories(struct restore *r, struct err *err)
+{
+	const struct tree *t = &r->docs.tree;
+
+	for (size_t i = t->len; i-- > 1;)
+		if (t->entries[i].type == TREE_DIR &&
+		    (set_all(r, &t->entries[i], err) < 0 || set_flags(r, &t->entries[i], err) < 0))
+			return -1;
+	return set_all(r, &t->entries[0], err);
+}
+
+static int make_durable(const struct restore *r, struct err *err)
+{
+	return syncfs(r->target_fd) < 0 ? err_errno(err, errno, "make the restored files durable") : 0;
+}
+
 int restore_finish(struct restore *r, struct err *err)
 {
 	const struct tree *t = &r->docs.tree;
 
 	if (r->n_done != r->n_chunks)
 		return err_set(err, ERR_FAILED, "%zu of %zu chunks were never put", r->n_chunks - r->n_done, r->n_chunks);
-	if (r->file_fd >= 0)
-		close(steal_fd(r->file_fd));
 	if (make_links(r, err) < 0)
 		return -1;
-	for (size_t i = 0; i < t->len; i++)
-		if (t->entries[i].type != TREE_DIR && t->entries[i].type != TREE_HARDLINK && set_all(r, &t->entries[i], err) < 0)
+	for (size_t i = 0; i < t->len; i++) {
+		const struct tree_entry *e = &t->entries[i];
+
+		if (e->type == TREE_DIR || e->type == TREE_HARDLINK)
+			continue;
+		if ((!r->finished[i] && set_all(r, e, err) < 0) || set_flags(r, e, err) < 0)
 			return -1;
-	/* A directory after all that is in it, for every change inside would give it a new time; and read-only ones must be open
-	 * until then. */
-	for (size_t i = t->len; i-- > 0;)
-		if (t->entries[i].type == TREE_DIR && set_all(r, &t->entries[i], err) < 0)
-			return -1;
-	return syncfs(r->target_fd) < 0 ? err_errno(err, errno, "make the restored files durable") : 0;
+	}
+	if (set_directories(r, err) < 0 || make_durable(r, err) < 0)
+		return -1;
+	if (r->resumable && (restore_journal_remove(r, err) < 0 || set_all(r, &t->entries[0], err) < 0))
+		return -1;
+	if (set_flags(r, &t->entries[0], err) < 0)
+		return -1;
+	return r->resumable || t->entries[0].flags ? make_durable(r, err) : 0;
 }

@@ -7,29 +7,109 @@
 #include "imaging/image_docs.h"
 #include "imaging/restore.h"
 
+#include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
+
+/* The directory last opened: neighbours in the stream are mostly neighbours in the tree. */
+struct restore_dir {
+	char *path;
+	int fd;
+};
+
+/* What becomes of a regular file with content. */
+enum restore_file {
+	RESTORE_PIECES, /* made at the beginning; its chunks fill it in any order, its attributes come at the end */
+	RESTORE_WHOLE,	/* all of it is in one chunk, which makes it complete with its attributes at once */
+};
 
 struct restore {
 	struct image_docs docs;
+	struct digest manifest; /* of the manifest's bytes: names the image */
 	int target_fd;
+	uid_t uid; /* what files get that we make, if nobody says otherwise */
+	gid_t gid;
+	mode_t mask;
+	bool existing; /* something of this tree may be in the target: it is used where it is right, and replaced where not */
+	bool resumable;
+	uint64_t checkpoint_bytes;
+
 	struct restore_chunk *chunks; /* each once, by (pack, offset) */
-	size_t n_chunks, n_done;
-	bool *done;
+	size_t n_chunks;
 	size_t *first_at; /* chunk i belongs at stream offsets at[first_at[i]] .. at[first_at[i + 1] - 1] */
 	uint64_t *at;
 	uint64_t stored_bytes;
+	uint8_t *file;	/* enum restore_file, by entry */
+	bool *finished; /* by entry: complete, attributes too */
+
+	pthread_mutex_t lock; /* of what is below */
+	bool *done;	      /* by chunk */
+	size_t n_done;
+	uint64_t since_checkpoint; /* raw bytes */
+	bool in_checkpoint;
+	struct restore_hand *own; /* for restore_finish() and for what needs no thread of its own */
+};
+
+struct restore_hand {
+	struct restore *r;
 	struct codec *codec;
-	uint8_t *raw;	   /* scratch of the longest chunk */
-	char *parent_path; /* the directory last opened */
-	int parent_fd;
-	const struct tree_entry *file; /* the file last written */
-	int file_fd;
+	uint8_t *raw, *old; /* scratch of the longest chunk */
+	struct restore_dir dir;
+	const struct tree_entry *open; /* the file of pieces last written */
+	int open_fd;
 };
 
 /* "restore '/path': " in front of `err`. Returns -1. */
 int restore_entry_error(const struct tree_entry *e, struct err *err);
-/* An fd of the directory that `e` is in, beneath the target and through no symlink, and e's name in it ("." for the root). The
- * restore keeps the fd; valid until the next call. */
-int restore_parent(struct restore *r, const struct tree_entry *e, const char **name, struct err *err) WARN_UNUSED;
+
+/* restore_make.c. An fd of the directory that `e` is in, beneath the target and through no symlink, and e's name in it ("." for
+ * the root). `dir` keeps the fd; valid until its next use. */
+int restore_parent(const struct restore *r, struct restore_dir *dir, const struct tree_entry *e, const char **name,
+		   struct err *err) WARN_UNUSED;
+void restore_dir_close(struct restore_dir *dir);
+/* Refuse (ERR_EXISTS) a target that has something where the image wants something: directories may be there. Changes nothing. */
+int restore_check_way(struct restore *r, struct err *err) WARN_UNUSED;
+/* Everything but whole files' content and hard links. */
+int restore_make_all(struct restore *r, struct err *err) WARN_UNUSED;
+/* Make the regular file complete: content, owner, mode, attributes, time. What is there already and right is left alone. */
+int restore_make_whole(struct restore_hand *h, const struct tree_entry *e, const uint8_t *content, struct err *err) WARN_UNUSED;
+/* Remove a name that is no directory, immutable or not. Absent is fine. */
+int restore_remove(int parent, const char *name, struct err *err) WARN_UNUSED;
+/* Where what may be there is to be made use of: is it of type `mode & S_IFMT`? */
+bool restore_is_there(int parent, const char *name, mode_t type);
+
+/* restore_attr.c. Owner, mode, extended attributes, time, but no flags. `fd` may be -1. `fresh`: it was made by this process just
+ * now with mode `made`, and has nothing else. */
+struct restore_at {
+	int parent;
+	const char *name;
+	int fd;
+	bool fresh;
+	mode_t made;
+};
+int restore_set_attributes(const struct restore *r, const struct restore_at *at, const struct tree_entry *e,
+			   struct err *err) WARN_UNUSED;
+/* The same where something may be right already: only what differs is changed, so that its change time stays. */
+int restore_mend_attributes(const struct restore_at *at, const struct tree_entry *e, struct err *err) WARN_UNUSED;
+/* Inode flags: last, an immutable file takes nothing more. And away with them, where something is to be changed again. */
+int restore_set_flags(int parent, const char *name, const struct tree_entry *e, struct err *err) WARN_UNUSED;
+void restore_clear_flags(int parent, const char *name);
+/* The mode to create `e` with, so that mostly nothing need be said later. */
+mode_t restore_first_mode(const struct restore *r, const struct tree_entry *e);
+
+/* restore_journal.c: which chunks are durable, in a file of the target while the restore is not complete. */
+#define RESTORE_JOURNAL ".orthrus-restore"
+/* Read it. False when there is none; ERR_REFUSED when it is of another image. Marks chunks as done. */
+int restore_journal_read(struct restore *r, bool *found, struct err *err) WARN_UNUSED;
+/* Everything that is done so far is made durable, then noted. */
+int restore_journal_write(struct restore *r, struct err *err) WARN_UNUSED;
+int restore_journal_remove(struct restore *r, struct err *err) WARN_UNUSED;
+
+/* restore_update.c: what the target holds beside the image's tree, or as something else (topmost names, "/usr/old/"); remove it.
+ */
+int restore_find_extras(struct restore *r, struct str_list *out, struct err *err) WARN_UNUSED;
+int restore_clear_way(struct restore *r, struct err *err) WARN_UNUSED;
+/* Mark as done the chunks whose bytes are already in their files, by SHA-256. Changes nothing in the target. */
+void restore_find_kept(struct restore *r);
 
 #endif

@@ -58,7 +58,7 @@ static int get_range(const struct fetch_source *s, const struct digest *pack, ui
 
 /* A chunk that was wrong: perhaps a cache or a cable on the way. The disk of the head is not helped by asking, so not for ever.
  */
-static int put_again(const struct fetch_source *s, struct restore *r, size_t i, struct err *err)
+static int put_again(const struct fetch_source *s, struct restore *r, struct restore_hand *hand, size_t i, struct err *err)
 {
 	const struct restore_chunk *c = restore_chunk_at(r, i);
 	char chunk[DIGEST_HEX_LEN], pack[DIGEST_HEX_LEN];
@@ -68,7 +68,7 @@ static int put_again(const struct fetch_source *s, struct restore *r, size_t i, 
 
 		*err = (struct err){ 0 };
 		if (get_range(s, &c->pack, c->pack_offset, c->stored_len, &data, err) == 0 &&
-		    restore_put(r, i, data.data, data.len, err) == 0)
+		    restore_put(hand, i, data.data, data.len, err) == 0)
 			return 0;
 	}
 	digest_hex(&c->id, chunk);
@@ -98,8 +98,8 @@ static size_t run_length(const struct restore *r, size_t i, uint64_t *len)
 	return j - i;
 }
 
-static int fetch_run(const struct fetch_source *s, struct restore *r, size_t i, size_t n, uint64_t len, struct buf *data,
-		     struct err *err)
+static int fetch_run(const struct fetch_source *s, struct restore *r, struct restore_hand *hand, size_t i, size_t n, uint64_t len,
+		     struct buf *data, struct err *err)
 {
 	const struct restore_chunk *first = restore_chunk_at(r, i);
 	struct err why = { 0 };
@@ -112,11 +112,11 @@ static int fetch_run(const struct fetch_source *s, struct restore *r, size_t i, 
 	for (size_t j = i; j < i + n; j++) {
 		const struct restore_chunk *c = restore_chunk_at(r, j);
 
-		if (whole && restore_put(r, j, data->data + (c->pack_offset - first->pack_offset), c->stored_len, err) == 0)
+		if (whole && restore_put(hand, j, data->data + (c->pack_offset - first->pack_offset), c->stored_len, err) == 0)
 			continue;
 		if (!whole)
 			*err = why;
-		if (put_again(s, r, j, err) < 0)
+		if (put_again(s, r, hand, j, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -125,6 +125,7 @@ static int fetch_run(const struct fetch_source *s, struct restore *r, size_t i, 
 int fetch_chunks(const struct fetch_source *s, struct restore *r,
 		 void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes), void *ctx, struct err *err)
 {
+	autoclean(restore_hand_freep) struct restore_hand *hand = restore_hand_new(r);
 	autoclean(buf_free) struct buf data = { 0 };
 	uint64_t done = 0, total = restore_stored_bytes(r);
 	size_t count = restore_chunk_count(r), n;
@@ -133,7 +134,7 @@ int fetch_chunks(const struct fetch_source *s, struct restore *r,
 		uint64_t len;
 
 		n = run_length(r, i, &len);
-		if (fetch_run(s, r, i, n, len, &data, err) < 0)
+		if (fetch_run(s, r, hand, i, n, len, &data, err) < 0)
 			return -1;
 		for (size_t j = i; j < i + n; j++)
 			done += restore_chunk_at(r, j)->stored_len;

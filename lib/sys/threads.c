@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/threads.h"
 
+#include "base/mem.h"
+
 #include <sched.h>
 #include <signal.h>
 
@@ -22,4 +24,17 @@ unsigned int threads_for_work(unsigned int max)
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
 	return n < 1 ? 1 : (unsigned int)n > max ? max : (unsigned int)n;
+}
+
+void threads_run(unsigned int n, void *(*run)(void *arg), void *arg)
+{
+	autofree pthread_t *threads = mem_array(n, sizeof(*threads));
+	struct err ignored = { 0 };
+	unsigned int started = 0;
+
+	while (started + 1 < n && thread_start(&threads[started], run, arg, &ignored) == 0)
+		started++;
+	run(arg);
+	while (started)
+		pthread_join(threads[--started], NULL);
 }

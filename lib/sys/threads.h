@@ -12,4 +12,7 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, struct e
 /* How many threads can compute at once on the processors that this process may use: 1 to `max`. */
 unsigned int threads_for_work(unsigned int max);
 
+/* Run `run` in `n` threads, this one among them, and wait for all. Fewer where no more can be started. */
+void threads_run(unsigned int n, void *(*run)(void *arg), void *arg);
+
 #endif

@@ -182,7 +182,7 @@ static void test_fidelity(void **state)
 	make_content(f, d);
 	make_attributes(d);
 	ref = take_image(f, "hard");
-	OK(restore_from_store(f->store, ref, &f->public, target, err));
+	OK(restore_from_store(f->store, ref, &(struct restore_how){ .key = &f->public }, target, err));
 	describe(f->tree, &a, &ra, &ca);
 	describe(f->target, &b, &rb, &cb);
 	/* Whatever was left out on this file system was left out of the source too. */
@@ -227,7 +227,7 @@ static void test_many_files_in_one_directory(void **state)
 		assert_true(fd >= 0 && write(fd, name, strlen(name)) == (ssize_t)strlen(name));
 	}
 	ref = take_image(f, "many");
-	OK(restore_from_store(f->store, ref, &f->public, target, err));
+	OK(restore_from_store(f->store, ref, &(struct restore_how){ .key = &f->public }, target, err));
 	OK(fs_list(f->target, &names, err));
 	assert_int_equal(names.len, 5000);
 	for (size_t i = 0; i < names.len; i += 997) {

@@ -187,6 +187,7 @@ static void test_chunks_in_any_order(void **state)
 	autofree char *a = fs_join(f->tree, "big");
 	autofree char *b = fs_join(f->target, "big");
 	struct restore_source src = { .key = &f->public };
+	struct restore_hand *hand;
 	struct restore *r = NULL;
 	size_t n;
 
@@ -203,6 +204,7 @@ static void test_chunks_in_any_order(void **state)
 	src.manifest = in[0].data, src.manifest_len = in[0].len, src.manifest_sig = in[1].data, src.manifest_sig_len = in[1].len;
 	src.tree = in[2].data, src.tree_len = in[2].len, src.chunks = in[3].data, src.chunks_len = in[3].len;
 	OK(restore_begin(&src, target, &r, err));
+	hand = restore_hand_new(r);
 	n = restore_chunk_count(r);
 	assert_true(n > 4);
 	assert_null(restore_chunk_at(r, n));
@@ -213,12 +215,13 @@ static void test_chunks_in_any_order(void **state)
 		if (i == 2)
 			FAILS(ERR_FAILED, "never put", restore_finish(r, err));
 		stored[c->stored_len / 2] ^= 1;
-		FAILS(ERR_DAMAGED, "chunk", restore_put(r, i, stored, c->stored_len, err));
+		FAILS(ERR_DAMAGED, "chunk", restore_put(hand, i, stored, c->stored_len, err));
 		stored[c->stored_len / 2] ^= 1;
-		FAILS(ERR_DAMAGED, "bytes", restore_put(r, i, stored, c->stored_len - 1, err));
-		OK(restore_put(r, i, stored, c->stored_len, err));
+		FAILS(ERR_DAMAGED, "bytes", restore_put(hand, i, stored, c->stored_len - 1, err));
+		OK(restore_put(hand, i, stored, c->stored_len, err));
 	}
 	OK(restore_finish(r, err));
+	restore_hand_free(hand);
 	restore_free(r);
 	for (size_t i = 0; i < 4; i++)
 		buf_clear(&in[i]);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/restore_priv.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "imaging/restore_journal.h"
+#include "sys/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char magic[8] = "ORTHREST";
+#define VERSION 1
+#define FILE_MAX ((size_t)16 << 20)
+
+void restore_journal_encode(const struct restore_journal *j, struct buf *out)
+{
+	size_t begin = out->len;
+	struct digest sum;
+
+	buf_add(out, magic, sizeof(magic));
+	buf_add_u32(out, VERSION);
+	buf_add_u32(out, 0);
+	buf_add(out, j->manifest.bytes, DIGEST_LEN);
+	buf_add_u64(out, j->n_chunks);
+	for (size_t i = 0; i < j->n_chunks; i += 8) {
+		uint8_t byte = 0;
+
+		for (size_t k = i; k < i + 8 && k < j->n_chunks; k++)
+			byte |= (uint8_t)(j->done[k] << (k - i));
+		buf_add_u8(out, byte);
+	}
+	digest_of(out->data + begin, out->len - begin, &sum);
+	buf_add(out, sum.bytes, DIGEST_LEN);
+}
+
+static int decode_header(struct cursor *c, struct restore_journal *out, struct err *err)
+{
+	const uint8_t *m, *manifest;
+	uint32_t version, zero;
+
+	if (cursor_bytes(c, sizeof(magic), &m, err) < 0 || cursor_u32(c, &version, err) < 0 || cursor_u32(c, &zero, err) < 0 ||
+	    cursor_bytes(c, DIGEST_LEN, &manifest, err) < 0 || cursor_u64(c, &out->n_chunks, err) < 0)
+		return -1;
+	if (memcmp(m, magic, sizeof(magic)) != 0 || version != VERSION || zero != 0)
+		return err_set(err, ERR_DAMAGED, "not a restore's journal of version %d", VERSION);
+	memcpy(out->manifest.bytes, manifest, DIGEST_LEN);
+	if (cursor_left(c) != out->n_chunks / 8 + (out->n_chunks % 8 != 0))
+		return err_set(err, ERR_DAMAGED, "%llu chunks said, %zu bytes there", (unsigned long long)out->n_chunks,
+			       cursor_left(c));
+	return 0;
+}
+
+int restore_journal_decode(const void *data, size_t len, struct restore_journal *out, struct err *err)
+{
+	struct cursor c = { .data = data, .len = len };
+	struct digest sum;
+
+	if (len < DIGEST_LEN)
+		return err_set(err, ERR_DAMAGED, "%zu bytes are no restore's journal", len);
+	c.len -= DIGEST_LEN;
+	digest_of(data, c.len, &sum);
+	if (memcmp(sum.bytes, c.data + c.len, DIGEST_LEN) != 0)
+		return err_set(err, ERR_DAMAGED, "it does not have the digest it ends with");
+	if (decode_header(&c, out, err) < 0)
+		return -1;
+	out->done = mem_array(out->n_chunks, sizeof(out->done[0]));
+	for (size_t i = 0; i < out->n_chunks; i++)
+		out->done[i] = c.data[c.at + i / 8] >> (i % 8) & 1;
+	return 0;
+}
+
+void restore_journal_free(struct restore_journal *j)
+{
+	free(j->done);
+	*j = (struct restore_journal){ 0 };
+}
+
+static char *journal_path(const struct restore *r)
+{
+	return str_format("/proc/self/fd/%d/" RESTORE_JOURNAL, r->target_fd);
+}
+
+int restore_journal_read(struct restore *r, bool *found, struct err *err)
+{
+	autoclean(restore_journal_free) struct restore_journal j = { 0 };
+	autoclean(buf_free) struct buf data = { 0 };
+	autofree char *path = journal_path(r);
+	struct err why = { 0 };
+
+	*found = false;
+	if (fs_read_nofollow(path, FILE_MAX, &data, &why) < 0) {
+		if (why.kind == ERR_NOT_FOUND)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	if (restore_journal_decode(data.data, data.len, &j, err) < 0) {
+		err_wrap(err, RESTORE_JOURNAL " in the target");
+		return err_hint(err, "restore into another directory, or empty this one");
+	}
+	if (digest_cmp(&j.manifest, &r->manifest) != 0 || j.n_chunks != r->n_chunks) {
+		err_set(err, ERR_REFUSED,
+			"the target holds a restore of another image that did not come to its end (" RESTORE_JOURNAL ")");
+		return err_hint(err, "restore that image again to complete it, or empty the directory");
+	}
+	for (size_t i = 0; i < r->n_chunks; i++) {
+		r->done[i] = j.done[i];
+		r->n_done += j.done[i];
+	}
+	*found = true;
+	return 0;
+}
+
+int restore_journal_write(struct restore *r, struct err *err)
+{
+	autofree bool *done = mem_array(r->n_chunks, sizeof(*done));
+	struct restore_journal j = { .manifest = r->manifest, .n_chunks = r->n_chunks, .done = done };
+	autoclean(buf_free) struct buf data = { 0 };
+	autofree char *path = journal_path(r);
+
+	pthread_mutex_lock(&r->lock);
+	memcpy(done, r->done, r->n_chunks * sizeof(*done));
+	pthread_mutex_unlock(&r->lock);
+	if (syncfs(r->target_fd) < 0)
+		return err_errno(err, errno, "make the restored files durable");
+	restore_journal_encode(&j, &data);
+	return fs_write_atomic(path, data.data, data.len, 0600, err);
+}
+
+int restore_journal_remove(struct restore *r, struct err *err)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autofree char *dir = str_format("/proc/self/fd/%d", r->target_fd);
+
+	/* Also what a write that was cut off left beside it. */
+	if (fs_list(dir, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++)
+		if (str_starts(names.items[i], RESTORE_JOURNAL) && !tree_find(&r->docs.tree, names.items[i]) &&
+		    unlinkat(r->target_fd, names.items[i], 0) < 0)
+			return err_errno(err, errno, "remove %s", names.items[i]);
+	return 0;
+}
+
+bool restore_is_unfinished(int target_fd)
+{
+	return faccessat(target_fd, RESTORE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/restore_priv.h"
+
+#include "base/mem.h"
+#include "sys/fs.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <unistd.h>
+
+struct restore_hand *restore_hand_new(struct restore *r)
+{
+	struct restore_hand *h = mem_zalloc(sizeof(*h));
+
+	*h = (struct restore_hand){ .r = r, .codec = codec_new(), .dir.fd = -1, .open_fd = -1 };
+	h->raw = mem_zalloc(r->docs.manifest.chunk_max);
+	h->old = mem_zalloc(r->docs.manifest.chunk_max);
+	return h;
+}
+
+static void close_open(struct restore_hand *h)
+{
+	if (h->open_fd >= 0)
+		close(steal_fd(h->open_fd));
+	h->open = NULL;
+}
+
+void restore_hand_free(struct restore_hand *h)
+{
+	if (!h)
+		return;
+	close_open(h);
+	restore_dir_close(&h->dir);
+	codec_free(h->codec);
+	free(h->raw);
+	free(h->old);
+	free(h);
+}
+
+/* The file stays open for the next range. */
+static int write_piece(struct restore_hand *h, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len,
+		       struct err *err)
+{
+	if (h->open != e) {
+		close_open(h);
+		h->open_fd = fs_open_beneath(h->r->target_fd, e->path, O_WRONLY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
+		if (h->open_fd < 0)
+			return -1;
+		h->open = e;
+	}
+	return fs_pwrite_all(h->open_fd, "it", h->raw + skip, len, offset, err);
+}
+
+static int write_range(void *ctx, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len, struct err *err)
+{
+	struct restore_hand *h = ctx;
+	bool whole = h->r->file[e - h->r->docs.tree.entries] == RESTORE_WHOLE;
+
+	if ((whole ? restore_make_whole(h, e, h->raw + skip, err) : write_piece(h, e, offset, skip, len, err)) < 0)
+		return restore_entry_error(e, err);
+	return 0;
+}
+
+/* The one who passes the mark stops to make what is there durable; the others go on. */
+static int mark_done(struct restore *r, size_t i, struct err *err)
+{
+	bool checkpoint;
+	int rc = 0;
+
+	pthread_mutex_lock(&r->lock);
+	if (!r->done[i])
+		r->n_done++;
+	r->done[i] = true;
+	r->since_checkpoint += r->chunks[i].raw_len;
+	checkpoint = r->resumable && !r->in_checkpoint && r->since_checkpoint >= r->checkpoint_bytes && r->n_done < r->n_chunks;
+	if (checkpoint) {
+		r->since_checkpoint = 0;
+		r->in_checkpoint = true;
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (!checkpoint)
+		return 0;
+	rc = restore_journal_write(r, err);
+	pthread_mutex_lock(&r->lock);
+	r->in_checkpoint = false;
+	pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+int restore_put(struct restore_hand *h, size_t i, const void *stored, size_t stored_len, struct err *err)
+{
+	struct restore *r = h->r;
+	const struct restore_chunk *c = restore_chunk_at(r, i);
+	struct digest id;
+
+	if (!c)
+		return err_set(err, ERR_USAGE, "there is no chunk %zu", i);
+	if (restore_chunk_done(r, i))
+		return 0;
+	if (stored_len != c->stored_len)
+		return err_set(err, ERR_DAMAGED, "chunk %zu came with %zu bytes, not %u", i, stored_len, c->stored_len);
+	if (codec_unpack(h->codec, stored, stored_len, h->raw, c->raw_len, err) < 0)
+		return err_wrap(err, "chunk %zu", i);
+	digest_of(h->raw, c->raw_len, &id);
+	if (digest_cmp(&id, &c->id) != 0)
+		return err_set(err, ERR_DAMAGED, "chunk %zu does not have the SHA-256 that names it", i);
+	for (size_t k = r->first_at[i]; k < r->first_at[i + 1]; k++)
+		if (content_map_each(&r->docs.map, r->at[k], c->raw_len, write_range, h, err) < 0)
+			return -1;
+	return mark_done(r, i, err);
+}

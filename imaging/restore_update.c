@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/restore_priv.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/fs.h"
+#include "sys/threads.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 8
+
+struct extras {
+	const struct tree *tree;
+	int target_fd;
+	dev_t dev; /* of the target: what is mounted below is somebody else's */
+	struct str_list *out;
+};
+
+/* Does the image have `path` as what is there: a directory, or anything else? */
+static bool belongs(const struct tree *t, const char *path, bool is_dir)
+{
+	const struct tree_entry *e = tree_find(t, path);
+
+	return e && (e->type == TREE_DIR) == is_dir;
+}
+
+/* Ours while the restore is under way, and what a file system keeps for itself. */
+static bool is_spared(const char *path, bool is_dir)
+{
+	return str_starts(path, RESTORE_JOURNAL) || (is_dir && str_eq(path, "lost+found"));
+}
+
+static int find_below(struct extras *x, const char *dir, struct err *err);
+
+static int look_at(struct extras *x, int fd, const char *name, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, errno, "look at '/%.300s'", path);
+	if (is_spared(path, S_ISDIR(st.st_mode)))
+		return 0;
+	if (!belongs(x->tree, path, S_ISDIR(st.st_mode))) {
+		if (S_ISDIR(st.st_mode) && st.st_dev != x->dev) {
+			err_set(err, ERR_REFUSED, "'/%.300s' is not in the image, but something is mounted there", path);
+			return err_hint(err, "unmount it, then try again");
+		}
+		str_list_addf(x->out, "/%s%s", path, S_ISDIR(st.st_mode) ? "/" : "");
+		return 0;
+	}
+	return S_ISDIR(st.st_mode) && st.st_dev == x->dev ? find_below(x, path, err) : 0;
+}
+
+static int find_below(struct extras *x, const char *dir, struct err *err)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autoclose int fd =
+		fs_open_beneath(x->target_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
+	autofree char *self = str_format("/proc/self/fd/%d", fd);
+
+	if (fd < 0 || fs_list(self, &names, err) < 0)
+		return err_wrap(err, "look into '/%.300s'", dir);
+	for (size_t i = 0; i < names.len; i++) {
+		autofree char *path = *dir ? fs_join(dir, names.items[i]) : mem_strdup(names.items[i]);
+
+		if (look_at(x, fd, names.items[i], path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int restore_find_extras(struct restore *r, struct str_list *out, struct err *err)
+{
+	struct extras x = { .tree = &r->docs.tree, .target_fd = r->target_fd, .out = out };
+	struct stat st;
+
+	if (fstat(r->target_fd, &st) < 0)
+		return err_errno(err, errno, "look at the target");
+	x.dev = st.st_dev;
+	return find_below(&x, "", err);
+}
+
+int restore_clear_way(struct restore *r, struct err *err)
+{
+	autoclean(str_list_free) struct str_list extras = { 0 };
+	struct restore_dir dir = { .fd = -1 };
+	int rc = restore_find_extras(r, &extras, err);
+
+	for (size_t i = 0; i < extras.len && rc == 0; i++) {
+		char *path = extras.items[i] + 1;
+		size_t len = strlen(path);
+		bool is_dir = path[len - 1] == '/';
+		const char *name;
+		int parent;
+
+		path[len - is_dir] = '\0';
+		parent = restore_parent(r, &dir, &(struct tree_entry){ .path = path }, &name, err);
+		rc = parent < 0 ? -1 : 0;
+		if (rc == 0 && is_dir) {
+			autofree char *full = str_format("/proc/self/fd/%d/%s", parent, name);
+
+			restore_clear_flags(parent, name);
+			rc = fs_remove_tree(full, err);
+		} else if (rc == 0) {
+			rc = restore_remove(parent, name, err);
+		}
+		if (rc < 0)
+			err_wrap(err, "remove '/%.300s', which the image does not have", path);
+	}
+	restore_dir_close(&dir);
+	return rc;
+}
+
+/* What the workers share. */
+struct finding {
+	struct restore *r;
+	size_t next; /* under r->lock */
+};
+
+static int read_range(void *ctx, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len, struct err *err)
+{
+	struct restore_hand *h = ctx;
+
+	if (h->open != e) {
+		struct stat st;
+		const char *name;
+		int parent = restore_parent(h->r, &h->dir, e, &name, err);
+
+		if (h->open_fd >= 0)
+			close(steal_fd(h->open_fd));
+		h->open = NULL;
+		h->open_fd = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		/* A small file counts only at its full length: a longer one is made anew. */
+		if (h->open_fd < 0 || fstat(h->open_fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size)
+			return -1;
+		h->open = e;
+	}
+	return fs_pread_all(h->open_fd, "it", h->raw + skip, len, offset, err);
+}
+
+static bool is_kept(struct restore_hand *h, size_t i)
+{
+	const struct restore *r = h->r;
+	struct err ignored = { 0 };
+	struct digest id;
+
+	for (size_t k = r->first_at[i]; k < r->first_at[i + 1]; k++) {
+		if (content_map_each(&r->docs.map, r->at[k], r->chunks[i].raw_len, read_range, h, &ignored) < 0)
+			return false;
+		digest_of(h->raw, r->chunks[i].raw_len, &id);
+		if (digest_cmp(&id, &r->chunks[i].id) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void *find_main(void *arg)
+{
+	struct finding *f = arg;
+	struct restore *r = f->r;
+	struct restore_hand *h = restore_hand_new(r);
+
+	for (;;) {
+		bool done, kept;
+		size_t i;
+
+		pthread_mutex_lock(&r->lock);
+		i = f->next++;
+		done = i < r->n_chunks && r->done[i];
+		pthread_mutex_unlock(&r->lock);
+		if (i >= r->n_chunks)
+			break;
+		kept = !done && is_kept(h, i);
+		pthread_mutex_lock(&r->lock);
+		r->done[i] |= kept;
+		r->n_done += kept;
+		pthread_mutex_unlock(&r->lock);
+	}
+	restore_hand_free(h);
+	return NULL;
+}
+
+void restore_find_kept(struct restore *r)
+{
+	struct finding f = { .r = r };
+
+	threads_run(threads_for_work(WORKERS_MAX), find_main, &f);
+}
