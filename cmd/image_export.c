@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "imaging/export.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/keys.h"
+#include "sys/progress.h"
+
+#include <stdio.h>
+
+static void close_store(struct store **s)
+{
+	store_close(*s);
+}
+
+static void show_progress(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes)
+{
+	progress_update(ctx, stage, done_bytes, total_bytes, clock_now_ns());
+}
+
+static void print_result(const struct cmd *c, const struct export *x, const struct export_facts *f, int64_t took_ns)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	if (!c->json) {
+		cmd_say(c, "image %s is in %s (%lld s)", f->ref, x->target, (long long)(took_ns / NS_PER_S));
+		return;
+	}
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "image", f->ref);
+	json_put_str(&w, "target", x->target);
+	json_put_str(&w, "format", export_format_name(x->format));
+	json_put_u64(&w, "entries", f->entries);
+	json_put_u64(&w, "content_bytes", f->content_bytes);
+	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+}
+
+static int apply(const struct cmd *c, struct export *x, const struct export_facts *f, struct err *err)
+{
+	struct progress progress = { 0 };
+	int64_t begin = clock_now_ns();
+	int rc;
+
+	progress_init(&progress, stderr, c->json, c->quiet);
+	x->progress = show_progress;
+	x->ctx = &progress;
+	rc = export_apply(x, f, err);
+	progress_end(&progress, clock_now_ns());
+	if (rc == 0)
+		print_result(c, x, f, clock_now_ns() - begin);
+	return rc;
+}
+
+int cmd_image_export(struct cmd *c, struct err *err)
+{
+	autoclean(close_store) struct store *s = NULL;
+	autoclean(export_facts_free) struct export_facts facts = { 0 };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autofree char *store = cmd_path(c, "/srv/orthrus/store"), *pub = cmd_path(c, "/var/lib/orthrus/pki/sign.pub");
+	struct export x = { 0 };
+	struct verify_key key;
+
+	if (cmd_args(c, 2, 2, err) < 0)
+		return -1;
+	x.ref = c->argv[0];
+	x.target = c->argv[1];
+	if (export_choose(&x, cmd_option(c, "format"), err) < 0 || store_open(store, false, &s, err) < 0 ||
+	    verify_key_load(pub, &key, err) < 0)
+		return -1;
+	x.store = s;
+	x.key = &key;
+	if (export_probe(&x, &facts, err) < 0)
+		return -1;
+	export_plan(&x, &facts, &plan);
+	if (c->plan) {
+		cmd_print_plan(c, &plan);
+		return 0;
+	}
+	return apply(c, &x, &facts, err);
+}
