@@ -39,15 +39,24 @@ static void make_env(const struct spawn *s, struct str_list *env)
 		str_list_add(env, s->env[i]);
 }
 
+/* What we block or ignore is none of the child's business, and neither is what whoever started us ignored (nohup: SIGHUP): an
+ * ignored signal stays ignored over exec, and a shell cannot even trap it then. Numbers that can't be set are skipped. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* In the child: only async-signal-safe calls from here on; report errno of a failed exec through `report`. */
 static void child_exec(const struct spawn *s, char *const *env, int in, int out, int err_fd, int report, pid_t parent)
 {
-	sigset_t none;
 	int e;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	reset_signals();
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)

@@ -29,7 +29,8 @@ struct spawn_result {
 void spawn_result_free(struct spawn_result *r);
 
 /* Runs to the end. -1 only when it could not be started, timed out, or (when `r` is NULL) did not exit 0: then the error
- * carries the program's name, its exit and the last line it said. The child dies with us (PR_SET_PDEATHSIG). */
+ * carries the program's name, its exit and the last line it said. The child dies with us (PR_SET_PDEATHSIG), and no signal is
+ * blocked or ignored in it, whatever is here. */
 int spawn_run(const struct spawn *s, struct spawn_result *r, struct err *err) WARN_UNUSED;
 
 /* The common case: run argv, demand exit 0. `SPAWN(err, "mdadm", "--stop", path)`. */

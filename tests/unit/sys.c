@@ -198,6 +198,24 @@ static void test_spawn(void **state)
 	assert_non_null(strstr(err.text, "signal 9"));
 }
 
+/* A test run, or a head's daemon, below nohup: its children obey all the same. */
+static void test_spawn_resets_signals(void **state)
+{
+	static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1 };
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++) {
+		autofree char *script = str_format("kill -%d $$; echo ignored >&2", ignored[i]);
+		autofree char *words = str_format("signal %d", ignored[i]);
+		void (*before)(int) = signal(ignored[i], SIG_IGN);
+
+		assert_int_equal(SPAWN(&err, "sh", "-c", script), -1);
+		assert_non_null(strstr(err.text, words));
+		signal(ignored[i], before);
+	}
+}
+
 static void test_spawn_limits(void **state)
 {
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
@@ -236,9 +254,11 @@ static void test_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_atomic), cmocka_unit_test(test_beneath),	     cmocka_unit_test(test_all_bytes),
-		cmocka_unit_test(test_secret),	     cmocka_unit_test(test_no_regular_file), cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_spawn),	     cmocka_unit_test(test_spawn_limits),    cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_write_atomic),	cmocka_unit_test(test_beneath),
+		cmocka_unit_test(test_all_bytes),	cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_no_regular_file), cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_spawn),		cmocka_unit_test(test_spawn_resets_signals),
+		cmocka_unit_test(test_spawn_limits),	cmocka_unit_test(test_clock),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
