@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define LOCK_EVERY_NS (50 * NS_PER_MS)
-#define LOCK_TRIES 5
+#define LOCK_TRIES 40 /* 2 s: a full or slow disk may take that long for what is a moment elsewhere */
 #define SWEEP_MAX_NS (600 * NS_PER_S)
 
 int store_open(const char *path, bool create, struct store **out, struct err *err)

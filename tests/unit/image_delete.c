@@ -185,7 +185,7 @@ static void test_storing_waits_for_sweep(void **state)
 	a = take_image(f, "a");
 	OK(store_take_out(f->store, a, &lock, err));
 	assert_int_equal(pthread_create(&thread, NULL, store_one, &t), 0);
-	usleep(600000); /* longer than it waits when nothing is swept */
+	usleep(2600000); /* longer than it waits when nothing is swept */
 	assert_false(t.done);
 	OK(store_sweep(f->store, &freed, err));
 	assert_true(freed.bytes > 3 * MIB);
