@@ -239,9 +239,9 @@ static void hold_changes(struct daemon *d)
 {
 	struct timespec limit;
 
-	clock_gettime(CLOCK_REALTIME, &limit);
+	clock_gettime(CLOCK_MONOTONIC, &limit);
 	limit.tv_sec += HOLD_CHANGES_S;
-	if (pthread_mutex_timedlock(&d->change_lock, &limit) != 0)
+	if (pthread_mutex_clocklock(&d->change_lock, CLOCK_MONOTONIC, &limit) != 0)
 		log_warn("daemon", "a change is still being written");
 }
 

@@ -269,10 +269,10 @@ bool payloads_stop(struct payloads *p)
 	p->stop = true;
 	pthread_cond_signal(&p->more);
 	pthread_mutex_unlock(&p->lock);
-	clock_gettime(CLOCK_REALTIME, &limit);
+	clock_gettime(CLOCK_MONOTONIC, &limit); /* the wall clock may jump */
 	limit.tv_sec += STOP_GRACE_S;
 	/* One that is being made takes as long as it takes, and is whole or not there: the end of the process cuts it off. */
-	if (pthread_timedjoin_np(p->thread, NULL, &limit) != 0)
+	if (pthread_clockjoin_np(p->thread, NULL, CLOCK_MONOTONIC, &limit) != 0)
 		return false;
 	for (size_t i = 0; i < p->len; i++) {
 		free(p->items[i].ref);
