@@ -16,7 +16,9 @@ hosts() { # where this machine takes its packages from: a private mirror must no
 {
     files '*' | xargs -r -d '\n' grep -InE "(^|[^-[:alnum:]_])(TO""DO|FIX""ME|XX""X)([^[:alnum:]_]|\$)" /dev/null | sed 's/$/   <- finish it/' || true
     files '*' | xargs -r -d '\n' grep -InF -e "/wo""rk/" /dev/null | sed 's/$/   <- a path of one machine/' || true
+    # Where no full name says it all ("proxy", 10.0.2.2), only as the host of an address: it may be a word, or anybody's number.
     hosts | while IFS= read -r h; do
-        files '*' | xargs -r -d '\n' grep -InF -e "$h" /dev/null | sed 's/$/   <- a host of this machine/' || true
+        case $h in *[!0-9.]*.*) form=(-F -e "$h") ;; *) form=(-E -e "://([^/ ]*@)?${h//./\\.}([:/\" ]|\$)") ;; esac
+        files '*' | xargs -r -d '\n' grep -In "${form[@]}" /dev/null | sed 's/$/   <- a host of this machine/' || true
     done
 } | verdict
