@@ -152,13 +152,38 @@ static void wait_noted(struct bench *b, const char *word, int n)
 	}
 }
 
+/* Until its whole line is there: a pid of 0 would be all of this test's processes. */
 static pid_t its_pid(struct bench *b)
 {
-	autoclean(buf_free) struct buf text = { 0 };
-	struct err err = { 0 };
+	for (int64_t deadline = clock_now_ns() + 30 * NS_PER_S;; clock_sleep_ns(5 * NS_PER_MS)) {
+		autoclean(buf_free) struct buf text = { 0 };
+		struct err err = { 0 };
 
-	assert_int_equal(fs_read(b->pid, 32, &text, &err), 0);
-	return (pid_t)strtol(buf_str(&text), NULL, 10);
+		if (fs_read(b->pid, 32, &text, &err) == 0 && str_ends(buf_str(&text), "\n"))
+			return (pid_t)strtol(buf_str(&text), NULL, 10);
+		if (clock_now_ns() > deadline)
+			fail_msg("no pid in %s", b->pid);
+	}
+}
+
+/* The process is there a moment before its supervisor has noted that. */
+static void wait_status(struct bench *b, const char *part, struct buf *json)
+{
+	int64_t deadline = clock_now_ns() + 30 * NS_PER_S;
+
+	do {
+		struct json_out w;
+
+		buf_clear(json);
+		json_out_init(&w, json, false);
+		json_put_obj(&w, NULL);
+		dnsmasq_status(b->d, &w);
+		json_end_obj(&w);
+		if (strstr(buf_str(json), part))
+			return;
+		clock_sleep_ns(5 * NS_PER_MS);
+	} while (clock_now_ns() < deadline);
+	fail_msg("'%s' is not in the status: %s", part, buf_str(json));
 }
 
 static void test_started_told_and_ended(void **state)
@@ -184,7 +209,6 @@ static void test_started_again_when_it_dies(void **state)
 {
 	struct bench *b = *state;
 	autoclean(buf_free) struct buf json = { 0 };
-	struct json_out w;
 
 	dnsmasq_run(b->d);
 	wait_noted(b, "start", 1);
@@ -194,11 +218,7 @@ static void test_started_again_when_it_dies(void **state)
 	pthread_mutex_lock(&b->lock);
 	assert_non_null(strstr(b->last, "signal 9"));
 	pthread_mutex_unlock(&b->lock);
-	json_out_init(&w, &json, false);
-	json_put_obj(&w, NULL);
-	dnsmasq_status(b->d, &w);
-	json_end_obj(&w);
-	assert_non_null(strstr(buf_str(&json), "\"dnsmasq\":\"running\""));
+	wait_status(b, "\"dnsmasq\":\"running\"", &json);
 	assert_non_null(strstr(buf_str(&json), "signal 9"));
 }
 

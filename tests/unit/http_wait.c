@@ -138,10 +138,19 @@ static void test_a_header_has_a_limit(void **state)
 	int64_t took;
 
 	/* Asking now and then is no drip. */
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0, stood_still = 0; i < 3; i++) {
+		int64_t begin = clock_now_ns();
+
 		assert_int_equal(send(fd, again, sizeof(again) - 1, MSG_NOSIGNAL), sizeof(again) - 1);
 		assert_true(recv(fd, answer, sizeof(answer), 0) > 0);
 		clock_sleep_ns(2200 * NS_PER_MS);
+		if (clock_now_ns() - begin < 3500 * NS_PER_MS)
+			continue;
+		/* Too late for the limit, and none of the server's doing: once more. */
+		assert_true(++stood_still < 10);
+		close(fd);
+		fd = connected(b, false);
+		i = -1;
 	}
 	took = drips(fd, header, sizeof(header) - 1, 'a'); /* after good ones */
 	assert_true(took < 9 * NS_PER_S);
