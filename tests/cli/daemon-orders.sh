@@ -148,7 +148,7 @@ imager "$first_report" POST /v1/imager/booted "{\"install_id\":\"$first_id\",\"r
 "$orthrus" node boot n01 --disk --yes >/dev/null || fail "withdraw"
 [ "$(node_value n01 '.state + " " + .booted.root')" = 'up v' ] || fail "after a first report and a withdrawal: $(node_value n01 .state)"
 imager "$first_report" POST /v1/imager/booted "{\"install_id\":\"$first_id\",\"root\":\"v\",\"esp\":\"AAAA-0003\"}"; want 200 'a report of another partition'
-for _ in $(seq 50); do grep -q 'AAAA-0003' "$root/srv/orthrus/tftp/grub/nodes/$mac1.cfg" && break; sleep 0.1; done
+for _ in $(seq 600); do grep -q 'AAAA-0003' "$root/srv/orthrus/tftp/grub/nodes/$mac1.cfg" && break; sleep 0.1; done
 grep -q -- '--fs-uuid --set=root AAAA-0003' "$root/srv/orthrus/tftp/grub/nodes/$mac1.cfg" || fail "the reported partition is not in GRUB's file"
 imager "$report" POST /v1/imager/booted "{\"install_id\":\"$id\"}"; want 401 'the report of what was withdrawn'
 

@@ -38,7 +38,7 @@ make_site --trust-mac
 "$orthrus" site apply --yes >/dev/null || die "site apply"
 "$orthrus" node add n01 --mac $m:01 --group compute >/dev/null || die "node add"
 # An image that lacks, and is there: the daemon is told, and says so.
-for _ in $(seq 200); do "$orthrus" event list | grep -q 'image compute is not in the store' && break; sleep 0.1; done
+for _ in $(seq 600); do "$orthrus" event list | grep -q 'image compute is not in the store' && break; sleep 0.1; done
 tiny_image compute
 [ -s "$work/err" ] && grep '^orthrus: ' "$work/err" && fail "image build beside a daemon"
 "$orthrus" event list | grep -A 99 'image compute is not in the store' | grep -q 'image compute is in the store now: compute/' ||
@@ -49,7 +49,7 @@ api POST /v1/images/look '{"image":"nothing"}'; want 404 'look for an image that
 api POST /v1/images/look '{}'; want 400 'look for nothing'
 port=$(tls_port)
 imager '' POST /v1/imager/hello "$(machine $m:01 A)"; want 200 hello
-for _ in $(seq 200); do "$orthrus" event list | grep -q 'cannot be made' && break; sleep 0.1; done
+settle
 before=$(digest)
 imager '' POST /v1/images/look '{"image":"compute"}'; want 403 'look, asked by somebody from the network'
 [ "$before" = "$(digest)" ] || fail "somebody from the network made the daemon look"

@@ -43,7 +43,7 @@ image compute; first=$ref
 "$orthrus" node add n01 --mac $mac1 --group compute >/dev/null || die "node add n01"
 "$orthrus" node add n02,n03 --mac 52:54:00:00:00:02,52:54:00:00:00:03 --group compute >/dev/null || die "node add n02"
 port=$(tls_port)
-for _ in $(seq 200); do "$orthrus" event list | grep -q 'cannot be made' && break; sleep 0.1; done
+settle
 
 # Names that are none, images that are not there, callers that may not.
 api DELETE /v1/images/compute/nothing; want 404 'an image that is not there'
@@ -124,10 +124,11 @@ pack=$(cd "$store/packs" && find . -name '*.pack' -size +4M -printf '%f\n')
 exec 8<"$store/packs/$pack"
 curl -sS --limit-rate 4M --cacert "$root/var/lib/orthrus/pki/ca.crt" -o "$work/got" "https://127.0.0.1:$port/v1/packs/$pack" &
 reader=$!
-for _ in $(seq 200); do [ -s "$work/got" ] && break; sleep 0.05; done
+for _ in $(seq 1200); do [ -s "$work/got" ] && break; sleep 0.05; done
+kill -STOP $reader || fail "the reader had ended before the deletion: nothing was tested"
 "$orthrus" image delete "$big" --yes --quiet || fail "delete big"
 [ ! -e "$store/packs/$pack" ] || fail "the pack of big is left"
-kill -0 $reader 2>/dev/null || fail "the reader had ended before the deletion: nothing was tested"
+kill -CONT $reader
 wait $reader || fail "the reader was cut off"
 [ "$(sha256sum <"$work/got" | cut -c 1-64).pack" = "$pack" ] || fail "the reader got something else"
 [ "$(sha256sum <&8 | cut -c 1-64).pack" = "$pack" ] || fail "the other reader got something else"
@@ -161,8 +162,9 @@ if strace -o /dev/null true 2>/dev/null; then
     stop_daemon TERM
     ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" start_daemon strace -D -f -qq -o /dev/null -e trace=rename -e inject=rename:delay_enter=300000
     ordered=0 deleted=0
-    for i in 1 3 5; do race "$i" 0.1; done
-    [ $ordered = 0 ] && [ $deleted = 3 ] || fail "slow: $ordered orders and $deleted deletions"
+    # On a busy machine the order may still come first.
+    for i in $(seq 1 2 39); do race "$i" 0.1; [ $deleted -lt 3 ] || break; done
+    [ $deleted = 3 ] || fail "slow: $ordered orders and $deleted deletions"
     stop_daemon TERM
     start_daemon
 fi

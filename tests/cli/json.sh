@@ -112,7 +112,7 @@ for more in '' --plan --yes '--yes --wait'; do
     doc 3 '[.nodes[] | .error.kind] == ["refused", "refused"]' -- node install @compute $more
 done
 tiny_image compute
-for _ in $(seq 200); do "$orthrus" event list | grep -q 'cannot be made' && break; sleep 0.1; done
+settle
 doc 0 '.images | length == 1' -- image list
 doc 0 '.name == "compute"' -- image show compute
 doc 0 '.intact == true' -- image verify compute --quiet
@@ -126,7 +126,7 @@ failure 3 refused -- node install n01
 # Ordered, taken and failed: the end of --wait is the one document.
 "$orthrus" node install n01 --yes --wait --json >"$work/waited" 2>"$work/waited.err" </dev/null &
 waiter=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     imager "$token" GET /v1/imager/orders
     [ "$(value .action)" = install ] && break
     sleep 0.1

@@ -24,7 +24,7 @@ run 0 site init --interface lo0x --subnet 10.77.0.0/24 --head-name alpha --clust
 # A port of the kernel's choice: the site's would be taken when tests run side by side.
 "$BUILD/orthrusd" --root "$ORTHRUS_ROOT" --no-dnsmasq --listen 127.0.0.1:0 --netboot-dir "$TOP/netboot/initramfs" 2>"$work/log" &
 daemon=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ -S "$ORTHRUS_ROOT/run/orthrus/api.sock" ] && break
     kill -0 $daemon 2>/dev/null || { cat "$work/log" >&2; exit 1; }
     sleep 0.1
