@@ -28,7 +28,7 @@
 	X("image", "list", cmd_image_list, CMD_READS_HERE, "", "", "list the images in the store") \
 	X("image", "show", cmd_image_show, CMD_READS_HERE, "NAME[/ID]", "", "show one image") \
 	X("image", "verify", cmd_image_verify, CMD_READS_HERE, "NAME[/ID]", "", "check every byte of an image against its signature") \
-	X("image", "export", cmd_image_export, CMD_CHANGES_HERE, "NAME[/ID] TARGET", "format=FORMAT", \
+	X("image", "export", cmd_image_export, CMD_CHANGES_HERE, "NAME[/ID] TARGET", "format=FORMAT,update", \
 	  "take an image out of the store as a tree of files") \
 	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
 	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \

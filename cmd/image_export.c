@@ -73,6 +73,7 @@ int cmd_image_export(struct cmd *c, struct err *err)
 	if (export_choose(&x, cmd_option(c, "format"), err) < 0 || store_open(store, false, &s, err) < 0 ||
 	    verify_key_load(pub, &key, err) < 0)
 		return -1;
+	x.update = cmd_flag(c, "update");
 	x.store = s;
 	x.key = &key;
 	if (export_probe(&x, &facts, err) < 0)

@@ -40,6 +40,7 @@ int export_choose(struct export *x, const char *word, struct err *err)
 void export_facts_free(struct export_facts *f)
 {
 	free(f->ref);
+	restore_delta_free(&f->delta);
 	*f = (struct export_facts){ 0 };
 }
 
@@ -64,20 +65,12 @@ static int read_facts(const struct export *x, struct export_facts *out, struct e
 
 int export_probe(const struct export *x, struct export_facts *out, struct err *err)
 {
-	if (export_dir_check(x->target, err) < 0)
-		return -1;
-	return read_facts(x, out, err);
+	return read_facts(x, out, err) < 0 ? -1 : export_dir_probe(x, out, err);
 }
 
 void export_plan(const struct export *x, const struct export_facts *f, struct plan *plan)
 {
-	char size[STR_BYTES_MAX];
-
-	str_from_bytes(f->content_bytes, size);
-	plan_add(plan, 0, PLAN_WRITES, "export",
-		 str_format("restore image %s (%llu entries, %s of content) into the directory %s", f->ref,
-			    (unsigned long long)f->entries, size, x->target),
-		 NULL, NULL);
+	export_dir_plan(x, f, plan);
 }
 
 int export_apply(const struct export *x, const struct export_facts *f, struct err *err)

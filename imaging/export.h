@@ -6,9 +6,11 @@
 
 #include "base/err.h"
 #include "base/plan.h"
+#include "imaging/restore.h"
 #include "imaging/store.h"
 #include "sys/keys.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum export_format {
@@ -21,6 +23,7 @@ struct export
 	const char *ref;    /* NAME[/ID] */
 	const char *target; /* a path */
 	enum export_format format;
+	bool update; /* EXPORT_DIR: the directory may hold another tree, which becomes the image's */
 	const struct verify_key *key;
 	store_progress_fn progress; /* may be NULL */
 	void *ctx;
@@ -34,6 +37,8 @@ const char *export_format_name(enum export_format format);
 struct export_facts {
 	char *ref; /* NAME/ID, also when only NAME was asked for */
 	uint64_t entries, content_bytes;
+	bool resumes;		    /* EXPORT_DIR: an export of this image that did not come to its end is completed */
+	struct restore_delta delta; /* with x->update */
 };
 void export_facts_free(struct export_facts *f);
 /* Changes nothing. ERR_REFUSED when the target is in use. */

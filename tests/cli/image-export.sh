@@ -52,7 +52,7 @@ grep -q '"progress"' "$work/err" || fail "no progress with --json"
 # One byte of a pack, then of the manifest: the export fails and says so.
 pack=$(find "$ORTHRUS_ROOT/srv/orthrus/store/packs" -name '*.pack' | head -n 1)
 flip "$pack" $(($(stat -c %s "$pack") / 2))
-expect 1 err 'empty it before the next try' -- image export compute "$work/damaged"
+expect 1 err 'the same command again completes it' -- image export compute "$work/damaged"
 flip "$pack" $(($(stat -c %s "$pack") / 2))
 flip "$ORTHRUS_ROOT/srv/orthrus/store/images/$ref/manifest.json" 20
 expect 1 err 'manifest.json' -- image export compute "$work/unsigned"
