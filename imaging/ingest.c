@@ -5,6 +5,7 @@
 #include "imaging/boot_facts.h"
 #include "imaging/chunker.h"
 #include "imaging/image_write.h"
+#include "imaging/measure.h"
 #include "imaging/pipeline.h"
 #include "imaging/tree_check.h"
 #include "imaging/walk.h"
@@ -26,6 +27,7 @@ struct ingest_run {
 	const struct ingest *in;
 	struct chunker chunker;
 	struct pipeline *pipeline;
+	struct measure *measure;
 	uint8_t *window;
 	size_t begin, end; /* what of the window is read but not yet cut */
 	uint64_t done_bytes;
@@ -34,9 +36,18 @@ struct ingest_run {
 
 static void run_free(struct ingest_run *r)
 {
+	measure_end(r->measure);
 	pipeline_free(r->pipeline);
 	chunk_table_free(&r->table);
 	free(r->window);
+}
+
+/* What the source says, or what was counted by now; never less than what came. */
+static uint64_t total_bytes(const struct ingest_run *r)
+{
+	uint64_t total = r->in->total_bytes ? r->in->total_bytes : measure_bytes(r->measure);
+
+	return total && total < r->done_bytes ? r->done_bytes : total;
 }
 
 /* Cut off whole chunks; `last` takes also what is left. */
@@ -50,7 +61,7 @@ static int drain(struct ingest_run *r, bool last, struct err *err)
 		r->begin += n;
 		r->done_bytes += n;
 		if (r->in->progress)
-			r->in->progress(r->in->ctx, "read", r->done_bytes, 0);
+			r->in->progress(r->in->ctx, "store", r->done_bytes, total_bytes(r));
 	}
 	memmove(r->window, r->window + r->begin, r->end - r->begin);
 	r->end -= r->begin;
@@ -198,9 +209,13 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
 		return -1;
 	chunker_init(&run.chunker, CHUNK_MIN, CHUNK_AVG, CHUNK_MAX);
 	run.window = mem_zalloc(WINDOW_BYTES);
+	if (in->progress && root_fd >= 0)
+		run.measure = measure_start(root_fd);
 	if (store_check_place(s, in->name, err) < 0 || store_clean(s, err) < 0 ||
 	    pipeline_start(s->packs, &run.pipeline, err) < 0 || take_tree(&run, root_fd, &tree, &grubenv, err) < 0)
 		return err_wrap(err, "image %s", in->name);
+	if (in->stats)
+		pipeline_stats(run.pipeline, in->stats);
 	if (root_fd >= 0)
 		read_grubenv(root_fd, &grubenv);
 	boot_facts_print(&tree, grubenv.len ? buf_str(&grubenv) : NULL, &boot);

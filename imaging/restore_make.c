@@ -104,6 +104,19 @@ static int punch_holes(int fd, const struct tree_entry *e, struct err *err)
 	return 0;
 }
 
+/* Other names of an inode must be names of the same file in the image, or writing to it writes to another file. */
+static bool may_use(const struct stat *st, const struct tree_entry *e, struct inodes *claimed)
+{
+	uint32_t id;
+
+	if (st->st_nlink == 1)
+		return true;
+	if (!e->link)
+		return false;
+	id = inodes_id(claimed, st->st_dev, st->st_ino);
+	return claimed->items[id - 1].names++ == 0;
+}
+
 /* A file of pieces that is there: it keeps what it has, but for its length and its holes. False: it can't be used. */
 static bool use_file(int parent, const char *name, const struct tree_entry *e, struct inodes *claimed, struct err *err)
 {
@@ -114,8 +127,7 @@ static bool use_file(int parent, const char *name, const struct tree_entry *e, s
 	fd = openat(parent, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
-	/* Other names of it must be names of the same file in the image, or writing to it writes to another file. */
-	if (st.st_nlink > 1 && (!e->link || claimed->items[inodes_id(claimed, st.st_dev, st.st_ino) - 1].names++))
+	if (!may_use(&st, e, claimed))
 		return false;
 	if ((uint64_t)st.st_size != e->size && ftruncate(fd, (off_t)e->size) < 0)
 		return false;
@@ -146,8 +158,7 @@ static int look_at_whole(int parent, const char *name, const struct tree_entry *
 
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "look at it");
-	if (S_ISREG(st.st_mode) && st.st_size == (off_t)e->size &&
-	    (st.st_nlink == 1 || (e->link && !claimed->items[inodes_id(claimed, st.st_dev, st.st_ino) - 1].names++)))
+	if (S_ISREG(st.st_mode) && st.st_size == (off_t)e->size && may_use(&st, e, claimed))
 		return 0;
 	return restore_remove(parent, name, err);
 }

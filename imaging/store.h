@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imaging/manifest.h"
+#include "imaging/pipeline.h"
 #include "imaging/tree.h"
 #include "sys/keys.h"
 
@@ -65,8 +66,10 @@ struct ingest {
 	const char *layout_json; /* layout.json's content, or NULL */
 	int64_t wall_s;		 /* the time in the id and the manifest */
 	const struct sign_key *key;
+	uint64_t total_bytes; /* of content, for the progress; 0: a directory is counted, else not known */
 	store_progress_fn progress;
 	void *ctx;
+	struct pipeline_stats *stats; /* filled when it succeeds; may be NULL */
 };
 /* Read the tree, write packs, then tree, chunk table, boot.json, manifest, signature last. *ref = "NAME/ID" (caller frees). All
  * or nothing. */
