@@ -212,7 +212,9 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *err)
 		*s = '\0';
 		if (mkdir(p, mode) < 0 && errno != EEXIST)
 			return err_errno(err, errno, "create directory %s", p);
-		if (stat(p, &st) < 0 || !S_ISDIR(st.st_mode))
+		if (stat(p, &st) < 0)
+			return err_errno(err, errno, "look at directory %s", p);
+		if (!S_ISDIR(st.st_mode))
 			return err_errno(err, ENOTDIR, "create directory %s", p);
 		*s = c;
 		if (c == '\0')
