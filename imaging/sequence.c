@@ -4,7 +4,10 @@
 #include "base/mem.h"
 #include "sys/fs.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The counter's file is one line: the number, and the SHA-256 of "NAME NUMBER\n", so that a damaged one is never taken for a
  * lower one. */
@@ -41,9 +44,11 @@ static enum counter_state read_one(const char *path, const char *name, uint64_t 
 	autofree char *number = NULL;
 	autofree char *want = NULL;
 	struct err why = { 0 };
+	struct stat st;
 
-	if (!fs_exists(path))
-		return COUNTER_ABSENT;
+	/* One that can't be looked at is not absent. */
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? COUNTER_ABSENT : COUNTER_DAMAGED;
 	if (fs_read_nofollow(path, 128, &text, &why) < 0)
 		return COUNTER_DAMAGED;
 	number = mem_strndup(buf_str(&text), strcspn(buf_str(&text), " "));
@@ -125,6 +130,28 @@ static int highest_stored(const struct store *s, const char *name, uint64_t *out
 	return 0;
 }
 
+/* Names hold no "~", and it is followed by something only until the file has its name. */
+bool store_is_unfinished_counter(const char *file)
+{
+	const char *tilde = strchr(file, '~');
+
+	return tilde && tilde[1];
+}
+
+/* The temporary file of "node" may not be "node.backup": that is another name's counter. What is written here has a "~" before
+ * its end, so that store_clean() knows it. */
+static int write_counter(const struct counter *c, const char *text, struct err *err)
+{
+	autofree char *again = str_format("%s~", c->path[1]);
+
+	if (fs_write_atomic(c->path[1], text, strlen(text), 0644, err) < 0 ||
+	    fs_write_atomic(again, text, strlen(text), 0644, err) < 0)
+		return -1;
+	if (rename(again, c->path[0]) < 0)
+		return err_errno(err, errno, "replace %s", c->path[0]);
+	return fs_sync_parent(c->path[0], err);
+}
+
 int store_next_sequence(const struct store *s, const char *name, uint64_t *out, struct err *err)
 {
 	autoclean(counter_free) struct counter c;
@@ -136,8 +163,5 @@ int store_next_sequence(const struct store *s, const char *name, uint64_t *out, 
 		return -1;
 	*out = (counted > stored ? counted : stored) + 1;
 	text = counter_text(name, *out);
-	for (size_t i = 0; i < 2; i++)
-		if (fs_write_atomic(c.path[i], text, strlen(text), 0644, err) < 0)
-			return -1;
-	return 0;
+	return write_counter(&c, text, err);
 }

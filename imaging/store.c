@@ -8,11 +8,39 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_EVERY_NS (50 * NS_PER_MS)
 #define LOCK_TRIES 40 /* 2 s: a full or slow disk may take that long for what is a moment elsewhere */
 #define SWEEP_MAX_NS (600 * NS_PER_S)
+
+/* An image is worth nothing in a store whose own name a power cut takes back. Who was killed may have made `path` and not come
+ * further: so the last directory that is there is made durable too, where its parent lets us. */
+static int make_durable_dir(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	autofree char *parent =
+		slash && slash != path ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup(slash ? "/" : ".");
+
+	if (!fs_exists(path) && !str_eq(parent, "/") && !str_eq(parent, ".") && make_durable_dir(parent, err) < 0)
+		return -1;
+	if (fs_mkdirs(path, 0755, err) < 0)
+		return -1;
+	return access(parent, R_OK) < 0 && errno == EACCES ? 0 : fs_sync_parent(path, err);
+}
+
+static int find_dir(const char *dir, const char *store, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) == 0)
+		return 0;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return err_errno(err, errno, "open the image store: %s", dir);
+	err_set(err, ERR_NOT_FOUND, "there is no image store at %s", store);
+	return err_hint(err, "`orthrus image build` makes one");
+}
 
 int store_open(const char *path, bool create, struct store **out, struct err *err)
 {
@@ -24,13 +52,10 @@ int store_open(const char *path, bool create, struct store **out, struct err *er
 	dirs[1] = s->images = fs_join(path, "images");
 	dirs[2] = s->sequence = fs_join(path, "sequence");
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		if (create && fs_mkdirs(dirs[i], 0755, err) < 0)
+		if (create && make_durable_dir(dirs[i], err) < 0)
 			goto failed;
-		if (!create && !fs_exists(dirs[i])) {
-			err_set(err, ERR_NOT_FOUND, "there is no image store at %s", path);
-			err_hint(err, "`orthrus image build` makes one");
+		if (!create && find_dir(dirs[i], path, err) < 0)
 			goto failed;
-		}
 	}
 	*out = s;
 	return 0;
@@ -107,29 +132,44 @@ static int remove_named(const char *dir, const char *name, struct err *err)
 	return fs_remove_tree(path, err);
 }
 
-/* Names that an atomic write gives its temporary files: "<final name>.XXXXXX". */
-static bool is_temporary(const char *name)
+/* In packs/: "pack.XXXXXX", "<sha256>.pack.XXXXXX" and "<sha256>.idx.XXXXXX". What somebody else put there is not ours to remove.
+ */
+static bool is_unfinished_pack(const char *name)
 {
-	const char *dot = strrchr(name, '.');
+	size_t hex = strspn(name, "0123456789abcdef");
+	const char *suffix = name + hex;
 
-	return dot && dot != name && strlen(dot) == 7;
+	if (str_starts(name, "pack."))
+		return strlen(name) == strlen("pack.XXXXXX");
+	return hex == DIGEST_HEX_LEN - 1 && ((str_starts(suffix, ".pack.") && strlen(suffix) == strlen(".pack.XXXXXX")) ||
+					     (str_starts(suffix, ".idx.") && strlen(suffix) == strlen(".idx.XXXXXX")));
+}
+
+/* Remove from `dir` what `is_unfinished` says is no more than the beginning of a file. */
+static int clean_files(const char *dir, bool (*is_unfinished)(const char *name), struct err *err)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	if (fs_list(dir, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++)
+		if (is_unfinished(names.items[i]) && remove_named(dir, names.items[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 int store_clean(const struct store *s, struct err *err)
 {
 	autoclean(store_strangers_free) struct store_strangers strangers = { 0 };
-	autoclean(str_list_free) struct str_list packs = { 0 };
 	autoclean(str_list_free) struct str_list names = { 0 };
 	autoclean(str_list_free) struct str_list left = { 0 };
 	struct store_freed freed;
 
-	if (store_sweep_taken_out(s, &freed, err) < 0 || fs_list(s->packs, &packs, err) < 0 ||
-	    store_names(s, &names, &strangers, err) < 0 || store_leftovers(s, &left, err) < 0)
+	if (store_sweep_taken_out(s, &freed, err) < 0 || clean_files(s->packs, is_unfinished_pack, err) < 0 ||
+	    clean_files(s->sequence, store_is_unfinished_counter, err) < 0 || store_names(s, &names, &strangers, err) < 0 ||
+	    store_leftovers(s, &left, err) < 0)
 		return -1;
 	store_warn_strangers(&strangers);
-	for (size_t i = 0; i < packs.len; i++)
-		if (is_temporary(packs.items[i]) && remove_named(s->packs, packs.items[i], err) < 0)
-			return -1;
 	for (size_t i = 0; i < left.len; i++)
 		if (remove_named(s->images, left.items[i], err) < 0)
 			return -1;
@@ -225,6 +265,7 @@ int store_find(struct store *s, const char *ref, char **name, char **id, char **
 	autofree char *n = slash ? mem_strndup(ref, (size_t)(slash - ref)) : mem_strdup(ref);
 	autofree char *i = NULL;
 	autofree char *d = NULL;
+	bool is_image;
 
 	/* The reference becomes a path: nothing but plain names gets that far. */
 	if (str_check_name(n, err) < 0 || (slash && str_check_name(slash + 1, err) < 0))
@@ -234,7 +275,9 @@ int store_find(struct store *s, const char *ref, char **name, char **id, char **
 	else if (find_newest(s, n, &i, err) < 0)
 		return -1;
 	d = store_image_dir(s, n, i);
-	if (!store_is_image(s, n, i))
+	if (store_is_image(s, n, i, &is_image, err) < 0)
+		return -1;
+	if (!is_image)
 		return not_found(s, ref, err);
 	*name = steal(n);
 	*id = steal(i);

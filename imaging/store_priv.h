@@ -51,11 +51,12 @@ int store_leftovers(const struct store *s, struct str_list *out, struct err *err
 /* The ids of one name; a writer may remove the last of it meanwhile: then none. */
 int store_ids(const struct store *s, const char *name, struct str_list *out, struct err *err) WARN_UNUSED;
 /* Is images/NAME/ID a directory, reached without a symbolic link below images/? */
-bool store_is_image(const struct store *s, const char *name, const char *id);
+int store_is_image(const struct store *s, const char *name, const char *id, bool *is, struct err *err) WARN_UNUSED;
 
 /* sequence.c: the number the next image of `name` gets: one more than any had, deleted ones too. Durable before it returns. */
 int store_next_sequence(const struct store *s, const char *name, uint64_t *out, struct err *err) WARN_UNUSED;
-
+/* Of a file in sequence/: is it what a writer that was killed was writing? */
+bool store_is_unfinished_counter(const char *file);
 /* Would store_next_sequence() know the number? */
 int store_check_counter(const struct store *s, const char *name, struct err *err) WARN_UNUSED;
 /* Adds the files of the counter that are damaged, missing or below `least`. The next build writes them anew, unless

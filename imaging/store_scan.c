@@ -17,15 +17,18 @@ void store_strangers_free(struct store_strangers *x)
 	*x = (struct store_strangers){ 0 };
 }
 
-static bool is_dir(const char *path, bool *is_link)
-{
-	struct stat st;
+enum kind { KIND_DIR, KIND_LINK, KIND_OTHER };
 
-	*is_link = false;
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT; /* a deletion removed it just now: whoever looks into it finds nothing */
-	*is_link = S_ISLNK(st.st_mode);
-	return S_ISDIR(st.st_mode);
+/* What can't be looked at may be an image: whoever took it for none would sweep its packs. */
+static int look(const char *path, enum kind *kind, struct err *err)
+{
+	struct stat st = { .st_mode = S_IFDIR };
+
+	/* A deletion removed it just now: whoever looks into it finds nothing. */
+	if (lstat(path, &st) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "look at %s", path);
+	*kind = S_ISDIR(st.st_mode) ? KIND_DIR : S_ISLNK(st.st_mode) ? KIND_LINK : KIND_OTHER;
+	return 0;
 }
 
 /* Real directories in `dir`, named as images or their ids are. Names with a dot in front go to `dotted`. */
@@ -44,14 +47,18 @@ static int scan(const char *dir, struct str_list *out, struct str_list *dotted, 
 	for (size_t i = 0; i < all.len; i++) {
 		autofree char *path = fs_join(dir, all.items[i]);
 		struct err no_name = { 0 };
-		bool is_link;
+		enum kind kind = KIND_OTHER;
 
 		if (dotted && all.items[i][0] == '.') {
 			str_list_add(dotted, all.items[i]);
-		} else if (is_dir(path, &is_link) && str_check_name(all.items[i], &no_name) == 0) {
+			continue;
+		}
+		if (look(path, &kind, err) < 0)
+			return -1;
+		if (kind == KIND_DIR && str_check_name(all.items[i], &no_name) == 0) {
 			str_list_add(out, all.items[i]);
 		} else if (strangers && !str_eq(all.items[i], "lost+found")) {
-			if (is_link && !strangers->link)
+			if (kind == KIND_LINK && !strangers->link)
 				strangers->link = mem_strdup(path);
 			str_list_add(&strangers->paths, path);
 		}
@@ -104,13 +111,15 @@ int store_ids(const struct store *s, const char *name, struct str_list *out, str
 	return scan(dir, out, &dotted, NULL, err);
 }
 
-bool store_is_image(const struct store *s, const char *name, const char *id)
+int store_is_image(const struct store *s, const char *name, const char *id, bool *is, struct err *err)
 {
 	autofree char *parent = fs_join(s->images, name);
 	autofree char *dir = fs_join(parent, id);
 	struct stat st;
 
-	return lstat(parent, &st) == 0 && S_ISDIR(st.st_mode) && lstat(dir, &st) == 0 && S_ISDIR(st.st_mode);
+	errno = 0;
+	*is = lstat(parent, &st) == 0 && S_ISDIR(st.st_mode) && lstat(dir, &st) == 0 && S_ISDIR(st.st_mode);
+	return *is || errno == ENOENT || errno == ENOTDIR || errno == 0 ? 0 : err_errno(err, errno, "look at %s", dir);
 }
 
 /* images/NAME as a link would be written through, and then passed by by every reader. */

@@ -23,6 +23,7 @@ awk '
         split($0, part, "\"")
         if (owed != "") { print "named, but " owed " is not durable before the next: " $0; bad = 1 }
         if (part[2] !~ /\.new$/) { files++; if (!synced[part[2]]) { print "not on the disk before it was named: " $0; bad = 1 } }
+        synced[part[4]] = synced[part[2]] # the bytes are what they were
         owed = dir_of(part[4])
     }
     END {

@@ -88,7 +88,7 @@ done
 # The next writer cleans up after all of them.
 "$orthrus" image build new --from "$work/b" --quiet || fail "the build after all the kills"
 check "at the end"
-left=$(find "$store" -name '.new' -o -name '.deleted*' -o -name '*.pack.??????' -o -name '*.idx.??????')
+left=$(find "$store" -name '.new' -o -name '.deleted*' -o -name '*.pack.??????' -o -name '*.idx.??????' -o -name 'pack.??????' -o -path '*/sequence/*~?*' -o -path '*/sequence/*.??????')
 [ -z "$left" ] || fail "left behind: $left"
 forget_new
 "$orthrus" image delete "$("$orthrus" image list --json | jq -r '.images[0].ref')" --yes --offline --quiet || fail "delete the old one"
