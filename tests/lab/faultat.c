@@ -2,7 +2,8 @@
 /* Runs a command as a failing machine would: killed at its Kth system call, or with that call failing or falling short.
  *   faultat [--kill K | --fail K[+] ERRNO | --short K] [--only WHAT,...] [--below DIR]... [--out FILE] [--trace] -- COMMAND...
  * All threads and children of COMMAND are followed, and their calls are counted in one counter as they begin:
- *   --only WHAT    change (what changes the file system or makes it durable: the default), read, all, or calls by name
+ *   --only WHAT    change (what changes the file system or makes it durable: the default), read, all, or calls by name; -NAME:
+ * not these
  *   --below DIR    only calls on files at or below DIR, by path or file descriptor; DIR is absolute and without symbolic links
  *   --kill K       SIGKILL to all of them when the Kth begins; it is not performed
  *   --fail K E     the Kth is not performed and returns the error, e.g. EIO; with K+ all from the Kth on
@@ -114,8 +115,11 @@ static bool is_below(const char *path)
 static bool is_wanted(const struct call *c, struct thread *t, const uint64_t *args)
 {
 	enum call_class class = class_of(c, t->tid, args);
-	char path[PATH_BYTES], path2[PATH_BYTES];
+	char path[PATH_BYTES], path2[PATH_BYTES], not [64];
 
+	snprintf(not, sizeof(not ), "-%s", c->name);
+	if (in_list(want.only, not ))
+		return false;
 	if (!in_list(want.only, "all") && !in_list(want.only, c->name) &&
 	    !(class == CALL_CHANGE && in_list(want.only, "change")) && !(class == CALL_READ && in_list(want.only, "read")))
 		return false;

@@ -1,0 +1,284 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The image store when its machine fails: whoever builds, deletes or exports is killed at each system call that changes something, and
+# each of them fails or falls short. Whatever happened, the store opens, each image in it is whole, old ones stay, the next build works
+# and clears away what was left, and a failure is named. From the order of the calls it is read that a power cut would do no more harm.
+# usage: store-crash.sh [SCENARIO...]     STORE_CRASH_STEP=N: every Nth point only
+set -u
+# shellcheck source=tests/full/store.bash
+. "$TOP/tests/full/store.bash"
+# LeakSanitizer cannot work below a tracer.
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
+unset ORTHRUS_ROOT
+step=${STORE_CRASH_STEP:-1}
+fast=$(fast_place) disk=$(mktemp -d)
+fast=$(realpath "$fast") disk=$(realpath "$disk")
+cleanup() {
+    local jobs
+    jobs=$(jobs -p)
+    # shellcheck disable=SC2086
+    [ -z "$jobs" ] || kill $jobs 2>/dev/null
+    wait
+    chattr -R -i "$fast" "$disk" 2>/dev/null
+    rm -rf "$fast" "$disk"
+}
+trap cleanup EXIT
+"$faultat" -- true >/dev/null 2>&1
+[ $? != 77 ] || { echo "faultat knows the registers of x86_64 only"; exit 77; }
+
+# --- what is stored: a small tree, one that shares it and has two packs more, one that shares it and has a little more
+sources=$fast/sources
+mkdir -p "$sources/small/etc" "$sources/large" "$sources/more"
+noise 1500000 1 >"$sources/small/etc/one"
+echo text >"$sources/small/etc/two"
+ln "$sources/small/etc/two" "$sources/small/etc/two-again"
+cp -a "$sources/small/." "$sources/large"
+noise 38000000 2 >"$sources/large/bulk"
+cp -a "$sources/small/." "$sources/more"
+noise 1200000 3 >"$sources/more/new"
+# --- what is exported: all kinds of entries, chunks with several files, a file with several chunks
+tree=$sources/tree
+mkdir -p "$tree/dir/sub" "$tree/empty"
+noise 3000000 4 >"$tree/dir/large"
+for i in 1 2 3; do noise $((i * 7001)) 1$i >"$tree/dir/sub/small$i"; done
+noise 40000 20 | dd of="$tree/sparse" bs=4096 seek=100 status=none && truncate -s 900000 "$tree/sparse"
+: >"$tree/nothing"
+ln "$tree/dir/sub/small1" "$tree/dir/name2" && ln -s ../nowhere "$tree/dir/link" && mkfifo "$tree/dir/pipe"
+[ "$(id -u)" != 0 ] || { mknod "$tree/dir/null" c 1 3 && chown 7:8 "$tree/dir/name2" "$tree/empty" && chown -h 5:5 "$tree/dir/link"; } || exit 1
+chmod 4711 "$tree/dir/sub/small2" && chmod 500 "$tree/empty"
+setfattr -n user.note -v value "$tree/dir/large" 2>/dev/null
+setfattr -n trusted.note -v value "$tree/dir" 2>/dev/null
+find "$tree" -depth -exec touch -h -d '2020-02-02 02:02:02.123456789 UTC' {} +
+chattr +i "$tree/dir/sub/small3" 2>/dev/null
+
+template=$fast/template
+export ORTHRUS_ROOT=$template
+"$orthrus" site init --cluster test --interface eth0 --subnet 10.77.0.0/24 >/dev/null 2>&1 || exit 1
+"$orthrus" image build old --from "$sources/small" --quiet || exit 1
+# Its number two is used up.
+"$orthrus" image build old --from "$sources/more" --quiet && "$orthrus" image delete "$("$orthrus" image list --json | jq -r '.images[1].ref')" --yes --offline --quiet || exit 1
+keep=$("$orthrus" image list --json | jq -r '.images[0].ref')
+cp -a "$template" "$fast/with-more" && ORTHRUS_ROOT=$fast/with-more "$orthrus" image build old --from "$sources/more" --quiet || exit 1
+# What four who were killed left: a directory of documents, a pack without a name and one without an index, a deletion.
+cp -a "$fast/with-more" "$fast/with-rests"
+(
+    export ORTHRUS_ROOT=$fast/with-rests
+    at() { # WORDS... -- COMMAND...: killed at the first call that the words choose
+        "$faultat" --kill "$1" --only "$2" --below "$ORTHRUS_ROOT/srv/orthrus/store/$3" --out /dev/null -- "$orthrus" image "${@:4}" >/dev/null 2>&1
+    }
+    mkdir "$fast/other" && noise 900000 8 >"$fast/other/file"
+    at 2 write packs build other --from "$fast/other"
+    at 2 rename packs build other --from "$fast/other"
+    at 1 unlink packs delete "$(ORTHRUS_ROOT=$fast/with-more "$orthrus" image list --json | jq -r '.images[1].ref')" --yes --offline
+)
+cp -a "$template" "$fast/with-tree" && ORTHRUS_ROOT=$fast/with-tree "$orthrus" image build tree --from "$tree" --quiet || exit 1
+sub_options=$("$orthrus" image export --help 2>/dev/null)
+
+# --- scenarios: which store they begin with, what runs, what must be there before and after
+scenario() { # NAME: sets base, words, must
+    must=$keep
+    case $1 in
+    first) base=empty must="" words=(image build old --from "$sources/small" --quiet) ;;
+    build) base=template words=(image build old --from "$sources/large" --quiet) ;;
+    rests) base=with-rests words=(image build old --from "$sources/more" --quiet) ;;
+    delete) base=with-more words=(image delete "$(ORTHRUS_ROOT=$fast/with-more "$orthrus" image list --json | jq -r '.images[1].ref')" --yes --offline --quiet) ;;
+    export) base=with-tree words=(image export tree @TARGET@ --format dir --quiet) ;;
+    *) echo "no scenario '$1'" >&2; exit 2 ;;
+    esac
+}
+
+reset() { # a worker's root: keys as everywhere, the store of the scenario
+    rm -rf "$root/srv"
+    [ "$base" = empty ] || { mkdir -p "$root/srv/orthrus" && cp -a "$fast/$base/srv/orthrus/store" "$root/srv/orthrus/store"; }
+}
+broken() { # TEXT
+    echo "BROKEN $where: $*" | tee -a "$out.broken" >&2
+    sed 's/^/    | /' "$here/err" | head -n 5 >&2
+    point_broken=1
+}
+
+# refs_of FILE: the images in what `image list --json` printed.
+refs_of() { sed -n 's/^ *"ref": "\(.*\)",$/\1/p' "$1"; }
+
+# Each image there is must be whole; those that must be there are, and no number came twice.
+check_images() { # WHEN
+    local refs ref twice
+    if ! "$orthrus" image list --json >"$here/list" 2>"$here/list.err"; then
+        # Half of a store is none: the next build makes it whole.
+        [ "$base" = empty ] && grep -q 'there is no image store' "$here/list" && return
+        broken "$1: image list: $(cat "$here/list" "$here/list.err")"
+        return
+    fi
+    [ ! -s "$here/list.err" ] || broken "$1: image list says $(cat "$here/list.err")"
+    refs=$(refs_of "$here/list")
+    [ -z "$must" ] || grep -qxF "$must" <<<"$refs" || broken "$1: $must is gone"
+    twice=$(grep -E '"(name|sequence)":' "$here/list" | paste - - | sort | uniq -d)
+    [ -z "$twice" ] || broken "$1: a number came twice: $twice"
+    [ "$base" = empty ] || ! grep -qF '"sequence": 2,' "$here/list" || broken "$1: the number of a deleted image came again"
+    for ref in $refs; do
+        "$orthrus" image verify "$ref" --quiet >"$here/verify" 2>&1 || broken "$1: $ref: $(cat "$here/verify")"
+    done
+}
+
+# The next build works, and clears away; deleting all frees all.
+check_next() {
+    local ref left
+    "$orthrus" image build next --from "$sources/more" --quiet >"$here/next" 2>&1 || broken "the next build: $(cat "$here/next")"
+    left=$(strangers "$store")
+    [ -z "$left" ] || broken "the next build left" $left
+    check_images "after the next build"
+    grep -q '"next/' "$here/list" || broken "the next build's image is not listed"
+    for ref in $(refs_of "$here/list"); do
+        "$orthrus" image delete "$ref" --yes --offline --quiet >"$here/next" 2>&1 || broken "delete $ref: $(cat "$here/next")"
+    done
+    left=$(find "$store/packs" "$store/images" -mindepth 1 -printf '%P ')
+    [ -z "$left" ] || broken "all images are deleted, but there is still $left"
+}
+
+# What failed is named, by its path, the path it was to get, or the directory of either, with the reason.
+check_message() { # REASON
+    local call path path2 p
+    IFS=$'\t' read -r _ _ call path path2 < <(grep -m 1 '^at' "$here/out")
+    grep -qF "$1" "$here/err" || broken "$call of $path failed, '$1' is not said: $(cat "$here/err")"
+    p=$(sed -E 's/\.[A-Za-z0-9]{6}$//' <<<"$path")
+    for p in "$path" "$p" "$path2" "${path#"$target/"}" "${path%/*}"; do [ -z "$p" ] || ! grep -qF -- "$p" "$here/err" || return; done
+    broken "$call of $path failed, which is not said: $(cat "$here/err")"
+}
+
+same_tree() { rsync -aHAXSn --checksum --delete -i "$tree/" "$target/" 2>&1 | head -n 3; }
+check_export() { # RC: what is there after a success is all; after a failure the next try makes it so
+    local diff
+    if [ "$1" != 0 ]; then
+        if grep -q -- --update <<<"$sub_options"; then
+            "$orthrus" image export tree "$target" --format dir --update --quiet >"$here/next" 2>&1 || broken "the update: $(cat "$here/next")"
+        else
+            chattr -R -i "$target" 2>/dev/null
+            rm -rf "$target"
+            "$orthrus" image export tree "$target" --format dir --quiet >"$here/next" 2>&1 || broken "the next export: $(cat "$here/next")"
+        fi
+    fi
+    diff=$(same_tree)
+    [ -z "$diff" ] || broken "the export differs:" "$diff"
+}
+
+# One point: returns 1 when the run had fewer calls than that.
+point() { # SCENARIO FAULT K
+    local rc hit fault=("--$2" "$3") reason="" only=change
+    where="$1 $2 $3"
+    case $2 in
+    kill|short) ;;
+    EIO|ENOSPC) fault=(--fail "$3" "$2") ;;
+    *-on) fault=(--fail "$3+" "${2%-on}") ;;
+    read-EIO) fault=(--fail "$3" EIO) only=read ;;
+    esac
+    case $2 in *EIO*) reason="Input/output error" ;; *ENOSPC*) reason="No space left on device" ;; esac
+    # A full disk lets files go.
+    case $2 in short) only=write,pwrite64 ;; ENOSPC*) only=change,-unlink,-unlinkat,-rmdir,-flock ;; esac
+    reset
+    chattr -R -i "$target" 2>/dev/null
+    rm -rf "$target"
+    point_broken=0
+    timeout -k 5 120 "$faultat" "${fault[@]}" --only $only --below "$root/srv" --below "$target" --out "$here/out" -- "$orthrus" "${words[@]/@TARGET@/$target}" >"$here/err" 2>&1
+    rc=$?
+    hit=$(sed -n 's/^count=.* hit=//p' "$here/out")
+    [ "$hit" = 1 ] || [ "$hit" = 0 ] || broken "no count: $(cat "$here/out")"
+    if [ "$hit" = 0 ]; then
+        [ $rc = 0 ] || broken "nothing was done to it, but exit $rc"
+        [ "$2" = short ] && [ "$3" -le "$(sed -n 's/^count=\([0-9]*\).*/\1/p' "$here/out")" ] && return 0 # a single byte
+        return 1
+    fi
+    case $2 in
+    kill) [ $rc = 137 ] || broken "killed, but exit $rc" ;;
+    short) [ $rc = 0 ] || broken "exit $rc after a short write" ;;
+    *)
+        [ $rc -lt 124 ] || broken "exit $rc"
+        if [ $rc != 0 ]; then check_message "$reason"; else tolerated "$2"; fi
+        ;;
+    esac
+    [ "$1" != first ] || [ $rc != 0 ] || must=$(basename "$store"/images/old/*) must=${must:+old/$must}
+    check_images "$2"
+    case $1 in
+    export) check_export $rc ;;
+    *)
+        if [ $rc != 0 ] && { [ "$1" != build ] || [ "$2" = kill ]; } && ! is_gone "$1"; then
+            "$orthrus" "${words[@]}" >"$here/next" 2>&1 || broken "the same again: $(cat "$here/next")"
+            check_images "the same again"
+        fi
+        must="" check_next
+        ;;
+    esac
+    [ "$1" != first ] || must=""
+    echo "$where" >>"$out.points"
+    [ $point_broken = 0 ] || echo "$where" >>"$out.bad"
+    return 0
+}
+# A deletion that was killed after its first half needs no second.
+is_gone() { [ "$1" = delete ] && ! refs_of "$here/list" | grep -qxF "${words[2]}"; }
+
+# A call failed, and the command succeeded: what could not be read was not needed, or there is a second of it. What is there is checked as
+# after a success. What could not be changed is never passed over.
+tolerated() { # FAULT
+    local call path path2
+    [ "$1" != read-EIO ] || return
+    IFS=$'\t' read -r _ _ call path path2 < <(grep -m 1 '^at' "$here/out")
+    broken "$call of $path ${path2:-} failed, but exit 0: $(cat "$here/err")"
+}
+
+worker() { # NUMBER PLACE SCENARIO:FAULT...
+    local number=$1 k missed item s f
+    here=$2/worker$1
+    root=$here/root store=$root/srv/orthrus/store target=$here/target out=$fast/result$1
+    mkdir -p "$root"
+    cp -a "$template/etc" "$template/var" "$root/" 2>/dev/null
+    export ORTHRUS_ROOT=$root
+    for item in "${@:3}"; do
+        s=${item%%:*} f=${item#*:}
+        scenario "$s"
+        k=$((1 + number * step)) missed=0
+        # With threads the number of calls varies a little: on until two in a row were not reached.
+        while [ $missed -lt 2 ]; do
+            if point "$s" "$f" $k; then missed=0; else missed=$((missed + 1)); fi
+            k=$((k + workers * step))
+        done
+    done
+}
+
+# The order of the calls of a whole run.
+check_order() { # SCENARIO
+    here=$fast/order root=$here/root store=$root/srv/orthrus/store target=$here/target where="$1 order" out=$fast/result-order
+    mkdir -p "$root"
+    cp -a "$template/etc" "$template/var" "$root/" 2>/dev/null
+    scenario "$1"
+    reset
+    ORTHRUS_ROOT=$root "$faultat" --trace --below "$root" --below "$target" --out "$here/trace" -- "$orthrus" "${words[@]/@TARGET@/$target}" >"$here/err" 2>&1 || broken "exit $?"
+    awk -v MODE="$(if [ "$1" = export ]; then echo tree; else echo store; fi)" -f "$TOP/tests/full/store-order.awk" "$here/trace" >"$here/order" ||
+        { broken "a power cut"; cat "$here/order" >&2; echo "$where" >>"$out.bad"; }
+    echo "order of $1: $(tail -n 1 "$here/order")"
+    echo "$where" >>"$out.points"
+}
+
+scenarios=("$@")
+[ $# -gt 0 ] || scenarios=(first rests delete build export)
+if [ -z "$sub_options" ]; then scenarios=("${scenarios[@]/export/}"); fi
+items=()
+for s in "${scenarios[@]}"; do
+    [ -n "$s" ] || continue
+    check_order "$s"
+    faults=(kill EIO EIO-on ENOSPC ENOSPC-on short)
+    [ "$s" = build ] || faults+=(read-EIO)
+    for f in "${faults[@]}"; do items+=("$s:$f"); done
+done
+workers=2
+began=$SECONDS
+worker 0 "$fast" "${items[@]}" &
+worker 1 "$fast" "${items[@]}" &
+wait
+# A sample on a real disk, where there is one.
+if [ "$(stat -f -c %T "$disk")" != tmpfs ]; then
+    step=$((step * 9))
+    worker 2 "$disk" first:kill delete:kill rests:kill rests:EIO
+fi
+cat "$fast"/result*.points | sed 's/ [0-9]*$//' | sort | uniq -c
+points=$(cat "$fast"/result*.points | wc -l) bad=$(cat "$fast"/result*.bad 2>/dev/null | wc -l)
+echo "RESULT crash points=$points broken=$bad seconds=$((SECONDS - began))"
+[ "$bad" = 0 ] && [ "$points" -gt 0 ] && ! [ -e "$fast"/result0.broken ]
