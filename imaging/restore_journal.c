@@ -146,7 +146,18 @@ int restore_journal_remove(struct restore *r, struct err *err)
 	return 0;
 }
 
+/* Also one that came no further than to the beginning of its first journal. */
 bool restore_is_unfinished(int target_fd)
 {
-	return faccessat(target_fd, RESTORE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autofree char *dir = str_format("/proc/self/fd/%d", target_fd);
+	struct err ignored = { 0 };
+	bool is = fs_list(dir, &names, &ignored) < 0 && faccessat(target_fd, RESTORE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
+	for (size_t i = 0; i < names.len; i++)
+		is |= str_starts(names.items[i], RESTORE_JOURNAL) &&
+		      (names.items[i][sizeof(RESTORE_JOURNAL) - 1] == '\0' ||
+		       (names.items[i][sizeof(RESTORE_JOURNAL) - 1] == '.' &&
+			strlen(names.items[i]) == sizeof(RESTORE_JOURNAL ".XXXXXX") - 1));
+	return is;
 }
