@@ -177,9 +177,7 @@ static int begin(struct restore *r, struct err *err)
 	r->existing |= resumed;
 	if (restore_make_all(r, err) < 0)
 		return -1;
-	if (r->existing)
-		restore_find_kept(r);
-	return 0;
+	return r->existing ? restore_find_kept(r, err) : 0;
 }
 
 int restore_compare(const struct restore_source *src, int target_fd, struct restore_delta *out, struct err *err)
@@ -192,7 +190,7 @@ int restore_compare(const struct restore_source *src, int target_fd, struct rest
 		return -1;
 	rc = restore_find_extras(r, &out->removed, err);
 	if (rc == 0)
-		restore_find_kept(r);
+		rc = restore_find_kept(r, err);
 	for (size_t i = 0; rc == 0 && i < r->n_chunks; i++) {
 		if (r->done[i]) {
 			out->kept_bytes += r->chunks[i].raw_len;

@@ -11,25 +11,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BLOCK 256 /* entries that one thread takes at a time: mostly of one directory */
+
 /* Owner, mode, attributes and time of what was not complete at once. */
-static int set_all(struct restore *r, const struct tree_entry *e, struct err *err)
+static int set_all(struct restore_hand *h, const struct tree_entry *e, struct err *err)
 {
+	struct restore *r = h->r;
 	struct restore_at at = { .fd = -1 };
 
-	at.parent = restore_parent(r, &r->own->dir, e, &at.name, err);
+	at.parent = restore_parent(r, &h->dir, e, &at.name, err);
 	if (at.parent < 0 || (r->existing ? restore_mend_attributes(&at, e, err) : restore_set_attributes(r, &at, e, err)) < 0)
 		return restore_entry_error(e, err);
 	return 0;
 }
 
-static int set_flags(struct restore *r, const struct tree_entry *e, struct err *err)
+static int set_flags(struct restore_hand *h, const struct tree_entry *e, struct err *err)
 {
 	const char *name;
 	int parent;
 
 	if (!e->flags)
 		return 0;
-	parent = restore_parent(r, &r->own->dir, e, &name, err);
+	parent = restore_parent(h->r, &h->dir, e, &name, err);
 	return parent < 0 || restore_set_flags(parent, name, e, err) < 0 ? restore_entry_error(e, err) : 0;
 }
 
@@ -81,17 +84,24 @@ static int make_links(struct restore *r, struct err *err)
 	return 0;
 }
 
-/* A directory after all that is in it, for every change inside would give it a new time; and read-only ones must be open until
- * then. The root comes twice: the journal in it goes when all else is durable. */
-static int set_directories(struct restore *r, struct err *err)
+static int finish_entry(void *hand, size_t i, struct err *err)
 {
-	const struct tree *t = &r->docs.tree;
+	struct restore_hand *h = hand;
+	const struct tree_entry *e = &h->r->docs.tree.entries[i];
 
-	for (size_t i = t->len; i-- > 1;)
-		if (t->entries[i].type == TREE_DIR &&
-		    (set_all(r, &t->entries[i], err) < 0 || set_flags(r, &t->entries[i], err) < 0))
-			return -1;
-	return set_all(r, &t->entries[0], err);
+	if (e->type == TREE_DIR || e->type == TREE_HARDLINK)
+		return 0;
+	return (!h->r->finished[i] && set_all(h, e, err) < 0) || set_flags(h, e, err) < 0 ? -1 : 0;
+}
+
+/* From the last to the first, but for the root. */
+static int finish_directory(void *hand, size_t i, struct err *err)
+{
+	struct restore_hand *h = hand;
+	const struct tree *t = &h->r->docs.tree;
+	const struct tree_entry *e = &t->entries[t->len - 1 - i];
+
+	return e->type == TREE_DIR && (set_all(h, e, err) < 0 || set_flags(h, e, err) < 0) ? -1 : 0;
 }
 
 static int make_durable(const struct restore *r, struct err *err)
@@ -99,27 +109,30 @@ static int make_durable(const struct restore *r, struct err *err)
 	return syncfs(r->target_fd) < 0 ? err_errno(err, errno, "make the restored files durable") : 0;
 }
 
+/* The root comes twice: the journal in it goes when all else is durable. */
+static int finish_root(struct restore *r, struct err *err)
+{
+	const struct tree_entry *root = &r->docs.tree.entries[0];
+
+	if (set_all(r->own, root, err) < 0 || make_durable(r, err) < 0)
+		return -1;
+	if (!r->resumable)
+		return set_flags(r->own, root, err);
+	if (restore_journal_remove(r, err) < 0 || set_all(r->own, root, err) < 0 || set_flags(r->own, root, err) < 0)
+		return -1;
+	return make_durable(r, err);
+}
+
 int restore_finish(struct restore *r, struct err *err)
 {
-	const struct tree *t = &r->docs.tree;
+	size_t n = r->docs.tree.len;
 
 	if (r->n_done != r->n_chunks)
 		return err_set(err, ERR_FAILED, "%zu of %zu chunks were never put", r->n_chunks - r->n_done, r->n_chunks);
-	if (make_links(r, err) < 0)
+	/* A directory after all that is in it, for every change inside would give it a new time; and read-only ones must be open
+	 * until then. */
+	if (make_links(r, err) < 0 || restore_each(r, n, BLOCK, finish_entry, err) < 0 ||
+	    restore_each(r, n - 1, BLOCK, finish_directory, err) < 0)
 		return -1;
-	for (size_t i = 0; i < t->len; i++) {
-		const struct tree_entry *e = &t->entries[i];
-
-		if (e->type == TREE_DIR || e->type == TREE_HARDLINK)
-			continue;
-		if ((!r->finished[i] && set_all(r, e, err) < 0) || set_flags(r, e, err) < 0)
-			return -1;
-	}
-	if (set_directories(r, err) < 0 || make_durable(r, err) < 0)
-		return -1;
-	if (r->resumable && (restore_journal_remove(r, err) < 0 || set_all(r, &t->entries[0], err) < 0))
-		return -1;
-	if (set_flags(r, &t->entries[0], err) < 0)
-		return -1;
-	return r->resumable || t->entries[0].flags ? make_durable(r, err) : 0;
+	return finish_root(r, err);
 }

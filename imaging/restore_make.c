@@ -14,6 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define BLOCK 256 /* entries that one thread takes at a time: mostly of one directory */
+
 int restore_entry_error(const struct tree_entry *e, struct err *err)
 {
 	autofree char *shown = str_printable(e->path, strlen(e->path));
@@ -208,27 +210,14 @@ static bool is_above(const struct tree_entry *dir, const struct tree_entry *e)
 	return n == 0 || (str_starts(e->path, dir->path) && e->path[n] == '/');
 }
 
-/* What cannot wait for its content: directories first, and what has none. */
-static int make_entry(struct making *m, size_t i, struct err *err)
+static int make_one(const struct restore *r, int parent, const char *name, const struct tree_entry *e, struct inodes *claimed,
+		    struct err *err)
 {
-	struct restore *r = m->r;
-	const struct tree_entry *e = &r->docs.tree.entries[i];
-	const char *name;
-	int parent;
-
-	if (e->type == TREE_HARDLINK) /* restore_finish: all that it can point to is there by then */
-		return 0;
-	if (e->type == TREE_FILE && r->file[i] == RESTORE_WHOLE && !r->existing)
-		return 0;
-	parent = restore_parent(r, &m->dir, e, &name, err);
-	if (parent < 0)
-		return -1;
 	switch (e->type) {
 	case TREE_DIR:
 		return *e->path ? make_directory(r, parent, name, err) : 0;
 	case TREE_FILE:
-		return r->file[i] == RESTORE_WHOLE ? look_at_whole(parent, name, e, &m->claimed, err)
-						   : make_pieces(r, parent, name, e, &m->claimed, err);
+		return make_pieces(r, parent, name, e, claimed, err);
 	case TREE_SYMLINK:
 		return make_symlink(r, parent, name, e, err);
 	case TREE_FIFO:
@@ -239,10 +228,24 @@ static int make_entry(struct making *m, size_t i, struct err *err)
 		return make_node(r, parent, name, S_IFCHR, e, err);
 	case TREE_BLOCK:
 		return make_node(r, parent, name, S_IFBLK, e, err);
-	case TREE_HARDLINK:
-		break;
+	case TREE_HARDLINK: /* restore_finish: all that it can point to is there by then */
+		return 0;
 	}
 	return err_set(err, ERR_DAMAGED, "unknown entry type %d", (int)e->type);
+}
+
+/* Where something may be there already. */
+static int make_entry(struct making *m, size_t i, struct err *err)
+{
+	const struct tree_entry *e = &m->r->docs.tree.entries[i];
+	const char *name;
+	int parent = restore_parent(m->r, &m->dir, e, &name, err);
+
+	if (parent < 0)
+		return -1;
+	if (e->type == TREE_FILE && m->r->file[i] == RESTORE_WHOLE)
+		return look_at_whole(parent, name, e, &m->claimed, err);
+	return make_one(m->r, parent, name, e, &m->claimed, err);
 }
 
 /* Is anything in the way of `e`? Only a directory may be where one is to be. */
@@ -295,9 +298,46 @@ int restore_check_way(struct restore *r, struct err *err)
 	return each_entry(r, check_entry, err);
 }
 
+static int make_dirs(struct restore *r, struct err *err)
+{
+	for (size_t i = 1; i < r->docs.tree.len; i++) {
+		const struct tree_entry *e = &r->docs.tree.entries[i];
+		const char *name;
+		int parent;
+
+		if (e->type != TREE_DIR)
+			continue;
+		parent = restore_parent(r, &r->own->dir, e, &name, err);
+		if (parent < 0 || make_directory(r, parent, name, err) < 0)
+			return restore_entry_error(e, err);
+	}
+	return 0;
+}
+
+/* Whatever has no content that is still to come is complete at once. */
+static int make_new(void *hand, size_t i, struct err *err)
+{
+	struct restore_hand *h = hand;
+	struct restore *r = h->r;
+	const struct tree_entry *e = &r->docs.tree.entries[i];
+	struct restore_at at = { .fd = -1, .fresh = true, .made = restore_first_mode(r, e) };
+
+	if (e->type == TREE_DIR || e->type == TREE_HARDLINK || (e->type == TREE_FILE && r->file[i] == RESTORE_WHOLE))
+		return 0;
+	at.parent = restore_parent(r, &h->dir, e, &at.name, err);
+	if (at.parent < 0 || make_one(r, at.parent, at.name, e, NULL, err) < 0)
+		return restore_entry_error(e, err);
+	if (e->stream_len)
+		return 0;
+	r->finished[i] = true;
+	return restore_set_attributes(r, &at, e, err) < 0 ? restore_entry_error(e, err) : 0;
+}
+
 int restore_make_all(struct restore *r, struct err *err)
 {
-	return each_entry(r, make_entry, err);
+	if (r->existing)
+		return each_entry(r, make_entry, err);
+	return make_dirs(r, err) < 0 ? -1 : restore_each(r, r->docs.tree.len, BLOCK, make_new, err);
 }
 
 /* Is the file that is there of just this content? */

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define RESTORE_THREADS_MAX 8
+
 /* The directory last opened: neighbours in the stream are mostly neighbours in the tree. */
 struct restore_dir {
 	char *path;
@@ -58,6 +60,10 @@ struct restore_hand {
 	const struct tree_entry *open; /* the file of pieces last written */
 	int open_fd;
 };
+
+/* restore_put.c. each(hand, i) for the numbers below `n`, by as many threads as make sense. */
+int restore_each(struct restore *r, size_t n, size_t block, int (*each)(void *hand, size_t i, struct err *err),
+		 struct err *err) WARN_UNUSED;
 
 /* "restore '/path': " in front of `err`. Returns -1. */
 int restore_entry_error(const struct tree_entry *e, struct err *err);
@@ -110,6 +116,6 @@ int restore_journal_remove(struct restore *r, struct err *err) WARN_UNUSED;
 int restore_find_extras(struct restore *r, struct str_list *out, struct err *err) WARN_UNUSED;
 int restore_clear_way(struct restore *r, struct err *err) WARN_UNUSED;
 /* Mark as done the chunks whose bytes are already in their files, by SHA-256. Changes nothing in the target. */
-void restore_find_kept(struct restore *r);
+int restore_find_kept(struct restore *r, struct err *err) WARN_UNUSED;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "sys/fs.h"
+#include "sys/threads.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -36,6 +37,24 @@ void restore_hand_free(struct restore_hand *h)
 	free(h->raw);
 	free(h->old);
 	free(h);
+}
+
+static void *begin_hand(void *ctx)
+{
+	return restore_hand_new(ctx);
+}
+
+static void end_hand(void *mine)
+{
+	restore_hand_free(mine);
+}
+
+int restore_each(struct restore *r, size_t n, size_t block, int (*each)(void *hand, size_t i, struct err *err), struct err *err)
+{
+	const struct threads_job job = { .n = n, .block = block, .begin = begin_hand, .each = each, .end = end_hand, .ctx = r };
+
+	/* Who is not root can't reach below a directory that is closed already: one after the other, the deepest first. */
+	return threads_each(r->uid == 0 ? threads_for_work(RESTORE_THREADS_MAX) : 1, &job, err);
 }
 
 /* The file stays open for the next range. */

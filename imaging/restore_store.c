@@ -1,38 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "imaging/restore.h"
+#include "imaging/restore_priv.h"
 
 #include "base/mem.h"
 #include "imaging/pack.h"
 #include "imaging/store_priv.h"
 #include "sys/threads.h"
 
-#define WORKERS_MAX 8
-/* Chunks that one worker takes at a time: neighbours are mostly files of one directory, in which two would wait for each other.
+/* Chunks that one thread takes at a time: neighbours are mostly files of one directory, in which two would wait for each other.
  */
 #define TAKE 4
 
-/* What the workers share. */
+/* What the threads share. */
 struct putting {
 	struct restore *r;
 	const struct store *store;
 	store_progress_fn progress;
 	void *ctx;
 	pthread_mutex_t lock;
-	size_t next;
 	uint64_t done_bytes;
-	bool failed;
-	struct err err; /* the first failure */
 };
 
-static size_t take_some(struct putting *p)
-{
-	size_t first;
+struct putter {
+	struct putting *p;
+	struct restore_hand *hand;
+	struct pack_reader reader;
+	struct buf stored;
+};
 
-	pthread_mutex_lock(&p->lock);
-	first = p->failed ? SIZE_MAX : p->next;
-	p->next += TAKE;
-	pthread_mutex_unlock(&p->lock);
-	return first;
+static void *putter_new(void *ctx)
+{
+	struct putter *me = mem_zalloc(sizeof(*me));
+
+	me->p = ctx;
+	me->hand = restore_hand_new(me->p->r);
+	me->reader = (struct pack_reader){ .dir = me->p->store->packs, .fd = -1 };
+	return me;
+}
+
+static void putter_free(void *mine)
+{
+	struct putter *me = mine;
+
+	restore_hand_free(me->hand);
+	pack_reader_close(&me->reader);
+	buf_free(&me->stored);
+	free(me);
 }
 
 static void count(struct putting *p, uint64_t stored_bytes)
@@ -44,53 +56,33 @@ static void count(struct putting *p, uint64_t stored_bytes)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static int put_one(struct putting *p, struct restore_hand *h, struct pack_reader *reader, struct buf *stored, size_t i,
-		   struct err *err)
+static int put_one(void *mine, size_t i, struct err *err)
 {
-	const struct restore_chunk *c = restore_chunk_at(p->r, i);
+	struct putter *me = mine;
+	const struct restore_chunk *c = restore_chunk_at(me->p->r, i);
 	char hex[DIGEST_HEX_LEN];
 
-	if (!restore_chunk_done(p->r, i) && (pack_read(reader, &c->pack, c->pack_offset, c->stored_len, stored, err) < 0 ||
-					     restore_put(h, i, stored->data, stored->len, err) < 0)) {
+	if (!restore_chunk_done(me->p->r, i) &&
+	    (pack_read(&me->reader, &c->pack, c->pack_offset, c->stored_len, &me->stored, err) < 0 ||
+	     restore_put(me->hand, i, me->stored.data, me->stored.len, err) < 0)) {
 		digest_hex(&c->pack, hex);
 		return err_wrap(err, "pack %s", hex);
 	}
-	count(p, c->stored_len);
+	count(me->p, c->stored_len);
 	return 0;
-}
-
-static void *put_main(void *arg)
-{
-	struct putting *p = arg;
-	struct restore_hand *h = restore_hand_new(p->r);
-	autoclean(pack_reader_close) struct pack_reader reader = { .dir = p->store->packs, .fd = -1 };
-	autoclean(buf_free) struct buf stored = { 0 };
-	size_t n = restore_chunk_count(p->r), first;
-	struct err err = { 0 };
-	int rc = 0;
-
-	while (rc == 0 && (first = take_some(p)) < n)
-		for (size_t i = first; i < first + TAKE && i < n && rc == 0; i++)
-			rc = put_one(p, h, &reader, &stored, i, &err);
-	restore_hand_free(h);
-	if (rc < 0) {
-		pthread_mutex_lock(&p->lock);
-		if (!p->failed)
-			p->err = err;
-		p->failed = true;
-		pthread_mutex_unlock(&p->lock);
-	}
-	return NULL;
 }
 
 static int put_all(struct putting *p, struct err *err)
 {
+	const struct threads_job job = {
+		.n = restore_chunk_count(p->r), .block = TAKE, .begin = putter_new, .each = put_one, .end = putter_free, .ctx = p
+	};
+	int rc;
+
 	pthread_mutex_init(&p->lock, NULL);
-	threads_run(threads_for_work(WORKERS_MAX), put_main, p);
+	rc = threads_each(threads_for_work(RESTORE_THREADS_MAX), &job, err);
 	pthread_mutex_destroy(&p->lock);
-	if (p->failed)
-		*err = p->err;
-	return p->failed ? -1 : 0;
+	return rc;
 }
 
 struct image {

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/fs.h"
-#include "sys/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define WORKERS_MAX 8
 
 struct extras {
 	const struct tree *tree;
@@ -117,12 +114,6 @@ int restore_clear_way(struct restore *r, struct err *err)
 	return rc;
 }
 
-/* What the workers share. */
-struct finding {
-	struct restore *r;
-	size_t next; /* under r->lock */
-};
-
 static int read_range(void *ctx, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len, struct err *err)
 {
 	struct restore_hand *h = ctx;
@@ -160,35 +151,21 @@ static bool is_kept(struct restore_hand *h, size_t i)
 	return true;
 }
 
-static void *find_main(void *arg)
+static int find_one(void *mine, size_t i, struct err *err)
 {
-	struct finding *f = arg;
-	struct restore *r = f->r;
-	struct restore_hand *h = restore_hand_new(r);
+	struct restore_hand *h = mine;
+	struct restore *r = h->r;
+	bool kept = !restore_chunk_done(r, i) && is_kept(h, i);
 
-	for (;;) {
-		bool done, kept;
-		size_t i;
-
-		pthread_mutex_lock(&r->lock);
-		i = f->next++;
-		done = i < r->n_chunks && r->done[i];
-		pthread_mutex_unlock(&r->lock);
-		if (i >= r->n_chunks)
-			break;
-		kept = !done && is_kept(h, i);
-		pthread_mutex_lock(&r->lock);
-		r->done[i] |= kept;
-		r->n_done += kept;
-		pthread_mutex_unlock(&r->lock);
-	}
-	restore_hand_free(h);
-	return NULL;
+	(void)err; /* what can't be read is fetched */
+	pthread_mutex_lock(&r->lock);
+	r->done[i] |= kept;
+	r->n_done += kept;
+	pthread_mutex_unlock(&r->lock);
+	return 0;
 }
 
-void restore_find_kept(struct restore *r)
+int restore_find_kept(struct restore *r, struct err *err)
 {
-	struct finding f = { .r = r };
-
-	threads_run(threads_for_work(WORKERS_MAX), find_main, &f);
+	return restore_each(r, r->n_chunks, 1, find_one, err);
 }

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, struct err *err)
 {
@@ -26,15 +27,67 @@ unsigned int threads_for_work(unsigned int max)
 	return n < 1 ? 1 : (unsigned int)n > max ? max : (unsigned int)n;
 }
 
-void threads_run(unsigned int n, void *(*run)(void *arg), void *arg)
+struct each_run {
+	const struct threads_job *job;
+	pthread_mutex_t lock;
+	size_t next;
+	bool failed;
+	struct err err;
+};
+
+static bool take_block(struct each_run *r, size_t *first)
 {
-	autofree pthread_t *threads = mem_array(n, sizeof(*threads));
+	pthread_mutex_lock(&r->lock);
+	*first = r->failed ? r->job->n : r->next;
+	r->next += r->job->block;
+	pthread_mutex_unlock(&r->lock);
+	return *first < r->job->n;
+}
+
+static void keep_error(struct each_run *r, const struct err *err)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->failed)
+		r->err = *err;
+	r->failed = true;
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void *each_main(void *arg)
+{
+	struct each_run *r = arg;
+	const struct threads_job *job = r->job;
+	void *mine = job->begin(job->ctx);
+	struct err err = { 0 };
+	size_t first;
+	int rc = 0;
+
+	while (rc == 0 && take_block(r, &first))
+		for (size_t i = first; rc == 0 && i < job->n && i < first + job->block; i++)
+			rc = job->each(mine, i, &err);
+	job->end(mine);
+	if (rc < 0)
+		keep_error(r, &err);
+	return NULL;
+}
+
+int threads_each(unsigned int threads, const struct threads_job *job, struct err *err)
+{
+	autofree pthread_t *more = mem_array(threads, sizeof(*more));
+	struct each_run r = { .job = job };
 	struct err ignored = { 0 };
 	unsigned int started = 0;
 
-	while (started + 1 < n && thread_start(&threads[started], run, arg, &ignored) == 0)
+	pthread_mutex_init(&r.lock, NULL);
+	/* No thread for what would find nothing to do. */
+	while (started + 1 < threads && started + 1 < (job->n + job->block - 1) / job->block &&
+	       thread_start(&more[started], each_main, &r, &ignored) == 0)
 		started++;
-	run(arg);
+	each_main(&r);
 	while (started)
-		pthread_join(threads[--started], NULL);
+		pthread_join(more[--started], NULL);
+	pthread_mutex_destroy(&r.lock);
+	if (r.failed)
+		*err = r.err;
+	return r.failed ? -1 : 0;
 }

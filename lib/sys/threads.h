@@ -6,13 +6,23 @@
 #include "base/err.h"
 
 #include <pthread.h>
+#include <stddef.h>
 
 /* pthread_create(3) with all signals blocked: signals are the main thread's. */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, struct err *err) WARN_UNUSED;
 /* How many threads can compute at once on the processors that this process may use: 1 to `max`. */
 unsigned int threads_for_work(unsigned int max);
 
-/* Run `run` in `n` threads, this one among them, and wait for all. Fewer where no more can be started. */
-void threads_run(unsigned int n, void *(*run)(void *arg), void *arg);
+/* Work on the numbers 0 to n - 1, `block` neighbours at a time to one thread. */
+struct threads_job {
+	size_t n, block;
+	void *(*begin)(void *ctx); /* what one thread needs for it; never NULL */
+	int (*each)(void *mine, size_t i, struct err *err);
+	void (*end)(void *mine);
+	void *ctx;
+};
+/* By `threads` threads, this one among them (fewer where no more can be started); waits for all. After an error no new number is
+ * begun, and the first error is returned. With one thread the order is that of the numbers. */
+int threads_each(unsigned int threads, const struct threads_job *job, struct err *err) WARN_UNUSED;
 
 #endif
