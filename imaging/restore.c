@@ -188,6 +188,7 @@ int restore_compare(const struct restore_source *src, int target_fd, struct rest
 	*out = (struct restore_delta){ 0 };
 	if (open_restore(src, target_fd, &r, err) < 0)
 		return -1;
+	r->comparing = true;
 	rc = restore_find_extras(r, &out->removed, err);
 	if (rc == 0)
 		rc = restore_find_kept(r, err);

@@ -90,7 +90,8 @@ static int mend_xattrs(const struct restore_at *at, const struct tree_entry *e, 
 	for (size_t i = 0; i < is->n_xattrs; i++) {
 		autofree char *path = proc_path(at);
 
-		if (!find_xattr(e, is->xattrs[i].name) && lremovexattr(path, is->xattrs[i].name) < 0 && errno != ENODATA)
+		if (!find_xattr(e, is->xattrs[i].name) && !str_eq(is->xattrs[i].name, RESTORE_MARK) &&
+		    lremovexattr(path, is->xattrs[i].name) < 0 && errno != ENODATA)
 			return err_errno(err, errno, "remove its extended attribute %.100s", is->xattrs[i].name);
 	}
 	for (size_t i = 0; i < e->n_xattrs; i++) {

@@ -109,18 +109,20 @@ static int make_durable(const struct restore *r, struct err *err)
 	return syncfs(r->target_fd) < 0 ? err_errno(err, errno, "make the restored files durable") : 0;
 }
 
-/* The root comes twice: the journal in it goes when all else is durable. */
+/* Removing the journal changes the root's time: until that is right again, a mark on the root says what it said. */
 static int finish_root(struct restore *r, struct err *err)
 {
 	const struct tree_entry *root = &r->docs.tree.entries[0];
 
 	if (set_all(r->own, root, err) < 0 || make_durable(r, err) < 0)
 		return -1;
-	if (!r->resumable)
-		return set_flags(r->own, root, err);
-	if (restore_journal_remove(r, err) < 0 || set_all(r->own, root, err) < 0 || set_flags(r->own, root, err) < 0)
-		return -1;
-	return make_durable(r, err);
+	if (r->resumable) {
+		restore_mark_set(r);
+		if (restore_journal_remove(r, err) < 0 || set_all(r->own, root, err) < 0 || make_durable(r, err) < 0)
+			return -1;
+		restore_mark_remove(r);
+	}
+	return set_flags(r->own, root, err);
 }
 
 int restore_finish(struct restore *r, struct err *err)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static const char magic[8] = "ORTHREST";
@@ -67,6 +68,8 @@ int restore_journal_decode(const void *data, size_t len, struct restore_journal 
 		return err_set(err, ERR_DAMAGED, "it does not have the digest it ends with");
 	if (decode_header(&c, out, err) < 0)
 		return -1;
+	if (out->n_chunks % 8 && c.data[c.len - 1] >> (out->n_chunks % 8))
+		return err_set(err, ERR_DAMAGED, "it notes chunks after the last one");
 	out->done = mem_array(out->n_chunks, sizeof(out->done[0]));
 	for (size_t i = 0; i < out->n_chunks; i++)
 		out->done[i] = c.data[c.at + i / 8] >> (i % 8) & 1;
@@ -79,9 +82,41 @@ void restore_journal_free(struct restore_journal *j)
 	*j = (struct restore_journal){ 0 };
 }
 
+static int another_image(struct err *err)
+{
+	err_set(err, ERR_REFUSED,
+		"the target holds a restore of another image that did not come to its end (" RESTORE_JOURNAL ")");
+	return err_hint(err, "restore that image again to complete it, or empty the directory");
+}
+
 static char *journal_path(const struct restore *r)
 {
 	return str_format("/proc/self/fd/%d/" RESTORE_JOURNAL, r->target_fd);
+}
+
+void restore_mark_set(const struct restore *r)
+{
+	(void)fsetxattr(r->target_fd, RESTORE_MARK, r->manifest.bytes, DIGEST_LEN, 0);
+}
+
+void restore_mark_remove(const struct restore *r)
+{
+	(void)fremovexattr(r->target_fd, RESTORE_MARK);
+}
+
+/* ERR_REFUSED when the target is marked with another image. */
+static int read_mark(struct restore *r, bool *found, struct err *err)
+{
+	struct digest manifest;
+
+	*found = fgetxattr(r->target_fd, RESTORE_MARK, manifest.bytes, DIGEST_LEN) == DIGEST_LEN;
+	if (!*found)
+		return 0;
+	if (digest_cmp(&manifest, &r->manifest) != 0)
+		return another_image(err);
+	memset(r->done, true, r->n_chunks * sizeof(r->done[0]));
+	r->n_done = r->n_chunks;
+	return 0;
 }
 
 int restore_journal_read(struct restore *r, bool *found, struct err *err)
@@ -94,7 +129,7 @@ int restore_journal_read(struct restore *r, bool *found, struct err *err)
 	*found = false;
 	if (fs_read_nofollow(path, FILE_MAX, &data, &why) < 0) {
 		if (why.kind == ERR_NOT_FOUND)
-			return 0;
+			return read_mark(r, found, err);
 		*err = why;
 		return -1;
 	}
@@ -102,11 +137,8 @@ int restore_journal_read(struct restore *r, bool *found, struct err *err)
 		err_wrap(err, RESTORE_JOURNAL " in the target");
 		return err_hint(err, "restore into another directory, or empty this one");
 	}
-	if (digest_cmp(&j.manifest, &r->manifest) != 0 || j.n_chunks != r->n_chunks) {
-		err_set(err, ERR_REFUSED,
-			"the target holds a restore of another image that did not come to its end (" RESTORE_JOURNAL ")");
-		return err_hint(err, "restore that image again to complete it, or empty the directory");
-	}
+	if (digest_cmp(&j.manifest, &r->manifest) != 0 || j.n_chunks != r->n_chunks)
+		return another_image(err);
 	for (size_t i = 0; i < r->n_chunks; i++) {
 		r->done[i] = j.done[i];
 		r->n_done += j.done[i];
@@ -159,5 +191,5 @@ bool restore_is_unfinished(int target_fd)
 		      (names.items[i][sizeof(RESTORE_JOURNAL) - 1] == '\0' ||
 		       (names.items[i][sizeof(RESTORE_JOURNAL) - 1] == '.' &&
 			strlen(names.items[i]) == sizeof(RESTORE_JOURNAL ".XXXXXX") - 1));
-	return is;
+	return is || fgetxattr(target_fd, RESTORE_MARK, NULL, 0) == DIGEST_LEN;
 }

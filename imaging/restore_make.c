@@ -99,7 +99,10 @@ static int punch_holes(int fd, const struct tree_entry *e, struct err *err)
 	for (size_t i = 0; i <= e->n_extents; i++) {
 		uint64_t end = i < e->n_extents ? e->extents[i].offset : e->size;
 
-		if (end > at && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)(end - at)) < 0)
+		off_t data = end > at ? lseek(fd, (off_t)at, SEEK_DATA) : -1;
+
+		if (data >= 0 && (uint64_t)data < end &&
+		    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)(end - at)) < 0)
 			return err_errno(err, errno, "punch its holes");
 		at = i < e->n_extents ? end + e->extents[i].len : end;
 	}
@@ -160,6 +163,8 @@ static int look_at_whole(int parent, const char *name, const struct tree_entry *
 
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "look at it");
+	if (S_ISREG(st.st_mode))
+		restore_clear_flags(parent, name);
 	if (S_ISREG(st.st_mode) && st.st_size == (off_t)e->size && may_use(&st, e, claimed))
 		return 0;
 	return restore_remove(parent, name, err);

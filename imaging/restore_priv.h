@@ -32,7 +32,8 @@ struct restore {
 	uid_t uid; /* what files get that we make, if nobody says otherwise */
 	gid_t gid;
 	mode_t mask;
-	bool existing; /* something of this tree may be in the target: it is used where it is right, and replaced where not */
+	bool existing;	/* something of this tree may be in the target: it is used where it is right, and replaced where not */
+	bool comparing; /* nothing may be changed */
 	bool resumable;
 	uint64_t checkpoint_bytes;
 
@@ -57,13 +58,18 @@ struct restore_hand {
 	struct codec *codec;
 	uint8_t *raw, *old; /* scratch of the longest chunk */
 	struct restore_dir dir;
-	const struct tree_entry *open; /* the file of pieces last written */
+	const struct tree_entry *open; /* the file of pieces last written, or the file last read */
 	int open_fd;
+	bool open_writes; /* which of them */
 };
 
 /* restore_put.c. each(hand, i) for the numbers below `n`, by as many threads as make sense. */
 int restore_each(struct restore *r, size_t n, size_t block, int (*each)(void *hand, size_t i, struct err *err),
 		 struct err *err) WARN_UNUSED;
+
+void restore_close_open(struct restore_hand *h);
+/* Write h->raw, which holds chunk `i`, to the files at its place r->at[k]. */
+int restore_write_chunk(struct restore_hand *h, size_t i, size_t k, struct err *err) WARN_UNUSED;
 
 /* "restore '/path': " in front of `err`. Returns -1. */
 int restore_entry_error(const struct tree_entry *e, struct err *err);
@@ -110,6 +116,11 @@ int restore_journal_read(struct restore *r, bool *found, struct err *err) WARN_U
 /* Everything that is done so far is made durable, then noted. */
 int restore_journal_write(struct restore *r, struct err *err) WARN_UNUSED;
 int restore_journal_remove(struct restore *r, struct err *err) WARN_UNUSED;
+/* An extended attribute of the target: all of this image is there and durable, but the target's own attributes may be not. Where
+ * the file system has none, nothing is lost but the time of a directory, when we are killed just then. */
+#define RESTORE_MARK "user.orthrus.restore"
+void restore_mark_set(const struct restore *r);
+void restore_mark_remove(const struct restore *r);
 
 /* restore_update.c: what the target holds beside the image's tree, or as something else (topmost names, "/usr/old/"); remove it.
  */

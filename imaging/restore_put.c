@@ -20,7 +20,7 @@ struct restore_hand *restore_hand_new(struct restore *r)
 	return h;
 }
 
-static void close_open(struct restore_hand *h)
+void restore_close_open(struct restore_hand *h)
 {
 	if (h->open_fd >= 0)
 		close(steal_fd(h->open_fd));
@@ -31,7 +31,7 @@ void restore_hand_free(struct restore_hand *h)
 {
 	if (!h)
 		return;
-	close_open(h);
+	restore_close_open(h);
 	restore_dir_close(&h->dir);
 	codec_free(h->codec);
 	free(h->raw);
@@ -61,12 +61,13 @@ int restore_each(struct restore *r, size_t n, size_t block, int (*each)(void *ha
 static int write_piece(struct restore_hand *h, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len,
 		       struct err *err)
 {
-	if (h->open != e) {
-		close_open(h);
+	if (h->open != e || !h->open_writes) {
+		restore_close_open(h);
 		h->open_fd = fs_open_beneath(h->r->target_fd, e->path, O_WRONLY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
 		if (h->open_fd < 0)
 			return -1;
 		h->open = e;
+		h->open_writes = true;
 	}
 	return fs_pwrite_all(h->open_fd, "it", h->raw + skip, len, offset, err);
 }
@@ -79,6 +80,13 @@ static int write_range(void *ctx, const struct tree_entry *e, uint64_t offset, s
 	if ((whole ? restore_make_whole(h, e, h->raw + skip, err) : write_piece(h, e, offset, skip, len, err)) < 0)
 		return restore_entry_error(e, err);
 	return 0;
+}
+
+int restore_write_chunk(struct restore_hand *h, size_t i, size_t k, struct err *err)
+{
+	const struct restore *r = h->r;
+
+	return content_map_each(&r->docs.map, r->at[k], r->chunks[i].raw_len, write_range, h, err);
 }
 
 /* The one who passes the mark stops to make what is there durable; the others go on. */
@@ -125,7 +133,7 @@ int restore_put(struct restore_hand *h, size_t i, const void *stored, size_t sto
 	if (digest_cmp(&id, &c->id) != 0)
 		return err_set(err, ERR_DAMAGED, "chunk %zu does not have the SHA-256 that names it", i);
 	for (size_t k = r->first_at[i]; k < r->first_at[i + 1]; k++)
-		if (content_map_each(&r->docs.map, r->at[k], c->raw_len, write_range, h, err) < 0)
+		if (restore_write_chunk(h, i, k, err) < 0)
 			return -1;
 	return mark_done(r, i, err);
 }

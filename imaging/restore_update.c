@@ -118,49 +118,63 @@ static int read_range(void *ctx, const struct tree_entry *e, uint64_t offset, si
 {
 	struct restore_hand *h = ctx;
 
-	if (h->open != e) {
+	if (h->open != e || h->open_writes) {
 		struct stat st;
 		const char *name;
 		int parent = restore_parent(h->r, &h->dir, e, &name, err);
 
-		if (h->open_fd >= 0)
-			close(steal_fd(h->open_fd));
-		h->open = NULL;
+		restore_close_open(h);
 		h->open_fd = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		/* A small file counts only at its full length: a longer one is made anew. */
 		if (h->open_fd < 0 || fstat(h->open_fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size)
 			return -1;
 		h->open = e;
+		h->open_writes = false;
 	}
 	return fs_pread_all(h->open_fd, "it", h->raw + skip, len, offset, err);
 }
 
-static bool is_kept(struct restore_hand *h, size_t i)
+/* Are the bytes that chunk `i` has at its k-th place there? They are in h->raw then. */
+static bool is_right(struct restore_hand *h, size_t i, size_t k)
 {
 	const struct restore *r = h->r;
 	struct err ignored = { 0 };
 	struct digest id;
 
-	for (size_t k = r->first_at[i]; k < r->first_at[i + 1]; k++) {
-		if (content_map_each(&r->docs.map, r->at[k], r->chunks[i].raw_len, read_range, h, &ignored) < 0)
-			return false;
-		digest_of(h->raw, r->chunks[i].raw_len, &id);
-		if (digest_cmp(&id, &r->chunks[i].id) != 0)
-			return false;
-	}
-	return true;
+	if (content_map_each(&r->docs.map, r->at[k], r->chunks[i].raw_len, read_range, h, &ignored) < 0)
+		return false;
+	digest_of(h->raw, r->chunks[i].raw_len, &id);
+	return digest_cmp(&id, &r->chunks[i].id) == 0;
 }
 
+/* A chunk that is right in one place and wanted in others too is copied there, not fetched. */
 static int find_one(void *mine, size_t i, struct err *err)
 {
 	struct restore_hand *h = mine;
 	struct restore *r = h->r;
-	bool kept = !restore_chunk_done(r, i) && is_kept(h, i);
+	size_t first = r->first_at[i], end = r->first_at[i + 1], n = 0;
+	autofree bool *right = mem_array(end - first, sizeof(*right));
 
-	(void)err; /* what can't be read is fetched */
+	if (restore_chunk_done(r, i))
+		return 0;
+	for (size_t k = first; k < end; k++)
+		n += right[k - first] = is_right(h, i, k);
+	if (n == 0)
+		return 0;
+	/* Reading another place went over the bytes: read a right one again, then write it where it is missing. */
+	for (size_t k = first; k < end && n < end - first && !r->comparing; k++) {
+		if (right[k - first]) {
+			if (!is_right(h, i, k))
+				return 0;
+			break;
+		}
+	}
+	for (size_t k = first; k < end && !r->comparing; k++)
+		if (!right[k - first] && restore_write_chunk(h, i, k, err) < 0)
+			return -1;
 	pthread_mutex_lock(&r->lock);
-	r->done[i] |= kept;
-	r->n_done += kept;
+	r->done[i] = true;
+	r->n_done++;
 	pthread_mutex_unlock(&r->lock);
 	return 0;
 }
