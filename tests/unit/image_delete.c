@@ -5,15 +5,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define MIB ((size_t)1 << 20)
-
-static int check(struct fixture *f, const char *ref, struct err *err)
-{
-	autoclean(str_list_free) struct str_list hurt = { 0 };
-
-	return store_verify(f->store, ref, &f->public, NULL, NULL, &hurt, err);
-}
-
 /* An image that can't be read might use any pack: deleting another one keeps them all. */
 static void test_delete_is_careful(void **state)
 {

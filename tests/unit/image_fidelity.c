@@ -11,8 +11,6 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#define MIB ((size_t)1 << 20)
-
 /* What the file system of the test's directory can't do is left out, and said. */
 static void maybe(int rc, const char *what)
 {

@@ -40,6 +40,8 @@
 			fail_msg("%s: kind %d, '%s'", #call, (int)fails_err_.kind, fails_err_.text);                             \
 	} while (0)
 
+#define MIB ((size_t)1 << 20)
+
 struct fixture {
 	char dir[64];
 	char *tree, *store_dir, *target, *key_path;
@@ -111,6 +113,30 @@ static inline void put_noise(const char *dir, const char *name, size_t len, uint
 	autofree uint8_t *data = noise(len, seed);
 
 	put_file(dir, name, data, len);
+}
+
+/* A tree with two kernels, and noise enough for several chunks. */
+static inline void make_tree(struct fixture *f)
+{
+	autofree char *dir = fs_join(f->tree, "usr/bin");
+	autofree char *boot = fs_join(f->tree, "boot");
+
+	OK(fs_mkdirs(dir, 0755, err));
+	OK(fs_mkdirs(boot, 0755, err));
+	put_noise(boot, "vmlinuz-6.1.0-9-amd64", 3 * MIB, 11);
+	put_noise(boot, "vmlinuz-6.1.0-10-amd64", 3 * MIB + 5, 12);
+	put_file(boot, "initrd.img-6.1.0-10-amd64", "initrd", 6);
+	put_noise(f->tree, "usr/bin/one", 5 * MIB, 1);
+	put_noise(f->tree, "usr/bin/two", 5 * MIB, 2);
+	put_file(f->tree, "usr/bin/empty", "", 0);
+}
+
+/* Is an image whole? */
+static inline int check(struct fixture *f, const char *ref, struct err *err)
+{
+	autoclean(str_list_free) struct str_list hurt = { 0 };
+
+	return store_verify(f->store, ref, &f->public, NULL, NULL, &hurt, err);
 }
 
 /* Ingest f->tree as `name`; the caller frees the reference. */

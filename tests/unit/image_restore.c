@@ -6,8 +6,6 @@
 #include "imaging/codec.h"
 #include "imaging/tree.h"
 
-#define MIB ((size_t)1 << 20)
-
 /* An image as a stranger with the key could make it: documents that fit one another around any tree. */
 struct forged {
 	struct buf manifest, tree, chunks;
