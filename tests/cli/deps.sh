@@ -3,6 +3,7 @@
 # tools/deps.sh with the real apt, but other directories and an archive of files: libraft comes from backports only, and a failure
 # leaves apt as it was.
 set -u
+export LC_ALL=C.UTF-8 # it looks at every word that is said, and bash has one about a locale that is not installed
 . /etc/os-release
 [ "${VERSION_CODENAME:-}" = bookworm ] || { echo "backports are needed on Debian 12 only"; exit 77; }
 for t in apt-get apt-cache apt-config; do command -v $t >/dev/null || { echo "needs $t"; exit 77; }; done
