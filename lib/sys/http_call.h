@@ -21,6 +21,7 @@ struct http_call {
 	struct http_pairs params, query;
 	bool cut, too_many; /* the target has a NUL byte; more parameters than HTTP_PAIRS_MAX */
 	struct buf body;
+	size_t body_bytes; /* as many came; those of a refused call are not in `body` */
 	int64_t begun_ns;
 	/* the answer */
 	int status;

@@ -21,6 +21,7 @@
 #define DEFAULT_PER_ADDRESS 256
 #define DEFAULT_IDLE_NS (30 * NS_PER_S)
 #define DEFAULT_BODY ((size_t)64 << 10)
+#define UNREAD_MAX ((size_t)4 << 20)		 /* of the body of a refused request: more is cut off */
 #define MEMORY_PER_CONNECTION ((size_t)32 << 10) /* libmicrohttpd's: bounds the header lines too */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -105,11 +106,27 @@ static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_call *c
 	return http_answer_send(c, call) ? MHD_YES : MHD_NO;
 }
 
+/* Whoever sends a body without asking first (Expect) may look at the answer only after it: closed while he sends, the connection
+ * is reset, and why is lost. */
+static bool sends_unasked(struct MHD_Connection *c)
+{
+	const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+	struct err none = { 0 };
+	uint64_t announced;
+
+	if (MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"))
+		return false;
+	if (MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Transfer-Encoding"))
+		return true;
+	return length && str_to_u64(length, 1, UNREAD_MAX, &announced, &none) == 0;
+}
+
+/* At once, or behind the body that comes now (on_call). */
 static enum MHD_Result send_error(struct MHD_Connection *c, struct http_call *call, int status, const struct err *err)
 {
 	call->answered = true;
 	http_call_fail(call, status, err);
-	return send_answer(c, call);
+	return sends_unasked(c) ? MHD_YES : send_answer(c, call);
 }
 
 /* Before any byte of the body: route, caller, query, announced length. */
@@ -149,10 +166,14 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 
 static enum MHD_Result take_body(struct http_server *s, struct http_call *call, const char *data, size_t *len)
 {
+	size_t limit = call->answered ? UNREAD_MAX : body_limit(call);
+
+	call->body_bytes += *len;
 	/* Too late for an answer: close. A drip of bytes must not hold a connection for ever. */
-	if (call->body.len + *len > body_limit(call) || clock_now_ns() - call->begun_ns > s->opts.idle_ns)
+	if (call->body_bytes > limit || clock_now_ns() - call->begun_ns > s->opts.idle_ns)
 		return MHD_NO;
-	buf_add(&call->body, data, *len);
+	if (!call->answered)
+		buf_add(&call->body, data, *len);
 	*len = 0;
 	return MHD_YES;
 }
@@ -170,7 +191,7 @@ static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, 
 		return accept_call(s, c, call, over_unix);
 	}
 	if (*len)
-		return call->answered ? (*len = 0, MHD_YES) : take_body(s, call, data, len);
+		return take_body(s, call, data, len);
 	if (call->answered)
 		return send_answer(c, call);
 	if (!call->queued) {

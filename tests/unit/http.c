@@ -239,12 +239,57 @@ static void test_hostile_bytes(void **state)
 	http_client_free(c);
 }
 
+/* A client that sends its whole body before it looks at the answer still gets it, and the connection stays. */
+static void test_a_refusal_waits_for_the_body(void **state)
+{
+	enum { BODY = 300000 };
+	static const struct {
+		const char *target, *status;
+	} refused[] = { { "PUT /admin/x", " 413 " },
+			{ "POST /nothing", " 404 " },
+			{ "PUT /refuse", " 405 " },
+			{ "POST /any/x?y=1", " 400 " } };
+	struct bench *b = *state;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	autofree char *body = mem_zalloc(BODY);
+	char answer[2048];
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", b->sock);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		autofree char *head = str_format("%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", refused[i].target, BODY);
+		ssize_t n;
+
+		assert_int_equal(send(fd, head, strlen(head), MSG_NOSIGNAL), strlen(head));
+		clock_sleep_ns(50 * NS_PER_MS); /* for a server that answers and closes now */
+		for (size_t at = 0; at < BODY; at += (size_t)n)
+			assert_true((n = send(fd, body + at, BODY - at, MSG_NOSIGNAL)) > 0);
+		n = recv(fd, answer, sizeof(answer) - 1, 0);
+		assert_true(n > 0);
+		answer[n] = '\0';
+		assert_non_null(strstr(answer, refused[i].status));
+	}
+	/* More than anybody waits for, or asked before: at once. */
+	static const char huge[] = "PUT /admin/x HTTP/1.1\r\nHost: x\r\nContent-Length: 99000000\r\n\r\n";
+	static const char asks[] = "PUT /admin/x HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\nExpect: 100-continue\r\n\r\n";
+	say(b, huge, sizeof(huge) - 1, answer, sizeof(answer));
+	assert_non_null(strstr(answer, " 413 "));
+	say(b, asks, sizeof(asks) - 1, answer, sizeof(answer));
+	assert_non_null(strstr(answer, " 413 "));
+	assert_null(strstr(answer, "100 Continue"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routes_and_parameters),	   cmocka_unit_test(test_what_would_be_overlooked),
-		cmocka_unit_test(test_errors_come_back_as_errors), cmocka_unit_test(test_files_and_ranges),
-		cmocka_unit_test(test_bodies_have_a_limit),	   cmocka_unit_test(test_hostile_bytes),
+		cmocka_unit_test(test_routes_and_parameters),
+		cmocka_unit_test(test_what_would_be_overlooked),
+		cmocka_unit_test(test_errors_come_back_as_errors),
+		cmocka_unit_test(test_files_and_ranges),
+		cmocka_unit_test(test_bodies_have_a_limit),
+		cmocka_unit_test(test_a_refusal_waits_for_the_body),
+		cmocka_unit_test(test_hostile_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
