@@ -16,7 +16,10 @@ strace -f -y -qq -o "$work/trace" -e trace=write,fsync,rename "$orthrus" image b
 awk '
     function path_of(line) { match(line, /<[^>]*>/); return substr(line, RSTART + 1, RLENGTH - 2) }
     function dir_of(p) { sub(/\/[^\/]*$/, "", p); return p }
-    { sub(/^[0-9]+ +/, "") }
+    # A call that another thread came between is two lines; it counts where it ends.
+    { pid = $1; sub(/^[0-9]+ +/, "") }
+    / <unfinished \.\.\.>$/ { begun[pid] = substr($0, 1, length($0) - length(" <unfinished ...>")); next }
+    match($0, /^<\.\.\. [a-z0-9]+ resumed>/) { $0 = begun[pid] substr($0, RLENGTH + 1) }
     /^write\(/ { delete synced[path_of($0)] }
     /^fsync\(.*= 0$/ { p = path_of($0); synced[p] = 1; if (p == owed) owed = "" }
     /^rename\(.*\/store\/.*= 0$/ {
