@@ -124,24 +124,33 @@ static void test_store_inside_tree(void **state)
 	FAILS(ERR_REFUSED, "the store", store_ingest(f->store, &in, &ref, err));
 }
 
-/* What a killed writer leaves is gone after the next one, and never counts as an image. */
+/* What a killed writer leaves is gone after the next one, and never counts as an image; what looks like it only from afar stays.
+ */
 static void test_leftovers(void **state)
 {
+	static const char hex[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 	struct fixture *f = *state;
 	autofree char *fresh = str_format("%s/images/y/.new", f->store_dir);
 	autofree char *gone = str_format("%s/images/x/.deleted-1", f->store_dir);
-	autofree char *temp = str_format("%s/packs/00.pack.Ab12Cd", f->store_dir);
+	autofree char *begun = str_format("%s/packs/pack.Ab12Cd", f->store_dir);
+	autofree char *pack = str_format("%s/packs/%s.pack.Ab12Cd", f->store_dir, hex);
+	autofree char *idx = str_format("%s/packs/%s.idx.Ab12Cd", f->store_dir, hex);
+	autofree char *foreign = str_format("%s/packs/00.pack.Ab12Cd", f->store_dir);
 	autofree char *ref = NULL;
 	autoclean(store_images_free) struct store_images l = { 0 };
 
 	OK(fs_mkdirs(fresh, 0755, err));
 	OK(fs_mkdirs(gone, 0755, err));
-	put_file("/", temp, "half", 4);
+	put_file("/", begun, "half", 4);
+	put_file("/", pack, "half", 4);
+	put_file("/", idx, "half", 4);
+	put_file("/", foreign, "half", 4);
 	put_file(f->tree, "file", "1", 1);
 	OK(store_list(f->store, &l, err));
 	assert_int_equal(l.len, 0);
 	ref = take_image(f, "x");
-	assert_false(fs_exists(fresh) || fs_exists(gone) || fs_exists(temp));
+	assert_false(fs_exists(fresh) || fs_exists(gone) || fs_exists(begun) || fs_exists(pack) || fs_exists(idx));
+	assert_true(fs_exists(foreign));
 	OK(check(f, "x", err));
 }
 
