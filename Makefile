@@ -1,4 +1,4 @@
-# Orthrus: one, non-recursive.  make | make check [T=unit/nodeset] | make demo | make install DESTDIR=
+# Orthrus: one, non-recursive.  make | make check [T=unit/nodeset] | make demo | make bench | make install DESTDIR=
 # BUILD=dir puts the objects elsewhere; SAN=1 builds with ASan and UBSan (into build-san); WERROR=1 is what CI uses.
 
 VERSION := 0.1.0
@@ -40,6 +40,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 TOOLS := $(patsubst tests/lab/%.c,$(BUILD)/tests/lab/%,$(wildcard tests/lab/*.c))
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 
 ifeq ($(have_deps),yes)
@@ -51,7 +52,7 @@ all:
 endif
 
 programs: $(PROGRAMS)
-tests: programs $(UNIT) $(TOOLS) $(FUZZ)
+tests: programs $(UNIT) $(TOOLS) $(BENCH) $(FUZZ)
 
 $(LIB): $(call obj,$(SRCS))
 	@rm -f $@
@@ -79,13 +80,15 @@ $(BUILD)/tests/unit/daemon_change: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,sta
 	http_param http_query_flag http_who http_out http_set_status)
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lzstd -lpthread
 # A fuzz target defines LLVMFuzzerTestOneInput; replay.c feeds it the files of its corpus. tests/fuzz/run.sh puts libFuzzer there.
 REPLAY = $(BUILD)/tests/fuzz/replay.o
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(REPLAY) $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/%.o
-.PHONY: all programs tests check check-full check-vm check-san demo fuzz install clean format deps
+.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store fuzz install clean format deps
 
 deps:
 	tools/deps.sh all
@@ -104,6 +107,12 @@ check-san: deps
 demo: deps
 	@$(MAKE) -j$(JOBS) programs $(TOOLS)
 	@BUILD=$(abspath $(BUILD)) tests/lab/demo.sh
+# The store beside other programs that keep file trees: docs/bench.md.
+bench: bench-store
+bench-store:
+	tools/deps.sh bench
+	@$(MAKE) -j$(JOBS) programs $(BENCH)
+	@BUILD=$(abspath $(BUILD)) tests/bench/store.sh
 fuzz: deps
 	@tests/fuzz/run.sh $(T)
 format:

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Install what building, testing and the demo need, from the mirror this machine's apt already uses.
-# usage: tools/deps.sh [build|head|all]   (nothing is done, and apt is not touched, when all is there)
+# usage: tools/deps.sh [build|head|all|bench]   (nothing is done, and apt is not touched, when all is there)
 #   build: to compile.  head: to compile and to run a head.  all: to test and to run the demo, too.
+#   bench: to compile and to measure the store beside other programs.
 set -euo pipefail
 
 build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev libcurl4-openssl-dev
@@ -16,6 +17,7 @@ lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 jq li
     nftables openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat strace tftp-hpa tmux valgrind"
 # What disks may have been used for before: unit/oldsigs has each of these put its signature on one.
 lab="$lab bcache-tools btrfs-progs cryptsetup-bin exfatprogs lvm2 ntfs-3g"
+bench="borgbackup debian-archive-keyring fsarchiver libarchive-tools mmdebstrap restic rsync time util-linux"
 . /etc/os-release
 case ${VERSION_CODENAME:-} in
 bookworm) ;;
@@ -26,7 +28,8 @@ case ${1:-all} in
 build) want="$build" ;;
 head) want="$build $head" ;;
 all) want="$build $head $lab" ;;
-*) echo "usage: tools/deps.sh [build|head|all]" >&2; exit 2 ;;
+bench) want="$build $bench" ;;
+*) echo "usage: tools/deps.sh [build|head|all|bench]" >&2; exit 2 ;;
 esac
 
 # Of libraft any version is installed soon; only one that keeps its data counts.

@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The image store beside what else keeps file trees, in the same run: docs/bench.md says what is measured and why so.
+# usage: BUILD=DIR tests/bench/store.sh [TREE ...]   (compute small)
+#   BENCH_DIR     where repositories and restored trees go: its file system is what is measured ($BUILD/bench)
+#   BENCH_TREES   a directory that holds the trees, instead of those that trees.sh makes
+#   BENCH_ROUNDS  how often each tool runs (5)
+#   BENCH_TOOLS   which ("orthrus restic borg tar bsdtar fsarchiver")
+set -euo pipefail
+export LC_ALL=C # numbers with a point
+TOP=${TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+BUILD=${BUILD:-$TOP/build}
+ORTHRUS=$BUILD/orthrus
+rounds=${BENCH_ROUNDS:-5}
+. "$TOP/tests/bench/tools.bash"
+if [ -n "${BENCH_TOOLS:-}" ]; then read -ra tools <<<"$BENCH_TOOLS"; fi
+names=("$@")
+[ ${#names[@]} -gt 0 ] || names=(compute small)
+t0=$(date +%s)
+say() { printf '[%4d s] %s\n' $(($(date +%s) - t0)) "$*"; }
+fail() { echo "bench: $*" >&2; exit 1; }
+
+for program in "$ORTHRUS" "$BUILD/tests/bench/limits"; do [ -x "$program" ] || fail "$program is not there: run \`make bench-store\`"; done
+[ "$(id -u)" = 0 ] || fail "not root: the trees hold files of several owners"
+trees=${BENCH_TREES:-$(BUILD=$BUILD "$TOP/tests/bench/trees.sh")}
+mkdir -p "${BENCH_DIR:=$BUILD/bench}"
+exec 8>"$BENCH_DIR/bench.lock"
+flock -n 8 || fail "another run uses $BENCH_DIR: two at once would measure each other"
+rm -rf --one-file-system "$BENCH_DIR"/run.* # of a run that was killed
+W=$(mktemp -d "$BENCH_DIR/run.XXXXXX")
+trap 'rm -rf --one-file-system "$W"' EXIT
+trap 'exit 130' INT TERM
+figures=$W/figures # TREE TOOL OPERATION SECONDS_DURABLE SECONDS PEAK_KB CPU_SECONDS
+
+# timed TREE TOOL OPERATION FUNCTION...: until the program ends, and until its result is on the disk (sync(2) of its file system).
+# What was written before is not ours to wait for.
+timed() {
+    local tree=$1 tool=$2 op=$3 t
+    shift 3
+    export tree ORTHRUS TOP W cores
+    sync -f "$W"
+    t=$EPOCHREALTIME
+    command time -q -o "$W/time" -f '%M %U %S' bash -o pipefail -c '. "$TOP/tests/bench/tools.bash"; "$@"' bash "$@" >"$W/log" 2>&1 ||
+        { tail -n 20 "$W/log" >&2; fail "$tool: $op of $tree failed"; }
+    t="$t $EPOCHREALTIME"
+    sync -f "$W"
+    t="$t $EPOCHREALTIME"
+    echo "$t $(<"$W/time")" |
+        awk -v w="$tree $tool $op" '{ printf "%s %.3f %.3f %d %.2f\n", w, $3 - $1, $2 - $1, $4, $5 + $6 }' >>"$figures"
+}
+bytes() { find "$1" -type f -printf '%s\n' | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
+warm() { find "$1" -type f -exec cat {} + | wc -c >/dev/null; }
+
+# How many entries of the restored tree are not as they were, content included.
+differences() { # SOURCE RESTORED
+    rsync -aHAXn --numeric-ids --checksum --delete -i "$1/" "$2/"
+}
+# Ours and the one beside it after every restore, the others once.
+check() { # TREE TOOL ROUND
+    local at=$W/restored n
+    case $2 in
+    orthrus | bsdtar) ;;
+    *) [ "$3" = 1 ] || return 0 ;;
+    esac
+    [ "$2" != fsarchiver ] || at=$at/$1
+    differences "$trees/$1" "$at" >"$W/differences"
+    n=$(wc -l <"$W/differences")
+    echo "$1 $2 differs $n" >>"$figures"
+    [ "$2" != orthrus ] || [ "$n" = 0 ] || fail "orthrus: $n entries of $1 are not restored as they were: $(head -n 5 "$W/differences")"
+}
+
+round() { # TREE NUMBER
+    local tree=$1 n=$2 src=$trees/$1 i tool order=() target
+    for i in "${!tools[@]}"; do order+=("${tools[$(((i + n) % ${#tools[@]}))]}"); done
+    warm "$src"
+    for tool in "${order[@]}"; do
+        rm -rf "${W:?}/$tool"
+        mkdir "$W/$tool"
+        "${tool}_prepare" "$W/$tool"
+        timed "$tree" "$tool" ingest "${tool}_ingest" "$W/$tool" "$src"
+        echo "$tree $tool size $(bytes "$("${tool}_data" "$W/$tool")")" >>"$figures"
+    done
+    for tool in "${order[@]}"; do
+        target=$W/restored
+        mkdir "$target"
+        timed "$tree" "$tool" restore "${tool}_restore" "$W/$tool" "$target"
+        check "$tree" "$tool" "$n"
+        rm -rf --one-file-system "$target"
+    done
+}
+second() { # what the upgraded tree adds to what is stored of the first
+    local tool before after
+    for tool in orthrus restic borg; do
+        case " ${tools[*]} " in *" $tool "*) ;; *) continue ;; esac
+        before=$(bytes "$("${tool}_data" "$W/$tool")")
+        timed updated "$tool" ingest "${tool}_ingest" "$W/$tool" "$trees/updated"
+        after=$(bytes "$("${tool}_data" "$W/$tool")")
+        echo "updated $tool delta $((after - before)) $before" >>"$figures"
+    done
+}
+
+say "machine: $(nproc) cores, $(awk '/^model name/ { sub(/.*: /, ""); print; exit }' /proc/cpuinfo), load $(cut -d' ' -f1-3 /proc/loadavg)"
+say "file system: $(df -h --output=fstype,source,avail "$W" | tail -n 1)"
+for tree in "${names[@]}"; do
+    warm "$trees/$tree"
+    "$BUILD/tests/bench/limits" "$trees/$tree" "$W" | sed "s/^/$tree limit /; s/=/ /" >>"$figures"
+    say "$tree: limits measured"
+    for n in $(seq "$rounds"); do
+        round "$tree" "$n"
+        say "$tree: round $n of $rounds, load $(cut -d' ' -f1 /proc/loadavg)"
+    done
+    [ "$tree" != compute ] || second
+done
+[ -z "${BENCH_KEEP:-}" ] || cp "$figures" "$BENCH_KEEP"
+"$TOP/tests/bench/report.awk" "$figures"
