@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* usage: limits TREE DIR: what this machine can do at most with the bytes and files of TREE, and with the file system of DIR
- * (some 600 MB are written there and removed). Prints NAME=VALUE, one a line: MB/s of raw bytes (1 MB = 10^6 bytes) or files a
+ * (some 300 MB are written there and removed). Prints NAME=VALUE, one a line: MB/s of raw bytes (1 MB = 10^6 bytes) or files a
  * second; the best of several tries, because a limit is what was reached once. */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@
 #define BLOCK MIB /* what is hashed and compressed in one go: a chunk of the store on average */
 #define STRIDE 4  /* of the tree's bytes every fourth block */
 #define TRIES 3
-#define DISK_BYTES (512 * MIB)
-#define FILES 20000
+#define DISK_BYTES (256 * MIB)
+#define FILES 10000
 #define PER_DIR 100
 #define THREADS_MAX 256
 
