@@ -244,7 +244,7 @@ static int remove_below(int at, const char *name, dev_t dev, const char *shown, 
 	if (fd < 0 || !(d = fdopendir(fd)))
 		return err_errno(err, errno, "remove %s", shown);
 	fd = -1; /* the stream owns it now */
-	while (rc == 0 && (e = readdir(d))) {
+	while (rc == 0 && (errno = 0, e = readdir(d))) {
 		autofree char *inner = NULL;
 
 		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
@@ -252,6 +252,8 @@ static int remove_below(int at, const char *name, dev_t dev, const char *shown, 
 		inner = fs_join(shown, e->d_name);
 		rc = remove_below(dirfd(d), e->d_name, dev, inner, err);
 	}
+	if (rc == 0 && errno)
+		rc = err_errno(err, errno, "list %s", shown);
 	closedir(d);
 	if (rc == 0 && unlinkat(at, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return err_errno(err, errno, "remove %s", shown);
