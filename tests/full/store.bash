@@ -2,8 +2,6 @@
 # What the long tests of the image store share (source it): trees with reproducible content, scratch places, what may lie in a store.
 orthrus=$BUILD/orthrus
 faultat=$BUILD/tests/lab/faultat
-# shellcheck disable=SC2034
-hex64='[0-9a-f]\{64\}'
 
 # noise BYTES SEED: the same bytes in every run, which no compressor makes smaller.
 noise() { head -c "$1" /dev/zero | openssl enc -aes-128-ctr -nosalt -K "$(printf '%032d' "$2")" -iv 00000000000000000000000000000000; }
@@ -18,12 +16,28 @@ fast_place() {
     fi
 }
 
-# strangers STORE: what lies in a store and is none of what docs/image-format.md lists.
+# strangers STORE: sets $left to what lies in a store and is none of what docs/image-format.md lists. It starts no program: it is called
+# thousands of times.
 strangers() {
-    (cd "$1" && find . -mindepth 1 ! -type d -printf '%P\n' -o -name '.*' -printf '%P\n') |
-        grep -v -e '^lock$' -e "^packs/$hex64\.\(pack\|idx\)\$" -e '^sequence/[^.~/][^~/]*~\?$' \
-            -e '^images/[^./][^/]*/[^./][^/]*/\(manifest\.json\|manifest\.sig\|tree\.zst\|chunks\.bin\|boot\.json\|layout\.json\)$' ||
-        true
+    local f name
+    left=""
+    shopt -s nullglob dotglob
+    for f in "$1"/*; do
+        case ${f##*/} in lock|packs|images|sequence) ;; *) left+=" $f" ;; esac
+    done
+    for f in "$1"/packs/*; do
+        [[ ${f##*/} =~ ^[0-9a-f]{64}\.(pack|idx)$ ]] && [ -e "${f%.*}.pack" ] || left+=" $f"
+    done
     # A counter has a copy; what only looks like one has none.
-    (cd "$1/sequence" && for f in *; do [ "$f" = '*' ] || [ -e "${f%\~}~" ] || echo "sequence/$f"; done)
+    for f in "$1"/sequence/*; do
+        name=${f##*/}
+        [[ ${name%\~} =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] && [ -e "${f%\~}" ] && [ -e "${f%\~}~" ] || left+=" $f"
+    done
+    for f in "$1"/images/* "$1"/images/*/*; do
+        [[ ${f##*/} =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] && [ -d "$f" ] || left+=" $f"
+    done
+    for f in "$1"/images/*/*/*; do
+        case ${f##*/} in manifest.json|manifest.sig|tree.zst|chunks.bin|boot.json|layout.json) ;; *) left+=" $f" ;; esac
+    done
+    shopt -u nullglob dotglob
 }
