@@ -34,7 +34,9 @@ int export_dir_probe(const struct export *x, struct export_facts *out, struct er
 	if (out->resumes || is_empty(&names))
 		return 0;
 	if (x->update)
-		return restore_compare_store(x->store, out->ref, x->key, fd, &out->delta, err);
+		return restore_compare_store(x->store, out->ref, x->key, fd, &out->delta, err) < 0
+			       ? err_wrap(err, "compare %s", x->target)
+			       : 0;
 	err_set(err, ERR_REFUSED, "%s is not empty: it holds '%.80s'", x->target, names.items[0]);
 	return err_hint(err, "name a directory that is empty or not there yet; --update makes this one what the image is");
 }
