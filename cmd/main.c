@@ -5,6 +5,7 @@
 #include "sys/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -22,14 +23,22 @@ static int run(struct cmd *c, struct err *err)
 	return c->def->run(c, err);
 }
 
+/* Has whoever read standard output closed it? The write that found out may be long ago, and its errno gone. */
+static bool reader_is_gone(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
+}
+
 /* A full disk behind a redirection must not look like success; a reader that has seen enough (`| head`) is none of our business.
  */
 static int flush(struct err *err)
 {
 	errno = 0;
-	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE || reader_is_gone())
 		return 0;
-	return err_errno(err, errno, "write to standard output");
+	return err_errno(err, errno ? errno : EIO, "write to standard output");
 }
 
 int main(int argc, char **argv)
