@@ -25,9 +25,14 @@
 	X("site", "apply", cmd_site_apply, CMD_CHANGES, "", "", "make site.json the site the cluster runs by") \
 	X("image", "build", cmd_image_build, CMD_CHANGES_HERE, "NAME", "from=DIR,suite=SUITE,mirror=URL,package=NAME*,kind=KIND", \
 	  "build an image from the distribution and store it signed") \
-	X("image", "list", cmd_image_list, CMD_READS_HERE, "", "", "list the images in the store") \
+	X("image", "list", cmd_image_list, CMD_READS_HERE, "", "", "list the images in the store and what each of them costs") \
 	X("image", "show", cmd_image_show, CMD_READS_HERE, "NAME[/ID]", "", "show one image") \
-	X("image", "verify", cmd_image_verify, CMD_READS_HERE, "NAME[/ID]", "", "check every byte of an image against its signature") \
+	X("image", "ls", cmd_image_ls, CMD_READS_HERE, "NAME[/ID] [PATH]", "recursive,long", "list what is in an image") \
+	X("image", "cat", cmd_image_cat, CMD_READS_HERE, "NAME[/ID] PATH...", "", "print files of an image") \
+	X("image", "diff", cmd_image_diff, CMD_READS_HERE, "NAME[/ID] NAME[/ID] [PATH]", "content", \
+	  "list what differs between two images") \
+	X("image", "verify", cmd_image_verify, CMD_READS_HERE, "[NAME[/ID]]", "all", \
+	  "check every byte of an image against its signature") \
 	X("image", "export", cmd_image_export, CMD_CHANGES_HERE, "NAME[/ID] TARGET", "format=FORMAT,update", \
 	  "take an image out of the store as a tree of files") \
 	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
