@@ -81,7 +81,9 @@ int walk_extents(int fd, const struct stat *st, struct tree_entry *e, struct err
 	off_t at = 0;
 
 	e->stream_len = e->size;
-	if ((uint64_t)st->st_blocks * 512 >= e->size)
+	/* With a block for every byte there is no hole to look for; what is only reserved counts as zeros then, as a swap file
+	 * needs it. Attributes may take a block of their own, which is none of the data's. */
+	if ((uint64_t)st->st_blocks * 512 >= e->size + (e->n_xattrs ? (uint64_t)st->st_blksize : 0))
 		return 0;
 	e->stream_len = 0;
 	while (at < st->st_size) {

@@ -13,7 +13,7 @@
 int walk_xattrs(int dirfd, const char *name, struct tree_entry *e, struct err *err) WARN_UNUSED;
 /* Those inode flags that are kept; a file system without flags has none. */
 void walk_flags(int fd, struct tree_entry *e);
-/* Extents and stream length of a regular file (lseek(2), SEEK_DATA); e->size must be set. */
+/* Extents and stream length of a regular file (lseek(2), SEEK_DATA); e->size and the extended attributes must be set. */
 int walk_extents(int fd, const struct stat *st, struct tree_entry *e, struct err *err) WARN_UNUSED;
 
 #endif
