@@ -109,31 +109,38 @@ static bool same_stat(const struct stat *st, const struct tree_entry *e)
 	return st->st_uid == e->uid && st->st_gid == e->gid && (e->type == TREE_SYMLINK || (st->st_mode & 07777) == e->mode);
 }
 
+/* Owner and mode first: giving a file away takes its capabilities, and its mode stands in its ACL too. Only then is it known
+ * which attributes it has. */
+static int mend_owner_mode(const struct restore_at *at, const struct tree_entry *e, struct stat *st, struct err *err)
+{
+	if (fstatat(at->parent, at->name, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, errno, "look at it");
+	if (same_stat(st, e))
+		return 0;
+	if ((st->st_uid != e->uid || st->st_gid != e->gid) && set_owner(at, e, err) < 0)
+		return -1;
+	return e->type == TREE_SYMLINK ? 0 : set_mode(at, e, err);
+}
+
 int restore_mend_attributes(const struct restore_at *at, const struct tree_entry *e, struct err *err)
 {
 	struct tree is_tree = { 0 };
 	struct tree_entry *is = tree_add(&is_tree);
 	struct stat st;
-	int rc = -1;
+	int rc;
 
 	is->path = mem_strdup("");
 	is->type = e->type;
-	if (fstatat(at->parent, at->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		err_errno(err, errno, "look at it");
-	} else if (walk_xattrs(at->parent, at->name, is, err) == 0) {
-		rc = same_stat(&st, e) ? 0 : set_owner(at, e, err);
-		if (rc == 0 && !same_stat(&st, e) && e->type != TREE_SYMLINK)
-			rc = set_mode(at, e, err);
-		if (rc == 0)
-			rc = mend_xattrs(at, e, is, err);
-		/* An ACL that was taken away or given may have changed the mode's bits. */
-		if (rc == 0 && (is->n_xattrs || e->n_xattrs) && e->type != TREE_SYMLINK)
-			rc = fstatat(at->parent, at->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && same_stat(&st, e)
-				     ? 0
-				     : set_mode(at, e, err);
-		if (rc == 0 && (st.st_mtim.tv_sec != e->mtime_s || (uint32_t)st.st_mtim.tv_nsec != e->mtime_ns))
-			rc = set_time(at, e, err);
-	}
+	rc = mend_owner_mode(at, e, &st, err);
+	if (rc == 0)
+		rc = walk_xattrs(at->parent, at->name, is, err);
+	if (rc == 0)
+		rc = mend_xattrs(at, e, is, err);
+	/* An ACL that was taken away or given may have changed the mode's bits. */
+	if (rc == 0 && (is->n_xattrs || e->n_xattrs) && e->type != TREE_SYMLINK)
+		rc = fstatat(at->parent, at->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && same_stat(&st, e) ? 0 : set_mode(at, e, err);
+	if (rc == 0 && (st.st_mtim.tv_sec != e->mtime_s || (uint32_t)st.st_mtim.tv_nsec != e->mtime_ns))
+		rc = set_time(at, e, err);
 	tree_free(&is_tree);
 	return rc;
 }
