@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/spawn.h"
+#include "sys/spawn_priv.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -73,7 +74,7 @@ failed:
 	_exit(127);
 }
 
-static int start(const struct spawn *s, int in, int out, int err_fd, pid_t *pid, struct err *err)
+int spawn_child(const struct spawn *s, int in, int out, int err_fd, pid_t *pid, struct err *err)
 {
 	autoclean(str_list_free) struct str_list env = { 0 };
 	autoclose int report_r = -1;
@@ -252,7 +253,8 @@ int spawn_run(const struct spawn *s, struct spawn_result *r, struct err *err)
 	int pipes[3][2], status = 0, rc, in;
 	pid_t pid;
 
-	if (open_pipes(pipes, s->input != NULL, err) < 0 || start(s, pipes[0][0], pipes[1][1], pipes[2][1], &pid, err) < 0) {
+	if (open_pipes(pipes, s->input != NULL, err) < 0 ||
+	    spawn_child(s, pipes[0][0], pipes[1][1], pipes[2][1], &pid, err) < 0) {
 		close_pipes(pipes);
 		return -1;
 	}
@@ -279,5 +281,5 @@ int spawn_start(const struct spawn *s, pid_t *pid, struct err *err)
 
 	if (null < 0)
 		return err_errno(err, errno, "open /dev/null");
-	return start(s, null, STDERR_FILENO, STDERR_FILENO, pid, err);
+	return spawn_child(s, null, STDERR_FILENO, STDERR_FILENO, pid, err);
 }
