@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every verb that puts a new image into the store needs: keys to sign with, words meanwhile, and a daemon that is told. */
+#ifndef ORTHRUS_CMD_IMAGE_NEW_H
+#define ORTHRUS_CMD_IMAGE_NEW_H
+
+#include "base/err.h"
+#include "cmd/cmd.h"
+#include "site/site.h"
+#include "sys/keys.h"
+#include "sys/progress.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How long work is shown on standard error. */
+struct image_new_telling {
+	const struct cmd *c;
+	struct progress progress;
+};
+void image_new_line(void *ctx, const char *text);
+void image_new_progress(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes); /* store_progress_fn */
+
+/* The site, when there is one. */
+int image_new_site(const struct cmd *c, struct site *site, bool *has, struct err *err) WARN_UNUSED;
+/* The cluster's keys, made now if this is the first thing the cluster does. */
+int image_new_keys(const struct cmd *c, const struct site *site, bool has_site, struct sign_key *key, char **cluster_id,
+		   struct err *err) WARN_UNUSED;
+/* Tell the daemon, if one runs, that the image is there. */
+int image_new_tell(struct cmd *c, const char *ref, struct err *err) WARN_UNUSED;
+
+#endif
