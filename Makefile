@@ -69,6 +69,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "CC $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The script is in the object, as it is (.incbin).
+$(BUILD)/imaging/capture_agent.o: imaging/capture_agent.sh
+
 # Unit tests may use the objects of daemon/, cmd/ and imaging/imager/ too.
 $(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS))
 	@rm -f $@

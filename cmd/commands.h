@@ -25,6 +25,9 @@
 	X("site", "apply", cmd_site_apply, CMD_CHANGES, "", "", "make site.json the site the cluster runs by") \
 	X("image", "build", cmd_image_build, CMD_CHANGES_HERE, "NAME", "from=DIR,suite=SUITE,mirror=URL,package=NAME*,kind=KIND", \
 	  "build an image from the distribution and store it signed") \
+	X("image", "capture", cmd_image_capture, CMD_CHANGES_HERE, "NAME", \
+	  "from=[USER@]HOST:/|DIR,exclude=PATTERN*,kind=KIND,suite=SUITE,keep-identity,live,ssh-option=OPTION*", \
+	  "take an image of a machine that runs, or of a directory") \
 	X("image", "list", cmd_image_list, CMD_READS_HERE, "", "", "list the images in the store and what each of them costs") \
 	X("image", "show", cmd_image_show, CMD_READS_HERE, "NAME[/ID]", "", "show one image") \
 	X("image", "ls", cmd_image_ls, CMD_READS_HERE, "NAME[/ID] [PATH]", "recursive,long", "list what is in an image") \

@@ -12,9 +12,9 @@ build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
 raft=0.22
 head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfstools e2fsprogs grub-common
-    grub-efi-amd64-signed grub-pc-bin kmod mdadm mmdebstrap shim-signed smartmontools udev util-linux xfsprogs"
+    grub-efi-amd64-signed grub-pc-bin kmod mdadm mmdebstrap openssh-client shim-signed smartmontools udev util-linux xfsprogs"
 lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 jq libcap2-bin libclang-rt-14-dev mandoc mtools
-    nftables openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat strace tftp-hpa tmux valgrind"
+    nftables openssh-server openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat strace tftp-hpa tmux valgrind"
 # What disks may have been used for before: unit/oldsigs has each of these put its signature on one.
 lab="$lab bcache-tools btrfs-progs cryptsetup-bin exfatprogs lvm2 ntfs-3g"
 bench="borgbackup debian-archive-keyring fsarchiver libarchive-tools mmdebstrap restic rsync time util-linux"
@@ -78,6 +78,14 @@ use_backports() {
     [ -z "$every" ] || update "$mirror has no suite bookworm-backports that can be used"
 }
 if [ -n "$backports" ] && ! installed $backports; then use_backports; else update "apt-get update failed"; fi
+# The tests start an sshd of their own where nobody else can reach it. That its package is installed must not open this machine.
+quiet=""
+case " $missing " in *" openssh-server "*) quiet=1 ;; esac
+if [ -n "$quiet" ] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    trap 'rc=$?; rm -f /usr/sbin/policy-rc.d; [ $rc = 0 ] || rm -f "${written[@]}"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+fi
 echo "tools/deps.sh: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
@@ -86,3 +94,5 @@ for p in $missing; do
     installed "$p" || fail "$p is installed, but not as needed: $(dpkg-query -W -f '${Version}' "$p" 2>/dev/null)" \
         "libraft-dev must be $raft or newer: look at \`apt-cache policy $p\`"
 done
+[ -z "$quiet" ] || ! command -v systemctl >/dev/null || systemctl -q disable ssh.service ssh.socket >/dev/null 2>&1 ||
+    echo "tools/deps.sh: sshd will start with this machine; \`systemctl disable ssh.service\` keeps it from that" >&2
