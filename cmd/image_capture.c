@@ -42,7 +42,7 @@ static void print_result(const struct cmd *c, const struct capture_result *r, in
 		cmd_say(c, "  /%s", shown);
 	}
 	if (r->n_changed > CHANGED_SHOWN)
-		cmd_say(c, "  and others: layout.json of the image names them");
+		cmd_say(c, "  ... layout.json of the image names them");
 }
 
 static int capture(struct cmd *c, struct capture *p, const struct capture_facts *f, struct err *err)

@@ -4,9 +4,8 @@
 #include "base/mem.h"
 #include "sys/fs.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define ANSWER_MAX ((size_t)64 << 20)
 
@@ -75,10 +74,14 @@ int capture_probe(const struct capture *c, struct capture_facts **out, struct er
 {
 	autoclean(capture_facts_freep) struct capture_facts *f = mem_zalloc(sizeof(*f));
 	autoclean(buf_free) struct buf answer = { 0 };
-	autofree char *dir = NULL;
+	/* The store and its like may be links to other volumes; what is left out is what they are. */
+	autofree char *dir = NULL, *store = realpath(c->store_dir, NULL), *tmp = realpath(c->tmp_dir, NULL);
+	struct capture real = *c;
 
+	real.store_dir = store ? store : c->store_dir;
+	real.tmp_dir = tmp ? tmp : c->tmp_dir;
 	if (check(c, err) < 0 || take_apart(c, f, &dir, err) < 0 || ask(c, f, dir, &answer, err) < 0 ||
-	    capture_facts_read(buf_str(&answer), answer.len, f, err) < 0 || capture_facts_decide(c, f, err) < 0)
+	    capture_facts_read(buf_str(&answer), answer.len, f, err) < 0 || capture_facts_decide(&real, f, err) < 0)
 		return -1;
 	*out = steal(f);
 	return 0;
@@ -139,6 +142,13 @@ void capture_plan(const struct capture *c, const struct capture_facts *f, struct
 		    str_format("remove %s%s, the snapshot of a capture that was cut off", where, f->leftovers.items[i]));
 	}
 	plan_file_systems(f, where, plan);
+	for (size_t i = 0; i < f->nested.len && !c->live && f->snapshots; i++) {
+		autofree char *name = str_format("subvolume:%s", f->nested.items[i]);
+
+		add(plan, PLAN_READS, name,
+		    str_format("leave out the btrfs subvolume %s: the snapshot does not have it (--live reads it)",
+			       f->nested.items[i]));
+	}
 	if (f->system)
 		add(plan, PLAN_READS, "leave",
 		    mem_strdup(c->keep_identity

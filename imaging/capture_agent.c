@@ -11,6 +11,7 @@
 #define WRITE_NS (60 * NS_PER_S)
 #define GRACE_NS (60 * NS_PER_S) /* for taking snapshots away */
 #define LOGIN_S "20"
+#define STATUS_ALONE 4 /* of the script, when our lines stop */
 
 /* The script, as it is in the source tree. */
 extern const char capture_script[], capture_script_end[];
@@ -192,6 +193,11 @@ int capture_agent_end(struct capture_agent *a, struct err *err)
 		return next ? err_hint(err, "%s", next) : -1;
 	}
 	words = last_words(&a->stream.said);
+	if (a->stream.status == STATUS_ALONE && err->kind == ERR_NONE) {
+		err_set(err, ERR_FAILED, "%s: the script there heard nothing of this head for too long, and stopped",
+			a->f->ssh_host ? a->f->ssh_host : a->c->from);
+		return err_hint(err, "look at what holds up this machine: its disks, or a stop by Ctrl-Z; then capture it again");
+	}
 	if (err->kind != ERR_NONE && !words)
 		return -1;
 	if (a->f->ssh_host)

@@ -75,14 +75,18 @@ removable() { # MAJOR:MINOR: is it, or the disk it is on?
     return 1
 }
 facts_of_fs() { # TARGET(escaped) TYPE SOURCE ROOT(escaped) MAJOR:MINOR: one fact, in the words of proc(5)
-    local at used=0 is_removable=0 hold=-
+    local at path used=0 is_removable=0 hold=-
     at=$(printf '%b.' "$1") at=${at%.}
     case $3 in
     /dev/*)
         used=$(df -B1 --output=used -- "$at" 2>/dev/null | tail -n 1 | tr -cd 0-9)
         removable "$5" && is_removable=1
         if [ "$2" = btrfs ]; then
-            [ "$(stat -c %i -- "$at" 2>/dev/null)" = 256 ] && have btrfs && hold=btrfs
+            if [ "$(stat -c %i -- "$at" 2>/dev/null)" = 256 ] && have btrfs; then
+                hold=btrfs
+                while IFS= read -r path; do fact nested "$path in $at"; done < <(btrfs subvolume list -o "$at" 2>/dev/null |
+                    sed -n 's/^ID .* path //p' | grep -v 'orthrus-capture-')
+            fi
         elif have lvs; then
             hold=$(lvs --noheadings --nosuffix --units b --separator ' ' -o vg_name,lv_name,lv_size,vg_free,segtype "$3" 2>/dev/null 3<&- | head -n 1)
             hold=${hold:+lvm $hold}

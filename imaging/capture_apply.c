@@ -190,7 +190,7 @@ static void take_over(struct run *r, struct capture_list *now)
 		struct capture_list *from = k ? now : &r->list;
 
 		for (size_t i = 0; i < from->len; i++) {
-			if (capture_is_live(r->f, from->items[i].path) != (k == 1)) {
+			if ((capture_hold_of(r->f, from->items[i].path) == CAPTURE_LIVE) != (k == 1)) {
 				free(from->items[i].path);
 				continue;
 			}
@@ -335,6 +335,8 @@ static int read_live(struct run *r, struct err *err)
 	if (capture_spool_done(r->spool, err) < 0)
 		return -1;
 	capture_settle(&r->tree, &r->list, adds_machine_id(r), &r->image, &missing);
+	for (size_t i = r->total_bytes = 0; i < r->image.len; i++)
+		r->total_bytes += r->image.entries[i].stream_len;
 	return 0;
 }
 
@@ -343,19 +345,17 @@ static void show_stored(void *ctx, const char *stage, uint64_t done_bytes, uint6
 	const struct run *r = ctx;
 
 	(void)total_bytes;
-	r->c->progress(r->c->ctx, r->spool ? "store" : stage, done_bytes, r->spool ? r->done_bytes : r->total_bytes);
+	r->c->progress(r->c->ctx, r->spool ? "store" : stage, done_bytes, r->total_bytes);
 }
 
-/* One snapshot of everything is one instant; two are two. */
+/* What the tree's root is held by is said of the whole; one snapshot of everything is one instant, two are two. */
 static void judge(struct run *r)
 {
-	const struct capture_facts *f = r->f;
+	static const char *const words[] = { [CAPTURE_LIVE] = "two-pass", [CAPTURE_LVM] = "lvm", [CAPTURE_BTRFS] = "btrfs" };
+	enum capture_hold root = capture_hold_of(r->f, "");
 
-	r->result->snapshot = "two-pass";
-	for (size_t i = f->n_fs; i > 0; i--)
-		if (f->fs[i - 1].taken && f->fs[i - 1].hold != CAPTURE_LIVE)
-			r->result->snapshot = f->fs[i - 1].hold == CAPTURE_LVM ? "lvm" : "btrfs";
-	r->result->crash_consistent = f->snapshots == 1;
+	r->result->snapshot = words[root];
+	r->result->crash_consistent = root != CAPTURE_LIVE && r->f->snapshots == 1;
 }
 
 static int ingest(struct run *r, struct err *err)

@@ -119,10 +119,11 @@ static struct capture_fs *find_cover(struct capture_facts *f)
 	return best;
 }
 
+/* What is mounted later over it or above it; but a root may be moved to its place late. */
 static bool is_hidden(const struct capture_facts *f, size_t at)
 {
 	for (size_t i = at + 1; i < f->n_fs; i++)
-		if (capture_is_below(f->fs[at].target, f->fs[i].target))
+		if (!str_eq(f->fs[i].target, "/") && capture_is_below(f->fs[at].target, f->fs[i].target))
 			return true;
 	return false;
 }

@@ -26,6 +26,7 @@ void capture_facts_free(struct capture_facts *f)
 	free(f->blkid);
 	str_list_free(&f->leftovers);
 	str_list_free(&f->mdadm);
+	str_list_free(&f->nested);
 	str_list_free(&f->excludes);
 	free(f);
 }
@@ -124,6 +125,8 @@ static int read_fact(struct capture_facts *f, const char *key, const char *value
 			*flags[i].to = true;
 	if (str_eq(key, "leftover"))
 		str_list_add(&f->leftovers, value);
+	if (str_eq(key, "nested"))
+		str_list_add(&f->nested, value);
 	if (str_eq(key, "mdadm"))
 		str_list_add(&f->mdadm, value);
 	if (str_eq(key, "uid"))
@@ -230,6 +233,7 @@ void capture_layout(const struct capture_facts *f, const struct capture_result *
 	json_put_str(&w, "directory", f->dir);
 	put_mounts(f, &w);
 	json_put_strs(&w, "left_out", &f->excludes);
+	json_put_strs(&w, "subvolumes_left_out", f->snapshots ? &f->nested : &(const struct str_list){ 0 });
 	json_put_u64(&w, "rounds", rounds);
 	json_put_u64(&w, "n_changed", r->n_changed);
 	json_put_strs(&w, "changed", &r->changed);

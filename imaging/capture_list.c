@@ -95,10 +95,20 @@ static int by_path(const void *a, const void *b)
 	return tree_path_cmp(((const struct capture_item *)a)->path, ((const struct capture_item *)b)->path);
 }
 
+/* A directory that is written to while it is read may show a name twice. */
 void capture_list_sort(struct capture_list *l)
 {
+	size_t n = 0;
+
 	if (l->len)
 		qsort(l->items, l->len, sizeof(l->items[0]), by_path);
+	for (size_t i = 0; i < l->len; i++) {
+		if (n && str_eq(l->items[n - 1].path, l->items[i].path))
+			free(l->items[i].path);
+		else
+			l->items[n++] = l->items[i];
+	}
+	l->len = n;
 }
 
 static struct capture_item *find(const struct capture_list *l, const char *path)

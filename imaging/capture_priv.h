@@ -35,7 +35,7 @@ struct capture_facts {
 	uint64_t uid;
 	bool system; /* a system's root, not just a directory */
 	bool has_tar, has_find, has_lsattr, can_mount;
-	struct str_list leftovers, mdadm;
+	struct str_list leftovers, mdadm, nested; /* nested: btrfs subvolumes in others, which a snapshot does not have */
 	char *lsblk, *blkid;
 	struct capture_fs *fs;
 	size_t n_fs, fs_cap;
@@ -54,8 +54,8 @@ void capture_layout(const struct capture_facts *f, const struct capture_result *
 bool capture_is_below(const char *path, const char *dir);
 /* Is the tree's path (or what it lies in) left out? */
 bool capture_excluded(const struct capture_facts *f, const char *path, bool is_dir);
-/* capture_settings.c: what of the tree can change while it is read. */
-bool capture_is_live(const struct capture_facts *f, const char *path);
+/* capture_settings.c: how the file system is held that the tree's path is on. */
+enum capture_hold capture_hold_of(const struct capture_facts *f, const char *path);
 /* The settings of mode read. `again`: what is held still is left aside, and the script waits for names. */
 void capture_describe(const struct capture_facts *f, bool again, struct buf *out);
 /* capture_identity.c: patterns of what belongs to one machine, or to one day. */

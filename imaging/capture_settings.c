@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-bool capture_is_live(const struct capture_facts *f, const char *path)
+enum capture_hold capture_hold_of(const struct capture_facts *f, const char *path)
 {
 	autofree char *full = str_format("%s/%s", str_eq(f->dir, "/") ? "" : f->dir, path);
 	const struct capture_fs *best = NULL;
@@ -15,7 +15,7 @@ bool capture_is_live(const struct capture_facts *f, const char *path)
 		if (f->fs[i].taken && capture_is_below(*path ? full : f->dir, f->fs[i].target) &&
 		    (!best || strlen(f->fs[i].target) > strlen(best->target)))
 			best = &f->fs[i];
-	return best && best->hold == CAPTURE_LIVE;
+	return best ? best->hold : CAPTURE_LIVE;
 }
 
 void capture_describe(const struct capture_facts *f, bool again, struct buf *out)

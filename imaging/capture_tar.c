@@ -208,7 +208,6 @@ static int take_entry(struct reading *r, struct archive *a, struct archive_entry
 	e->gid = (uint32_t)archive_entry_gid(from);
 	e->mtime_s = archive_entry_mtime(from);
 	e->mtime_ns = (uint32_t)archive_entry_mtime_nsec(from);
-	e->stream_at = out->tree.stream_bytes;
 	if (e->type == TREE_HARDLINK)
 		return 0;
 	if (e->type == TREE_CHAR || e->type == TREE_BLOCK) {
@@ -220,6 +219,7 @@ static int take_entry(struct reading *r, struct archive *a, struct archive_entry
 		e->target = mem_strdup(target ? target : "");
 	if (e->type != TREE_FILE)
 		return 0;
+	e->stream_at = out->tree.stream_bytes;
 	e->size = (uint64_t)archive_entry_size(from);
 	return take_content(r, a, e);
 }

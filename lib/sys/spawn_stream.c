@@ -16,6 +16,13 @@
 #define SAID_MAX ((size_t)65536)
 #define POLL_MS 200
 
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 int spawn_stream_open(const struct spawn *s, struct spawn_stream *out, struct err *err)
 {
 	int in[2] = { -1, -1 }, to[2] = { -1, -1 }, words[2] = { -1, -1 }, rc = -1;
@@ -24,23 +31,16 @@ int spawn_stream_open(const struct spawn *s, struct spawn_stream *out, struct er
 		err_errno(err, errno, "make a pipe");
 	else
 		rc = spawn_child(s, in[0], to[1], words[1], &out->pid, err);
-	for (int i = 0; i < 2; i++) {
-		int mine[3] = { in[1], to[0], words[0] }, its[3] = { in[0], to[1], words[1] };
-
-		for (int k = 0; k < 3; k++)
-			if ((i == 0 && its[k] >= 0) || (i == 1 && rc < 0 && mine[k] >= 0))
-				close(i == 0 ? its[k] : mine[k]);
-	}
+	close_all((const int[]){ in[0], to[1], words[1] }, 3);
 	if (rc < 0) {
+		close_all((const int[]){ in[1], to[0], words[0] }, 3);
 		out->in = out->out = out->err_fd = -1;
 		out->exited = true;
 		return -1;
 	}
-	out->program = s->argv[0];
-	out->in = in[1];
-	out->out = to[0];
-	out->err_fd = words[0];
-	out->idled_ns = clock_now_ns();
+	*out = (struct spawn_stream){
+		.program = s->argv[0], .pid = out->pid, .in = in[1], .out = to[0], .err_fd = words[0], .idled_ns = clock_now_ns()
+	};
 	fcntl(out->in, F_SETFL, O_NONBLOCK);
 	fcntl(out->out, F_SETFL, O_NONBLOCK);
 	fcntl(out->err_fd, F_SETFL, O_NONBLOCK);
