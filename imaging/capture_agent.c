@@ -162,7 +162,11 @@ static int explain_ssh(const struct capture_agent *a, const char *words, struct 
 {
 	const char *host = a->f->ssh_host, *said = buf_str(&a->stream.said);
 
-	err_set(err, ERR_FAILED, "%s: %s", host, words ? words : "the connection ended");
+	if (words)
+		err_set(err, ERR_FAILED, "%s: %s", host, words);
+	else
+		err_set(err, ERR_FAILED, "%s: the connection ended before the machine had said all (exit %d)", host,
+			a->stream.status);
 	if (strstr(said, "Host key verification failed") || strstr(said, "REMOTE HOST IDENTIFICATION"))
 		return err_hint(err, "compare its key's fingerprint with the machine's, and accept it once by hand: ssh %s true",
 				host);
@@ -193,7 +197,7 @@ int capture_agent_end(struct capture_agent *a, struct err *err)
 		return next ? err_hint(err, "%s", next) : -1;
 	}
 	words = last_words(&a->stream.said);
-	if (a->stream.status == STATUS_ALONE && err->kind == ERR_NONE) {
+	if (a->stream.status == STATUS_ALONE && !words) {
 		err_set(err, ERR_FAILED, "%s: the script there heard nothing of this head for too long, and stopped",
 			a->f->ssh_host ? a->f->ssh_host : a->c->from);
 		return err_hint(err, "look at what holds up this machine: its disks, or a stop by Ctrl-Z; then capture it again");

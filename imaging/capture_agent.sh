@@ -89,7 +89,8 @@ facts_of_fs() { # TARGET(escaped) TYPE SOURCE ROOT(escaped) MAJOR:MINOR: one fac
             fi
         elif have lvs; then
             hold=$(lvs --noheadings --nosuffix --units b --separator ' ' -o vg_name,lv_name,lv_size,vg_free,segtype "$3" 2>/dev/null 3<&- | head -n 1)
-            hold=${hold:+lvm $hold}
+            # shellcheck disable=SC2086
+            [ -z "$hold" ] || hold=$(echo lvm $hold) # the blanks around and between
         fi ;;
     esac
     fact fs "$1 $2 $3 $4 $is_removable ${used:-0} ${hold:--}"
@@ -165,7 +166,7 @@ arrange() {
     local n at
     work=$(mktemp -d /run/orthrus-capture.XXXXXX) && mkdir "$work/tree" || die "no directory could be made in /run"
     if [ "$snapshots" = 1 ]; then
-        exec 9>/run/orthrus-capture.lock
+        exec 9>/run/orthrus-captures.lock
         flock -n 9 || die "another capture of this machine is under way" "wait until it has ended"
         while IFS= read -r at; do
             note "removing the snapshot $at, which a capture that was cut off left"

@@ -220,6 +220,18 @@ static int send_names(struct run *r, const struct str_list *names, struct err *e
 	return spawn_stream_write(&r->agent.stream, buf_str(&text), text.len, WRITE_NS, err);
 }
 
+/* What is held still can't change, whatever its times say: where a subvolume lies, a btrfs snapshot has a directory of right now.
+ */
+static void find_changed(const struct run *r, struct str_list *names)
+{
+	autoclean(str_list_free) struct str_list all = { 0 };
+
+	capture_differences(&r->tree, &r->list, &all);
+	for (size_t i = 0; i < all.len; i++)
+		if (capture_hold_of(r->f, all.items[i]) == CAPTURE_LIVE)
+			str_list_add(names, all.items[i]);
+}
+
 /* Once more: *more says whether anything was read. */
 static int read_again(struct run *r, bool last, bool *more, struct err *err)
 {
@@ -234,7 +246,7 @@ static int read_again(struct run *r, bool last, bool *more, struct err *err)
 	rc = read_list(r, &now, err);
 	if (rc == 0) {
 		take_over(r, &now);
-		capture_differences(&r->tree, &r->list, &names);
+		find_changed(r, &names);
 		*more = names.len && !last;
 		r->result->n_changed = names.len;
 		rc = send_names(r, *more ? &names : &none, err);

@@ -66,7 +66,7 @@ static void tar(struct fixture *f, struct buf *out, const char *sort)
 	r.out = (struct buf){ 0 };
 }
 
-static void make_tree(struct fixture *f)
+static void make_source_tree(struct fixture *f)
 {
 	autofree char *file = fs_join(f->tree, "big"), *second = fs_join(f->tree, "link"), *soft = fs_join(f->tree, "soft");
 	autofree char *sparse = fs_join(f->tree, "sparse"), *hole = fs_join(f->tree, "hole"), *old = fs_join(f->tree, "old");
@@ -96,7 +96,7 @@ static void test_entries(void **state)
 	autoclean(buf_free) struct buf stream = { 0 };
 	autofree uint8_t *data = noise(300000, 1);
 
-	make_tree(f);
+	make_source_tree(f);
 	tar(f, &stream, "--sort=name");
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		autoclean(capture_tree_free) struct capture_tree t = { 0 };
@@ -134,7 +134,7 @@ static void test_cut_and_damaged(void **state)
 	struct fixture *f = *state;
 	autoclean(buf_free) struct buf stream = { 0 };
 
-	make_tree(f);
+	make_source_tree(f);
 	tar(f, &stream, "--sort=name");
 	for (size_t len = 100; len < stream.len - 10240; len += 40961) {
 		autoclean(capture_tree_free) struct capture_tree t = { 0 };

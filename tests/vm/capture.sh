@@ -9,7 +9,7 @@ SUITE=${ORTHRUS_LAB_SUITE:-bookworm}
 
 machine() { # the machine's disk, kernel and initrd; sets VM
     local key tmp
-    key=$( (lab_cache_key "$SUITE"; sha256sum <"$TOP/tests/vm/capture.sh") | sha256sum | cut -c1-24)
+    key=$( (lab_cache_key "$SUITE"; guest_script) | sha256sum | cut -c1-24)
     VM=$CACHE/capture-$key
     [ ! -e "$VM/done" ] || return 0
     mkdir -p "$CACHE"
@@ -48,7 +48,7 @@ pvcreate -q -y /dev/vdb && vgcreate -q vg /dev/vdb && lvcreate -q -y -L 600M -n 
 mkfs.ext4 -q /dev/vg/data && mkfs.btrfs -q /dev/vdc || bad "mkfs"
 mkdir -p /srv/data /srv/bt; mount /dev/vg/data /srv/data && mount /dev/vdc /srv/bt || bad "mount"
 for d in /srv/data /srv/bt; do
-    mkdir -p $d/sub; head -c 40000000 /dev/urandom >$d/sub/noise; setfattr -n user.x -v y $d/sub/noise 2>/dev/null; ln $d/sub/noise $d/link
+    mkdir -p $d/sub; head -c 8000000 /dev/urandom >$d/sub/noise; setfattr -n user.x -v y $d/sub/noise 2>/dev/null; ln $d/sub/noise $d/link
     # a is written before b, always: in one moment they are equal, or a is one ahead.
     (n=0; while :; do n=$((n + 1)); echo $n >$d/0-a.new; mv $d/0-a.new $d/0-a; echo $n >$d/z-b.new; mv $d/z-b.new $d/z-b; sleep 0.01; done) &
 done
@@ -58,7 +58,7 @@ if [ -e /tmp/stall ] && [ "${1:-}" = --create ]; then /usr/bin/tar "$@" | { head
 exec /usr/bin/tar "$@"
 SH
 chmod 755 /usr/local/bin/tar
-mkdir -p /run/sshd /root/.ssh; cp /dev/disk/by-id/virtio-KEY /root/.ssh/authorized_keys 2>/dev/null
+mkdir -p /run/sshd /root/.ssh
 tr -d '\0' </dev/vdd >/root/.ssh/authorized_keys; chmod 700 /root/.ssh; chmod 600 /root/.ssh/authorized_keys
 ssh-keygen -A >/dev/null
 echo "CAPTURE KEY $(cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub)"
@@ -100,16 +100,18 @@ capture() { # NAME DIR [OPTIONS]
 }
 manifest() { orthrus image show "$1" --json | jq -r '.manifest | "\(.snapshot) \(.crash_consistent)"'; }
 clean() { # no snapshot, nothing mounted, no directory of ours
-    far 'lvs --noheadings -o lv_name vg | grep -q orthrus && exit 1; ls -d /srv/bt/.orthrus* /run/orthrus-capture.* 2>/dev/null && exit 1; grep -q orthrus /proc/self/mountinfo && exit 1; true'
+    far 'lvs --noheadings -o lv_name vg | grep orthrus && exit 1; compgen -G "/srv/bt/.orthrus*" && exit 1; compgen -G "/run/orthrus-capture.*" && exit 1
+        grep orthrus /proc/*/mountinfo && exit 1; true' >&2
 }
 one_moment() { # DIR: is what came out of the image?
     local a b
     a=$(cat "$1/0-a") b=$(cat "$1/z-b")
     [ "$a" = "$b" ] || [ "$a" = $((b + 1)) ] || lab_fail "$1 is of two moments: $a and $b"
-    [ "$(stat -c %h "$1/link")" = 2 ] && [ "$(stat -c %s "$1/sub/noise")" = 40000000 ] || lab_fail "$1 is not whole"
+    [ "$(stat -c %h "$1/link")" = 2 ] && [ "$(stat -c %s "$1/sub/noise")" = 8000000 ] || lab_fail "$1 is not whole"
 }
 
 orthrus site init --cluster lab --interface eth0 --subnet 10.77.0.0/24 >/dev/null
+lab_until 120 "sshd on the machine" far true
 capture data /srv/data --plan | grep -q 'LVM snapshot of vg/data' || lab_fail "the plan: $(capture data /srv/data --plan 2>&1)"
 for what in 'data /srv/data lvm' 'bt /srv/bt btrfs'; do
     read -r name dir method <<<"$what"
@@ -128,7 +130,7 @@ clean || lab_fail "all: something was left on the machine"
 orthrus image export all "$W/out-all" --quiet
 one_moment "$W/out-all/srv/data"
 one_moment "$W/out-all/srv/bt"
-[ -z "$(ls -A "$W/out-all/proc" "$W/out-all/run" "$W/out-all/dev" "$W/out-all/tmp" | grep -v : | grep .)" ] || lab_fail "all: /proc, /run, /dev or /tmp is not empty"
+[ -z "$(find "$W/out-all"/{proc,run,dev,tmp} -mindepth 1)" ] || lab_fail "all: /proc, /run, /dev or /tmp is not empty"
 [ ! -e "$W/out-all/etc/ssh/ssh_host_ed25519_key" ] && [ -x "$W/out-all/usr/bin/bash" ] && [ ! -s "$W/out-all/etc/machine-id" ] || lab_fail "all: identity, or no system"
 jq -e '.lsblk[] | select(.name == "vda")' "$W"/head/srv/orthrus/store/images/all/*/layout.json >/dev/null || lab_fail "all: layout.json knows no disk"
 lab_say "the whole machine: two snapshots and a root that lives"
