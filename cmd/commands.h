@@ -36,8 +36,8 @@
 	  "list what differs between two images") \
 	X("image", "verify", cmd_image_verify, CMD_READS_HERE, "[NAME[/ID]]", "all", \
 	  "check every byte of an image against its signature") \
-	X("image", "export", cmd_image_export, CMD_CHANGES_HERE, "NAME[/ID] TARGET", "format=FORMAT,update", \
-	  "take an image out of the store as a tree of files") \
+	X("image", "export", cmd_image_export, CMD_CHANGES_HERE, "NAME[/ID] TARGET", "format=FORMAT,update,force", \
+	  "take an image out of the store as a directory or an archive") \
 	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
 	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
 	  "make machines known by their MAC addresses") \

@@ -6,9 +6,11 @@
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/keys.h"
+#include "sys/log.h"
 #include "sys/progress.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void close_store(struct store **s)
 {
@@ -20,11 +22,41 @@ static void show_progress(void *ctx, const char *stage, uint64_t done_bytes, uin
 	progress_update(ctx, stage, done_bytes, total_bytes, clock_now_ns());
 }
 
+/* What the format has no place for, a line for each kind; on standard error, for it is no result. */
+static void warn_lost(const struct export *x, const struct export_facts *f)
+{
+	for (int i = 0; i < LOST_KINDS; i++) {
+		const struct export_lost *l = &f->lost[i];
+		autofree char *shown = l->count ? str_printable(l->first, strlen(l->first)) : NULL;
+
+		if (l->count)
+			log_warn("imaging", "%s can't hold %llu %s; the first is of '/%s'", export_format_name(x->format),
+				 (unsigned long long)l->count, export_loss_name((enum export_loss)i), shown);
+	}
+}
+
+static void put_lost(struct json_out *w, const struct export_facts *f)
+{
+	json_put_arr(w, "lost");
+	for (int i = 0; i < LOST_KINDS; i++) {
+		if (!f->lost[i].count)
+			continue;
+		json_put_obj(w, NULL);
+		json_put_str(w, "what", export_loss_name((enum export_loss)i));
+		json_put_u64(w, "count", f->lost[i].count);
+		json_put_str(w, "first", f->lost[i].first);
+		json_end_obj(w);
+	}
+	json_end_arr(w);
+}
+
 static void print_result(const struct cmd *c, const struct export *x, const struct export_facts *f, int64_t took_ns)
 {
 	autoclean(buf_free) struct buf out = { 0 };
 	struct json_out w;
 
+	if (str_eq(x->target, "-"))
+		return;
 	if (!c->json) {
 		cmd_say(c, "image %s is in %s (%lld s)", f->ref, x->target, (long long)(took_ns / NS_PER_S));
 		return;
@@ -36,6 +68,7 @@ static void print_result(const struct cmd *c, const struct export *x, const stru
 	json_put_str(&w, "format", export_format_name(x->format));
 	json_put_u64(&w, "entries", f->entries);
 	json_put_u64(&w, "content_bytes", f->content_bytes);
+	put_lost(&w, f);
 	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
 	json_end_obj(&w);
 	cmd_print(buf_str(&out));
@@ -70,14 +103,18 @@ int cmd_image_export(struct cmd *c, struct err *err)
 		return -1;
 	x.ref = c->argv[0];
 	x.target = c->argv[1];
+	x.update = cmd_flag(c, "update");
+	x.force = cmd_flag(c, "force");
+	if (c->json && !c->plan && str_eq(x.target, "-"))
+		return err_set(err, ERR_USAGE, "--json prints on standard output, where the archive goes: name a file");
 	if (export_choose(&x, cmd_option(c, "format"), err) < 0 || store_open(store, false, &s, err) < 0 ||
 	    verify_key_load(pub, &key, err) < 0)
 		return -1;
-	x.update = cmd_flag(c, "update");
 	x.store = s;
 	x.key = &key;
 	if (export_probe(&x, &facts, err) < 0)
 		return -1;
+	warn_lost(&x, &facts);
 	export_plan(&x, &facts, &plan);
 	if (c->plan) {
 		cmd_print_plan(c, &plan);

@@ -14,38 +14,60 @@
 #include <stdint.h>
 
 enum export_format {
-	EXPORT_DIR, /* files in a directory */
+	EXPORT_DIR,	 /* files in a directory */
+	EXPORT_PAX,	 /* tar(1), POSIX.1-2001 */
+	EXPORT_CPIO,	 /* newc */
+	EXPORT_SQUASHFS, /* by tar2sqfs(1) */
+	EXPORT_OCI,	 /* an image layout of one layer: a directory, or a tar of it */
 };
+enum export_filter { EXPORT_PLAIN, EXPORT_GZIP, EXPORT_ZSTD };
 
 struct export
 {
 	struct store *store;
 	const char *ref;    /* NAME[/ID] */
-	const char *target; /* a path */
+	const char *target; /* a path; "-" is standard output */
 	enum export_format format;
-	bool update; /* EXPORT_DIR: the directory may hold another tree, which becomes the image's */
+	enum export_filter filter; /* of EXPORT_PAX and EXPORT_CPIO */
+	bool as_tar;		   /* of EXPORT_OCI */
+	bool update;		   /* of EXPORT_DIR: the directory may hold another tree, which becomes the image's */
+	bool force;		   /* a file at the target is replaced */
 	const struct verify_key *key;
 	store_progress_fn progress; /* may be NULL */
 	void *ctx;
 };
 
-/* The format that `word` names; NULL: what the target is. ERR_USAGE lists what there is. */
+/* Pure. Format and filter by `word` and the target's suffix; `word` NULL: by the suffix alone, without a known one EXPORT_DIR.
+ * ERR_USAGE lists what there is. */
 int export_choose(struct export *x, const char *word, struct err *err) WARN_UNUSED;
 const char *export_format_name(enum export_format format);
 
+/* What an image has that the format can't hold. */
+enum export_loss { LOST_SOCKETS, LOST_XATTRS, LOST_ACLS, LOST_FLAGS, LOST_NANOSECONDS, LOST_TIMES, LOST_HOLES, LOST_KINDS };
+struct export_lost {
+	uint64_t count;
+	char *first; /* path of the first entry; NULL when there is none */
+};
+/* "%llu sockets" and the like. */
+const char *export_loss_name(enum export_loss kind);
+
 /* What would be exported: from the image's documents, whose signature was checked. */
 struct export_facts {
-	char *ref; /* NAME/ID, also when only NAME was asked for */
+	char *ref;     /* NAME/ID, also when only NAME was asked for */
+	char *created; /* of the manifest */
 	uint64_t entries, content_bytes;
+	bool replaces;		    /* there is a file at the target */
 	bool resumes;		    /* EXPORT_DIR: an export of this image that did not come to its end is completed */
 	struct restore_delta delta; /* with x->update */
+	struct export_lost lost[LOST_KINDS];
 };
 void export_facts_free(struct export_facts *f);
-/* Changes nothing. ERR_REFUSED when the target is in use. */
+/* Changes nothing. ERR_REFUSED when the target is in use, or the format can't hold the image's content. */
 int export_probe(const struct export *x, struct export_facts *out, struct err *err) WARN_UNUSED;
 /* Pure: the steps. */
 void export_plan(const struct export *x, const struct export_facts *f, struct plan *plan);
-/* Do it. A directory that could not be filled is left as it is, and named. */
+/* Do it. A file or an image layout appears whole or not at all; a directory that could not be filled is left as it is, and named.
+ */
 int export_apply(const struct export *x, const struct export_facts *f, struct err *err) WARN_UNUSED;
 
 #endif

@@ -254,7 +254,8 @@ int spawn_run(const struct spawn *s, struct spawn_result *r, struct err *err)
 	pid_t pid;
 
 	if (open_pipes(pipes, s->input != NULL, err) < 0 ||
-	    spawn_child(s, pipes[0][0], pipes[1][1], pipes[2][1], &pid, err) < 0) {
+	    spawn_child(s, s->stdin_fd ? s->stdin_fd : pipes[0][0], s->stdout_fd ? s->stdout_fd : pipes[1][1], pipes[2][1], &pid,
+			err) < 0) {
 		close_pipes(pipes);
 		return -1;
 	}

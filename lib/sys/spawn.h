@@ -16,6 +16,9 @@ struct spawn {
 	const char *chroot_dir;	 /* or NULL */
 	const char *input;	 /* for standard input, or NULL for /dev/null */
 	size_t input_len;
+	/* For streams that are too long to keep: an open fd in place of `input` and of the capture of its standard output; 0:
+	 * none. They stay the caller's. */
+	int stdin_fd, stdout_fd;
 	int64_t timeout_ns; /* 0: 10 minutes; then SIGTERM, 2 s later SIGKILL to its process group */
 	size_t capture_max; /* 0: 1 MiB; of stdout and stderr each; more is cut, not an error */
 	/* Called with each whole line of stdout or stderr as it comes (without '\n'); may be NULL. */
