@@ -123,6 +123,25 @@ static bool is_valid(const struct acl_line *l, size_t n)
 	return user_obj == 1 && group_obj == 1 && other == 1 && (mask == 1 || (mask == 0 && named == 0));
 }
 
+bool posix_acl_valid(const void *value, size_t len)
+{
+	struct cursor c = { .data = value, .len = len };
+	autofree struct acl_line *lines = NULL;
+	struct err err = { 0 };
+	uint32_t version;
+	size_t n = 0;
+
+	if (cursor_u32(&c, &version, &err) < 0 || version != ACL_VERSION || cursor_left(&c) % ENTRY_LEN)
+		return false;
+	lines = mem_array(cursor_left(&c) / ENTRY_LEN + 1, sizeof(lines[0]));
+	for (; cursor_left(&c); n++)
+		if (cursor_u16(&c, &lines[n].tag, &err) < 0 || cursor_u16(&c, &lines[n].perm, &err) < 0 ||
+		    cursor_u32(&c, &lines[n].id, &err) < 0 || archive_tag(lines[n].tag) < 0 || lines[n].perm > 7 ||
+		    (n && lines[n - 1].tag > lines[n].tag))
+			return false;
+	return is_valid(lines, n);
+}
+
 static void encode(const char *name, const struct acl_line *l, size_t n, struct tree_xattr *out, uint16_t *mode)
 {
 	autoclean(buf_free) struct buf b = { 0 };

@@ -14,6 +14,8 @@ struct archive_entry;
 #define POSIX_ACL_DEFAULT "system.posix_acl_default"
 
 bool posix_acl_is(const char *xattr_name);
+/* Is this the kernel's form of an ACL that the kernel would take? */
+bool posix_acl_valid(const void *value, size_t len) WARN_UNUSED;
 /* Give `x`, which is an ACL, to `out`. An access ACL also sets out's permission bits: the group's are then the owning group's,
  * not the mask. False when it is no ACL of the kernel's form; `out` then has none. */
 bool posix_acl_to_entry(const struct tree_xattr *x, struct archive_entry *out) WARN_UNUSED;

@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the tests of image export and import share: a tree with everything a tree can hold, and how two trees are compared. Sourced,
-# not run; the test sets $orthrus, $work and fail().
+# not run.
+orthrus=$BUILD/orthrus
+work=$(mktemp -d)
+# Nothing here is about what is durable: the head's files lie in memory where they can. Trees don't, for their attributes.
+root=$(mktemp -d /dev/shm/orthrus.XXXXXX 2>/dev/null) || root=$work/root
+trap 'rm -rf "$work" "$root"' EXIT
+export ORTHRUS_ROOT=$root
+failed=0
+fail() { echo "FAIL: $*" >&2; failed=1; }
 
 # expect CODE STREAM TEXT -- WORDS...
 expect() {
     local code=$1 stream=$2 text=$3 rc
     shift 4
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
+    "$orthrus" "$@" >"$work/out" 2>"$work/err"
     rc=$?
     [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
     grep -qF -- "$text" "$work/$stream" || fail "orthrus $*: '$text' is not on std$stream: $(cat "$work/$stream")"
