@@ -8,10 +8,14 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <locale.h>
 #include <string.h>
 
 #define EXTENT_RECORD 16 /* bytes in a tree record */
+/* All that stands before an entry's data. libarchive 3.6 believes what a cpio says of the length of a name, and would keep 4 GiB
+ * of it in memory. The map of a file with very many holes is some megabytes. */
+#define HEADER_MAX ((uint64_t)32 << 20)
 #define WHITEOUT ".wh."
 #define OPAQUE ".wh..wh..opq"
 
@@ -20,6 +24,8 @@ struct reader {
 	struct import_input *in;
 	struct archive *a;
 	struct err err;	  /* the input's */
+	bool in_header;	  /* bytes that are asked for now belong to one */
+	uint64_t header;  /* how many came so far */
 	bool input_ended; /* and the archive wanted more */
 	char *path;	  /* of the entry under way, clean */
 };
@@ -43,9 +49,14 @@ static la_ssize_t feed(struct archive *a, void *ctx, const void **data)
 	struct reader *r = ctx;
 	size_t len;
 
-	(void)a;
+	if (r->in_header && r->header > HEADER_MAX) {
+		err_set(&r->err, ERR_REFUSED, "an entry has headers of more than %llu bytes", (unsigned long long)HEADER_MAX);
+		archive_set_error(a, EINVAL, "%s", r->err.text);
+		return -1;
+	}
 	if (import_input_next(r->in, data, &len, &r->err) < 0)
 		return -1;
+	r->header += len;
 	r->input_ended |= len == 0;
 	return (la_ssize_t)len;
 }
@@ -313,7 +324,10 @@ static int take_entries(struct reader *r, struct err *err)
 	int rc;
 
 	for (;;) {
+		r->in_header = true;
+		r->header = 0;
 		rc = archive_read_next_header(r->a, &from);
+		r->in_header = false;
 		if (rc == ARCHIVE_EOF)
 			return check_end(r, err);
 		if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
@@ -322,6 +336,10 @@ static int take_entries(struct reader *r, struct err *err)
 			return -1;
 		if (rc == ARCHIVE_WARN)
 			note_words(r);
+		/* Data that was not wanted, so that what comes next is a header. */
+		rc = archive_read_data_skip(r->a);
+		if (rc != ARCHIVE_OK && rc != ARCHIVE_EOF)
+			return archive_error(r, err);
 	}
 }
 

@@ -101,6 +101,7 @@ cpio('chardev', $c, newc('dev', 020644, '', major => 1, minor => 5));
 cpio('kind', $c, newc('odd', 0170644, ''));
 cpio('hardlink-symlink-data', newc('s', 0120777, '/tmp/evil', ino => 77, nlink => 2), newc('h', 0100644, "evil\n", ino => 77, nlink => 2));
 cpio('size-more', $c, newc('f', 0100644, 'x', size => 0xffffffff));
+put('name-length.cpio', $c . substr(newc('n', 0100644, ''), 0, 94) . 'dddddddd' . '0' x 8 . 'x' x 1000);
 put('cut.cpio', $c . newc('f', 0100644, 'x' x 100));
 # Allowed, and what comes of them is looked at.
 tar('ok-twice', file('f', "first\n"), file('f', "second\n"), head('d/', '5', mode => 0700), head('d/', '5', mode => 0711));

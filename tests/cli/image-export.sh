@@ -63,7 +63,9 @@ expect 0 out "is in $work/x.tar.zst" -- image export compute "$work/x.tar.zst"
 expect 0 out "is in $work/x.anything" -- image export compute "$work/x.anything" --format pax
 for f in 'gzip -dc x.tar.gz' 'zstd -qdc x.tar.zst' 'cat x.anything'; do (cd "$work" && $f) | cmp - "$work/x.tar" || fail "$f is another archive"; done
 "$orthrus" image export compute - 2>"$work/err" | cmp - "$work/x.tar" || fail "standard output: $(cat "$work/err")"
-"$orthrus" image export compute - --format pax | tar -tf - >/dev/null 2>&1 || fail "standard output"
+"$orthrus" image export compute - --format pax 2>/dev/null | tar -tf - >/dev/null 2>&1 || fail "standard output"
+"$orthrus" image export compute - >/dev/full 2>"$work/err" && fail "a full standard output passes"
+grep -qF 'No space left' "$work/err" || fail "a full standard output: $(cat "$work/err")"
 expect 2 out 'name a file' -- image export compute - --json
 expect 2 err "can't be written to standard output" -- image export compute - --format oci
 # The same image gives the same archive.

@@ -81,6 +81,7 @@ xattr-huge.tar 3 'f' has an extended attribute of more than 64 KiB
 time-huge.tar 3 'f' has a time that cannot be
 cut-between.tar 3 it was cut off: the tar archive has no end
 cut-inside.tar 3 Truncated tar archive
+name-length.cpio 3 it ends in the middle of an entry
 cut.cpio 3 it ends in the middle of an entry
 checksum.tar 2 it is no archive that can be imported
 nothing.tar 2 there is nothing in it
@@ -104,6 +105,8 @@ tar -C "$work/bomb" -czf "$work/bomb.tar.gz" . && tar -C "$work/bomb" -cf - . | 
 for f in zst gz xz; do refused "$work/bomb.tar.$f" 3 "with 'zeros' the files are larger than 100 MiB together" --max-size 100M; done
 refused - 3 "with 'zeros' the files are larger than 100 MiB together" --max-size 100M <"$work/bomb.tar.gz"
 refused "$work/bomb.tar.gz" 2 '--max-size' --max-size lots
+{ cat "$work/h/.name-length.cpio"; head -c 60M /dev/zero; } | zstd -q >"$work/name.cpio.zst"
+refused "$work/name.cpio.zst" 3 'an entry has headers of more than 33554432 bytes'
 # A file that is cut, or whose checksum is wrong, is not believed although the tar in it is whole.
 head -c -6 "$work/bomb.tar.gz" >"$work/cut.gz"
 refused "$work/cut.gz" 3 "it can't be unpacked"
