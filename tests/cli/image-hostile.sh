@@ -108,9 +108,9 @@ refused "$work/bomb.tar.gz" 2 '--max-size' --max-size lots
 { cat "$work/h/.name-length.cpio"; head -c 60M /dev/zero; } | zstd -q >"$work/name.cpio.zst"
 refused "$work/name.cpio.zst" 3 'an entry has headers of more than 33554432 bytes'
 # A file that is cut, or whose checksum is wrong, is not believed although the tar in it is whole.
-head -c -6 "$work/bomb.tar.gz" >"$work/cut.gz"
+tar -b 8000 -cf - -C "$work/bomb" x | gzip -n | head -c -6 >"$work/cut.gz"
 refused "$work/cut.gz" 3 "it can't be unpacked"
-tar -cf - -C "$work/bomb" x | zstd -q --check >"$work/sum.zst"
+tar -b 8000 -cf - -C "$work/bomb" x | zstd -q --check >"$work/sum.zst"
 flip "$work/sum.zst" $(($(stat -c %s "$work/sum.zst") - 1))
 refused "$work/sum.zst" 3 "it can't be unpacked"
 

@@ -24,7 +24,7 @@ layout() { # DIR
     mkdir -p "$d/blobs/sha256"
     for n in 1 2 3; do
         tar --format=pax --sort=name -cf "$work/l.tar" -C "$l/$n" .
-        diffs+=("sha256:$(sha "$work/l.tar")")
+        diffs+=("sha256:$([ "${wrong_diff:-}" = $n ] && printf 'a%.0s' $(seq 64) || sha "$work/l.tar")")
         if [ $n = 2 ]; then zstd -qf "$work/l.tar" -o "$work/l.z"; else gzip -nc "$work/l.tar" >"$work/l.z"; fi
         layers+=("$(jq -nc --arg t "application/vnd.oci.image.layer.v1.tar+$([ $n = 2 ] && echo zstd || echo gzip)" --arg d "sha256:$(sha "$work/l.z")" \
             --argjson s "$(stat -c %s "$work/l.z")" '{mediaType:$t,digest:$d,size:$s}')")
@@ -65,8 +65,12 @@ for n in 0 1 2; do
     layer=$work/lay/blobs/sha256/$(jq -r ".layers[$n].digest" "$manifest" | cut -c8-)
     flip "$layer" $(($(stat -c %s "$layer") / 2)); broken 1 'is damaged: it does not have the size and SHA-256'
 done
+# The time in a gzip's header: it unpacks to the same.
+layer=$work/lay/blobs/sha256/$(jq -r ".layers[0].digest" "$manifest" | cut -c8-)
+flip "$layer" 4; broken 1 'is damaged: it does not have the size and SHA-256'
 layer=$work/lay/blobs/sha256/$(jq -r ".layers[2].digest" "$manifest" | cut -c8-)
 echo more >>"$layer"; broken 1 'is damaged: it does not have the size'
+wrong_diff=2 layout "$work/lay"; broken 1 'is damaged: it does not have the size'
 flip "$manifest" 40; broken 1 'is damaged: it does not have the size'
 flip "$config" 40; broken 1 'is damaged: it does not have the size'
 rm "$config"; expect 1 err 'No such file' -- image import "$work/lay" broken
