@@ -19,7 +19,8 @@ struct codec *codec_new(void)
 
 	c->pack = ZSTD_createCCtx();
 	c->unpack = ZSTD_createDCtx();
-	if (!c->pack || !c->unpack || ZSTD_isError(ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, LEVEL))) {
+	if (!c->pack || !c->unpack || ZSTD_isError(ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, LEVEL)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(c->pack, ZSTD_c_checksumFlag, 1))) {
 		fputs("libzstd cannot be set up\n", stderr);
 		abort();
 	}

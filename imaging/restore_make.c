@@ -368,7 +368,7 @@ int restore_make_whole(struct restore_hand *h, const struct tree_entry *e, const
 	if (r->existing && has_content(h, at.parent, at.name, e, content))
 		return 0;
 	at.fd = fd = create_file(r, at.parent, at.name, e, err);
-	if (fd < 0 || fs_write_all(fd, "it", content, e->size, err) < 0)
+	if (fd < 0 || restore_write_at(h, fd, content, (size_t)e->size, 0, err) < 0)
 		return -1;
 	/* A directory that was there may hand down its group or an ACL: what the file got is looked at in the end. */
 	if (r->existing)

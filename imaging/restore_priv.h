@@ -56,7 +56,10 @@ struct restore {
 struct restore_hand {
 	struct restore *r;
 	struct codec *codec;
-	uint8_t *raw, *old; /* scratch of the longest chunk */
+	uint8_t *raw;	   /* scratch of the longest chunk, somewhere in raw_room */
+	uint8_t *raw_room; /* longer by what restore_raw_align() needs */
+	uint8_t *old;	   /* scratch of the longest chunk */
+	bool direct;	   /* writes past the page cache are worth a try */
 	struct restore_dir dir;
 	const struct tree_entry *open; /* the file of pieces last written, or the file last read */
 	int open_fd;
@@ -67,9 +70,22 @@ struct restore_hand {
 int restore_each(struct restore *r, size_t n, size_t block, int (*each)(void *hand, size_t i, struct err *err),
 		 struct err *err) WARN_UNUSED;
 
+/* restore_put() of bytes that lie in a pack with the SHA-256 that the signed chunk table names, where it says they lie: they
+ * can't be other than the signer's. zstd's own checksum is of the raw bytes, and finds what went wrong between hashing and
+ * packing. */
+int restore_put_proven(struct restore_hand *h, size_t i, const void *stored, size_t stored_len, struct err *err) WARN_UNUSED;
+
 void restore_close_open(struct restore_hand *h);
 /* Write h->raw, which holds chunk `i`, to the files at its place r->at[k]. */
 int restore_write_chunk(struct restore_hand *h, size_t i, size_t k, struct err *err) WARN_UNUSED;
+
+/* restore_write.c. Long runs of bytes go past the page cache: what is restored is not read again soon, and the copy, the new
+ * pages and the wait for them at the end take longer than the disk. Where that can't be, they go through it. */
+void restore_raw_new(struct restore_hand *h);
+/* Move h->raw so that the longest piece of chunk `i` lies in memory as it will in its file. Call before it is filled. */
+void restore_raw_align(struct restore_hand *h, size_t i);
+int restore_write_at(struct restore_hand *h, int fd, const uint8_t *data, size_t len, uint64_t offset,
+		     struct err *err) WARN_UNUSED;
 
 /* "restore '/path': " in front of `err`. Returns -1. */
 int restore_entry_error(const struct tree_entry *e, struct err *err);

@@ -15,7 +15,7 @@ struct restore_hand *restore_hand_new(struct restore *r)
 	struct restore_hand *h = mem_zalloc(sizeof(*h));
 
 	*h = (struct restore_hand){ .r = r, .codec = codec_new(), .dir.fd = -1, .open_fd = -1 };
-	h->raw = mem_zalloc(r->docs.manifest.chunk_max);
+	restore_raw_new(h);
 	h->old = mem_zalloc(r->docs.manifest.chunk_max);
 	return h;
 }
@@ -34,7 +34,7 @@ void restore_hand_free(struct restore_hand *h)
 	restore_close_open(h);
 	restore_dir_close(&h->dir);
 	codec_free(h->codec);
-	free(h->raw);
+	free(h->raw_room);
 	free(h->old);
 	free(h);
 }
@@ -69,7 +69,7 @@ static int write_piece(struct restore_hand *h, const struct tree_entry *e, uint6
 		h->open = e;
 		h->open_writes = true;
 	}
-	return fs_pwrite_all(h->open_fd, "it", h->raw + skip, len, offset, err);
+	return restore_write_at(h, h->open_fd, h->raw + skip, len, offset, err);
 }
 
 static int write_range(void *ctx, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len, struct err *err)
@@ -115,25 +115,50 @@ static int mark_done(struct restore *r, size_t i, struct err *err)
 	return rc;
 }
 
-int restore_put(struct restore_hand *h, size_t i, const void *stored, size_t stored_len, struct err *err)
+/* *todo is false when there is nothing to do. */
+static int unpack(struct restore_hand *h, size_t i, const void *stored, size_t stored_len, bool *todo, struct err *err)
 {
-	struct restore *r = h->r;
-	const struct restore_chunk *c = restore_chunk_at(r, i);
-	struct digest id;
+	const struct restore_chunk *c = restore_chunk_at(h->r, i);
 
 	if (!c)
 		return err_set(err, ERR_USAGE, "there is no chunk %zu", i);
-	if (restore_chunk_done(r, i))
+	*todo = !restore_chunk_done(h->r, i);
+	if (!*todo)
 		return 0;
 	if (stored_len != c->stored_len)
 		return err_set(err, ERR_DAMAGED, "chunk %zu came with %zu bytes, not %u", i, stored_len, c->stored_len);
-	if (codec_unpack(h->codec, stored, stored_len, h->raw, c->raw_len, err) < 0)
-		return err_wrap(err, "chunk %zu", i);
-	digest_of(h->raw, c->raw_len, &id);
-	if (digest_cmp(&id, &c->id) != 0)
-		return err_set(err, ERR_DAMAGED, "chunk %zu does not have the SHA-256 that names it", i);
-	for (size_t k = r->first_at[i]; k < r->first_at[i + 1]; k++)
+	restore_raw_align(h, i);
+	return codec_unpack(h->codec, stored, stored_len, h->raw, c->raw_len, err) < 0 ? err_wrap(err, "chunk %zu", i) : 0;
+}
+
+static int write_places(struct restore_hand *h, size_t i, struct err *err)
+{
+	for (size_t k = h->r->first_at[i]; k < h->r->first_at[i + 1]; k++)
 		if (restore_write_chunk(h, i, k, err) < 0)
 			return -1;
-	return mark_done(r, i, err);
+	return mark_done(h->r, i, err);
+}
+
+int restore_put(struct restore_hand *h, size_t i, const void *stored, size_t stored_len, struct err *err)
+{
+	struct digest id;
+	bool todo;
+
+	if (unpack(h, i, stored, stored_len, &todo, err) < 0)
+		return -1;
+	if (!todo)
+		return 0;
+	digest_of(h->raw, h->r->chunks[i].raw_len, &id);
+	if (digest_cmp(&id, &h->r->chunks[i].id) != 0)
+		return err_set(err, ERR_DAMAGED, "chunk %zu does not have the SHA-256 that names it", i);
+	return write_places(h, i, err);
+}
+
+int restore_put_proven(struct restore_hand *h, size_t i, const void *stored, size_t stored_len, struct err *err)
+{
+	bool todo;
+
+	if (unpack(h, i, stored, stored_len, &todo, err) < 0)
+		return -1;
+	return todo ? write_places(h, i, err) : 0;
 }

@@ -23,6 +23,11 @@ void *mem_array(size_t n, size_t size)
 	return checked(calloc(n ? n : 1, size ? size : 1));
 }
 
+void *mem_aligned(size_t alignment, size_t size)
+{
+	return checked(aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
+}
+
 void *mem_grow(void *ptr, size_t n, size_t size)
 {
 	return checked(reallocarray(ptr, n ? n : 1, size ? size : 1));

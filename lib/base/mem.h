@@ -12,6 +12,8 @@
 void *mem_zalloc(size_t size) __attribute__((malloc, returns_nonnull));
 /* `n` zeroed elements of `size` bytes; an overflowing product ends the process. */
 void *mem_array(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
+/* Not zeroed. `alignment` is a power of two. */
+void *mem_aligned(size_t alignment, size_t size);
 /* Grow `ptr` (may be NULL) to `n` elements of `size`; new elements are not zeroed. The old pointer is gone. */
 void *mem_grow(void *ptr, size_t n, size_t size) __attribute__((returns_nonnull));
 /* Make room for one more in an array of `len` used elements with capacity `*cap`; doubles. */

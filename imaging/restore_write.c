@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "imaging/restore_priv.h"
+
+#include "base/mem.h"
+#include "sys/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Every file system and disk takes writes past the page cache that lie on this: in memory, in the file, and in length. */
+#define ALIGN ((size_t)4096)
+/* What is shorter is quicker with the page cache, which writes neighbours together. */
+#define DIRECT_MIN ((size_t)128 << 10)
+
+void restore_raw_new(struct restore_hand *h)
+{
+	h->raw_room = mem_aligned(ALIGN, h->r->docs.manifest.chunk_max + ALIGN);
+	h->raw = h->raw_room;
+	h->direct = true;
+}
+
+struct longest {
+	size_t len, shift;
+};
+
+static int look_at_range(void *ctx, const struct tree_entry *e, uint64_t offset, size_t skip, size_t len, struct err *err)
+{
+	struct longest *l = ctx;
+
+	(void)e;
+	(void)err;
+	if (len > l->len)
+		*l = (struct longest){ .len = len, .shift = (size_t)((offset - skip) % ALIGN) };
+	return 0;
+}
+
+void restore_raw_align(struct restore_hand *h, size_t i)
+{
+	const struct restore *r = h->r;
+	struct longest l = { 0 };
+	struct err never = { 0 };
+
+	if (h->direct &&
+	    content_map_each(&r->docs.map, r->at[r->first_at[i]], r->chunks[i].raw_len, look_at_range, &l, &never) == 0)
+		h->raw = h->raw_room + l.shift;
+}
+
+/* *done says how much was written: less than all when this file system, or this disk, doesn't do that. */
+static int write_direct(struct restore_hand *h, int fd, const uint8_t *data, size_t len, uint64_t offset, size_t *done,
+			struct err *err)
+{
+	int flags = fcntl(fd, F_GETFL), rc = 0;
+
+	*done = 0;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0) {
+		h->direct = false;
+		return 0;
+	}
+	while (*done < len && *done % ALIGN == 0 && rc == 0) {
+		ssize_t n = pwrite(fd, data + *done, len - *done, (off_t)(offset + *done));
+
+		if (n > 0) {
+			*done += (size_t)n;
+		} else if (n == 0 || errno == EINVAL || errno == EOPNOTSUPP) {
+			h->direct = false;
+			break;
+		} else if (errno != EINTR) {
+			rc = err_errno(err, errno, "write it at %llu", (unsigned long long)(offset + *done));
+		}
+	}
+	/* Only to set it can be refused. */
+	(void)fcntl(fd, F_SETFL, flags);
+	return rc;
+}
+
+int restore_write_at(struct restore_hand *h, int fd, const uint8_t *data, size_t len, uint64_t offset, struct err *err)
+{
+	size_t head = (size_t)(-offset % ALIGN), done = 0;
+
+	if (h->direct && len >= DIRECT_MIN && (uintptr_t)(data + head) % ALIGN == 0) {
+		size_t body = (len - head) - (len - head) % ALIGN;
+
+		if (write_direct(h, fd, data + head, body, offset + head, &done, err) < 0)
+			return -1;
+		if (head && fs_pwrite_all(fd, "it", data, head, offset, err) < 0)
+			return -1;
+		done += head;
+	}
+	return done < len ? fs_pwrite_all(fd, "it", data + done, len - done, offset + done, err) : 0;
+}
