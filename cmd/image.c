@@ -48,6 +48,27 @@ void images_progress(void *ctx, const char *stage, uint64_t done_bytes, uint64_t
 	progress_update(ctx, stage, done_bytes, total_bytes, clock_now_ns());
 }
 
+uint64_t images_per_second(uint64_t bytes, int64_t took_ns)
+{
+	return took_ns > 0 ? (uint64_t)((double)bytes * (double)NS_PER_S / (double)took_ns) : 0;
+}
+
+char *images_speed(uint64_t bytes, int64_t took_ns)
+{
+	char size[STR_BYTES_MAX], rate[STR_BYTES_MAX];
+
+	str_from_bytes(bytes, size);
+	str_from_bytes(images_per_second(bytes, took_ns), rate);
+	return str_format("%s in %.1f s (%s/s)", size, (double)took_ns / (double)NS_PER_S, rate);
+}
+
+void images_put_speed(struct json_out *w, uint64_t bytes, int64_t took_ns)
+{
+	json_put_u64(w, "bytes", bytes);
+	json_put_f64(w, "seconds", (double)took_ns / (double)NS_PER_S);
+	json_put_u64(w, "bytes_per_second", images_per_second(bytes, took_ns));
+}
+
 /* manifest.json and boot.json as they are in the store; `orthrus image verify` says whether they are right. */
 int cmd_image_show(struct cmd *c, struct err *err)
 {

@@ -25,6 +25,7 @@ static void print_json(const struct capture_result *r, int64_t took_ns, const st
 	json_put_u64(&w, "n_changed", r->n_changed);
 	json_put_strs(&w, "changed", &r->changed);
 	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
+	image_new_put_stages(&w, &r->stats);
 	json_put_str(&w, "problem", behind->kind != ERR_NONE ? behind->text : NULL);
 	json_end_obj(&w);
 	cmd_print(buf_str(&out));
@@ -33,6 +34,7 @@ static void print_json(const struct capture_result *r, int64_t took_ns, const st
 static void print_result(const struct cmd *c, const struct capture_result *r, int64_t took_ns)
 {
 	cmd_say(c, "image %s is in the store (%lld s)", r->ref, (long long)(took_ns / NS_PER_S));
+	image_new_say_stages(c, &r->stats);
 	if (r->n_changed)
 		cmd_say(c, "%llu files changed whenever they were read, and may be of no one moment:",
 			(unsigned long long)r->n_changed);

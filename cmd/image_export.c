@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
+#include "cmd/images.h"
 #include "imaging/export.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -50,6 +51,26 @@ static void put_lost(struct json_out *w, const struct export_facts *f)
 	json_end_arr(w);
 }
 
+/* Of an export that was cut off before nobody counted what was there. */
+static void put_speed(struct json_out *w, const struct export_facts *f, int64_t took_ns)
+{
+	if (!f->resumes) {
+		images_put_speed(w, f->content_bytes, took_ns);
+		return;
+	}
+	json_put_raw(w, "bytes", "null");
+	json_put_f64(w, "seconds", (double)took_ns / (double)NS_PER_S);
+	json_put_raw(w, "bytes_per_second", "null");
+}
+
+static void say_result(const struct cmd *c, const struct export *x, const struct export_facts *f, int64_t took_ns)
+{
+	autofree char *speed =
+		f->resumes ? str_format("%.1f s", (double)took_ns / (double)NS_PER_S) : images_speed(f->content_bytes, took_ns);
+
+	cmd_say(c, "image %s is in %s: %s", f->ref, x->target, speed);
+}
+
 static void print_result(const struct cmd *c, const struct export *x, const struct export_facts *f, int64_t took_ns)
 {
 	autoclean(buf_free) struct buf out = { 0 };
@@ -58,7 +79,7 @@ static void print_result(const struct cmd *c, const struct export *x, const stru
 	if (str_eq(x->target, "-"))
 		return;
 	if (!c->json) {
-		cmd_say(c, "image %s is in %s (%lld s)", f->ref, x->target, (long long)(took_ns / NS_PER_S));
+		say_result(c, x, f, took_ns);
 		return;
 	}
 	json_out_init(&w, &out, true);
@@ -69,7 +90,7 @@ static void print_result(const struct cmd *c, const struct export *x, const stru
 	json_put_u64(&w, "entries", f->entries);
 	json_put_u64(&w, "content_bytes", f->content_bytes);
 	put_lost(&w, f);
-	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
+	put_speed(&w, f, took_ns);
 	json_end_obj(&w);
 	cmd_print(buf_str(&out));
 }

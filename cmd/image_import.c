@@ -43,14 +43,15 @@ static void put_notes(struct json_out *w, const struct import_notes *notes)
 	json_end_arr(w);
 }
 
-static void print_result(const struct cmd *c, const char *ref, const struct import_notes *notes, int64_t took_ns,
-			 const struct err *behind)
+static void print_result(const struct cmd *c, const char *ref, const struct import_notes *notes,
+			 const struct pipeline_stats *stats, int64_t took_ns, const struct err *behind)
 {
 	autoclean(buf_free) struct buf out = { 0 };
 	struct json_out w;
 
 	if (!c->json) {
 		cmd_say(c, "image %s is in the store (%lld s)", ref, (long long)(took_ns / NS_PER_S));
+		image_new_say_stages(c, stats);
 		return;
 	}
 	json_out_init(&w, &out, true);
@@ -58,6 +59,7 @@ static void print_result(const struct cmd *c, const char *ref, const struct impo
 	json_put_str(&w, "image", ref);
 	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
 	put_notes(&w, notes);
+	image_new_put_stages(&w, stats);
 	json_put_str(&w, "problem", behind->kind != ERR_NONE ? behind->text : NULL);
 	json_end_obj(&w);
 	cmd_print(buf_str(&out));
@@ -67,6 +69,7 @@ static int apply(struct cmd *c, struct import *im, struct err *err)
 {
 	autoclean(import_notes_free) struct import_notes notes = { 0 };
 	struct image_new_telling telling = { .c = c };
+	struct pipeline_stats stats = { 0 };
 	int64_t begin = clock_now_ns();
 	struct err behind = { 0 };
 	autofree char *ref = NULL;
@@ -75,6 +78,7 @@ static int apply(struct cmd *c, struct import *im, struct err *err)
 	progress_init(&telling.progress, stderr, c->json, c->quiet);
 	im->progress = image_new_progress;
 	im->ctx = &telling;
+	im->stats = &stats;
 	im->wall_s = clock_wall_s();
 	rc = import_apply(im, &notes, &ref, err);
 	progress_end(&telling.progress, clock_now_ns());
@@ -82,7 +86,7 @@ static int apply(struct cmd *c, struct import *im, struct err *err)
 		return -1;
 	warn_notes(&notes);
 	rc = image_new_tell(c, ref, &behind);
-	print_result(c, ref, &notes, clock_now_ns() - begin, &behind);
+	print_result(c, ref, &notes, &stats, clock_now_ns() - begin, &behind);
 	if (rc < 0) {
 		*err = behind;
 		if (c->json) /* said in the result */

@@ -2,6 +2,7 @@
 #include "cmd/image_new.h"
 
 #include "base/mem.h"
+#include "cmd/images.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/http_client.h"
@@ -23,6 +24,35 @@ void image_new_progress(void *ctx, const char *stage, uint64_t done_bytes, uint6
 	struct image_new_telling *t = ctx;
 
 	progress_update(&t->progress, stage, done_bytes, total_bytes, clock_now_ns());
+}
+
+void image_new_say_stages(const struct cmd *c, const struct pipeline_stats *s)
+{
+	autofree char *speed = images_speed(s->raw_bytes, s->total_ns);
+	char shared[STR_BYTES_MAX], stored[STR_BYTES_MAX];
+
+	str_from_bytes(s->shared_bytes, shared);
+	str_from_bytes(s->stored_bytes, stored);
+	cmd_say(c, "  %s, %s of them shared, %s stored", speed, shared, stored);
+}
+
+void image_new_put_stages(struct json_out *w, const struct pipeline_stats *s)
+{
+	const struct {
+		const char *name;
+		int64_t ns;
+	} stages[] = { { "hash", s->hash_ns }, { "compare", s->compare_ns }, { "compress", s->compress_ns },
+		       { "pack", s->pack_ns }, { "sync", s->sync_ns },	     { "seconds", s->total_ns } };
+
+	json_put_obj(w, "stages");
+	for (size_t i = 0; i < ARRAY_LEN(stages); i++)
+		json_put_f64(w, stages[i].name, (double)stages[i].ns / (double)NS_PER_S);
+	json_put_u64(w, "workers", s->workers);
+	json_put_u64(w, "raw_bytes", s->raw_bytes);
+	json_put_u64(w, "shared_bytes", s->shared_bytes);
+	json_put_u64(w, "stored_bytes", s->stored_bytes);
+	json_put_u64(w, "bytes_per_second", images_per_second(s->raw_bytes, s->total_ns));
+	json_end_obj(w);
 }
 
 /* The site, when there is one. */

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "cmd/cmd.h"
+#include "imaging/store.h"
 #include "site/site.h"
 #include "sys/keys.h"
 #include "sys/progress.h"
@@ -19,6 +20,10 @@ struct image_new_telling {
 };
 void image_new_line(void *ctx, const char *text);
 void image_new_progress(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes); /* store_progress_fn */
+
+/* What storing the image took: a short line for people, and the object "stages" of the result. */
+void image_new_say_stages(const struct cmd *c, const struct pipeline_stats *s);
+void image_new_put_stages(struct json_out *w, const struct pipeline_stats *s);
 
 /* The site, when there is one. */
 int image_new_site(const struct cmd *c, struct site *site, bool *has, struct err *err) WARN_UNUSED;

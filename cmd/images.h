@@ -17,6 +17,12 @@ int images_open(const struct cmd *c, struct store *s, const char *ref, struct im
 void images_close(struct image_read **r);
 /* For store_progress_fn; `ctx` is a struct progress. */
 void images_progress(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes);
+/* "897.3 MiB in 2.5 s (358.9 MiB/s)"; a new string. */
+char *images_speed(uint64_t bytes, int64_t took_ns) __attribute__((returns_nonnull));
+/* The same as "bytes", "seconds" and "bytes_per_second" of an open object. */
+void images_put_speed(struct json_out *w, uint64_t bytes, int64_t took_ns);
+/* Rounded down; 0 where no time went by. */
+uint64_t images_per_second(uint64_t bytes, int64_t took_ns);
 
 /* image_entry.c: "-rwsr-xr-x+" as ls(1) has it; at the end '+' for an ACL, else '@' for other extended attributes, else a space.
  */

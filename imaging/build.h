@@ -25,6 +25,7 @@ struct build {
 	void (*line)(void *ctx, const char *text); /* what the builder says, for people; may be NULL */
 	store_progress_fn progress;		   /* may be NULL */
 	void *ctx;
+	struct pipeline_stats *stats; /* of storing it, filled when that succeeds; may be NULL */
 };
 
 /* What packages come from: sources.list(5) lines out of the head's apt (or b->mirror). Nothing with from_dir. Refuses a suite,

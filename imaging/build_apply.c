@@ -127,7 +127,8 @@ static int ingest(struct build_run *run, struct err *err)
 			     .wall_s = b->wall_s,
 			     .key = b->key,
 			     .progress = b->progress,
-			     .ctx = b->ctx };
+			     .ctx = b->ctx,
+			     .stats = b->stats };
 	struct store *s = NULL;
 	int rc;
 

@@ -50,6 +50,7 @@ struct capture_result {
 	bool crash_consistent;
 	struct str_list changed; /* still changed when they were read for the last time; as many as are told */
 	uint64_t n_changed;
+	struct pipeline_stats stats; /* of storing it */
 };
 void capture_result_free(struct capture_result *r);
 /* Perform them. Nothing of it is left on the machine afterwards, nor in the store unless the image is whole. */

@@ -385,7 +385,8 @@ static int ingest(struct run *r, struct err *err)
 			     .wall_s = c->wall_s,
 			     .key = c->key,
 			     .progress = c->progress ? show_stored : NULL,
-			     .ctx = r };
+			     .ctx = r,
+			     .stats = &r->result->stats };
 	struct store *s = NULL;
 	int rc;
 

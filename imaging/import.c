@@ -197,7 +197,8 @@ static int store_it(struct import_run *run, char **ref, struct err *err)
 			     .wall_s = im->wall_s,
 			     .key = im->key,
 			     .progress = im->progress,
-			     .ctx = im->ctx };
+			     .ctx = im->ctx,
+			     .stats = im->stats };
 	struct store *s = NULL;
 	int rc;
 

@@ -29,6 +29,7 @@ struct import {
 	int64_t wall_s;
 	store_progress_fn progress; /* may be NULL */
 	void *ctx;
+	struct pipeline_stats *stats; /* of storing it, filled when that succeeds; may be NULL */
 };
 
 /* What was in the archive and is not in the image, or the other way round. */

@@ -47,6 +47,7 @@ struct pipeline {
 	bool ended, failed, synced;
 	struct err err; /* the first failure */
 	struct pipeline_stats stats;
+	int64_t began_ns;
 
 	struct job *jobs;
 	size_t n_jobs;
@@ -177,13 +178,16 @@ static void close_pack(struct pipeline *p)
 {
 	static const struct digest unnamed;
 	struct pack_full full;
+	int64_t since;
 
 	pack_close(&p->writer, &full);
 	pthread_mutex_lock(&p->lock);
 	p->index.packs[p->open_pack] = full.name;
 	p->open_pack = chunk_index_add_pack(&p->index, &unnamed);
+	since = clock_now_ns();
 	while (p->n_full == PACKS_WAIT && !p->failed)
 		pthread_cond_wait(&p->moved, &p->lock);
+	p->stats.pack_ns -= clock_now_ns() - since; /* it waited, and was not busy */
 	if (p->n_full < PACKS_WAIT)
 		p->full[p->n_full++] = full;
 	else
@@ -323,6 +327,7 @@ int pipeline_start(const char *dir, struct pipeline **out, struct err *err)
 	struct pipeline *p = mem_zalloc(sizeof(*p));
 
 	*out = p;
+	p->began_ns = clock_now_ns();
 	p->dir = mem_strdup(dir);
 	p->writer = (struct pack_writer){ .dir = p->dir, .fd = -1 };
 	pthread_mutex_init(&p->lock, NULL);
@@ -393,6 +398,7 @@ int pipeline_end(struct pipeline *p, struct chunk_table *table, struct err *err)
 		*err = p->err;
 		return -1;
 	}
+	p->stats.total_ns = clock_now_ns() - p->began_ns;
 	for (size_t i = 0; i < p->table.len; i++) {
 		p->table.rows[i].pack = p->index.packs[p->row_pack[i]];
 		chunk_table_add(table, &p->table.rows[i]);

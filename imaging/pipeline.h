@@ -18,6 +18,7 @@ struct pipeline_stats {
 	uint64_t shared_bytes; /* raw bytes of those that the store had, or that came before */
 	uint64_t stored_bytes; /* compressed bytes that were added to packs */
 	int64_t hash_ns, compare_ns, compress_ns, pack_ns, sync_ns;
+	int64_t total_ns; /* by the clock, from pipeline_start() until all was durable; 0 before */
 	unsigned int workers;
 };
 

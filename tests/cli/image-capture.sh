@@ -206,8 +206,11 @@ expect 0 out '' -- image export sys "$work/sysout"
     fail "of a system: $(cd "$work/sysout" && find . -type f)"
 [ ! -s "$work/sysout/etc/machine-id" ] && [ -d "$work/sysout/var/log/app" ] && [ -d "$work/sysout/tmp" ] || fail "of a system: machine-id, directories"
 [ "$("$orthrus" image show sys --json | jq -r '"\(.manifest.suite) \(.boot.grubenv.saved_entry)"')" = 'bookworm 7' ] || fail "suite, grubenv"
-[ "$("$orthrus" image capture sys --from "$work/sys" --keep-identity --json 2>/dev/null | jq -r '"\(.n_changed) \(.crash_consistent) \(.snapshot)"')" = '0 false two-pass' ] ||
-    fail "--json"
+"$orthrus" image capture sys --from "$work/sys" --keep-identity --json >"$work/json" 2>"$work/err" || fail "--json: $(cat "$work/err")"
+[ "$(jq -r '"\(.n_changed) \(.crash_consistent) \(.snapshot)"' "$work/json")" = '0 false two-pass' ] || fail "--json: $(cat "$work/json")"
+content=$("$orthrus" image list --json | jq --arg ref "$(jq -r .image "$work/json")" '.images[] | select(.ref == $ref) | .content_bytes')
+jq -e ".stages | .raw_bytes == $content and .raw_bytes > 0 and .stored_bytes > 0 and .workers >= 1 and .seconds > 0" "$work/json" >/dev/null ||
+    fail "--json, of $content bytes: $(cat "$work/json")"
 rm -rf "$work/sysout"
 expect 0 out '' -- image export sys "$work/sysout"
 [ "$(cat "$work/sysout/etc/machine-id")" = etc/machine-id ] && [ -e "$work/sysout/var/log/app/log" ] && [ ! -e "$work/sysout/tmp/x" ] || fail "--keep-identity"

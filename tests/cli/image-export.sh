@@ -32,7 +32,7 @@ echo file >"$work/file"
 expect 3 err "is no directory" -- image export compute "$work/file" --format dir
 [ "$(cat "$work/file")" = file ] || fail "a file was changed"
 
-expect 0 out "image $ref is in $work/a/b" -- image export compute "$work/a/b"
+expect 0 out "image $ref is in $work/a/b: " -- image export compute "$work/a/b"
 same_tree "$work/tree" "$work/a/b"
 mkdir -p "$work/fs/lost+found"
 chmod 700 "$work/fs/lost+found"
@@ -42,6 +42,7 @@ touch -r "$work/tree" "$work/fs"
 same_tree "$work/tree" "$work/fs"
 "$orthrus" image export compute "$work/j" --json >"$work/json" 2>"$work/err" || fail "--json: $(cat "$work/err")"
 [ "$(jq -r '"\(.image) \(.target) \(.format)"' "$work/json")" = "$ref $work/j dir" ] || fail "--json: $(cat "$work/json")"
+jq -e '.bytes == .content_bytes and .bytes > 0 and .seconds > 0 and .bytes_per_second > 0' "$work/json" >/dev/null || fail "--json: $(cat "$work/json")"
 grep -q '"progress"' "$work/err" || fail "no progress with --json"
 
 # tar, by its suffix: GNU tar and bsdtar read the very tree.

@@ -28,12 +28,15 @@ for f in x.tar.gz x.tar.zst; do "$orthrus" image export compute "$work/$f" >/dev
 xz -0 -k "$work/x.tar"
 for f in x.tar x.tar.gz x.tar.zst x.tar.xz oci oci.tar; do
     expect 0 out "image back/" -- image import "$work/$f" back --allow-devices
+    grep -q 'of them shared, 0 B stored' "$work/out" || fail "$f: how much was stored is not said: $(cat "$work/out")"
     grep -q warning "$work/err" && fail "$f: $(cat "$work/err")"
     [ "$(sum back)" = "$want" ] || fail "$f came back as another tree"
 done
 cat "$work/x.tar.zst" | "$orthrus" image import - back --allow-devices --suite bookworm --kind nightly --json >"$work/json" 2>"$work/err" || fail "stdin: $(cat "$work/err")"
 [ "$(sum back)" = "$want" ] || fail "standard input came back as another tree"
 [[ $(jq -r .image "$work/json") = back/*-nightly ]] || fail "--json: $(cat "$work/json")"
+jq -e '.stages | .raw_bytes > 0 and .shared_bytes == .raw_bytes and .stored_bytes == 0 and .workers >= 1 and .seconds > 0' "$work/json" >/dev/null ||
+    fail "--json: $(cat "$work/json")"
 "$orthrus" image show back --json >"$work/json"
 [ "$(jq -r '.manifest | "\(.suite) \(.kind) \(.snapshot) \(.crash_consistent)"' "$work/json")" = "bookworm nightly archive false" ] ||
     fail "manifest: $(jq -c .manifest "$work/json")"

@@ -162,4 +162,5 @@ grep -qF 'tree.zst' "$work/err" || fail "verify --all does not say what is wrong
 says '[.intact, (.images | map(.intact))]' '[false,[false,true]]' -- image verify --all
 cp "$work/keep" "$store/images/$first/tree.zst"
 says '.intact' true -- image verify --all
+says '[.bytes == (.images | map(.bytes) | add), (.images | map(.bytes > 0) | all), .bytes_per_second > 0]' '[true,true,true]' -- image verify --all
 exit $failed

@@ -66,7 +66,8 @@ expect 0 out '"signer"' -- image show compute
 expect 0 out '"boot/vmlinuz-6.1.0-1-amd64"' -- image show "$ref"
 [ "$("$orthrus" image show compute --json | jq -r '.boot.kernels[0].version')" = 6.1.0-1-amd64 ] || fail "show --json"
 expect 0 out 'is intact' -- image verify compute
-[ "$("$orthrus" image verify "$ref" --json | jq -r .intact)" = true ] || fail "verify --json"
+"$orthrus" image verify "$ref" --json >"$work/json" || fail "verify --json"
+jq -e '.intact and .bytes == 3100007 and .seconds >= 0 and .bytes_per_second > 0' "$work/json" >/dev/null || fail "verify --json: $(cat "$work/json")"
 
 # One bit in each kind of file: found, the file named, and for packs the files of the image that are hurt.
 for kind in manifest.json manifest.sig tree.zst chunks.bin boot.json pack idx; do
@@ -147,4 +148,18 @@ expect 0 out 'is deleted' -- image delete "$second" --yes --offline
 expect 0 out 'is in the store' -- image build compute --from "$tree"
 [ -d "$store" ] || exit 1
 [ "$("$orthrus" image list --json | jq -r '.images[0].sequence')" = 3 ] || fail "a sequence number came again"
+
+# What each stage took: of a tree that is there already nothing is compressed; of a new one all that is not the same is.
+stages() { # FILTER: what is not so of the last build
+    "$orthrus" image build compute --from "$tree" --json >"$work/json" 2>"$work/err" || fail "build --json: $(cat "$work/err")"
+    jq -e ".stages | $1 and .seconds > 0 and .workers >= 1 and .bytes_per_second > 0 and ([.hash, .compare, .compress, .pack, .sync] | all(. >= 0))" \
+        "$work/json" >/dev/null || fail "stages are not so that $1: $(cat "$work/json")"
+}
+stages '.raw_bytes == 3100012 and .shared_bytes == .raw_bytes and .stored_bytes == 0 and .compress == 0 and .sync == 0 and .hash + .compare > 0'
+noise 30000000 3 >"$tree/usr/bin/new"
+stages '.raw_bytes == 33100012 and .shared_bytes < 8000000 and .stored_bytes > 25000000 and .hash > 0 and .compress > 0 and .pack > 0 and .sync > 0'
+packed=$(jq .stages.stored_bytes "$work/json")
+[ "$(($(cat "$store"/packs/*.pack | wc -c) - packed))" -gt 3000000 ] || fail "not $packed bytes were added to the packs"
+expect 0 out 'MiB/s), 31.6 MiB of them shared, 0 B stored' -- image build compute --from "$tree"
+expect 0 out 'is intact: 31.6 MiB in ' -- image verify compute
 exit $failed
