@@ -16,6 +16,8 @@
 static const char magic[8] = "ORTHREST";
 #define VERSION 1
 #define FILE_MAX ((size_t)16 << 20)
+#define SHOWN "the restore's journal " RESTORE_JOURNAL " in the target"
+#define NEXT "restore into another directory, or empty this one"
 
 void restore_journal_encode(const struct restore_journal *j, struct buf *out)
 {
@@ -89,11 +91,6 @@ static int another_image(struct err *err)
 	return err_hint(err, "restore that image again to complete it, or empty the directory");
 }
 
-static char *journal_path(const struct restore *r)
-{
-	return str_format("/proc/self/fd/%d/" RESTORE_JOURNAL, r->target_fd);
-}
-
 void restore_mark_set(const struct restore *r)
 {
 	(void)fsetxattr(r->target_fd, RESTORE_MARK, r->manifest.bytes, DIGEST_LEN, 0);
@@ -123,19 +120,19 @@ int restore_journal_read(struct restore *r, bool *found, struct err *err)
 {
 	autoclean(restore_journal_free) struct restore_journal j = { 0 };
 	autoclean(buf_free) struct buf data = { 0 };
-	autofree char *path = journal_path(r);
 	struct err why = { 0 };
+	autoclose int fd = fs_open_regular_at(r->target_fd, RESTORE_JOURNAL, SHOWN, O_NOFOLLOW, &why);
 
 	*found = false;
-	if (fs_read_nofollow(path, FILE_MAX, &data, &why) < 0) {
-		if (why.kind == ERR_NOT_FOUND)
-			return read_mark(r, found, err);
+	if (fd < 0 && why.kind == ERR_NOT_FOUND)
+		return read_mark(r, found, err);
+	if (fd < 0 || fs_read_fd(fd, SHOWN, FILE_MAX, &data, &why) < 0) {
 		*err = why;
-		return -1;
+		return err_hint(err, NEXT);
 	}
 	if (restore_journal_decode(data.data, data.len, &j, err) < 0) {
-		err_wrap(err, RESTORE_JOURNAL " in the target");
-		return err_hint(err, "restore into another directory, or empty this one");
+		err_wrap(err, SHOWN);
+		return err_hint(err, NEXT);
 	}
 	if (digest_cmp(&j.manifest, &r->manifest) != 0 || j.n_chunks != r->n_chunks)
 		return another_image(err);
@@ -152,7 +149,6 @@ int restore_journal_write(struct restore *r, struct err *err)
 	autofree bool *done = mem_array(r->n_chunks, sizeof(*done));
 	struct restore_journal j = { .manifest = r->manifest, .n_chunks = r->n_chunks, .done = done };
 	autoclean(buf_free) struct buf data = { 0 };
-	autofree char *path = journal_path(r);
 
 	pthread_mutex_lock(&r->lock);
 	memcpy(done, r->done, r->n_chunks * sizeof(*done));
@@ -160,21 +156,20 @@ int restore_journal_write(struct restore *r, struct err *err)
 	if (syncfs(r->target_fd) < 0)
 		return err_errno(err, errno, "make the restored files durable");
 	restore_journal_encode(&j, &data);
-	return fs_write_atomic(path, data.data, data.len, 0600, err);
+	return fs_write_atomic_at(r->target_fd, RESTORE_JOURNAL, SHOWN, data.data, data.len, 0600, err);
 }
 
 int restore_journal_remove(struct restore *r, struct err *err)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
-	autofree char *dir = str_format("/proc/self/fd/%d", r->target_fd);
 
 	/* Also what a write that was cut off left beside it. */
-	if (fs_list(dir, &names, err) < 0)
+	if (fs_list_fd(r->target_fd, "the target", &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++)
 		if (str_starts(names.items[i], RESTORE_JOURNAL) && !tree_find(&r->docs.tree, names.items[i]) &&
 		    unlinkat(r->target_fd, names.items[i], 0) < 0)
-			return err_errno(err, errno, "remove %s", names.items[i]);
+			return err_errno(err, errno, "remove %s, a part of the restore's journal in the target", names.items[i]);
 	return 0;
 }
 
@@ -182,9 +177,9 @@ int restore_journal_remove(struct restore *r, struct err *err)
 bool restore_is_unfinished(int target_fd)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
-	autofree char *dir = str_format("/proc/self/fd/%d", target_fd);
 	struct err ignored = { 0 };
-	bool is = fs_list(dir, &names, &ignored) < 0 && faccessat(target_fd, RESTORE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	bool is = fs_list_fd(target_fd, "the target", &names, &ignored) < 0 &&
+		  faccessat(target_fd, RESTORE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 
 	for (size_t i = 0; i < names.len; i++)
 		is |= str_starts(names.items[i], RESTORE_JOURNAL) &&

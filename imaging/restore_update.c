@@ -59,9 +59,8 @@ static int find_below(struct extras *x, const char *dir, struct err *err)
 	autoclean(str_list_free) struct str_list names = { 0 };
 	autoclose int fd =
 		fs_open_beneath(x->target_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
-	autofree char *self = str_format("/proc/self/fd/%d", fd);
 
-	if (fd < 0 || fs_list(self, &names, err) < 0)
+	if (fd < 0 || fs_list_fd(fd, "it", &names, err) < 0)
 		return err_wrap(err, "look into '/%.300s'", dir);
 	for (size_t i = 0; i < names.len; i++) {
 		autofree char *path = *dir ? fs_join(dir, names.items[i]) : mem_strdup(names.items[i]);
@@ -100,10 +99,10 @@ int restore_clear_way(struct restore *r, struct err *err)
 		parent = restore_parent(r, &dir, &(struct tree_entry){ .path = path }, &name, err);
 		rc = parent < 0 ? -1 : 0;
 		if (rc == 0 && is_dir) {
-			autofree char *full = str_format("/proc/self/fd/%d/%s", parent, name);
+			autofree char *shown = str_format("/%s", path);
 
 			restore_clear_flags(parent, name);
-			rc = fs_remove_tree(full, err);
+			rc = fs_remove_tree_at(parent, name, shown, err);
 		} else if (rc == 0) {
 			rc = restore_remove(parent, name, err);
 		}

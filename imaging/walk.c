@@ -175,12 +175,10 @@ static int walk_below(struct walker *k, const char *path, struct err *err)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
 	autoclose int fd = open_directory(k, path, err);
-	char self[32];
 
 	if (fd < 0)
 		return name_error(path, err);
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (fs_list(self, &names, err) < 0)
+	if (fs_list_fd(fd, "it", &names, err) < 0)
 		return name_error(path, err);
 	for (size_t i = 0; i < names.len; i++) {
 		char *child = *path ? fs_join(path, names.items[i]) : mem_strdup(names.items[i]);

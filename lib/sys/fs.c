@@ -92,24 +92,29 @@ int fs_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err
 }
 
 /* A pipe that nobody writes to would be waited for without end, with whatever lock the reader holds. */
-int fs_open_regular(const char *path, int flags, struct err *err)
+int fs_open_regular_at(int dirfd, const char *name, const char *name_for_errors, int flags, struct err *err)
 {
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+	autoclose int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	struct stat st;
 
 	if (fd < 0 && errno == ELOOP && (flags & O_NOFOLLOW)) {
-		err_set(err, ERR_REFUSED, "%s is a symbolic link", path);
+		err_set(err, ERR_REFUSED, "%s is a symbolic link", name_for_errors);
 		return err_hint(err, "put the file itself there");
 	}
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, errno, "open %s", path);
+		return err_errno(err, errno, "open %s", name_for_errors);
 	if (S_ISDIR(st.st_mode))
-		return err_errno(err, EISDIR, "read %s", path);
+		return err_errno(err, EISDIR, "read %s", name_for_errors);
 	if (!S_ISREG(st.st_mode)) {
-		err_set(err, ERR_REFUSED, "%s is not a regular file", path);
-		return err_hint(err, "look with `ls -l %s`; put a file there", path);
+		err_set(err, ERR_REFUSED, "%s is not a regular file", name_for_errors);
+		return err_hint(err, "look with `ls -l %s`; put a file there", name_for_errors);
 	}
 	return steal_fd(fd);
+}
+
+int fs_open_regular(const char *path, int flags, struct err *err)
+{
+	return fs_open_regular_at(AT_FDCWD, path, path, flags, err);
 }
 
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err)
@@ -126,7 +131,7 @@ int fs_read_nofollow(const char *path, size_t max, struct buf *out, struct err *
 	return fd < 0 ? -1 : fs_read_fd(fd, path, max, out, err);
 }
 
-int fs_sync_parent(const char *path, struct err *err)
+static int sync_parent(const char *path, const char *shown, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	autofree char *dir = !slash	     ? mem_strdup(".")
@@ -135,31 +140,51 @@ int fs_sync_parent(const char *path, struct err *err)
 	autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) < 0)
-		return err_errno(err, errno, "make %s durable", dir);
+		return err_errno(err, errno, "make %s durable", path == shown ? dir : shown);
 	return 0;
 }
 
-int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+int fs_sync_parent(const char *path, struct err *err)
+{
+	return sync_parent(path, path, err);
+}
+
+/* `shown` is what errors call it. */
+static int write_atomic(const char *path, const char *shown, const void *data, size_t len, mode_t mode, struct err *err)
 {
 	autofree char *tmp = str_format("%s.XXXXXX", path);
 	autoclose int fd = mkostemp(tmp, O_CLOEXEC);
 
 	if (fd < 0)
-		return err_errno(err, errno, "create a temporary file for %s", path);
-	if (fs_write_all(fd, path, data, len, err) < 0)
+		return err_errno(err, errno, "create a temporary file for %s", shown);
+	if (fs_write_all(fd, shown, data, len, err) < 0)
 		goto failed;
 	if (fchmod(fd, mode) < 0 || fsync(fd) < 0) {
-		err_errno(err, errno, "write %s", path);
+		err_errno(err, errno, "write %s", shown);
 		goto failed;
 	}
 	if (rename(tmp, path) < 0) {
-		err_errno(err, errno, "replace %s", path);
+		err_errno(err, errno, "replace %s", shown);
 		goto failed;
 	}
-	return fs_sync_parent(path, err);
+	return sync_parent(path, shown, err);
 failed:
 	unlink(tmp);
 	return -1;
+}
+
+int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	return write_atomic(path, path, data, len, mode, err);
+}
+
+int fs_write_atomic_at(int dirfd, const char *name, const char *name_for_errors, const void *data, size_t len, mode_t mode,
+		       struct err *err)
+{
+	/* mkstemp(3) knows no directory but by its path. */
+	autofree char *path = str_format("/proc/self/fd/%d/%s", dirfd, name);
+
+	return write_atomic(path, name_for_errors, data, len, mode, err);
 }
 
 int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t mode, bool *changed, struct err *err)
@@ -260,13 +285,18 @@ static int remove_below(int at, const char *name, dev_t dev, const char *shown, 
 	return rc;
 }
 
-int fs_remove_tree(const char *path, struct err *err)
+int fs_remove_tree_at(int dirfd, const char *name, const char *name_for_errors, struct err *err)
 {
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : err_errno(err, errno, "remove %s", path);
-	return remove_below(AT_FDCWD, path, st.st_dev, path, err);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "remove %s", name_for_errors);
+	return remove_below(dirfd, name, st.st_dev, name_for_errors, err);
+}
+
+int fs_remove_tree(const char *path, struct err *err)
+{
+	return fs_remove_tree_at(AT_FDCWD, path, path, err);
 }
 
 bool fs_exists(const char *path)
@@ -281,18 +311,18 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int fs_list(const char *path, struct str_list *out, struct err *err)
+static int list(const char *path, const char *shown, struct str_list *out, struct err *err)
 {
 	DIR *d = opendir(path);
 	struct dirent *e;
 
 	if (!d)
-		return err_errno(err, errno, "list %s", path);
+		return err_errno(err, errno, "list %s", shown);
 	while ((errno = 0, e = readdir(d)))
 		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
 			str_list_add(out, e->d_name);
 	if (errno) {
-		err_errno(err, errno, "list %s", path);
+		err_errno(err, errno, "list %s", shown);
 		closedir(d);
 		return -1;
 	}
@@ -300,6 +330,20 @@ int fs_list(const char *path, struct str_list *out, struct err *err)
 	if (out->len)
 		qsort(out->items, out->len, sizeof(out->items[0]), by_bytes);
 	return 0;
+}
+
+int fs_list(const char *path, struct str_list *out, struct err *err)
+{
+	return list(path, path, out, err);
+}
+
+/* Opened anew: what others read by this fd is not moved. */
+int fs_list_fd(int dirfd, const char *name_for_errors, struct str_list *out, struct err *err)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
+	return list(path, name_for_errors, out, err);
 }
 
 int fs_lock(const char *path, struct err *err)

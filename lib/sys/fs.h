@@ -14,6 +14,9 @@
 
 /* Replace `path` with `data`: temp file in the same directory, fsync, rename, fsync of the directory. All or nothing. */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err) WARN_UNUSED;
+/* The same for `name` in an open directory, which errors call `name_for_errors`. */
+int fs_write_atomic_at(int dirfd, const char *name, const char *name_for_errors, const void *data, size_t len, mode_t mode,
+		       struct err *err) WARN_UNUSED;
 /* Make the directory that holds `path` durable: a rename in it counts only then. */
 int fs_sync_parent(const char *path, struct err *err) WARN_UNUSED;
 /* fs_write_atomic() only when the content differs; *changed may be NULL. */
@@ -21,6 +24,7 @@ int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t m
 /* Open a file to read it. What is no regular file is refused by its name, never waited for (a pipe would be). `flags`: 0 or
  * O_NOFOLLOW (a symbolic link as the last part of the path: ERR_REFUSED). Returns the fd or -1. */
 int fs_open_regular(const char *path, int flags, struct err *err) WARN_UNUSED;
+int fs_open_regular_at(int dirfd, const char *name, const char *name_for_errors, int flags, struct err *err) WARN_UNUSED;
 /* Whole regular file into `out` (appended); more than `max` bytes is an error. */
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err) WARN_UNUSED;
 int fs_read_nofollow(const char *path, size_t max, struct buf *out, struct err *err) WARN_UNUSED; /* fs_open_regular O_NOFOLLOW */
@@ -37,9 +41,11 @@ int fs_open_dir(const char *path, struct err *err) WARN_UNUSED; /* O_DIRECTORY |
 int fs_mkdirs(const char *path, mode_t mode, struct err *err) WARN_UNUSED;
 /* Like rm -rf, never across a mount point, never through a symlink; absent is fine. */
 int fs_remove_tree(const char *path, struct err *err) WARN_UNUSED;
+int fs_remove_tree_at(int dirfd, const char *name, const char *name_for_errors, struct err *err) WARN_UNUSED;
 bool fs_exists(const char *path);
 /* Names in a directory, sorted bytewise, without "." and "..". */
 int fs_list(const char *path, struct str_list *out, struct err *err) WARN_UNUSED;
+int fs_list_fd(int dirfd, const char *name_for_errors, struct str_list *out, struct err *err) WARN_UNUSED;
 /* An exclusive flock on `path` (created); held until the fd is closed or the process dies. Held by another: ERR_CONFLICT. */
 int fs_lock(const char *path, struct err *err) WARN_UNUSED;
 /* Refuse (ERR_REFUSED) a secret file that others may read, that is empty, or not ours; then read it. */

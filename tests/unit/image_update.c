@@ -228,6 +228,56 @@ static void test_resume_is_refused(void **state)
 	script(f, "test ! -e target/big");
 }
 
+/* A journal that can't be read or written is called what the administrator can find, not by our number of the directory. */
+static void test_journal_is_named(void **state)
+{
+	static const char *const in_its_place[] = { "mkdir", "mkfifo", "ln -s big" };
+	static const char named[] = "the restore's journal " JOURNAL " in the target";
+	struct fixture *f = *state;
+	int fd = open_target(f);
+	autofree char *ref = NULL;
+	struct restore_how how = { .key = &f->public };
+
+	put_noise(f->tree, "big", MIB, 3);
+	ref = take_image(f, "x");
+	for (size_t i = 0; i < ARRAY_LEN(in_its_place); i++) {
+		autofree char *place = str_format("%s target/" JOURNAL, in_its_place[i]);
+		struct err why = { 0 };
+
+		script(f, place);
+		assert_int_equal(restore_from_store(f->store, ref, &how, fd, &why), -1);
+		assert_non_null(strstr(why.text, named));
+		assert_null(strstr(why.text, "/proc/"));
+		assert_non_null(strstr(why.hint, "another directory"));
+		script(f, "rm -r target/" JOURNAL "; test ! -e target/big");
+	}
+	close(fd);
+	fd = open_target(f);
+	script(f, "rmdir target"); /* nothing can be made in it any more */
+	FAILS(ERR_NOT_FOUND, named, restore_from_store(f->store, ref, &how, fd, err));
+	close(fd);
+	script(f, "mkdir target");
+}
+
+/* What can't be removed is called by its path in the target. */
+static void test_extra_is_named(void **state)
+{
+	struct fixture *f = *state;
+	autoclose int fd = open_target(f);
+	autoclose int probe = open(f->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofree char *ref = NULL;
+	struct restore_how how = { .key = &f->public, .update = true };
+	unsigned int flags = 0;
+
+	if (geteuid() != 0 || ioctl(probe, FS_IOC_GETFLAGS, &flags) < 0)
+		return; /* this file system keeps no flags, or we may not set them */
+	ref = take_image(f, "x");
+	script(f, "mkdir -p target/old/deep; echo a >target/old/deep/a; chattr +i target/old/deep/a");
+	FAILS(ERR_FAILED, "remove '/old', which the image does not have: remove /old/deep/a: ",
+	      restore_from_store(f->store, ref, &how, fd, err));
+	script(f, "chattr -i target/old/deep/a");
+}
+
 /* Without --update nothing that is there is touched, and no note of a restore is left that would make it a licence later. */
 static void test_occupied(void **state)
 {
@@ -271,6 +321,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_update_parts_links, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_resume, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_resume_is_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_journal_is_named, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_extra_is_named, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_occupied, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_update_immutable, fixture_setup, fixture_teardown),
 	};
