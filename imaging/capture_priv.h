@@ -150,4 +150,28 @@ int capture_spool_read(struct capture_spool *s, uint64_t at, uint64_t len,
 		       int (*take)(void *ctx, const void *data, size_t len, struct err *err), void *ctx,
 		       struct err *err) WARN_UNUSED;
 
+/* --- capture_read.c: a capture under way, and one reading of the machine. */
+struct capture_run {
+	const struct capture *c;
+	const struct capture_facts *f;
+	struct capture_result *result;
+	struct capture_agent agent;
+	uint8_t buffer[65536]; /* read, but not yet taken */
+	size_t begin, end;
+	struct capture_list list;
+	struct capture_tree tree;
+	struct capture_spool *spool;
+	struct ingest_sink *sink; /* where content goes when nothing can change */
+	struct tree *sink_tree;
+	uint64_t done_bytes, total_bytes;
+	unsigned int rounds;
+	struct tree image; /* of a live tree: settled, places are those in the spool */
+	struct buf layout;
+};
+/* The list and everything in it, for the first time. */
+int capture_read_all(struct capture_run *r, struct err *err) WARN_UNUSED;
+/* The list again, and what lives and changed since: *more says whether anything was read. With `last` nothing is: what still
+ * changed is noted in the result. */
+int capture_read_again(struct capture_run *r, bool last, bool *more, struct err *err) WARN_UNUSED;
+
 #endif

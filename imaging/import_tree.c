@@ -1,166 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "imaging/import_tree.h"
+#include "imaging/import_node.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "sys/keys.h"
 
 #include <string.h>
 
-#define FIRST_BUCKETS 1024
 #define RECORD_LEN 88 /* of a tree record without names, attributes and extents */
-#define MADE_MODE 0755
-
-struct import_node {
-	char *name;
-	struct import_inode *inode;
-	struct import_node *parent, *first, *next, *before; /* children in no order */
-	struct import_node *chain;			    /* the next in the bucket */
-	uint32_t layer;
-	bool made; /* no entry said so, but something lies in it */
-};
-
-struct import_inode *import_inode_new(enum tree_type type)
-{
-	struct import_inode *i = mem_zalloc(sizeof(*i));
-
-	i->e.type = type;
-	return i;
-}
-
-static void free_entry(struct tree_entry *e)
-{
-	for (size_t i = 0; i < e->n_xattrs; i++) {
-		free(e->xattrs[i].name);
-		free(e->xattrs[i].value);
-	}
-	free(e->xattrs);
-	free(e->extents);
-	free(e->target);
-}
-
-void import_inode_drop(struct import_inode *i)
-{
-	if (i->names > 1) {
-		i->names--;
-		return;
-	}
-	free_entry(&i->e);
-	free(i);
-}
-
-void import_tree_init(struct import_tree *t)
-{
-	*t = (struct import_tree){ .root = mem_zalloc(sizeof(*t->root)), .n_buckets = FIRST_BUCKETS };
-	t->buckets = mem_array(t->n_buckets, sizeof(t->buckets[0]));
-	/* Nobody who makes an archive can know which names fall into one bucket. */
-	random_bytes(&t->seed, sizeof(t->seed));
-	t->root->name = mem_strdup("");
-	t->root->inode = import_inode_new(TREE_DIR);
-	t->root->inode->names = 1;
-	t->root->inode->e.mode = MADE_MODE;
-	t->root->made = true;
-}
-
-static uint64_t hash(const struct import_tree *t, const struct import_node *parent, const char *name, size_t len)
-{
-	uint64_t h = t->seed ^ (uint64_t)(uintptr_t)parent;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)name[i]) * UINT64_C(0x9E3779B97F4A7C15), h ^= h >> 29;
-	return h;
-}
-
-static struct import_node **bucket(const struct import_tree *t, const struct import_node *parent, const char *name, size_t len)
-{
-	return &t->buckets[hash(t, parent, name, len) % t->n_buckets];
-}
-
-static struct import_node *child(const struct import_tree *t, const struct import_node *parent, const char *name, size_t len)
-{
-	struct import_node *n = *bucket(t, parent, name, len);
-
-	while (n && (n->parent != parent || strlen(n->name) != len || memcmp(n->name, name, len) != 0))
-		n = n->chain;
-	return n;
-}
-
-static void chain_in(struct import_tree *t, struct import_node *n)
-{
-	struct import_node **b = bucket(t, n->parent, n->name, strlen(n->name));
-
-	n->chain = *b;
-	*b = n;
-}
-
-static void grow(struct import_tree *t)
-{
-	struct import_node **old = t->buckets;
-	size_t n_old = t->n_buckets;
-
-	t->n_buckets *= 2;
-	t->buckets = mem_array(t->n_buckets, sizeof(t->buckets[0]));
-	for (size_t i = 0; i < n_old; i++) {
-		for (struct import_node *n = old[i], *next; n; n = next) {
-			next = n->chain;
-			chain_in(t, n);
-		}
-	}
-	free(old);
-}
-
-static struct import_node *add_child(struct import_tree *t, struct import_node *parent, const char *name, size_t len)
-{
-	struct import_node *n = mem_zalloc(sizeof(*n));
-
-	n->name = mem_strndup(name, len);
-	n->parent = parent;
-	n->next = parent->first;
-	if (n->next)
-		n->next->before = n;
-	parent->first = n;
-	if (t->len++ >= t->n_buckets)
-		grow(t);
-	chain_in(t, n);
-	return n;
-}
-
-/* As deep as a path has names: 2048 at most. */
-static void remove_node(struct import_tree *t, struct import_node *n)
-{
-	struct import_node **b = bucket(t, n->parent, n->name, strlen(n->name));
-
-	while (n->first)
-		remove_node(t, n->first);
-	while (*b != n)
-		b = &(*b)->chain;
-	*b = n->chain;
-	if (n->before)
-		n->before->next = n->next;
-	else
-		n->parent->first = n->next;
-	if (n->next)
-		n->next->before = n->before;
-	t->len--;
-	import_inode_drop(n->inode);
-	free(n->name);
-	free(n);
-}
-
-void import_tree_free(struct import_tree *t)
-{
-	if (!t->root)
-		return;
-	while (t->root->first)
-		remove_node(t, t->root->first);
-	import_inode_drop(t->root->inode);
-	free(t->root->name);
-	free(t->root);
-	free(t->buckets);
-	free(t->first_made);
-	*t = (struct import_tree){ 0 };
-}
 
 static int bad_path(const char *path, const char *what, struct err *err)
 {
@@ -204,7 +51,7 @@ static struct import_node *find(const struct import_tree *t, const char *path)
 	while (n && *path) {
 		size_t len = strcspn(path, "/");
 
-		n = child(t, n, path, len);
+		n = import_node_child(t, n, path, len);
 		path += len + (path[len] == '/');
 	}
 	return n;
@@ -221,11 +68,11 @@ struct import_inode *import_tree_find(const struct import_tree *t, const char *p
 static struct import_node *make_parent(struct import_tree *t, struct import_node *above, const char *path, size_t name_at,
 				       size_t len)
 {
-	struct import_node *n = add_child(t, above, path + name_at, len);
+	struct import_node *n = import_node_add(t, above, path + name_at, len);
 
 	n->inode = import_inode_new(TREE_DIR);
 	n->inode->names = 1;
-	n->inode->e.mode = MADE_MODE;
+	n->inode->e.mode = IMPORT_MADE_MODE;
 	n->made = true;
 	n->layer = t->layer;
 	t->raw_bytes += RECORD_LEN + name_at + len;
@@ -246,7 +93,7 @@ static struct import_node *open_parent(struct import_tree *t, const char *path, 
 		*name = path + at;
 		if (!path[at + len])
 			return n;
-		next = child(t, n, path + at, len);
+		next = import_node_child(t, n, path + at, len);
 		if (!next)
 			next = make_parent(t, n, path, at, len);
 		if (next->inode->e.type != TREE_DIR) {
@@ -277,7 +124,7 @@ static int replace(struct import_tree *t, struct import_node *n, const char *pat
 		return bad_path(path, "is there twice, as two kinds of file", err);
 	if (was != is)
 		while (n->first)
-			remove_node(t, n->first);
+			import_node_remove(t, n->first);
 	set_inode(n, inode);
 	n->layer = t->layer;
 	return 0;
@@ -290,11 +137,11 @@ static int put(struct import_tree *t, const char *path, struct import_inode *ino
 
 	if (*path && !parent)
 		return -1;
-	n = parent ? child(t, parent, name, strlen(name)) : t->root;
+	n = parent ? import_node_child(t, parent, name, strlen(name)) : t->root;
 	t->raw_bytes += RECORD_LEN + strlen(path);
 	if (n)
 		return replace(t, n, path, inode, err);
-	n = add_child(t, parent, name, strlen(name));
+	n = import_node_add(t, parent, name, strlen(name));
 	set_inode(n, inode);
 	n->layer = t->layer;
 	return 0;
@@ -322,7 +169,7 @@ static void clear_lower(struct import_tree *t, struct import_node *dir)
 		if (n->layer == t->layer)
 			clear_lower(t, n);
 		else
-			remove_node(t, n);
+			import_node_remove(t, n);
 	}
 }
 
@@ -344,7 +191,7 @@ void import_tree_remove_lower(struct import_tree *t, const char *path)
 	if (n->layer == t->layer)
 		clear_lower(t, n);
 	else
-		remove_node(t, n);
+		import_node_remove(t, n);
 }
 
 size_t import_tree_top(const struct import_tree *t, void (*each)(void *ctx, const char *name), void *ctx)

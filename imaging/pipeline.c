@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "imaging/pipeline.h"
+#include "imaging/pipeline_priv.h"
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "imaging/chunk_index.h"
 #include "imaging/chunker.h"
 #include "imaging/codec.h"
-#include "imaging/pack_write.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/threads.h"
@@ -15,21 +13,7 @@
 
 /* Largest memory: each job has a chunk raw and stored, 4 MiB each at most. */
 #define WORKERS_MAX 8
-#define JOBS_MORE 4  /* jobs beside two for each worker: what waits for the one that must come first */
-#define PACKS_WAIT 3 /* full packs that wait to be durable */
-
-enum job_state { JOB_FREE, JOB_FILLED, JOB_DONE };
-
-/* One chunk. Jobs are a ring: filled at `head`, taken by workers at `next`, put into packs at `tail`. */
-struct job {
-	enum job_state state;
-	uint8_t *raw;
-	size_t raw_len;
-	struct digest id;
-	bool known; /* the store has it, and it is whole: it is at `place` */
-	struct chunk_place place;
-	struct buf stored;
-};
+#define JOBS_MORE 4 /* jobs beside two for each worker: what waits for the one that must come first */
 
 struct worker {
 	struct pipeline *p;
@@ -40,39 +24,7 @@ struct worker {
 	uint8_t *raw;
 };
 
-struct pipeline {
-	char *dir;
-	pthread_mutex_t lock; /* of all below, but what is said to be one thread's */
-	pthread_cond_t moved; /* any of it changed */
-	bool ended, failed, synced;
-	struct err err; /* the first failure */
-	struct pipeline_stats stats;
-	int64_t began_ns;
-
-	struct job *jobs;
-	size_t n_jobs;
-	uint64_t head, next, tail;
-
-	struct chunk_index index; /* of the store and of what this run added */
-	uint32_t own_from;	  /* packs from this number on are of this run: no need to doubt them */
-	uint32_t open_pack;	  /* number of the pack being filled */
-
-	/* The packer's own, until it ended. */
-	struct pack_writer writer;
-	struct chunk_table table;
-	uint32_t *row_pack; /* pack number of each row: the open pack has no name yet */
-	size_t row_pack_cap;
-
-	struct pack_full full[PACKS_WAIT];
-	size_t n_full;
-
-	struct worker *workers;
-	unsigned int n_workers, n_started;
-	pthread_t packer, syncer;
-	bool has_packer, has_syncer;
-};
-
-static void fail(struct pipeline *p, const struct err *err)
+void pipeline_fail(struct pipeline *p, const struct err *err)
 {
 	pthread_mutex_lock(&p->lock);
 	if (!p->failed)
@@ -82,7 +34,7 @@ static void fail(struct pipeline *p, const struct err *err)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void count(struct pipeline *p, int64_t *field, int64_t since_ns)
+void pipeline_count(struct pipeline *p, int64_t *field, int64_t since_ns)
 {
 	int64_t ns = clock_now_ns() - since_ns;
 
@@ -107,8 +59,7 @@ static bool is_intact(struct worker *w, const struct digest *pack, const struct 
 	return false;
 }
 
-/* What the index knows of the chunk; false when nothing. A pack of this run has no name yet, and needs none. */
-static bool look_up(struct pipeline *p, const struct digest *id, struct chunk_place *place, struct digest *pack, bool *own)
+bool pipeline_look_up(struct pipeline *p, const struct digest *id, struct chunk_place *place, struct digest *pack, bool *own)
 {
 	const struct chunk_place *known;
 
@@ -131,19 +82,19 @@ static int work_on(struct worker *w, struct job *j, struct err *err)
 	bool own = false;
 
 	digest_of(j->raw, j->raw_len, &j->id);
-	count(p, &p->stats.hash_ns, since);
-	j->known = look_up(p, &j->id, &j->place, &pack, &own);
+	pipeline_count(p, &p->stats.hash_ns, since);
+	j->known = pipeline_look_up(p, &j->id, &j->place, &pack, &own);
 	if (j->known && !own) {
 		since = clock_now_ns();
 		j->known = is_intact(w, &pack, &j->place.chunk, j);
-		count(p, &p->stats.compare_ns, since);
+		pipeline_count(p, &p->stats.compare_ns, since);
 	}
 	if (j->known)
 		return 0;
 	since = clock_now_ns();
 	if (codec_pack(w->codec, j->raw, j->raw_len, &j->stored, err) < 0)
 		return -1;
-	count(p, &p->stats.compress_ns, since);
+	pipeline_count(p, &p->stats.compress_ns, since);
 	return 0;
 }
 
@@ -164,136 +115,10 @@ static void *worker_main(void *arg)
 		j = &p->jobs[p->next++ % p->n_jobs];
 		pthread_mutex_unlock(&p->lock);
 		if (work_on(w, j, &err) < 0)
-			fail(p, &err);
+			pipeline_fail(p, &err);
 		pthread_mutex_lock(&p->lock);
 		j->state = JOB_DONE;
 		pthread_cond_broadcast(&p->moved);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return NULL;
-}
-
-/* Hand a full pack to the syncer. Its name is known from now on. */
-static void close_pack(struct pipeline *p)
-{
-	static const struct digest unnamed;
-	struct pack_full full;
-	int64_t since;
-
-	pack_close(&p->writer, &full);
-	pthread_mutex_lock(&p->lock);
-	p->index.packs[p->open_pack] = full.name;
-	p->open_pack = chunk_index_add_pack(&p->index, &unnamed);
-	since = clock_now_ns();
-	while (p->n_full == PACKS_WAIT && !p->failed)
-		pthread_cond_wait(&p->moved, &p->lock);
-	p->stats.pack_ns -= clock_now_ns() - since; /* it waited, and was not busy */
-	if (p->n_full < PACKS_WAIT)
-		p->full[p->n_full++] = full;
-	else
-		pack_full_free(&full);
-	pthread_cond_broadcast(&p->moved);
-	pthread_mutex_unlock(&p->lock);
-}
-
-static int store_anew(struct pipeline *p, struct job *j, struct err *err)
-{
-	struct pack_entry e = { .id = j->id, .raw_len = (uint32_t)j->raw_len, .stored_len = (uint32_t)j->stored.len };
-
-	if (p->writer.bytes >= PACK_FULL)
-		close_pack(p);
-	if (pack_add(&p->writer, &j->id, e.raw_len, j->stored.data, e.stored_len, &e.offset, err) < 0)
-		return -1;
-	pthread_mutex_lock(&p->lock);
-	chunk_index_put(&p->index, &e, p->open_pack);
-	p->stats.stored_bytes += e.stored_len;
-	pthread_mutex_unlock(&p->lock);
-	j->place = (struct chunk_place){ .chunk = e, .pack = p->open_pack };
-	return 0;
-}
-
-/* A chunk that occurs twice may have been compressed twice at the same time: the later one is dropped here. A place found damaged
- * by the worker is still in the index when it is of an older pack, and is replaced. */
-static int put_job(struct pipeline *p, struct job *j, struct err *err)
-{
-	struct digest pack;
-	bool own = false;
-
-	if (!j->known) {
-		j->known = look_up(p, &j->id, &j->place, &pack, &own) && own;
-		if (!j->known && store_anew(p, j, err) < 0)
-			return -1;
-	}
-	p->row_pack = mem_room(p->row_pack, p->table.len, &p->row_pack_cap, sizeof(p->row_pack[0]));
-	p->row_pack[p->table.len] = j->place.pack;
-	chunk_table_add(&p->table, &(struct chunk_row){ .id = j->id,
-							.pack_offset = j->place.chunk.offset,
-							.raw_len = j->place.chunk.raw_len,
-							.stored_len = j->place.chunk.stored_len });
-	return 0;
-}
-
-static void *packer_main(void *arg)
-{
-	struct pipeline *p = arg;
-
-	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		struct job *j = &p->jobs[p->tail % p->n_jobs];
-		struct err err = { 0 };
-		int64_t since;
-
-		while (!p->failed && j->state != JOB_DONE && !(p->ended && p->tail == p->head))
-			pthread_cond_wait(&p->moved, &p->lock);
-		if (p->failed || j->state != JOB_DONE)
-			break;
-		pthread_mutex_unlock(&p->lock);
-		since = clock_now_ns();
-		if (put_job(p, j, &err) < 0)
-			fail(p, &err);
-		count(p, &p->stats.pack_ns, since);
-		pthread_mutex_lock(&p->lock);
-		p->stats.raw_bytes += j->raw_len;
-		if (j->known)
-			p->stats.shared_bytes += j->raw_len;
-		j->state = JOB_FREE;
-		p->tail++;
-		pthread_cond_broadcast(&p->moved);
-	}
-	pthread_mutex_unlock(&p->lock);
-	if (!p->failed && p->writer.index.len)
-		close_pack(p);
-	pthread_mutex_lock(&p->lock);
-	p->synced = true;
-	pthread_cond_broadcast(&p->moved);
-	pthread_mutex_unlock(&p->lock);
-	return NULL;
-}
-
-static void *syncer_main(void *arg)
-{
-	struct pipeline *p = arg;
-
-	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		struct pack_full full;
-		struct err err = { 0 };
-		int64_t since;
-
-		while (!p->failed && !p->n_full && !p->synced)
-			pthread_cond_wait(&p->moved, &p->lock);
-		if (p->failed || !p->n_full)
-			break;
-		full = p->full[0];
-		memmove(&p->full[0], &p->full[1], --p->n_full * sizeof(p->full[0]));
-		pthread_cond_broadcast(&p->moved);
-		pthread_mutex_unlock(&p->lock);
-		since = clock_now_ns();
-		if (pack_publish(&full, p->dir, &err) < 0)
-			fail(p, &err);
-		pack_full_free(&full);
-		count(p, &p->stats.sync_ns, since);
-		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -312,10 +137,10 @@ static int start_threads(struct pipeline *p, struct err *err)
 			return -1;
 		}
 	}
-	if (thread_start(&p->packer, packer_main, p, err) < 0)
+	if (thread_start(&p->packer, pipeline_packer, p, err) < 0)
 		return -1;
 	p->has_packer = true;
-	if (thread_start(&p->syncer, syncer_main, p, err) < 0)
+	if (thread_start(&p->syncer, pipeline_syncer, p, err) < 0)
 		return -1;
 	p->has_syncer = true;
 	return 0;
@@ -417,7 +242,7 @@ void pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return;
-	fail(p, &(struct err){ .kind = ERR_FAILED, .text = "given up" });
+	pipeline_fail(p, &(struct err){ .kind = ERR_FAILED, .text = "given up" });
 	join_threads(p);
 	for (size_t i = 0; i < p->n_full; i++)
 		pack_full_free(&p->full[i]);
