@@ -45,6 +45,12 @@ same_tree "$work/tree" "$work/fs"
 jq -e '.bytes == .content_bytes and .bytes > 0 and .seconds > 0 and .bytes_per_second > 0' "$work/json" >/dev/null || fail "--json: $(cat "$work/json")"
 grep -q '"progress"' "$work/err" || fail "no progress with --json"
 
+# What was there of an export that was cut off nobody counted: no speed is made up.
+mkdir "$work/cut" && touch "$work/cut/.orthrus-restore.abcdef"
+"$orthrus" image export compute "$work/cut" --json >"$work/json" 2>"$work/err" || fail "--json: $(cat "$work/err")"
+jq -e '.bytes == null and .bytes_per_second == null and .seconds > 0 and .content_bytes > 0' "$work/json" >/dev/null || fail "--json: $(cat "$work/json")"
+same_tree "$work/tree" "$work/cut"
+
 # tar, by its suffix: GNU tar and bsdtar read the very tree.
 expect 0 out "image $ref is in $work/x.tar" -- image export compute "$work/x.tar"
 grep -q "warning" "$work/err" && fail "pax loses something: $(cat "$work/err")"
