@@ -78,17 +78,26 @@ static int check_sums(const struct image_docs *d, struct err *err)
 	return 0;
 }
 
+int image_docs_manifest(const struct restore_source *src, struct manifest *out, struct err *err)
+{
+	*out = (struct manifest){ 0 };
+	if (!src->key)
+		return err_set(err, ERR_REFUSED, "there is no key to check the image's signature with");
+	if (verify_bytes(src->key, src->manifest, src->manifest_len, src->manifest_sig, src->manifest_sig_len, err) < 0)
+		return err_wrap(err, "manifest.json or manifest.sig");
+	if (manifest_read(src->manifest, src->manifest_len, out, err) == 0 && check_identity(src, out, err) == 0)
+		return 0;
+	manifest_free(out);
+	*out = (struct manifest){ 0 };
+	return -1;
+}
+
 int image_docs_check(const struct restore_source *src, struct image_docs *out, struct err *err)
 {
 	struct manifest *m = &out->manifest;
 
 	*out = (struct image_docs){ 0 };
-	if (!src->key)
-		return err_set(err, ERR_REFUSED, "there is no key to check the image's signature with");
-	if (verify_bytes(src->key, src->manifest, src->manifest_len, src->manifest_sig, src->manifest_sig_len, err) < 0)
-		return err_wrap(err, "manifest.json or manifest.sig");
-	if (manifest_read(src->manifest, src->manifest_len, m, err) < 0 || check_identity(src, m, err) < 0 ||
-	    check_digest(src->tree, src->tree_len, &m->tree, "tree.zst", err) < 0 ||
+	if (image_docs_manifest(src, m, err) < 0 || check_digest(src->tree, src->tree_len, &m->tree, "tree.zst", err) < 0 ||
 	    check_digest(src->chunks, src->chunks_len, &m->chunks, "chunks.bin", err) < 0 ||
 	    read_tree(src, &out->tree, err) < 0 ||
 	    chunk_table_decode(src->chunks, src->chunks_len, (uint32_t)m->chunk_max, &out->table, err) < 0 ||

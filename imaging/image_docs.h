@@ -18,6 +18,8 @@ struct image_docs {
 	struct content_map map;
 };
 void image_docs_free(struct image_docs *d);
+/* Signature, then the manifest and whose it is; nothing of the other documents. Free `out` with manifest_free(). */
+int image_docs_manifest(const struct restore_source *src, struct manifest *out, struct err *err) WARN_UNUSED;
 /* Signature first, then manifest, then the digests of the others, then their content. src->key must not be NULL; cluster_id, name
  * and manifest_digest are compared when they are not. ERR_DAMAGED names the document; what is intact but not what was asked for
  * is ERR_REFUSED. */

@@ -15,8 +15,8 @@
 /* Chunks that one thread takes at a time: neighbours are mostly files of one directory, in which two would wait for each other.
  */
 #define TAKE 4
-/* Threads beside those that compute: somebody waits for the disk. */
-#define WAITING 2
+/* Threads beside those that compute: they wait for the disk. */
+#define WAITING 8
 /* Packs in memory at a time. */
 #define SPARE 3
 #define HUGE_PAGE ((size_t)2 << 20)

@@ -11,7 +11,7 @@
 /* Every file system and disk takes writes past the page cache that lie on this: in memory, in the file, and in length. */
 #define ALIGN ((size_t)4096)
 /* What is shorter is quicker with the page cache, which writes neighbours together. */
-#define DIRECT_MIN ((size_t)128 << 10)
+#define DIRECT_MIN ((size_t)256 << 10)
 
 void restore_raw_new(struct restore_hand *h)
 {

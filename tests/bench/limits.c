@@ -238,21 +238,25 @@ static void cpu(size_t cores)
 	printf("cores=%zu\nsample_mb=%.1f\nzstd3_ratio=%.4f\n", cores, (double)sample_len / 1e6, in / (double)sample_len);
 }
 
+/* Through the page cache and past it: what is quicker is the limit. */
 static void disk(void)
 {
+	uint8_t *from = (uint8_t *)(((uintptr_t)sample + MIB - 1) / MIB * MIB);
 	double best = 1e9;
 
-	for (int try = 0; try < TRIES; try++) {
+	for (int try = 0; try < 2 * TRIES; try++) {
 		double t;
 		int fd;
 
 		syncfs(target);
 		t = now();
-		fd = openat(target, "limits-data", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		fd = openat(target, "limits-data", O_WRONLY | O_CREAT | O_TRUNC | (try % 2 ? O_DIRECT : 0), 0600);
+		if (fd < 0 && errno == EINVAL && try % 2)
+			continue;
 		if (fd < 0)
 			die("limits-data");
 		for (size_t done = 0; done < DISK_BYTES; done += MIB)
-			if (write(fd, sample + done % (sample_len - MIB), MIB) != (ssize_t)MIB)
+			if (write(fd, from + done % (sample_len - 2 * MIB) / MIB * MIB, MIB) != (ssize_t)MIB)
 				die("limits-data");
 		if (fsync(fd) < 0 || close(fd) < 0)
 			die("limits-data");

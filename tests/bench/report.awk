@@ -67,7 +67,7 @@ function bounds(t,    mb, files, cores, one, in_cpu, in_disk, out_cpu, out_disk,
 		limit[t, "read_files_s"], limit[t, "disk_write_mb_s"], limit[t, "create_1_files_s"], limit[t, "create_all_files_s"]
 	in_cpu = mb * (1 + limit[t, "zstd3_ratio"]) / limit[t, "sha256_all_mb_s"] + mb / limit[t, "zstd3_all_mb_s"] + mb / limit[t, "read_mb_s"] / cores
 	in_disk = mb * limit[t, "zstd3_ratio"] / limit[t, "disk_write_mb_s"]
-	out_cpu = mb / limit[t, "sha256_all_mb_s"] + mb / limit[t, "unzstd_all_mb_s"] + files / limit[t, "create_all_files_s"]
+	out_cpu = mb * limit[t, "zstd3_ratio"] / limit[t, "sha256_all_mb_s"] + mb / limit[t, "unzstd_all_mb_s"] + files / limit[t, "create_all_files_s"]
 	out_disk = mb / limit[t, "disk_write_mb_s"]
 	b = in_cpu > in_disk ? in_cpu : in_disk
 	printf "  ingest: no less than %.2f s (cores %.2f, disk %.2f): orthrus reaches a share of %.0f %%, %.0f of %.0f MB/s\n", b, in_cpu, in_disk,
