@@ -353,7 +353,7 @@ static bool has_content(struct restore_hand *h, int parent, const char *name, co
 	struct stat st;
 
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == e->size &&
-	       fs_pread_all(fd, name, h->old, (size_t)e->size, 0, &ignored) == 0 && memcmp(h->old, content, e->size) == 0;
+	       fs_pread_all(fd, name, h->aside, (size_t)e->size, 0, &ignored) == 0 && memcmp(h->aside, content, e->size) == 0;
 }
 
 int restore_make_whole(struct restore_hand *h, const struct tree_entry *e, const uint8_t *content, struct err *err)
@@ -370,6 +370,7 @@ int restore_make_whole(struct restore_hand *h, const struct tree_entry *e, const
 	at.fd = fd = create_file(r, at.parent, at.name, e, err);
 	if (fd < 0 || restore_write_at(h, fd, content, (size_t)e->size, 0, err) < 0)
 		return -1;
+	h->n_made++;
 	/* A directory that was there may hand down its group or an ACL: what the file got is looked at in the end. */
 	if (r->existing)
 		return 0;

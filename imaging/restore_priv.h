@@ -58,9 +58,10 @@ struct restore_hand {
 	struct codec *codec;
 	uint8_t *raw;	   /* scratch of the longest chunk, somewhere in raw_room */
 	uint8_t *raw_room; /* longer by what restore_raw_align() needs */
-	uint8_t *old;	   /* scratch of the longest chunk */
+	uint8_t *aside;	   /* room for the longest chunk, on a page: for what is compared, or copied to be written */
 	bool direct;	   /* writes past the page cache are worth a try */
 	struct restore_dir dir;
+	uint64_t n_made;	       /* files since the last chunk was done */
 	const struct tree_entry *open; /* the file of pieces last written, or the file last read */
 	int open_fd;
 	bool open_writes; /* which of them */

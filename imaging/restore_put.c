@@ -10,13 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A small file costs the disk about as much as this many bytes: with many of them, too, writing begins early, while others are
+ * made. */
+#define FILE_BYTES ((uint64_t)32 << 10)
+
 struct restore_hand *restore_hand_new(struct restore *r)
 {
 	struct restore_hand *h = mem_zalloc(sizeof(*h));
 
 	*h = (struct restore_hand){ .r = r, .codec = codec_new(), .dir.fd = -1, .open_fd = -1 };
 	restore_raw_new(h);
-	h->old = mem_zalloc(r->docs.manifest.chunk_max);
 	return h;
 }
 
@@ -35,7 +38,7 @@ void restore_hand_free(struct restore_hand *h)
 	restore_dir_close(&h->dir);
 	codec_free(h->codec);
 	free(h->raw_room);
-	free(h->old);
+	free(h->aside);
 	free(h);
 }
 
@@ -90,8 +93,9 @@ int restore_write_chunk(struct restore_hand *h, size_t i, size_t k, struct err *
 }
 
 /* The one who passes the mark stops to make what is there durable; the others go on. */
-static int mark_done(struct restore *r, size_t i, struct err *err)
+static int mark_done(struct restore_hand *h, size_t i, struct err *err)
 {
+	struct restore *r = h->r;
 	bool checkpoint;
 	int rc = 0;
 
@@ -99,7 +103,8 @@ static int mark_done(struct restore *r, size_t i, struct err *err)
 	if (!r->done[i])
 		r->n_done++;
 	r->done[i] = true;
-	r->since_checkpoint += r->chunks[i].raw_len;
+	r->since_checkpoint += r->chunks[i].raw_len + h->n_made * FILE_BYTES;
+	h->n_made = 0;
 	checkpoint = r->resumable && !r->in_checkpoint && r->since_checkpoint >= r->checkpoint_bytes && r->n_done < r->n_chunks;
 	if (checkpoint) {
 		r->since_checkpoint = 0;
@@ -136,7 +141,7 @@ static int write_places(struct restore_hand *h, size_t i, struct err *err)
 	for (size_t k = h->r->first_at[i]; k < h->r->first_at[i + 1]; k++)
 		if (restore_write_chunk(h, i, k, err) < 0)
 			return -1;
-	return mark_done(h->r, i, err);
+	return mark_done(h, i, err);
 }
 
 int restore_put(struct restore_hand *h, size_t i, const void *stored, size_t stored_len, struct err *err)

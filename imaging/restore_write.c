@@ -6,17 +6,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Every file system and disk takes writes past the page cache that lie on this: in memory, in the file, and in length. */
 #define ALIGN ((size_t)4096)
 /* What is shorter is quicker with the page cache, which writes neighbours together. */
-#define DIRECT_MIN ((size_t)256 << 10)
+#define DIRECT_MIN ((size_t)128 << 10)
 
 void restore_raw_new(struct restore_hand *h)
 {
 	h->raw_room = mem_aligned(ALIGN, h->r->docs.manifest.chunk_max + ALIGN);
 	h->raw = h->raw_room;
+	h->aside = mem_aligned(ALIGN, h->r->docs.manifest.chunk_max);
 	h->direct = true;
 }
 
@@ -78,10 +80,13 @@ int restore_write_at(struct restore_hand *h, int fd, const uint8_t *data, size_t
 {
 	size_t head = (size_t)(-offset % ALIGN), done = 0;
 
-	if (h->direct && len >= DIRECT_MIN && (uintptr_t)(data + head) % ALIGN == 0) {
+	if (h->direct && len >= DIRECT_MIN) {
 		size_t body = (len - head) - (len - head) % ALIGN;
+		const uint8_t *from = data + head;
 
-		if (write_direct(h, fd, data + head, body, offset + head, &done, err) < 0)
+		if ((uintptr_t)from % ALIGN)
+			from = memcpy(h->aside, from, body);
+		if (write_direct(h, fd, from, body, offset + head, &done, err) < 0)
 			return -1;
 		if (head && fs_pwrite_all(fd, "it", data, head, offset, err) < 0)
 			return -1;
