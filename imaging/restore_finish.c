@@ -117,10 +117,9 @@ static int finish_root(struct restore *r, struct err *err)
 	if (set_all(r->own, root, err) < 0 || make_durable(r, err) < 0)
 		return -1;
 	if (r->resumable) {
-		restore_mark_set(r);
-		if (restore_journal_remove(r, err) < 0 || set_all(r->own, root, err) < 0 || make_durable(r, err) < 0)
+		if (restore_mark_set(r, err) < 0 || restore_journal_remove(r, err) < 0 || set_all(r->own, root, err) < 0 ||
+		    make_durable(r, err) < 0 || restore_mark_remove(r, err) < 0)
 			return -1;
-		restore_mark_remove(r);
 	}
 	return set_flags(r->own, root, err);
 }

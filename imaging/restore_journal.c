@@ -91,14 +91,18 @@ static int another_image(struct err *err)
 	return err_hint(err, "restore that image again to complete it, or empty the directory");
 }
 
-void restore_mark_set(const struct restore *r)
+int restore_mark_set(const struct restore *r, struct err *err)
 {
-	(void)fsetxattr(r->target_fd, RESTORE_MARK, r->manifest.bytes, DIGEST_LEN, 0);
+	if (fsetxattr(r->target_fd, RESTORE_MARK, r->manifest.bytes, DIGEST_LEN, 0) == 0 || errno == EOPNOTSUPP)
+		return 0;
+	return err_errno(err, errno, "mark the target as complete (" RESTORE_MARK ")");
 }
 
-void restore_mark_remove(const struct restore *r)
+int restore_mark_remove(const struct restore *r, struct err *err)
 {
-	(void)fremovexattr(r->target_fd, RESTORE_MARK);
+	if (fremovexattr(r->target_fd, RESTORE_MARK) == 0 || errno == EOPNOTSUPP || errno == ENODATA)
+		return 0;
+	return err_errno(err, errno, "remove the mark " RESTORE_MARK " from the target");
 }
 
 /* ERR_REFUSED when the target is marked with another image. */

@@ -64,19 +64,6 @@ int restore_remove(int parent, const char *name, struct err *err)
 	return err_errno(err, errno, "remove what is in its place");
 }
 
-/* What was there before (a mount point, lost+found) is used when it is a directory. */
-static int make_directory(const struct restore *r, int parent, const char *name, struct err *err)
-{
-	if (mkdirat(parent, name, 0700) == 0)
-		return 0;
-	if (errno != EEXIST || !restore_is_there(parent, name, S_IFDIR))
-		return errno == EEXIST ? err_set(err, ERR_EXISTS, "something that is no directory is in its place")
-				       : err_errno(err, errno, "create directory");
-	if (r->existing)
-		restore_clear_flags(parent, name);
-	return 0;
-}
-
 /* A new regular file, in place of whatever is no directory. */
 static int create_file(const struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)
 {
@@ -151,6 +138,8 @@ static int make_pieces(const struct restore *r, int parent, const char *name, co
 	fd = create_file(r, parent, name, e, err);
 	if (fd < 0)
 		return -1;
+	if (e->stream_len == e->size)
+		restore_reserve(r, fd, e->size);
 	if (e->size && ftruncate(fd, (off_t)e->size) < 0)
 		return err_errno(err, errno, "give it its size");
 	return 0;
@@ -220,7 +209,7 @@ static int make_one(const struct restore *r, int parent, const char *name, const
 {
 	switch (e->type) {
 	case TREE_DIR:
-		return *e->path ? make_directory(r, parent, name, err) : 0;
+		return *e->path ? restore_make_directory(r, parent, name, err) : 0;
 	case TREE_FILE:
 		return make_pieces(r, parent, name, e, claimed, err);
 	case TREE_SYMLINK:
@@ -303,22 +292,6 @@ int restore_check_way(struct restore *r, struct err *err)
 	return each_entry(r, check_entry, err);
 }
 
-static int make_dirs(struct restore *r, struct err *err)
-{
-	for (size_t i = 1; i < r->docs.tree.len; i++) {
-		const struct tree_entry *e = &r->docs.tree.entries[i];
-		const char *name;
-		int parent;
-
-		if (e->type != TREE_DIR)
-			continue;
-		parent = restore_parent(r, &r->own->dir, e, &name, err);
-		if (parent < 0 || make_directory(r, parent, name, err) < 0)
-			return restore_entry_error(e, err);
-	}
-	return 0;
-}
-
 /* Whatever has no content that is still to come is complete at once. */
 static int make_new(void *hand, size_t i, struct err *err)
 {
@@ -342,7 +315,7 @@ int restore_make_all(struct restore *r, struct err *err)
 {
 	if (r->existing)
 		return each_entry(r, make_entry, err);
-	return make_dirs(r, err) < 0 ? -1 : restore_each(r, r->docs.tree.len, BLOCK, make_new, err);
+	return restore_make_dirs(r, err) < 0 ? -1 : restore_each(r, r->docs.tree.len, BLOCK, make_new, err);
 }
 
 /* Is the file that is there of just this content? */
@@ -368,7 +341,10 @@ int restore_make_whole(struct restore_hand *h, const struct tree_entry *e, const
 	if (r->existing && has_content(h, at.parent, at.name, e, content))
 		return 0;
 	at.fd = fd = create_file(r, at.parent, at.name, e, err);
-	if (fd < 0 || restore_write_at(h, fd, content, (size_t)e->size, 0, err) < 0)
+	if (fd < 0)
+		return -1;
+	restore_reserve(r, fd, e->size);
+	if (restore_write_at(h, fd, content, (size_t)e->size, 0, err) < 0)
 		return -1;
 	h->n_made++;
 	/* A directory that was there may hand down its group or an ACL: what the file got is looked at in the end. */

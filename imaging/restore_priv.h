@@ -35,6 +35,7 @@ struct restore {
 	bool existing;	/* something of this tree may be in the target: it is used where it is right, and replaced where not */
 	bool comparing; /* nothing may be changed */
 	bool resumable;
+	bool reserves; /* restore_can_reserve() */
 	uint64_t checkpoint_bytes;
 
 	struct restore_chunk *chunks; /* each once, by (pack, offset) */
@@ -42,8 +43,9 @@ struct restore {
 	size_t *first_at; /* chunk i belongs at stream offsets at[first_at[i]] .. at[first_at[i + 1] - 1] */
 	uint64_t *at;
 	uint64_t stored_bytes;
-	uint8_t *file;	/* enum restore_file, by entry */
-	bool *finished; /* by entry: complete, attributes too */
+	uint8_t *file;			 /* enum restore_file, by entry */
+	bool *finished;			 /* by entry: complete, attributes too */
+	const struct tree_entry **level; /* directories of one depth, while they are made */
 
 	pthread_mutex_t lock; /* of what is below */
 	bool *done;	      /* by chunk */
@@ -85,6 +87,10 @@ int restore_write_chunk(struct restore_hand *h, size_t i, size_t k, struct err *
 void restore_raw_new(struct restore_hand *h);
 /* Move h->raw so that the longest piece of chunk `i` lies in memory as it will in its file. Call before it is filled. */
 void restore_raw_align(struct restore_hand *h, size_t i);
+/* Blocks for a file of `size` without holes, in one go: pieces that come in any order lie together then, and don't wait for one
+ * another. Only where that is known to help. */
+bool restore_can_reserve(int target_fd);
+void restore_reserve(const struct restore *r, int fd, uint64_t size);
 int restore_write_at(struct restore_hand *h, int fd, const uint8_t *data, size_t len, uint64_t offset,
 		     struct err *err) WARN_UNUSED;
 
@@ -98,7 +104,11 @@ int restore_parent(const struct restore *r, struct restore_dir *dir, const struc
 void restore_dir_close(struct restore_dir *dir);
 /* Refuse (ERR_EXISTS) a target that has something where the image wants something: directories may be there. Changes nothing. */
 int restore_check_way(struct restore *r, struct err *err) WARN_UNUSED;
-/* Everything but whole files' content and hard links. */
+/* restore_dirs.c. What was there before (a mount point, lost+found) is used when it is a directory. */
+int restore_make_directory(const struct restore *r, int parent, const char *name, struct err *err) WARN_UNUSED;
+/* All directories where nothing is yet: one level after the other, each by several threads. */
+int restore_make_dirs(struct restore *r, struct err *err) WARN_UNUSED;
+/* restore_make.c. Everything but whole files' content and hard links. */
 int restore_make_all(struct restore *r, struct err *err) WARN_UNUSED;
 /* Make the regular file complete: content, owner, mode, attributes, time. What is there already and right is left alone. */
 int restore_make_whole(struct restore_hand *h, const struct tree_entry *e, const uint8_t *content, struct err *err) WARN_UNUSED;
@@ -136,8 +146,8 @@ int restore_journal_remove(struct restore *r, struct err *err) WARN_UNUSED;
 /* An extended attribute of the target: all of this image is there and durable, but the target's own attributes may be not. Where
  * the file system has none, nothing is lost but the time of a directory, when we are killed just then. */
 #define RESTORE_MARK "user.orthrus.restore"
-void restore_mark_set(const struct restore *r);
-void restore_mark_remove(const struct restore *r);
+int restore_mark_set(const struct restore *r, struct err *err) WARN_UNUSED;
+int restore_mark_remove(const struct restore *r, struct err *err) WARN_UNUSED;
 
 /* restore_update.c: what the target holds beside the image's tree, or as something else (topmost names, "/usr/old/"); remove it.
  */

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Every file system and disk takes writes past the page cache that lie on this: in memory, in the file, and in length. */
@@ -74,6 +76,19 @@ static int write_direct(struct restore_hand *h, int fd, const uint8_t *data, siz
 	/* Only to set it can be refused. */
 	(void)fcntl(fd, F_SETFL, flags);
 	return rc;
+}
+
+bool restore_can_reserve(int target_fd)
+{
+	struct statfs fs;
+
+	return fstatfs(target_fd, &fs) == 0 && (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
+}
+
+void restore_reserve(const struct restore *r, int fd, uint64_t size)
+{
+	if (r->reserves && size >= DIRECT_MIN)
+		(void)fallocate(fd, 0, 0, (off_t)size); /* only quicker */
 }
 
 int restore_write_at(struct restore_hand *h, int fd, const uint8_t *data, size_t len, uint64_t offset, struct err *err)

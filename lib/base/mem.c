@@ -25,7 +25,7 @@ void *mem_array(size_t n, size_t size)
 
 void *mem_aligned(size_t alignment, size_t size)
 {
-	return checked(aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
+	return checked(aligned_alloc(alignment, ((size ? size : 1) + alignment - 1) / alignment * alignment));
 }
 
 void *mem_grow(void *ptr, size_t n, size_t size)

@@ -115,6 +115,7 @@ round() { # TREE NUMBER
 }
 second() { # what the upgraded tree adds to what is stored of the first
     local tool before after
+    warm "$trees/updated"
     for tool in orthrus restic borg; do
         case " ${tools[*]} " in *" $tool "*) ;; *) continue ;; esac
         before=$(bytes "$("${tool}_data" "$W/$tool")")

@@ -8,7 +8,7 @@ set -eu
 public() { # the headers that somebody outside their own directory includes; the rest are a module's own business
     local h
     files 'lib/base/*.h' 'lib/site/*.h' | while IFS= read -r h; do
-        files '*.c' '*.h' | grep -vE "^(${h%/*}|tests)/" | xargs -r grep -lF "#include \"${h#lib/}\"" | grep -q . && printf '%s\n' "$h"
+        files '*.c' '*.h' | grep -vE "^(${h%/*}|tests)/" | xargs -r grep -lF "#include \"${h#lib/}\"" | grep . >/dev/null && printf '%s\n' "$h"
     done
 }
 functions() { # "header function" of every declaration

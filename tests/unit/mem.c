@@ -25,6 +25,17 @@ static void test_zeroed(void **state)
 		assert_true(a[i] == 0);
 }
 
+static void test_aligned(void **state)
+{
+	(void)state;
+	for (size_t size = 0; size < 10000; size += 999) {
+		autofree unsigned char *p = mem_aligned(4096, size);
+
+		assert_true((uintptr_t)p % 4096 == 0);
+		memset(p, 1, size);
+	}
+}
+
 static void test_nothing_is_something(void **state)
 {
 	autofree void *a = mem_zalloc(0), *b = mem_array(0, 8), *c = mem_array(8, 0), *d = mem_grow(NULL, 0, 8),
@@ -146,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_zeroed),
+		cmocka_unit_test(test_aligned),
 		cmocka_unit_test(test_nothing_is_something),
 		cmocka_unit_test(test_room_doubles_and_keeps),
 		cmocka_unit_test(test_copies),

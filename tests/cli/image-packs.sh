@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A restore believes packs that are what their names say, as a whole; of one that is not, each chunk for itself: what is not hurt can be
+# restored, what is hurt is named. Runs of every length and place come out right, past the page cache and through it.
+set -u
+orthrus=$BUILD/orthrus
+work=$(mktemp -d)
+memory=$(mktemp -d /dev/shm/orthrus-packs.XXXXXX)
+trap 'rm -rf "$work" "$memory"' EXIT
+export ORTHRUS_ROOT=$work/root
+packs=$work/root/srv/orthrus/store/packs
+failed=0
+fail() { echo "FAIL: $*" >&2; failed=1; }
+noise() { head -c "$1" /dev/zero | openssl enc -aes-128-ctr -nosalt -K "$(printf '%032d' "$2")" -iv 00000000000000000000000000000000; }
+flip() { # FILE OFFSET
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    # shellcheck disable=SC2059
+    printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+"$orthrus" site init --cluster packs --interface eth0 --subnet 10.77.0.0/24 --head-address 10.77.0.1 >/dev/null || fail "site init"
+
+# Of two images in one pack, the half that only the first one needs is hurt.
+mkdir -p "$work/both" "$work/second"
+noise 3000000 1 >"$work/both/a"
+noise 3000000 2 >"$work/both/b"
+cp -p "$work/both/b" "$work/second/b"
+for name in both second; do "$orthrus" image build $name --from "$work/$name" --quiet >/dev/null || fail "build $name"; done
+pack=$(find "$packs" -name '*.pack' -size +5M) # where a ends and b begins the second image has a chunk of its own
+[ -f "$pack" ] || fail "not one pack: $pack"
+flip "$pack" 100000
+"$orthrus" image export second "$work/out-second" --quiet >/dev/null || fail "what is not hurt is not restored"
+cmp "$work/both/b" "$work/out-second/b" || fail "b is another"
+"$orthrus" image export both "$work/out-both" >/dev/null 2>"$work/err"
+[ $? = 1 ] || fail "what is hurt was restored"
+name=${pack##*/}
+grep -qF "pack ${name%.pack}: chunk 0" "$work/err" || fail "not named: $(cat "$work/err")"
+flip "$pack" 100000
+"$orthrus" image export both "$work/out-both" --quiet >/dev/null || fail "mended, it is not completed"
+cmp "$work/both/a" "$work/out-both/a" || fail "a is another"
+
+# Lengths around a page, around the shortest run that goes past the page cache, and around chunks; half of a file is written again.
+mkdir "$work/runs"
+n=0
+for len in 1 4095 4096 4097 65535 65536 65537 69631 69632 131071 131073 262145 1048576 1048577 5000001 12345678; do
+    n=$((n + 1))
+    noise $len $n >"$work/runs/$(printf %02d $n)-$len"
+done
+noise 9000000 50 >"$work/runs/holes"
+fallocate --punch-hole --offset 100000 --length 3000000 "$work/runs/holes"
+"$orthrus" image build runs --from "$work/runs" --quiet >/dev/null || fail "build runs"
+for to in "$work" "$memory"; do # a disk, and memory
+    "$orthrus" image export runs "$to/out" --quiet >/dev/null || fail "$to: export"
+    rsync -aHAXSn --checksum --delete --itemize-changes "$work/runs/" "$to/out/" >"$work/differences"
+    [ ! -s "$work/differences" ] || fail "$to: $(cat "$work/differences")"
+    noise 3000000 99 | dd of="$to/out/16-12345678" bs=1000 seek=4001 conv=notrunc status=none
+    noise 10 98 | dd of="$to/out/14-1048577" bs=1 seek=70001 conv=notrunc status=none
+    "$orthrus" image export runs "$to/out" --update --yes --quiet >/dev/null || fail "$to: update"
+    rsync -aHAXSn --checksum --delete --itemize-changes "$work/runs/" "$to/out/" >"$work/differences"
+    [ ! -s "$work/differences" ] || fail "$to, updated: $(cat "$work/differences")"
+    [ "$(stat -c %b "$to/out/holes")" -lt 13000 ] || fail "$to: the hole is filled"
+done
+[ $failed = 0 ] && echo ok
+exit $failed
