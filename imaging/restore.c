@@ -139,6 +139,7 @@ static int prepare(struct restore *r, const struct restore_source *src, struct e
 	r->mask = current_mask();
 	r->reserves = restore_can_reserve(r->target_fd);
 	r->existing = src->update;
+	r->direct = src->direct;
 	r->resumable = src->resumable && !has_entry(&r->docs.tree, RESTORE_JOURNAL);
 	r->checkpoint_bytes = src->checkpoint_bytes ? src->checkpoint_bytes : CHECKPOINT_BYTES;
 	list_chunks(r);

@@ -40,6 +40,9 @@ struct restore_source {
 	/* A file in the target notes which chunks are durable: begun again after a kill, the restore goes on there. It is gone
 	 * when the restore is finished. */
 	bool resumable;
+	/* Write past the page cache where it can be. Chunks must come faster than a network brings them to make that worth it:
+	 * the page cache fills whole stripes of a RAID 5 or 6 from pieces that come one by one. */
+	bool direct;
 	uint64_t checkpoint_bytes; /* how much is put between two such notes; 0: the usual */
 };
 int restore_begin(const struct restore_source *src, int target_fd, struct restore **out, struct err *err) WARN_UNUSED;

@@ -34,7 +34,7 @@ struct restore {
 	mode_t mask;
 	bool existing;	/* something of this tree may be in the target: it is used where it is right, and replaced where not */
 	bool comparing; /* nothing may be changed */
-	bool resumable;
+	bool resumable, direct;
 	bool reserves; /* restore_can_reserve() */
 	uint64_t checkpoint_bytes;
 

@@ -30,9 +30,11 @@ static int open_image(struct store *s, const char *ref, struct image *i, struct 
 int restore_from_store(struct store *s, const char *ref, const struct restore_how *how, int target_fd, struct err *err)
 {
 	autoclean(image_free) struct image image = { 0 };
-	struct restore_source src = {
-		.key = how->key, .update = how->update, .resumable = true, .checkpoint_bytes = how->checkpoint_bytes
-	};
+	struct restore_source src = { .key = how->key,
+				      .update = how->update,
+				      .resumable = true,
+				      .direct = true,
+				      .checkpoint_bytes = how->checkpoint_bytes };
 	struct restore *r = NULL;
 	int rc;
 

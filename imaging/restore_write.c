@@ -21,7 +21,7 @@ void restore_raw_new(struct restore_hand *h)
 	h->raw_room = mem_aligned(ALIGN, h->r->docs.manifest.chunk_max + ALIGN);
 	h->raw = h->raw_room;
 	h->aside = mem_aligned(ALIGN, h->r->docs.manifest.chunk_max);
-	h->direct = true;
+	h->direct = h->r->direct;
 }
 
 struct longest {
