@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHECKPOINT_BYTES ((uint64_t)512 << 20)
@@ -25,6 +27,12 @@ void restore_free(struct restore *r)
 	free(r->done);
 	free(r->file);
 	free(r->finished);
+	free(r->lost);
+	free(r->link_first);
+	free(r->link_names);
+	while (r->n_mounts)
+		close(r->mounts[--r->n_mounts]);
+	free(r->mounts);
 	if (r->target_fd >= 0)
 		close(r->target_fd);
 	pthread_mutex_destroy(&r->lock);
@@ -97,6 +105,7 @@ static void sort_files(struct restore *r)
 
 	r->file = mem_array(t->len, sizeof(r->file[0]));
 	r->finished = mem_array(t->len, sizeof(r->finished[0]));
+	r->lost = mem_array(t->len, sizeof(r->lost[0]));
 	for (size_t i = 0; i < t->len; i++) {
 		const struct tree_entry *e = &t->entries[i];
 
@@ -165,21 +174,49 @@ static int open_restore(const struct restore_source *src, int target_fd, struct 
 	return 0;
 }
 
-static int begin(struct restore *r, struct err *err)
+/* Two who fill one directory would each take the other's files for what was there before. */
+static int lock_target(struct restore *r, struct err *err)
 {
-	bool resumed = false;
+	struct stat st;
 
-	if (r->resumable && restore_journal_read(r, &resumed, err) < 0)
-		return -1;
-	if (!resumed && (r->existing ? restore_clear_way(r, err) : restore_check_way(r, err)) < 0)
-		return -1;
-	/* Before anything is made: what a killed restore leaves must be known as that. */
-	if (r->resumable && !resumed && restore_journal_write(r, err) < 0)
-		return -1;
-	r->existing |= resumed;
+	if (fstat(r->target_fd, &st) < 0)
+		return err_errno(err, errno, "look at the target");
+	r->dev = st.st_dev;
+	/* Where a file system has no locks, there is none. */
+	if (flock(r->target_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0;
+	err_set(err, ERR_CONFLICT, "another restore into the target is under way");
+	return err_hint(err, "wait until it has ended");
+}
+
+/* What the target holds has changed since a journal was written, or may have: an update believes none. */
+static int begin_existing(struct restore *r, bool update, struct err *err)
+{
+	restore_links_index(r);
 	if (restore_make_all(r, err) < 0)
 		return -1;
-	return r->existing ? restore_find_kept(r, err) : 0;
+	if (!update)
+		restore_forget_lost(r);
+	return restore_find_kept(r, err);
+}
+
+static int begin(struct restore *r, struct err *err)
+{
+	bool update = r->existing, resumed = false;
+
+	if (lock_target(r, err) < 0 || (r->resumable && restore_journal_read(r, &resumed, err) < 0))
+		return -1;
+	if (update)
+		restore_forget_all(r);
+	if (update ? restore_clear_way(r, err) < 0 : !resumed && restore_check_way(r, err) < 0)
+		return -1;
+	/* Before anything is made: what a killed restore leaves must be known as that. */
+	if (r->resumable && (update || !resumed) && restore_journal_write(r, err) < 0)
+		return -1;
+	r->existing |= resumed;
+	if (r->existing)
+		return begin_existing(r, update, err);
+	return restore_disinherit(r, r->target_fd, ".", err) < 0 ? -1 : restore_make_all(r, err);
 }
 
 int restore_compare(const struct restore_source *src, int target_fd, struct restore_delta *out, struct err *err)

@@ -150,11 +150,13 @@ int restore_set_flags(int parent, const char *name, const struct tree_entry *e, 
 	autoclose int fd = -1;
 	unsigned int flags = 0;
 
-	if (!e->flags || (e->type != TREE_FILE && e->type != TREE_DIR))
+	if (e->type != TREE_FILE && e->type != TREE_DIR)
 		return 0;
 	fd = openat(parent, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
-		return err_errno(err, errno, "set its inode flags");
+		return e->flags ? err_errno(err, errno, "set its inode flags") : 0;
+	if ((flags & TREE_FLAGS_KEPT) == e->flags)
+		return 0;
 	flags = (flags & ~TREE_FLAGS_KEPT) | e->flags;
 	return ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? err_errno(err, errno, "set its inode flags") : 0;
 }

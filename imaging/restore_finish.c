@@ -30,7 +30,7 @@ static int set_flags(struct restore_hand *h, const struct tree_entry *e, struct 
 	const char *name;
 	int parent;
 
-	if (!e->flags)
+	if (!e->flags && !h->r->existing)
 		return 0;
 	parent = restore_parent(h->r, &h->dir, e, &name, err);
 	return parent < 0 || restore_set_flags(parent, name, e, err) < 0 ? restore_entry_error(e, err) : 0;
@@ -104,21 +104,17 @@ static int finish_directory(void *hand, size_t i, struct err *err)
 	return e->type == TREE_DIR && (set_all(h, e, err) < 0 || set_flags(h, e, err) < 0) ? -1 : 0;
 }
 
-static int make_durable(const struct restore *r, struct err *err)
-{
-	return syncfs(r->target_fd) < 0 ? err_errno(err, errno, "make the restored files durable") : 0;
-}
-
 /* Removing the journal changes the root's time: until that is right again, a mark on the root says what it said. */
 static int finish_root(struct restore *r, struct err *err)
 {
 	const struct tree_entry *root = &r->docs.tree.entries[0];
 
-	if (set_all(r->own, root, err) < 0 || make_durable(r, err) < 0)
+	/* Who is not root may lock himself out by the mode. */
+	if (((r->uid == 0 || !r->resumable) && set_all(r->own, root, err) < 0) || restore_make_durable(r, err) < 0)
 		return -1;
 	if (r->resumable) {
 		if (restore_mark_set(r, err) < 0 || restore_journal_remove(r, err) < 0 || set_all(r->own, root, err) < 0 ||
-		    make_durable(r, err) < 0 || restore_mark_remove(r, err) < 0)
+		    restore_make_durable(r, err) < 0 || restore_mark_remove(r, err) < 0)
 			return -1;
 	}
 	return set_flags(r->own, root, err);

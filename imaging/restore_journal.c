@@ -100,7 +100,9 @@ int restore_mark_set(const struct restore *r, struct err *err)
 
 int restore_mark_remove(const struct restore *r, struct err *err)
 {
-	if (fremovexattr(r->target_fd, RESTORE_MARK) == 0 || errno == EOPNOTSUPP || errno == ENODATA)
+	if (fremovexattr(r->target_fd, RESTORE_MARK) == 0) /* or a power cut brings it back, and it would be believed */
+		return fsync(r->target_fd) < 0 ? err_errno(err, errno, "make the target durable") : 0;
+	if (errno == EOPNOTSUPP || errno == ENODATA)
 		return 0;
 	return err_errno(err, errno, "remove the mark " RESTORE_MARK " from the target");
 }
@@ -148,6 +150,25 @@ int restore_journal_read(struct restore *r, bool *found, struct err *err)
 	return 0;
 }
 
+int restore_make_durable(struct restore *r, struct err *err)
+{
+	int rc = syncfs(r->target_fd);
+
+	for (size_t i = 0; rc == 0; i++) {
+		int fd = -1;
+
+		/* Others may be added meanwhile, none goes. */
+		pthread_mutex_lock(&r->lock);
+		if (i < r->n_mounts)
+			fd = r->mounts[i];
+		pthread_mutex_unlock(&r->lock);
+		if (fd < 0)
+			return 0;
+		rc = syncfs(fd);
+	}
+	return err_errno(err, errno, "make the restored files durable");
+}
+
 int restore_journal_write(struct restore *r, struct err *err)
 {
 	autofree bool *done = mem_array(r->n_chunks, sizeof(*done));
@@ -157,8 +178,8 @@ int restore_journal_write(struct restore *r, struct err *err)
 	pthread_mutex_lock(&r->lock);
 	memcpy(done, r->done, r->n_chunks * sizeof(*done));
 	pthread_mutex_unlock(&r->lock);
-	if (syncfs(r->target_fd) < 0)
-		return err_errno(err, errno, "make the restored files durable");
+	if (restore_make_durable(r, err) < 0)
+		return -1;
 	restore_journal_encode(&j, &data);
 	return fs_write_atomic_at(r->target_fd, RESTORE_JOURNAL, SHOWN, data.data, data.len, 0600, err);
 }
@@ -185,10 +206,15 @@ bool restore_is_unfinished(int target_fd)
 	bool is = fs_list_fd(target_fd, "the target", &names, &ignored) < 0 &&
 		  faccessat(target_fd, RESTORE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 
-	for (size_t i = 0; i < names.len; i++)
-		is |= str_starts(names.items[i], RESTORE_JOURNAL) &&
-		      (names.items[i][sizeof(RESTORE_JOURNAL) - 1] == '\0' ||
-		       (names.items[i][sizeof(RESTORE_JOURNAL) - 1] == '.' &&
-			strlen(names.items[i]) == sizeof(RESTORE_JOURNAL ".XXXXXX") - 1));
+	size_t n = 0;
+
+	for (size_t i = 0; i < names.len; i++) {
+		n += !str_eq(names.items[i], "lost+found");
+		is |= str_eq(names.items[i], RESTORE_JOURNAL);
+	}
+	/* Before the first journal has its name, nothing else is there. */
+	for (size_t i = 0; i < names.len && n == 1; i++)
+		is |= str_starts(names.items[i], RESTORE_JOURNAL ".") &&
+		      strlen(names.items[i]) == sizeof(RESTORE_JOURNAL ".XXXXXX") - 1;
 	return is || fgetxattr(target_fd, RESTORE_MARK, NULL, 0) == DIGEST_LEN;
 }

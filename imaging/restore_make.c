@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "imaging/inodes.h"
 #include "sys/fs.h"
 
 #include <errno.h>
@@ -96,21 +95,8 @@ static int punch_holes(int fd, const struct tree_entry *e, struct err *err)
 	return 0;
 }
 
-/* Other names of an inode must be names of the same file in the image, or writing to it writes to another file. */
-static bool may_use(const struct stat *st, const struct tree_entry *e, struct inodes *claimed)
-{
-	uint32_t id;
-
-	if (st->st_nlink == 1)
-		return true;
-	if (!e->link)
-		return false;
-	id = inodes_id(claimed, st->st_dev, st->st_ino);
-	return claimed->items[id - 1].names++ == 0;
-}
-
 /* A file of pieces that is there: it keeps what it has, but for its length and its holes. False: it can't be used. */
-static bool use_file(int parent, const char *name, const struct tree_entry *e, struct inodes *claimed, struct err *err)
+static bool use_file(struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)
 {
 	autoclose int fd = -1;
 	struct stat st;
@@ -119,22 +105,25 @@ static bool use_file(int parent, const char *name, const struct tree_entry *e, s
 	fd = openat(parent, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
-	if (!may_use(&st, e, claimed))
+	if (!restore_may_use(r, &st, e))
 		return false;
-	if ((uint64_t)st.st_size != e->size && ftruncate(fd, (off_t)e->size) < 0)
-		return false;
+	if ((uint64_t)st.st_size != e->size) {
+		r->lost[e - r->docs.tree.entries] = true;
+		if (ftruncate(fd, (off_t)e->size) < 0)
+			return false;
+	}
 	return e->stream_len == e->size || punch_holes(fd, e, err) == 0;
 }
 
 /* Empty, sized: its pieces come later. */
-static int make_pieces(const struct restore *r, int parent, const char *name, const struct tree_entry *e, struct inodes *claimed,
-		       struct err *err)
+static int make_pieces(struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)
 {
 	struct err unusable = { 0 };
 	autoclose int fd = -1;
 
-	if (r->existing && use_file(parent, name, e, claimed, &unusable))
+	if (r->existing && use_file(r, parent, name, e, &unusable))
 		return 0;
+	r->lost[e - r->docs.tree.entries] = true;
 	fd = create_file(r, parent, name, e, err);
 	if (fd < 0)
 		return -1;
@@ -146,17 +135,18 @@ static int make_pieces(const struct restore *r, int parent, const char *name, co
 }
 
 /* An existing small file is only looked at here: which inode it is. */
-static int look_at_whole(int parent, const char *name, const struct tree_entry *e, struct inodes *claimed, struct err *err)
+static int look_at_whole(struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)
 {
+	bool *lost = &r->lost[e - r->docs.tree.entries];
 	struct stat st;
 
+	*lost = true;
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "look at it");
 	if (S_ISREG(st.st_mode))
 		restore_clear_flags(parent, name);
-	if (S_ISREG(st.st_mode) && st.st_size == (off_t)e->size && may_use(&st, e, claimed))
-		return 0;
-	return restore_remove(parent, name, err);
+	*lost = !S_ISREG(st.st_mode) || st.st_size != (off_t)e->size || !restore_may_use(r, &st, e);
+	return !*lost ? 0 : restore_remove(parent, name, err);
 }
 
 static int make_symlink(const struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)
@@ -194,7 +184,6 @@ struct making {
 	bool *was_there; /* by entry, while the way is checked: a directory that was there before */
 	size_t *above;	 /* entries of the directories above the last one, the root first */
 	size_t depth, cap;
-	struct inodes claimed; /* inodes with several names that were there and are used */
 };
 
 static bool is_above(const struct tree_entry *dir, const struct tree_entry *e)
@@ -204,14 +193,13 @@ static bool is_above(const struct tree_entry *dir, const struct tree_entry *e)
 	return n == 0 || (str_starts(e->path, dir->path) && e->path[n] == '/');
 }
 
-static int make_one(const struct restore *r, int parent, const char *name, const struct tree_entry *e, struct inodes *claimed,
-		    struct err *err)
+static int make_one(struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)
 {
 	switch (e->type) {
 	case TREE_DIR:
 		return *e->path ? restore_make_directory(r, parent, name, err) : 0;
 	case TREE_FILE:
-		return make_pieces(r, parent, name, e, claimed, err);
+		return make_pieces(r, parent, name, e, err);
 	case TREE_SYMLINK:
 		return make_symlink(r, parent, name, e, err);
 	case TREE_FIFO:
@@ -238,8 +226,8 @@ static int make_entry(struct making *m, size_t i, struct err *err)
 	if (parent < 0)
 		return -1;
 	if (e->type == TREE_FILE && m->r->file[i] == RESTORE_WHOLE)
-		return look_at_whole(parent, name, e, &m->claimed, err);
-	return make_one(m->r, parent, name, e, &m->claimed, err);
+		return look_at_whole(m->r, parent, name, e, err);
+	return make_one(m->r, parent, name, e, err);
 }
 
 /* Is anything in the way of `e`? Only a directory may be where one is to be. */
@@ -281,7 +269,6 @@ static int each_entry(struct restore *r, int (*do_entry)(struct making *m, size_
 		}
 	}
 	restore_dir_close(&m.dir);
-	inodes_free(&m.claimed);
 	free(m.above);
 	free(m.was_there);
 	return rc;
@@ -303,7 +290,7 @@ static int make_new(void *hand, size_t i, struct err *err)
 	if (e->type == TREE_DIR || e->type == TREE_HARDLINK || (e->type == TREE_FILE && r->file[i] == RESTORE_WHOLE))
 		return 0;
 	at.parent = restore_parent(r, &h->dir, e, &at.name, err);
-	if (at.parent < 0 || make_one(r, at.parent, at.name, e, NULL, err) < 0)
+	if (at.parent < 0 || make_one(r, at.parent, at.name, e, err) < 0)
 		return restore_entry_error(e, err);
 	if (e->stream_len)
 		return 0;

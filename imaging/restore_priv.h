@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define RESTORE_THREADS_MAX 8
@@ -43,8 +44,13 @@ struct restore {
 	size_t *first_at; /* chunk i belongs at stream offsets at[first_at[i]] .. at[first_at[i + 1] - 1] */
 	uint64_t *at;
 	uint64_t stored_bytes;
-	uint8_t *file;			 /* enum restore_file, by entry */
-	bool *finished;			 /* by entry: complete, attributes too */
+	uint8_t *file;	/* enum restore_file, by entry */
+	bool *finished; /* by entry: complete, attributes too */
+	bool *lost;	/* by entry: a file that was not there as it has to be, whatever a journal says of its chunks */
+	size_t *link_first, *link_names; /* restore_links_index(): the entries of link id n are link_names[link_first[n]], .. */
+	dev_t dev;			 /* of the target */
+	int *mounts;			 /* directories of what is mounted below it, under the lock */
+	size_t n_mounts, mounts_cap;
 	const struct tree_entry **level; /* directories of one depth, while they are made */
 
 	pthread_mutex_t lock; /* of what is below */
@@ -105,7 +111,7 @@ void restore_dir_close(struct restore_dir *dir);
 /* Refuse (ERR_EXISTS) a target that has something where the image wants something: directories may be there. Changes nothing. */
 int restore_check_way(struct restore *r, struct err *err) WARN_UNUSED;
 /* restore_dirs.c. What was there before (a mount point, lost+found) is used when it is a directory. */
-int restore_make_directory(const struct restore *r, int parent, const char *name, struct err *err) WARN_UNUSED;
+int restore_make_directory(struct restore *r, int parent, const char *name, struct err *err) WARN_UNUSED;
 /* All directories where nothing is yet: one level after the other, each by several threads. */
 int restore_make_dirs(struct restore *r, struct err *err) WARN_UNUSED;
 /* restore_make.c. Everything but whole files' content and hard links. */
@@ -136,12 +142,26 @@ void restore_clear_flags(int parent, const char *name);
 /* The mode to create `e` with, so that mostly nothing need be said later. */
 mode_t restore_first_mode(const struct restore *r, const struct tree_entry *e);
 
+/* A directory that was there hands nothing down (group, default ACL, flags) to what is made in it: its own attributes come last.
+ */
+int restore_disinherit(const struct restore *r, int parent, const char *name, struct err *err) WARN_UNUSED;
+
+/* restore_inplace.c. Which names belong to one inode in the image; once, before restore_may_use(). */
+void restore_links_index(struct restore *r);
+/* Writing to this inode writes to nothing but the image's names of `e`: all of its names are those. */
+bool restore_may_use(struct restore *r, const struct stat *st, const struct tree_entry *e);
+/* Chunks that were noted as durable, but whose file was not there any more (restore.lost), are not done. */
+void restore_forget_lost(struct restore *r);
+void restore_forget_all(struct restore *r);
+
 /* restore_journal.c: which chunks are durable, in a file of the target while the restore is not complete. */
 #define RESTORE_JOURNAL ".orthrus-restore"
 /* Read it. False when there is none; ERR_REFUSED when it is of another image. Marks chunks as done. */
 int restore_journal_read(struct restore *r, bool *found, struct err *err) WARN_UNUSED;
 /* Everything that is done so far is made durable, then noted. */
 int restore_journal_write(struct restore *r, struct err *err) WARN_UNUSED;
+/* The target and what is mounted below it. */
+int restore_make_durable(struct restore *r, struct err *err) WARN_UNUSED;
 int restore_journal_remove(struct restore *r, struct err *err) WARN_UNUSED;
 /* An extended attribute of the target: all of this image is there and durable, but the target's own attributes may be not. Where
  * the file system has none, nothing is lost but the time of a directory, when we are killed just then. */
