@@ -188,7 +188,7 @@ arrange() {
 
 # A machine that lives: what goes while we look at it is no failure. All other words of find and tar are.
 unexpected() {
-    grep -vE ': (No such file or directory|file changed as we read it|File removed before we read it|File shrank by [0-9]+ bytes?; padding with zeros|socket ignored|file is on a different filesystem; not dumped)$|^tar: Exiting with failure status due to previous errors$' "$work/words" | tail -n 1
+    grep -vE ': (No such file or directory|file changed as we read it|File removed before we read it|File shrank by [0-9]+ bytes?; padding with zeros|socket ignored|file is on a different filesystem; not dumped)$|^(.*/)?tar: Exiting with failure status due to previous errors$' "$work/words" | tail -n 1
 }
 list() {
     exec find . "${same[@]}" -printf '%y %m %U %G %s %b %T@ %C@ %D %i %n %p\0' 2>"$work/words" 3<&- 9>&-
