@@ -33,12 +33,12 @@ static bool is_spared(const char *path, bool is_dir)
 	return str_starts(path, RESTORE_JOURNAL) || (is_dir && str_eq(path, "lost+found"));
 }
 
-static int find_below(struct extras *x, const char *dir, struct err *err);
-
-static int look_at(struct extras *x, int fd, const char *name, const char *path, struct err *err)
+/* *enter: it is a directory of the image, and what is in it is ours too. */
+static int look_at(struct extras *x, int fd, const char *name, const char *path, bool *enter, struct err *err)
 {
 	struct stat st;
 
+	*enter = false;
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(err, errno, "look at '/%.300s'", path);
 	if (is_spared(path, S_ISDIR(st.st_mode)))
@@ -51,21 +51,35 @@ static int look_at(struct extras *x, int fd, const char *name, const char *path,
 		str_list_addf(x->out, "/%s%s", path, S_ISDIR(st.st_mode) ? "/" : "");
 		return 0;
 	}
-	return S_ISDIR(st.st_mode) && st.st_dev == x->dev ? find_below(x, path, err) : 0;
+	*enter = S_ISDIR(st.st_mode) && st.st_dev == x->dev;
+	return 0;
 }
 
+static int open_dir(const struct extras *x, const char *dir, struct err *err)
+{
+	return fs_open_beneath(x->target_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
+}
+
+/* The fd is given up while we are further down, so that no depth needs more than one. */
 static int find_below(struct extras *x, const char *dir, struct err *err)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
-	autoclose int fd =
-		fs_open_beneath(x->target_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
+	autoclose int fd = open_dir(x, dir, err);
 
 	if (fd < 0 || fs_list_fd(fd, "it", &names, err) < 0)
 		return err_wrap(err, "look into '/%.300s'", dir);
 	for (size_t i = 0; i < names.len; i++) {
 		autofree char *path = *dir ? fs_join(dir, names.items[i]) : mem_strdup(names.items[i]);
+		bool enter;
 
-		if (look_at(x, fd, names.items[i], path, err) < 0)
+		if (fd < 0 && (fd = open_dir(x, dir, err)) < 0)
+			return err_wrap(err, "look into '/%.300s'", dir);
+		if (look_at(x, fd, names.items[i], path, &enter, err) < 0)
+			return -1;
+		if (!enter)
+			continue;
+		close(steal_fd(fd));
+		if (find_below(x, path, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -82,33 +96,31 @@ int restore_find_extras(struct restore *r, struct str_list *out, struct err *err
 	return find_below(&x, "", err);
 }
 
+/* Of what is removed, and of the directory it is in, the inode flags that forbid that are taken away. Those of directories that
+ * stay are set again at the end. */
+static int remove_extra(struct restore *r, struct restore_dir *dir, const char *extra, struct err *err)
+{
+	size_t len = strlen(extra);
+	autofree char *shown = mem_strndup(extra, len - (extra[len - 1] == '/'));
+	const char *name;
+	int parent = restore_parent(r, dir, &(struct tree_entry){ .path = shown + 1 }, &name, err);
+
+	if (parent < 0 || fs_remove_tree_forced_at(parent, name, shown, err) < 0)
+		return err_wrap(err, "remove '%.300s', which the image does not have", shown);
+	return 0;
+}
+
 int restore_clear_way(struct restore *r, struct err *err)
 {
 	autoclean(str_list_free) struct str_list extras = { 0 };
 	struct restore_dir dir = { .fd = -1 };
 	int rc = restore_find_extras(r, &extras, err);
 
-	for (size_t i = 0; i < extras.len && rc == 0; i++) {
-		char *path = extras.items[i] + 1;
-		size_t len = strlen(path);
-		bool is_dir = path[len - 1] == '/';
-		const char *name;
-		int parent;
-
-		path[len - is_dir] = '\0';
-		parent = restore_parent(r, &dir, &(struct tree_entry){ .path = path }, &name, err);
-		rc = parent < 0 ? -1 : 0;
-		if (rc == 0 && is_dir) {
-			autofree char *shown = str_format("/%s", path);
-
-			restore_clear_flags(parent, name);
-			rc = fs_remove_tree_at(parent, name, shown, err);
-		} else if (rc == 0) {
-			rc = restore_remove(parent, name, err);
-		}
-		if (rc < 0)
-			err_wrap(err, "remove '/%.300s', which the image does not have", path);
-	}
+	/* Other directories lose their flags when they are made use of. The root is no entry of any. */
+	if (rc == 0)
+		restore_clear_flags(r->target_fd, ".");
+	for (size_t i = 0; i < extras.len && rc == 0; i++)
+		rc = remove_extra(r, &dir, extras.items[i], err);
 	restore_dir_close(&dir);
 	return rc;
 }

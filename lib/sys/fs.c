@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -248,102 +247,11 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
-static int remove_below(int at, const char *name, dev_t dev, const char *shown, struct err *err)
-{
-	autoclose int fd = -1;
-	struct stat st;
-	struct dirent *e;
-	DIR *d;
-	int rc = 0;
-
-	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_errno(err, errno, "remove %s", shown);
-	if (!S_ISDIR(st.st_mode)) {
-		if (unlinkat(at, name, 0) < 0 && errno != ENOENT)
-			return err_errno(err, errno, "remove %s", shown);
-		return 0;
-	}
-	if (st.st_dev != dev)
-		return err_set(err, ERR_REFUSED, "remove %s: another file system is mounted there", shown);
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || !(d = fdopendir(fd)))
-		return err_errno(err, errno, "remove %s", shown);
-	fd = -1; /* the stream owns it now */
-	while (rc == 0 && (errno = 0, e = readdir(d))) {
-		autofree char *inner = NULL;
-
-		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
-			continue;
-		inner = fs_join(shown, e->d_name);
-		rc = remove_below(dirfd(d), e->d_name, dev, inner, err);
-	}
-	if (rc == 0 && errno)
-		rc = err_errno(err, errno, "list %s", shown);
-	closedir(d);
-	if (rc == 0 && unlinkat(at, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "remove %s", shown);
-	return rc;
-}
-
-int fs_remove_tree_at(int dirfd, const char *name, const char *name_for_errors, struct err *err)
-{
-	struct stat st;
-
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_errno(err, errno, "remove %s", name_for_errors);
-	return remove_below(dirfd, name, st.st_dev, name_for_errors, err);
-}
-
-int fs_remove_tree(const char *path, struct err *err)
-{
-	return fs_remove_tree_at(AT_FDCWD, path, path, err);
-}
-
 bool fs_exists(const char *path)
 {
 	struct stat st;
 
 	return lstat(path, &st) == 0;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int list(const char *path, const char *shown, struct str_list *out, struct err *err)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-
-	if (!d)
-		return err_errno(err, errno, "list %s", shown);
-	while ((errno = 0, e = readdir(d)))
-		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
-			str_list_add(out, e->d_name);
-	if (errno) {
-		err_errno(err, errno, "list %s", shown);
-		closedir(d);
-		return -1;
-	}
-	closedir(d);
-	if (out->len)
-		qsort(out->items, out->len, sizeof(out->items[0]), by_bytes);
-	return 0;
-}
-
-int fs_list(const char *path, struct str_list *out, struct err *err)
-{
-	return list(path, path, out, err);
-}
-
-/* Opened anew: what others read by this fd is not moved. */
-int fs_list_fd(int dirfd, const char *name_for_errors, struct str_list *out, struct err *err)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
-	return list(path, name_for_errors, out, err);
 }
 
 int fs_lock(const char *path, struct err *err)

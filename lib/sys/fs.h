@@ -39,9 +39,11 @@ int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode, uint64_
 int fs_open_dir(const char *path, struct err *err) WARN_UNUSED; /* O_DIRECTORY | O_CLOEXEC */
 /* Like mkdir -p; what exists is left alone. */
 int fs_mkdirs(const char *path, mode_t mode, struct err *err) WARN_UNUSED;
-/* Like rm -rf, never across a mount point, never through a symlink; absent is fine. */
+/* Like rm -rf, never across a mount point, never through a symlink, at any depth with few descriptors; absent is fine. */
 int fs_remove_tree(const char *path, struct err *err) WARN_UNUSED;
 int fs_remove_tree_at(int dirfd, const char *name, const char *name_for_errors, struct err *err) WARN_UNUSED;
+/* The same where something may be immutable or append-only: in the tree, or the directory that holds it, which loses the flag. */
+int fs_remove_tree_forced_at(int dirfd, const char *name, const char *name_for_errors, struct err *err) WARN_UNUSED;
 bool fs_exists(const char *path);
 /* Names in a directory, sorted bytewise, without "." and "..". */
 int fs_list(const char *path, struct str_list *out, struct err *err) WARN_UNUSED;

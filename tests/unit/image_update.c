@@ -7,7 +7,9 @@
 #include "sys/spawn.h"
 
 #include <linux/fs.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/xattr.h>
 
 #define MIB ((size_t)1 << 20)
@@ -259,23 +261,36 @@ static void test_journal_is_named(void **state)
 	script(f, "mkdir target");
 }
 
-/* What can't be removed is called by its path in the target. */
+/* Only root may set inode flags, and not every file system keeps them. */
+static bool has_flags(const struct fixture *f)
+{
+	autoclose int probe = open(f->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unsigned int flags = 0;
+
+	return geteuid() == 0 && ioctl(probe, FS_IOC_GETFLAGS, &flags) == 0;
+}
+
+/* What can't be removed is called by its path in the target. What is mounted in it is left alone, be it of the same file system.
+ */
 static void test_extra_is_named(void **state)
 {
 	struct fixture *f = *state;
-	autoclose int fd = open_target(f);
-	autoclose int probe = open(f->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autofree char *ref = NULL;
+	autoclose int fd = -1;
+	autofree char *ref = NULL, *mine = fs_join(f->dir, "mine"), *there = fs_join(f->target, "old/deep/m");
 	struct restore_how how = { .key = &f->public, .update = true };
-	unsigned int flags = 0;
 
-	if (geteuid() != 0 || ioctl(probe, FS_IOC_GETFLAGS, &flags) < 0)
-		return; /* this file system keeps no flags, or we may not set them */
 	ref = take_image(f, "x");
-	script(f, "mkdir -p target/old/deep; echo a >target/old/deep/a; chattr +i target/old/deep/a");
-	FAILS(ERR_FAILED, "remove '/old', which the image does not have: remove /old/deep/a: ",
+	script(f, "mkdir -p target/old/deep/m mine; echo a >mine/a");
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return;	     /* we may not mount */
+	fd = open_target(f); /* as seen from here */
+	assert_int_equal(mount(mine, there, NULL, MS_BIND, NULL), 0);
+	FAILS(ERR_REFUSED, "remove '/old', which the image does not have: remove /old/deep/m: another file system",
 	      restore_from_store(f->store, ref, &how, fd, err));
-	script(f, "chattr -i target/old/deep/a");
+	assert_int_equal(umount2(there, MNT_DETACH), 0);
+	script(f, "test \"$(cat mine/a)\" = a");
+	restore(f, ref, true);
+	assert_same(f);
 }
 
 /* Without --update nothing that is there is touched, and no note of a restore is left that would make it a licence later. */
@@ -298,11 +313,9 @@ static void test_update_immutable(void **state)
 {
 	struct fixture *f = *state;
 	autofree char *ref = NULL, *old = NULL;
-	autoclose int probe = open(f->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	unsigned int flags = 0;
 
-	if (geteuid() != 0 || ioctl(probe, FS_IOC_GETFLAGS, &flags) < 0)
-		return; /* this file system keeps no flags, or we may not set them */
+	if (!has_flags(f))
+		return;
 	script(f, "cd tree; mkdir d; echo a >d/a; echo b >b; chattr +i d/a b; chattr +a d");
 	old = take_image(f, "x");
 	restore(f, old, false);
@@ -313,18 +326,64 @@ static void test_update_immutable(void **state)
 	script(f, "test -z \"$(lsattr -R target | grep -e '-i-' -e '-a-')\"");
 }
 
+/* Directories that forbid to remove what is in them: the target itself, one that stays, one that goes. */
+static void test_update_removes_immutable(void **state)
+{
+	static const char *const flags[] = { "+i", "+a" };
+	struct fixture *f = *state;
+
+	if (!has_flags(f))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+		autofree char *set =
+			str_format("chattr %s target/stays target/goes/in target/goes/in/f target/goes target", flags[i]);
+		autofree char *keep = str_format("chattr %s tree/stays tree", flags[i]);
+		autofree char *look =
+			str_format("for p in . stays; do test \"$(lsattr -d tree/$p | cut -d' ' -f1)\" = \"$(lsattr -d "
+				   "target/$p | cut -d' ' -f1)\"; done; lsattr -d target | grep -q -e -%c-",
+				   flags[i][1]);
+		autofree char *ref = NULL;
+
+		script(f,
+		       "mkdir -p tree/stays; echo a >tree/stays/a; mkdir -p target/stays/d target/goes/in; touch target/stays/b "
+		       "target/c target/goes/f target/goes/in/f; mkfifo target/goes/in/pipe; ln -s / target/goes/in/link");
+		script(f, set);
+		script(f, keep);
+		ref = take_image(f, "x");
+		restore(f, ref, true);
+		assert_same(f);
+		script(f, look);
+		script(f, "chattr -i -a tree tree/stays");
+		free(ref);
+		ref = take_image(f, "x");
+		restore(f, ref, true);
+		assert_same(f);
+		script(f, "test -z \"$(lsattr -aR target | grep -e '-i-' -e '-a-')\"");
+	}
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (has_flags(f))
+		script(f, "chattr -R -f -i -a tree target || :");
+	return fixture_teardown(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_update, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_update_leaves_alone, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_update_parts_links, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_resume, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_resume_is_refused, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_journal_is_named, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_extra_is_named, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_occupied, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_update_immutable, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_update, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_update_leaves_alone, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_update_parts_links, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resume, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resume_is_refused, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_journal_is_named, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_extra_is_named, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_occupied, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_update_immutable, fixture_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_update_removes_immutable, fixture_setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
