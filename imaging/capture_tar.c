@@ -2,6 +2,7 @@
 #include "imaging/capture_priv.h"
 
 #include "base/mem.h"
+#include "imaging/walk_attr.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -80,12 +81,6 @@ static enum tree_type type_of(mode_t mode)
 	}
 }
 
-static bool is_kept(const char *name)
-{
-	return str_starts(name, "user.") || str_starts(name, "trusted.") || str_starts(name, "security.") ||
-	       str_eq(name, "system.posix_acl_access") || str_eq(name, "system.posix_acl_default");
-}
-
 /* GNU tar writes '=' in an attribute's name as %3D and '%' as %25. */
 static char *attribute_name(const char *name)
 {
@@ -118,7 +113,7 @@ static void take_attributes(struct archive_entry *from, struct tree_entry *e)
 	while (archive_entry_xattr_next(from, &name, &value, &size) == ARCHIVE_OK) {
 		char *real = attribute_name(name);
 
-		if (!is_kept(real) || size > TREE_XATTR_VALUE_MAX) {
+		if (!walk_keeps_xattr(real) || size > TREE_XATTR_VALUE_MAX) {
 			free(real);
 			continue;
 		}

@@ -11,8 +11,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static bool is_kept(const char *name)
+bool walk_keeps_xattr(const char *name)
 {
+	if (str_eq(name, "trusted.SGI_ACL_FILE") || str_eq(name, "trusted.SGI_ACL_DEFAULT"))
+		return false;
 	return str_starts(name, "user.") || str_starts(name, "trusted.") || str_starts(name, "security.") ||
 	       str_eq(name, "system.posix_acl_access") || str_eq(name, "system.posix_acl_default");
 }
@@ -53,7 +55,7 @@ int walk_xattrs(int dirfd, const char *name, struct tree_entry *e, struct err *e
 	if (n < 0)
 		return err_errno(err, errno, "list its extended attributes");
 	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
-		if (is_kept(p) && read_value(path, p, e, err) < 0)
+		if (walk_keeps_xattr(p) && read_value(path, p, e, err) < 0)
 			return -1;
 	if (e->n_xattrs)
 		qsort(e->xattrs, e->n_xattrs, sizeof(e->xattrs[0]), by_name);
