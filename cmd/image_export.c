@@ -111,6 +111,27 @@ static int apply(const struct cmd *c, struct export *x, const struct export_fact
 	return rc;
 }
 
+static bool destroys(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->len; i++)
+		if (plan->steps[i].effect == PLAN_DESTROYS)
+			return true;
+	return false;
+}
+
+/* What goes is shown before it is asked for. */
+static int confirm(const struct cmd *c, const struct export *x, const struct export_facts *f, const struct plan *plan,
+		   struct err *err)
+{
+	autofree char *target = str_printable(x->target, strlen(x->target));
+
+	if (!destroys(plan))
+		return 0;
+	if (!c->json && !c->quiet)
+		cmd_print_plan(c, plan);
+	return cmd_confirm(c, err, "make %s what image %s is and remove all else in it", target, f->ref);
+}
+
 int cmd_image_export(struct cmd *c, struct err *err)
 {
 	autoclean(close_store) struct store *s = NULL;
@@ -141,5 +162,5 @@ int cmd_image_export(struct cmd *c, struct err *err)
 		cmd_print_plan(c, &plan);
 		return 0;
 	}
-	return apply(c, &x, &facts, err);
+	return confirm(c, &x, &facts, &plan, err) < 0 ? -1 : apply(c, &x, &facts, err);
 }

@@ -121,6 +121,7 @@ static int read_facts(const struct export *x, struct export_facts *out, struct e
 		return err_wrap(err, "image %s/%s", name, id);
 	}
 	out->ref = str_format("%s/%s", name, id);
+	digest_of(files.manifest.data, files.manifest.len, &out->manifest);
 	out->created = mem_strdup(docs.manifest.created);
 	out->entries = docs.manifest.entries;
 	out->content_bytes = docs.manifest.content_bytes;
@@ -130,6 +131,8 @@ static int read_facts(const struct export *x, struct export_facts *out, struct e
 
 int export_probe(const struct export *x, struct export_facts *out, struct err *err)
 {
+	if (export_place_check(x, err) < 0)
+		return -1;
 	if (x->format == EXPORT_DIR)
 		return read_facts(x, out, err) < 0 ? -1 : export_dir_probe(x, out, err);
 	if (export_file_check(x, err) < 0)

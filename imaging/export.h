@@ -58,13 +58,16 @@ struct export_facts {
 	uint64_t entries, content_bytes;
 	bool replaces;		    /* there is a file at the target */
 	bool resumes;		    /* EXPORT_DIR: an export of this image that did not come to its end is completed */
-	struct restore_delta delta; /* with x->update */
+	bool updates;		    /* with x->update: another tree is there, which becomes the image's */
+	struct restore_delta delta; /* of it */
+	struct digest manifest;	    /* names the image in what a restore leaves that was cut off */
 	struct export_lost lost[LOST_KINDS];
 };
 void export_facts_free(struct export_facts *f);
-/* Changes nothing. ERR_REFUSED when the target is in use, or the format can't hold the image's content. */
+/* Changes nothing. ERR_REFUSED when the target is in use, is, holds or lies in the image store, or the format can't hold the
+ * image's content. */
 int export_probe(const struct export *x, struct export_facts *out, struct err *err) WARN_UNUSED;
-/* Pure: the steps. */
+/* Pure: the steps. One that is PLAN_DESTROYS is for the user to confirm. */
 void export_plan(const struct export *x, const struct export_facts *f, struct plan *plan);
 /* Do it. A file or an image layout appears whole or not at all; a directory that could not be filled is left as it is, and named.
  */

@@ -3,76 +3,133 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "imaging/restore_journal.h"
+#include "imaging/restore_priv.h"
 #include "sys/fs.h"
 
+#include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #define REMOVED_SHOWN 20 /* names in a plan; the rest is counted */
+#define NAME_SHOWN 80	 /* bytes of a name that is in the way */
+#define JOURNAL_MAX ((size_t)16 << 20)
 
-/* What mkfs leaves in a new file system is nobody's. */
-static bool is_empty(const struct str_list *names)
+/* What a restore that was cut off leaves in its target; also of a journal that was never whole. */
+static bool is_journal(const char *name)
 {
-	return names->len == 0 || (names->len == 1 && str_eq(names->items[0], "lost+found"));
+	size_t n = strlen(RESTORE_JOURNAL);
+
+	return str_starts(name, RESTORE_JOURNAL) &&
+	       (name[n] == '\0' || (name[n] == '.' && strlen(name) == strlen(RESTORE_JOURNAL ".XXXXXX")));
+}
+
+/* The first name that is somebody's; NULL: the directory counts as empty. What mkfs leaves in a new file system is nobody's. */
+static const char *first_name(const struct str_list *names)
+{
+	for (size_t i = 0; i < names->len; i++)
+		if (!str_eq(names->items[i], "lost+found") && !is_journal(names->items[i]))
+			return names->items[i];
+	return NULL;
+}
+
+/* Will the restore go on where another of this image was cut off? Only then it leaves alone what the image does not have: the
+ * name of a journal alone says nothing. */
+static bool goes_on(int fd, const struct digest *manifest)
+{
+	autoclean(restore_journal_free) struct restore_journal j = { 0 };
+	autoclean(buf_free) struct buf data = { 0 };
+	struct err why = { 0 };
+	struct digest mark;
+	autoclose int file = fs_open_regular_at(fd, RESTORE_JOURNAL, RESTORE_JOURNAL, O_NOFOLLOW, &why);
+
+	if (file < 0)
+		return why.kind == ERR_NOT_FOUND && fgetxattr(fd, RESTORE_MARK, mark.bytes, DIGEST_LEN) == DIGEST_LEN &&
+		       digest_cmp(&mark, manifest) == 0;
+	return fs_read_fd(file, RESTORE_JOURNAL, JOURNAL_MAX, &data, &why) == 0 &&
+	       restore_journal_decode(data.data, data.len, &j, &why) == 0 && digest_cmp(&j.manifest, manifest) == 0;
+}
+
+static int compare(const struct export *x, int fd, struct export_facts *out, struct err *err)
+{
+	out->updates = true;
+	return restore_compare_store(x->store, out->ref, x->key, fd, &out->delta, err) < 0
+		       ? err_wrap(err, "compare %s", x->target)
+		       : 0;
 }
 
 int export_dir_probe(const struct export *x, struct export_facts *out, struct err *err)
 {
+	autofree char *target = str_printable(x->target, strlen(x->target)), *shown = NULL;
 	autoclean(str_list_free) struct str_list names = { 0 };
 	autoclose int fd = -1;
+	const char *first;
 	struct stat st;
 
 	if (!fs_exists(x->target))
 		return 0;
 	if (stat(x->target, &st) == 0 && !S_ISDIR(st.st_mode)) {
-		err_set(err, ERR_REFUSED, "%s is there and is no directory", x->target);
+		err_set(err, ERR_REFUSED, "%s is there and is no directory", target);
 		return err_hint(err, "name a directory that is empty or not there yet");
 	}
 	fd = fs_open_dir(x->target, err);
 	if (fd < 0 || fs_list(x->target, &names, err) < 0)
 		return -1;
-	out->resumes = restore_is_unfinished(fd);
-	if (out->resumes || is_empty(&names))
+	first = first_name(&names);
+	out->resumes = first && x->update ? goes_on(fd, &out->manifest) : restore_is_unfinished(fd);
+	if (out->resumes || !first)
 		return 0;
 	if (x->update)
-		return restore_compare_store(x->store, out->ref, x->key, fd, &out->delta, err) < 0
-			       ? err_wrap(err, "compare %s", x->target)
-			       : 0;
-	err_set(err, ERR_REFUSED, "%s is not empty: it holds '%.80s'", x->target, names.items[0]);
+		return compare(x, fd, out, err);
+	shown = str_printable(first, strnlen(first, NAME_SHOWN));
+	err_set(err, ERR_REFUSED, "%s is not empty: it holds '%s'", target, shown);
 	return err_hint(err, "name a directory that is empty or not there yet; --update makes this one what the image is");
+}
+
+static void plan_update(const char *target, const struct export_facts *f, struct plan *plan)
+{
+	char size[STR_BYTES_MAX], kept[STR_BYTES_MAX];
+
+	for (size_t i = 0; i < f->delta.removed.len && i < REMOVED_SHOWN; i++) {
+		autofree char *name = str_printable(f->delta.removed.items[i], strlen(f->delta.removed.items[i]));
+
+		plan_add(plan, 0, PLAN_DESTROYS, "remove", str_format("remove %s%s, which the image does not have", target, name),
+			 NULL, NULL);
+	}
+	if (f->delta.removed.len > REMOVED_SHOWN)
+		plan_add(plan, 0, PLAN_DESTROYS, "remove",
+			 str_format("remove %zu more such names", f->delta.removed.len - REMOVED_SHOWN), NULL, NULL);
+	str_from_bytes(f->delta.missing_bytes, size);
+	str_from_bytes(f->delta.kept_bytes, kept);
+	plan_add(plan, 0, PLAN_DESTROYS, "update",
+		 str_format("update %s to image %s: %s of content are right and stay, %llu chunks (%s stored) are written",
+			    target, f->ref, kept, (unsigned long long)f->delta.missing_chunks, size),
+		 NULL, NULL);
 }
 
 void export_dir_plan(const struct export *x, const struct export_facts *f, struct plan *plan)
 {
-	char size[STR_BYTES_MAX], kept[STR_BYTES_MAX];
+	autofree char *target = str_printable(x->target, strlen(x->target));
+	char size[STR_BYTES_MAX];
 
-	for (size_t i = 0; i < f->delta.removed.len && i < REMOVED_SHOWN; i++)
-		plan_add(plan, 0, PLAN_DESTROYS, "remove",
-			 str_format("remove %s%s, which the image does not have", x->target, f->delta.removed.items[i]), NULL,
-			 NULL);
-	if (f->delta.removed.len > REMOVED_SHOWN)
-		plan_add(plan, 0, PLAN_DESTROYS, "remove",
-			 str_format("remove %zu more such names", f->delta.removed.len - REMOVED_SHOWN), NULL, NULL);
-	if (f->delta.kept_bytes || f->delta.missing_chunks) {
-		str_from_bytes(f->delta.missing_bytes, size);
-		str_from_bytes(f->delta.kept_bytes, kept);
-		plan_add(
-			plan, 0, PLAN_DESTROYS, "update",
-			str_format("update %s to image %s: %s of content are right and stay, %llu chunks (%s stored) are written",
-				   x->target, f->ref, kept, (unsigned long long)f->delta.missing_chunks, size),
-			NULL, NULL);
+	/* Also when all content is right: files without any may become others, and attributes do. */
+	if (f->updates) {
+		plan_update(target, f, plan);
 		return;
 	}
 	str_from_bytes(f->content_bytes, size);
 	plan_add(plan, 0, PLAN_WRITES, "export",
 		 str_format("%s image %s (%llu entries, %s of content) into the directory %s",
 			    f->resumes ? "complete the restore of" : "restore", f->ref, (unsigned long long)f->entries, size,
-			    x->target),
+			    target),
 		 NULL, NULL);
 }
 
 int export_dir(const struct export *x, const struct export_facts *f, struct err *err)
 {
-	const struct restore_how how = { .key = x->key, .update = x->update, .progress = x->progress, .ctx = x->ctx };
+	/* Nothing is removed that was not planned: a directory that was empty then is not updated now. */
+	const struct restore_how how = { .key = x->key, .update = f->updates, .progress = x->progress, .ctx = x->ctx };
 	autoclose int fd = -1;
 
 	/* Only the owner, until the image says otherwise: files lie in it with modes that are not theirs yet. */

@@ -14,6 +14,9 @@ struct archive_entry;
 
 /* export_check.c: what stands against a file, or a new directory of EXPORT_OCI, at the target. */
 int export_file_check(const struct export *x, struct err *err) WARN_UNUSED;
+/* export_place.c: ERR_REFUSED when the target is, holds or lies in the image store, by whatever path, or is the root directory.
+ */
+int export_place_check(const struct export *x, struct err *err) WARN_UNUSED;
 /* export_check.c, pure: what of the tree `format` can't hold, and whether it can hold the rest at all (ERR_REFUSED). */
 void export_find_lost(const struct tree *tree, enum export_format format, struct export_facts *f);
 int export_tree_check(const struct tree *tree, enum export_format format, struct err *err) WARN_UNUSED;
@@ -21,7 +24,7 @@ int export_tree_check(const struct tree *tree, enum export_format format, struct
 bool export_xattr_fits(const struct tree_xattr *a);
 
 /* export_dir.c: ERR_REFUSED when the target is there and is no empty directory (lost+found alone is empty), unless it is to be
- * updated or an export into it was cut off. */
+ * updated or an export into it was cut off. With x->update and another tree in it facts->delta says what becomes of that. */
 int export_dir_probe(const struct export *x, struct export_facts *out, struct err *err) WARN_UNUSED;
 void export_dir_plan(const struct export *x, const struct export_facts *f, struct plan *plan);
 /* export_dir.c, export_oci.c, export_squashfs.c */

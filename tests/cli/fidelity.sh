@@ -215,7 +215,7 @@ entries=$(find "$tree" -printf x | wc -c)
 "$orthrus" image export hard "$work/restored" --format dir >"$work/out" 2>&1 || { fail "export: $(cat "$work/out")"; exit 1; }
 compare "$tree" "$work/restored" stats devices blocks xattrs capabilities acls flags holes terabyte inodes
 spoil "$work/restored"
-"$orthrus" image export hard "$work/restored" --update >"$work/out" 2>&1 || fail "export --update: $(cat "$work/out")"
+"$orthrus" image export hard "$work/restored" --update --yes >"$work/out" 2>&1 || fail "export --update: $(cat "$work/out")"
 # What was spoiled among the many stat(2) tells; reading all of them again would not.
 skip=--exclude=/many compare "$tree" "$work/restored" stats devices blocks xattrs flags holes terabyte inodes
 echo "RESULT fidelity entries=$entries differences=$differences"
