@@ -126,6 +126,19 @@ void export_dir_plan(const struct export *x, const struct export_facts *f, struc
 		 NULL, NULL);
 }
 
+/* Is it the image that is hurt, or gone since? Then the same command can never complete it. */
+static bool is_image_hurt(const struct export *x, const struct export_facts *f, const struct err *err)
+{
+	const char *slash = strchr(f->ref, '/');
+	autofree char *name = mem_strndup(f->ref, (size_t)(slash - f->ref));
+	struct err why = { 0 };
+
+	if (err->kind == ERR_DAMAGED)
+		return true;
+	/* A disk that can't be read says nothing about what is on it. */
+	return store_check_opens(x->store, name, slash + 1, &why) < 0 && why.kind != ERR_FAILED;
+}
+
 int export_dir(const struct export *x, const struct export_facts *f, struct err *err)
 {
 	/* Nothing is removed that was not planned: a directory that was empty then is not updated now. */
@@ -143,5 +156,8 @@ int export_dir(const struct export *x, const struct export_facts *f, struct err 
 	err_wrap(err, "export to %s", x->target);
 	if (err->hint[0] || !restore_is_unfinished(fd))
 		return -1;
+	if (is_image_hurt(x, f, err))
+		return err_hint(err, "run `orthrus image verify %s`, which names what is hurt; %s holds part of the image",
+				f->ref, x->target);
 	return err_hint(err, "%s holds part of the image: the same command again completes it", x->target);
 }

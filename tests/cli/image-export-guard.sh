@@ -8,7 +8,7 @@ command -v script >/dev/null || { echo "needs script: a terminal to ask at"; exi
 if [ "${1:-}" != inside ]; then exec unshare --mount --propagation private bash "$0" inside; fi # for bind mounts
 # shellcheck source=tests/cli/archive.bash
 . "$TOP/tests/cli/archive.bash"
-trap 'umount -R "$work/bind" "$work/whole" "$work/data" 2>/dev/null; rm -rf "$work" "$root"' EXIT
+trap 'umount -q "$work/bind" "$work/whole" "$work/part" "$work/above/at" "$store" 2>/dev/null; rm -rf "$work" "$root"' EXIT
 export ORTHRUS_ROOT=$work/root # bind mounts of it are made
 store=$ORTHRUS_ROOT/srv/orthrus/store
 sums() { (cd "$1" && find . -type f -exec sha256sum {} + | sort); }
@@ -89,4 +89,22 @@ expect 0 out 'is intact' -- image verify v1
 # Beside it is fine, though the name begins alike.
 expect 0 out "is in $store-2" -- image export v1 "$store-2"
 expect 0 out "is in ${store%/*}/out.tar" -- image export v1 "${store%/*}/out.tar"
+
+# --- what comes next: the same again helps where room was missing, and not where the image is hurt
+part=$work/part
+mkdir "$part" && mount -t tmpfs -o size=200k none "$part" || fail "a small file system"
+expect 1 err "next: $part holds part of the image: the same command again completes it" -- image export v1 "$part"
+mount -o remount,size=10M "$part" && expect 0 out "is in $part" -- image export v1 "$part"
+umount "$part"
+for pack in "$store"/packs/*.pack; do break; done
+verify() { # WHAT
+    rm -rf "$part" && mkdir "$part"
+    expect 1 err "next: run \`orthrus image verify $ref\`" -- image export v1 "$part"
+    ! grep -q 'same command' "$work/err" || fail "$1: $(cat "$work/err")"
+}
+cp -a "$pack" "$work/pack"
+flip "$pack" 100000 && verify "a damaged pack"
+cp -a "$work/pack" "$pack" && truncate -s 100000 "$pack" && verify "a pack that was cut"
+rm "$pack" && verify "a pack that is missing"
+cp -a "$work/pack" "$pack" && expect 0 out "is in $part" -- image export v1 "$part"
 exit $failed

@@ -166,7 +166,7 @@ left=$(find "$work" -maxdepth 1 -name '*.??????' ! -name '*.tar.*' ! -name 'x.an
 # One byte of a pack, then of the manifest: the export fails and says so.
 pack=$(find "$ORTHRUS_ROOT/srv/orthrus/store/packs" -name '*.pack' -size +1M)
 flip "$pack" $(($(stat -c %s "$pack") / 2))
-expect 1 err 'the same command again completes it' -- image export compute "$work/damaged"
+expect 1 err "next: run \`orthrus image verify $ref\`" -- image export compute "$work/damaged"
 for f in tar cpio squashfs oci; do
     expect 1 err ': pack ' -- image export compute "$work/damaged.$f" --format "${f/tar/pax}"
 done
