@@ -14,7 +14,6 @@
 
 #define REMOVED_SHOWN 20 /* names in a plan; the rest is counted */
 #define NAME_SHOWN 80	 /* bytes of a name that is in the way */
-#define JOURNAL_MAX ((size_t)16 << 20)
 
 /* What a restore that was cut off leaves in its target; also of a journal that was never whole. */
 static bool is_journal(const char *name)
@@ -32,23 +31,6 @@ static const char *first_name(const struct str_list *names)
 		if (!str_eq(names->items[i], "lost+found") && !is_journal(names->items[i]))
 			return names->items[i];
 	return NULL;
-}
-
-/* Will the restore go on where another of this image was cut off? Only then it leaves alone what the image does not have: the
- * name of a journal alone says nothing. */
-static bool goes_on(int fd, const struct digest *manifest)
-{
-	autoclean(restore_journal_free) struct restore_journal j = { 0 };
-	autoclean(buf_free) struct buf data = { 0 };
-	struct err why = { 0 };
-	struct digest mark;
-	autoclose int file = fs_open_regular_at(fd, RESTORE_JOURNAL, RESTORE_JOURNAL, O_NOFOLLOW, &why);
-
-	if (file < 0)
-		return why.kind == ERR_NOT_FOUND && fgetxattr(fd, RESTORE_MARK, mark.bytes, DIGEST_LEN) == DIGEST_LEN &&
-		       digest_cmp(&mark, manifest) == 0;
-	return fs_read_fd(file, RESTORE_JOURNAL, JOURNAL_MAX, &data, &why) == 0 &&
-	       restore_journal_decode(data.data, data.len, &j, &why) == 0 && digest_cmp(&j.manifest, manifest) == 0;
 }
 
 static int compare(const struct export *x, int fd, struct export_facts *out, struct err *err)
@@ -77,11 +59,12 @@ int export_dir_probe(const struct export *x, struct export_facts *out, struct er
 	if (fd < 0 || fs_list(x->target, &names, err) < 0)
 		return -1;
 	first = first_name(&names);
-	out->resumes = first && x->update ? goes_on(fd, &out->manifest) : restore_is_unfinished(fd);
+	/* An update compares all there is, also where a restore was cut off. */
+	if (first && x->update)
+		return compare(x, fd, out, err);
+	out->resumes = restore_is_unfinished(fd);
 	if (out->resumes || !first)
 		return 0;
-	if (x->update)
-		return compare(x, fd, out, err);
 	shown = str_printable(first, strnlen(first, NAME_SHOWN));
 	err_set(err, ERR_REFUSED, "%s is not empty: it holds '%s'", target, shown);
 	return err_hint(err, "name a directory that is empty or not there yet; --update makes this one what the image is");
