@@ -147,7 +147,8 @@ same "rsync finds differences"
 [ "$(getfattr --absolute-names -n 'user.a=b%c' --only-values "$work/out/attr")" = 2 ] || fail "an attribute's name"
 manifest() { "$orthrus" image show m --json | jq -r "$1"; }
 [ "$(manifest '.manifest | "\(.snapshot) \(.crash_consistent) \(.kind)"')" = 'two-pass false golden' ] || fail "manifest: $(manifest .manifest)"
-layout() { jq -r "$1" "$store"/images/m/"$(ls "$store/images/m" | tail -n 1)"/layout.json; }
+# Of the newest: that is the highest number. Ids of images that were begun in one second sort by their kind.
+layout() { jq -r "$1" "$store/images/$("$orthrus" image show m --json | jq -r '.name + "/" + .id')/layout.json"; }
 [ "$(layout '"\(.format) \(.rounds) \(.n_changed)"')" = '1 1 0' ] || fail "layout: $(layout .)"
 layout '.file_systems[] | select(.held == "live") | .type' | grep -q . || fail "layout: $(layout .)"
 
