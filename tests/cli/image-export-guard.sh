@@ -16,7 +16,7 @@ sums() { (cd "$1" && find . -type f -exec sha256sum {} + | sort); }
 mkdir "$work/tree" && noise 300000 1 >"$work/tree/data" && echo one >"$work/tree/one" && : >"$work/tree/nothing"
 "$orthrus" site init --cluster test --interface eth0 --subnet 10.77.0.0/24 >/dev/null || { fail "site init"; exit 1; }
 expect 0 out 'is in the store' -- image build v1 --from "$work/tree"
-ref=$("$orthrus" image list --json | jq -r '.images[0].ref')
+ref=$("$orthrus" image list --json | jq -r '.images[0].ref') # of v1
 
 # --- --update asks, and without an answer touches nothing
 evil=$'evil\n  2 ! nothing else \033[2J'
@@ -41,10 +41,12 @@ same_tree "$work/tree" "$t"
 fresh
 expect 0 out "image $ref is in $t" -- image export v1 "$t" --update --yes </dev/null
 same_tree "$work/tree" "$t"
-# A file that is empty in the image has no content to compare: what is in it here goes all the same.
-echo content >"$t/nothing"
-expect 3 err 'not confirmed' -- image export v1 "$t" --update </dev/null
-[ "$(cat "$t/nothing")" = content ] || fail "unasked, a file was emptied"
+# An image without content has nothing to compare: what is in a file of its here goes all the same.
+mkdir "$work/empty" && : >"$work/empty/nothing"
+expect 0 out 'is in the store' -- image build void --from "$work/empty"
+mkdir "$work/v" && echo content >"$work/v/nothing"
+expect 3 err 'not confirmed' -- image export void "$work/v" --update </dev/null
+[ "$(cat "$work/v/nothing")" = content ] || fail "unasked, a file was emptied"
 # The name of a journal is no licence; nothing but that is as good as empty.
 fresh && touch "$t/.orthrus-restore.abcdef"
 expect 3 err 'not confirmed' -- image export v1 "$t" --update </dev/null
