@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -77,15 +78,54 @@ static void add_extent(struct tree_entry *e, size_t *cap, uint64_t from, uint64_
 	e->stream_len += to - from;
 }
 
+/* Have all bytes from `at` to `size` a block, be it only reserved? Where the file system does not tell, they do. */
+static bool is_mapped(int fd, uint64_t at, uint64_t size)
+{
+	struct {
+		struct fiemap map;
+		struct fiemap_extent extents[64];
+	} m;
+
+	while (at < size) {
+		m.map = (struct fiemap){ .fm_start = at, .fm_length = size - at, .fm_extent_count = ARRAY_LEN(m.extents) };
+		if (ioctl(fd, FS_IOC_FIEMAP, &m.map) < 0)
+			return true;
+		if (!m.map.fm_mapped_extents)
+			return false;
+		for (uint32_t i = 0; i < m.map.fm_mapped_extents; i++) {
+			uint64_t from = m.extents[i].fe_logical, to = from + m.extents[i].fe_length;
+
+			if (from > at || to <= at)
+				return false;
+			at = to;
+		}
+	}
+	return true;
+}
+
+/* What is only reserved counts as zeros when there is no hole beside it, as a swap file needs it. The number of blocks tells that
+ * there must be a hole, but not that there is none: attributes have blocks, too, and what is behind the file's end. */
+static bool is_dense(int fd, const struct stat *st, bool has_xattrs)
+{
+	uint64_t held = (uint64_t)st->st_blocks * 512;
+	off_t hole;
+
+	if (held < (uint64_t)st->st_size)
+		return false;
+	/* Most files: one block, and that is the data's. */
+	if (held <= (uint64_t)st->st_blksize && !has_xattrs)
+		return true;
+	hole = lseek(fd, 0, SEEK_HOLE);
+	return hole < 0 || hole >= st->st_size || is_mapped(fd, (uint64_t)hole, (uint64_t)st->st_size);
+}
+
 int walk_extents(int fd, const struct stat *st, struct tree_entry *e, struct err *err)
 {
 	size_t cap = 0;
 	off_t at = 0;
 
 	e->stream_len = e->size;
-	/* With a block for every byte there is no hole to look for; what is only reserved counts as zeros then, as a swap file
-	 * needs it. Attributes may take a block of their own, which is none of the data's. */
-	if ((uint64_t)st->st_blocks * 512 >= e->size + (e->n_xattrs ? (uint64_t)st->st_blksize : 0))
+	if (is_dense(fd, st, e->n_xattrs > 0))
 		return 0;
 	e->stream_len = 0;
 	while (at < st->st_size) {
