@@ -289,6 +289,7 @@ static void test_extra_is_named(void **state)
 	      restore_from_store(f->store, ref, &how, fd, err));
 	assert_int_equal(umount2(there, MNT_DETACH), 0);
 	script(f, "test \"$(cat mine/a)\" = a");
+	close(steal_fd(fd)); /* and with it the lock on the target */
 	restore(f, ref, true);
 	assert_same(f);
 }
