@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From an archive's entry to an image's: what an image can't keep, or nobody could restore, is left out and noted. */
 #include "imaging/import_priv.h"
+#include "imaging/walk_attr.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -31,7 +32,7 @@ static bool is_kept(const struct tree_entry *e, const char *name, const void *va
 {
 	bool plain = e->type == TREE_FILE || e->type == TREE_DIR;
 
-	if (strlen(name) > 255)
+	if (strlen(name) > 255 || !walk_keeps_xattr(name))
 		return false;
 	if (str_starts(name, "user."))
 		return plain && name[strlen("user.")];

@@ -169,7 +169,10 @@ static int make_node(const struct restore *r, int parent, const char *name, mode
 	dev_t dev = makedev(e->major, e->minor);
 	struct stat st;
 
-	if (r->existing && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (r->existing && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			return err_errno(err, errno, "look at it");
+	} else if (r->existing) {
 		if ((st.st_mode & S_IFMT) == type && st.st_rdev == dev && st.st_nlink == 1)
 			return 0;
 		if (restore_remove(parent, name, err) < 0)
