@@ -97,11 +97,15 @@ static bool same_dev(const struct statx *a, const struct statx *b)
 }
 
 /* Is the directory open at `fd` the one that was looked at? */
+/* When not, errno says why that could not be seen; 0: it is another one. */
 static bool is_the_one(int fd, const struct statx *was)
 {
 	struct statx is;
 
-	return look(fd, "", AT_EMPTY_PATH, &is) == 0 && is.stx_ino == was->stx_ino && same_dev(&is, was);
+	if (look(fd, "", AT_EMPTY_PATH, &is) < 0)
+		return false;
+	errno = 0;
+	return is.stx_ino == was->stx_ino && same_dev(&is, was);
 }
 
 static void unprotect(int fd)
@@ -179,7 +183,7 @@ static int enter(struct removal *r, int at, const char *name, const struct statx
 	if (fd < 0)
 		return remove_error(r, name, NULL, err);
 	if (!is_the_one(fd, st))
-		return remove_error(r, name, "it was replaced meanwhile", err);
+		return remove_error(r, name, errno ? NULL : "it was replaced meanwhile", err);
 	r->levels = mem_room(r->levels, r->depth, &r->cap, sizeof(r->levels[0]));
 	l = &r->levels[r->depth++];
 	*l = (struct level){ .name = mem_strdup(name), .is = *st };
@@ -208,7 +212,7 @@ static int leave(struct removal *r, int top, struct err *err)
 	if (r->depth > 1 && fd < 0)
 		return remove_error(r, "", NULL, err);
 	if (r->depth > 1 && !is_the_one(fd, &l[-1].is))
-		return remove_error(r, "", "it was moved meanwhile", err);
+		return remove_error(r, "", errno ? NULL : "it was moved meanwhile", err);
 	drop_level(r);
 	close(r->fd);
 	r->fd = steal_fd(fd);
