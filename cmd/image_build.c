@@ -41,33 +41,11 @@ static int choose(const struct cmd *c, const struct site *site, struct build *b,
 	return 0;
 }
 
-static void print_result(const struct cmd *c, const char *ref, const struct pipeline_stats *stats, int64_t took_ns,
-			 const struct err *behind)
-{
-	autoclean(buf_free) struct buf out = { 0 };
-	struct json_out w;
-
-	if (!c->json) {
-		cmd_say(c, "image %s is in the store (%lld s)", ref, (long long)(took_ns / NS_PER_S));
-		image_new_say_stages(c, stats);
-		return;
-	}
-	json_out_init(&w, &out, true);
-	json_put_obj(&w, NULL);
-	json_put_str(&w, "image", ref);
-	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
-	image_new_put_stages(&w, stats);
-	json_put_str(&w, "problem", behind->kind != ERR_NONE ? behind->text : NULL);
-	json_end_obj(&w);
-	cmd_print(buf_str(&out));
-}
-
 static int build(struct cmd *c, struct build *b, const struct str_list *sources, const struct plan *plan, struct err *err)
 {
 	struct image_new_telling t = { .c = c };
 	struct pipeline_stats stats = { 0 };
 	int64_t begin = clock_now_ns(), took_ns;
-	struct err behind = { 0 };
 	autofree char *ref = NULL;
 	int rc;
 
@@ -82,14 +60,7 @@ static int build(struct cmd *c, struct build *b, const struct str_list *sources,
 	if (rc < 0)
 		return -1;
 	took_ns = clock_now_ns() - begin;
-	rc = image_new_tell(c, ref, &behind);
-	print_result(c, ref, &stats, took_ns, &behind);
-	if (rc < 0) {
-		*err = behind;
-		if (c->json) /* said in the result */
-			err->text[0] = '\0';
-	}
-	return rc;
+	return image_new_end(c, ref, &stats, took_ns, NULL, NULL, err);
 }
 
 int cmd_image_build(struct cmd *c, struct err *err)

@@ -12,29 +12,18 @@
 
 #define CHANGED_SHOWN 10
 
-static void print_json(const struct capture_result *r, int64_t took_ns, const struct err *behind)
+static void put_moment(struct json_out *w, const void *ctx)
 {
-	autoclean(buf_free) struct buf out = { 0 };
-	struct json_out w;
+	const struct capture_result *r = ctx;
 
-	json_out_init(&w, &out, true);
-	json_put_obj(&w, NULL);
-	json_put_str(&w, "image", r->ref);
-	json_put_str(&w, "snapshot", r->snapshot);
-	json_put_bool(&w, "crash_consistent", r->crash_consistent);
-	json_put_u64(&w, "n_changed", r->n_changed);
-	json_put_strs(&w, "changed", &r->changed);
-	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
-	image_new_put_stages(&w, &r->stats);
-	json_put_str(&w, "problem", behind->kind != ERR_NONE ? behind->text : NULL);
-	json_end_obj(&w);
-	cmd_print(buf_str(&out));
+	json_put_str(w, "snapshot", r->snapshot);
+	json_put_bool(w, "crash_consistent", r->crash_consistent);
+	json_put_u64(w, "n_changed", r->n_changed);
+	json_put_strs(w, "changed", &r->changed);
 }
 
-static void print_result(const struct cmd *c, const struct capture_result *r, int64_t took_ns)
+static void say_changed(const struct cmd *c, const struct capture_result *r)
 {
-	cmd_say(c, "image %s is in the store (%lld s)", r->ref, (long long)(took_ns / NS_PER_S));
-	image_new_say_stages(c, &r->stats);
 	if (r->n_changed)
 		cmd_say(c, "%llu files changed whenever they were read, and may be of no one moment:",
 			(unsigned long long)r->n_changed);
@@ -52,7 +41,6 @@ static int capture(struct cmd *c, struct capture *p, const struct capture_facts 
 	autoclean(capture_result_free) struct capture_result result = { 0 };
 	struct image_new_telling t = { .c = c };
 	int64_t begin = clock_now_ns(), took_ns;
-	struct err behind = { 0 };
 	int rc;
 
 	progress_init(&t.progress, stderr, c->json, c->quiet);
@@ -65,16 +53,9 @@ static int capture(struct cmd *c, struct capture *p, const struct capture_facts 
 	if (rc < 0)
 		return -1;
 	took_ns = clock_now_ns() - begin;
-	rc = image_new_tell(c, result.ref, &behind);
-	if (c->json)
-		print_json(&result, took_ns, &behind);
-	else
-		print_result(c, &result, took_ns);
-	if (rc < 0) {
-		*err = behind;
-		if (c->json) /* said in the result */
-			err->text[0] = '\0';
-	}
+	rc = image_new_end(c, result.ref, &result.stats, took_ns, put_moment, &result, err);
+	if (!c->json)
+		say_changed(c, &result);
 	return rc;
 }
 

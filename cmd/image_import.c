@@ -27,8 +27,10 @@ static void warn_notes(const struct import_notes *notes)
 	}
 }
 
-static void put_notes(struct json_out *w, const struct import_notes *notes)
+static void put_notes(struct json_out *w, const void *ctx)
 {
+	const struct import_notes *notes = ctx;
+
 	json_put_arr(w, "notes");
 	for (int i = 0; i < NOTE_KINDS; i++) {
 		if (!notes->of[i].count)
@@ -43,35 +45,12 @@ static void put_notes(struct json_out *w, const struct import_notes *notes)
 	json_end_arr(w);
 }
 
-static void print_result(const struct cmd *c, const char *ref, const struct import_notes *notes,
-			 const struct pipeline_stats *stats, int64_t took_ns, const struct err *behind)
-{
-	autoclean(buf_free) struct buf out = { 0 };
-	struct json_out w;
-
-	if (!c->json) {
-		cmd_say(c, "image %s is in the store (%lld s)", ref, (long long)(took_ns / NS_PER_S));
-		image_new_say_stages(c, stats);
-		return;
-	}
-	json_out_init(&w, &out, true);
-	json_put_obj(&w, NULL);
-	json_put_str(&w, "image", ref);
-	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
-	put_notes(&w, notes);
-	image_new_put_stages(&w, stats);
-	json_put_str(&w, "problem", behind->kind != ERR_NONE ? behind->text : NULL);
-	json_end_obj(&w);
-	cmd_print(buf_str(&out));
-}
-
 static int apply(struct cmd *c, struct import *im, struct err *err)
 {
 	autoclean(import_notes_free) struct import_notes notes = { 0 };
 	struct image_new_telling telling = { .c = c };
 	struct pipeline_stats stats = { 0 };
 	int64_t begin = clock_now_ns();
-	struct err behind = { 0 };
 	autofree char *ref = NULL;
 	int rc;
 
@@ -85,14 +64,7 @@ static int apply(struct cmd *c, struct import *im, struct err *err)
 	if (rc < 0)
 		return -1;
 	warn_notes(&notes);
-	rc = image_new_tell(c, ref, &behind);
-	print_result(c, ref, &notes, &stats, clock_now_ns() - begin, &behind);
-	if (rc < 0) {
-		*err = behind;
-		if (c->json) /* said in the result */
-			err->text[0] = '\0';
-	}
-	return rc;
+	return image_new_end(c, ref, &stats, clock_now_ns() - begin, put_notes, &notes, err);
 }
 
 static int read_options(const struct cmd *c, struct import *im, struct err *err)

@@ -26,7 +26,7 @@ void image_new_progress(void *ctx, const char *stage, uint64_t done_bytes, uint6
 	progress_update(&t->progress, stage, done_bytes, total_bytes, clock_now_ns());
 }
 
-void image_new_say_stages(const struct cmd *c, const struct pipeline_stats *s)
+static void say_stages(const struct cmd *c, const struct pipeline_stats *s)
 {
 	autofree char *speed = images_speed(s->raw_bytes, s->total_ns);
 	char shared[STR_BYTES_MAX], stored[STR_BYTES_MAX];
@@ -36,7 +36,7 @@ void image_new_say_stages(const struct cmd *c, const struct pipeline_stats *s)
 	cmd_say(c, "  %s, %s of them shared, %s stored", speed, shared, stored);
 }
 
-void image_new_put_stages(struct json_out *w, const struct pipeline_stats *s)
+static void put_stages(struct json_out *w, const struct pipeline_stats *s)
 {
 	const struct {
 		const char *name;
@@ -89,7 +89,7 @@ int image_new_keys(const struct cmd *c, const struct site *site, bool has_site, 
 
 /* So that nodes which stay on their disks for want of this image need not: the daemon can't see what is put into the store. No
  * daemon is no problem: it looks when it starts. */
-int image_new_tell(struct cmd *c, const char *ref, struct err *err)
+static int tell_daemon(struct cmd *c, const char *ref, struct err *err)
 {
 	autofree char *sock = cmd_path(c, "/run/orthrus/api.sock");
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
@@ -118,4 +118,34 @@ int image_new_tell(struct cmd *c, const char *ref, struct err *err)
 	err->kind = ERR_FAILED;
 	err_wrap(err, "the image is in the store, but orthrusd does not know it yet");
 	return err->hint[0] ? -1 : err_hint(err, "`orthrus site apply` or systemctl restart orthrusd makes it look");
+}
+
+int image_new_end(struct cmd *c, const char *ref, const struct pipeline_stats *s, int64_t took_ns,
+		  void (*put_more)(struct json_out *w, const void *ctx), const void *ctx, struct err *err)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct err behind = { 0 };
+	struct json_out w;
+	int rc = tell_daemon(c, ref, &behind);
+
+	if (rc < 0)
+		*err = behind;
+	if (!c->json) {
+		cmd_say(c, "image %s is in the store (%lld s)", ref, (long long)(took_ns / NS_PER_S));
+		say_stages(c, s);
+		return rc;
+	}
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "image", ref);
+	json_put_f64(&w, "seconds", (double)took_ns / (double)NS_PER_S);
+	if (put_more)
+		put_more(&w, ctx);
+	put_stages(&w, s);
+	json_put_str(&w, "problem", rc < 0 ? behind.text : NULL);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+	if (rc < 0)
+		err->text[0] = '\0'; /* said in the result */
+	return rc;
 }

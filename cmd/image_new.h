@@ -21,16 +21,16 @@ struct image_new_telling {
 void image_new_line(void *ctx, const char *text);
 void image_new_progress(void *ctx, const char *stage, uint64_t done_bytes, uint64_t total_bytes); /* store_progress_fn */
 
-/* What storing the image took: a short line for people, and the object "stages" of the result. */
-void image_new_say_stages(const struct cmd *c, const struct pipeline_stats *s);
-void image_new_put_stages(struct json_out *w, const struct pipeline_stats *s);
+/* The end, when the image is in the store: tell the daemon, if one runs, and print what storing it took. `put_more` adds to its
+ * object what only this verb knows; it may be NULL. What fails behind the image is the command's failure, and with --json its
+ * "problem". */
+int image_new_end(struct cmd *c, const char *ref, const struct pipeline_stats *s, int64_t took_ns,
+		  void (*put_more)(struct json_out *w, const void *ctx), const void *ctx, struct err *err) WARN_UNUSED;
 
 /* The site, when there is one. */
 int image_new_site(const struct cmd *c, struct site *site, bool *has, struct err *err) WARN_UNUSED;
 /* The cluster's keys, made now if this is the first thing the cluster does. */
 int image_new_keys(const struct cmd *c, const struct site *site, bool has_site, struct sign_key *key, char **cluster_id,
 		   struct err *err) WARN_UNUSED;
-/* Tell the daemon, if one runs, that the image is there. */
-int image_new_tell(struct cmd *c, const char *ref, struct err *err) WARN_UNUSED;
 
 #endif

@@ -121,7 +121,6 @@ static int read_facts(const struct export *x, struct export_facts *out, struct e
 		return err_wrap(err, "image %s/%s", name, id);
 	}
 	out->ref = str_format("%s/%s", name, id);
-	digest_of(files.manifest.data, files.manifest.len, &out->manifest);
 	out->created = mem_strdup(docs.manifest.created);
 	out->entries = docs.manifest.entries;
 	out->content_bytes = docs.manifest.content_bytes;

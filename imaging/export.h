@@ -60,7 +60,6 @@ struct export_facts {
 	bool resumes;		    /* EXPORT_DIR: an export of this image that did not come to its end is completed */
 	bool updates;		    /* with x->update: another tree is there, which becomes the image's */
 	struct restore_delta delta; /* of it */
-	struct digest manifest;	    /* names the image in what a restore leaves that was cut off */
 	struct export_lost lost[LOST_KINDS];
 };
 void export_facts_free(struct export_facts *f);

@@ -10,25 +10,15 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #define REMOVED_SHOWN 20 /* names in a plan; the rest is counted */
 #define NAME_SHOWN 80	 /* bytes of a name that is in the way */
-
-/* What a restore that was cut off leaves in its target; also of a journal that was never whole. */
-static bool is_journal(const char *name)
-{
-	size_t n = strlen(RESTORE_JOURNAL);
-
-	return str_starts(name, RESTORE_JOURNAL) &&
-	       (name[n] == '\0' || (name[n] == '.' && strlen(name) == strlen(RESTORE_JOURNAL ".XXXXXX")));
-}
 
 /* The first name that is somebody's; NULL: the directory counts as empty. What mkfs leaves in a new file system is nobody's. */
 static const char *first_name(const struct str_list *names)
 {
 	for (size_t i = 0; i < names->len; i++)
-		if (!str_eq(names->items[i], "lost+found") && !is_journal(names->items[i]))
+		if (!str_eq(names->items[i], "lost+found") && !restore_is_journal(names->items[i]))
 			return names->items[i];
 	return NULL;
 }

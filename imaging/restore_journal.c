@@ -184,6 +184,13 @@ int restore_journal_write(struct restore *r, struct err *err)
 	return fs_write_atomic_at(r->target_fd, RESTORE_JOURNAL, SHOWN, data.data, data.len, 0600, err);
 }
 
+bool restore_is_journal(const char *name)
+{
+	static const char cut_off[] = RESTORE_JOURNAL ".XXXXXX"; /* mkostemp(3) by fs_write_atomic_at() */
+
+	return str_eq(name, RESTORE_JOURNAL) || (str_starts(name, RESTORE_JOURNAL ".") && strlen(name) == sizeof(cut_off) - 1);
+}
+
 int restore_journal_remove(struct restore *r, struct err *err)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
@@ -192,7 +199,7 @@ int restore_journal_remove(struct restore *r, struct err *err)
 	if (fs_list_fd(r->target_fd, "the target", &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++)
-		if (str_starts(names.items[i], RESTORE_JOURNAL) && !tree_find(&r->docs.tree, names.items[i]) &&
+		if (restore_is_journal(names.items[i]) && !tree_find(&r->docs.tree, names.items[i]) &&
 		    unlinkat(r->target_fd, names.items[i], 0) < 0)
 			return err_errno(err, errno, "remove %s, a part of the restore's journal in the target", names.items[i]);
 	return 0;
@@ -214,7 +221,6 @@ bool restore_is_unfinished(int target_fd)
 	}
 	/* Before the first journal has its name, nothing else is there. */
 	for (size_t i = 0; i < names.len && n == 1; i++)
-		is |= str_starts(names.items[i], RESTORE_JOURNAL ".") &&
-		      strlen(names.items[i]) == sizeof(RESTORE_JOURNAL ".XXXXXX") - 1;
+		is |= restore_is_journal(names.items[i]);
 	return is || fgetxattr(target_fd, RESTORE_MARK, NULL, 0) == DIGEST_LEN;
 }

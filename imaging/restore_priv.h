@@ -156,6 +156,8 @@ void restore_forget_all(struct restore *r);
 
 /* restore_journal.c: which chunks are durable, in a file of the target while the restore is not complete. */
 #define RESTORE_JOURNAL ".orthrus-restore"
+/* Is it the journal's name, or that of one whose writing was cut off? */
+bool restore_is_journal(const char *name);
 /* Read it. False when there is none; ERR_REFUSED when it is of another image. Marks chunks as done. */
 int restore_journal_read(struct restore *r, bool *found, struct err *err) WARN_UNUSED;
 /* Everything that is done so far is made durable, then noted. */

@@ -30,7 +30,7 @@ static bool belongs(const struct tree *t, const char *path, bool is_dir)
 /* Ours while the restore is under way, and what a file system keeps for itself. */
 static bool is_spared(const char *path, bool is_dir)
 {
-	return str_starts(path, RESTORE_JOURNAL) || (is_dir && str_eq(path, "lost+found"));
+	return restore_is_journal(path) || (is_dir && str_eq(path, "lost+found"));
 }
 
 /* *enter: it is a directory of the image, and what is in it is ours too. */
