@@ -19,7 +19,6 @@
 #define WAITING 8
 /* Packs in memory at a time. */
 #define SPARE 3
-#define HUGE_PAGE ((size_t)2 << 20)
 
 /* One pack of the image; its chunks follow one another. */
 struct feed_pack {
@@ -86,10 +85,7 @@ static uint8_t *take_room(struct feed *f)
 	if (f->n_spare)
 		room = f->spare[--f->n_spare];
 	pthread_mutex_unlock(&f->lock);
-	if (room)
-		return room;
-	room = mem_aligned(HUGE_PAGE, PACK_FILE_MAX);
-	(void)madvise(room, PACK_FILE_MAX, MADV_HUGEPAGE); /* only quicker */
+	return room ? room : mem_array(PACK_FILE_MAX, 1);
 	return room;
 }
 

@@ -76,7 +76,8 @@ timed() {
         awk -v w="$tree $tool $op" '{ printf "%s %.3f %.3f %d %.2f\n", w, $3 - $1, $2 - $1, $4, $5 + $6 }' >>"$figures"
 }
 bytes() { find "$1" -type f -printf '%s\n' | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
-warm() { find "$1" -type f -exec cat {} + | wc -c >/dev/null; }
+# Right before each measurement: a host may take back within half a minute what nobody touches.
+warm() { find -H "$@" -type f -exec cat {} + | wc -c >/dev/null; }
 
 # How many entries of the restored tree are not as they were, content included.
 differences() { # SOURCE RESTORED
@@ -99,26 +100,27 @@ check() { # TREE TOOL ROUND
 round() { # TREE NUMBER
     local tree=$1 n=$2 src=$trees/$1 i tool order=()
     for i in "${!tools[@]}"; do order+=("${tools[$(((i + n) % ${#tools[@]}))]}"); done
-    warm "$src"
     for tool in "${order[@]}"; do
         rm -rf "${W:?}/$tool"
         mkdir "$W/$tool"
         "${tool}_prepare" "$W/$tool"
+        warm "$(program "$tool")" "$src"
         timed "$tree" "$tool" ingest "$W" "${tool}_ingest" "$W/$tool" "$src"
         echo "$tree $tool size $(bytes "$("${tool}_data" "$W/$tool")")" >>"$figures"
     done
     for tool in "${order[@]}"; do
         new_target
+        warm "$(program "$tool")" "$W/$tool"
         timed "$tree" "$tool" restore "$W/fs" "${tool}_restore" "$W/$tool" "$W/fs/restored"
         check "$tree" "$tool" "$n"
     done
 }
 second() { # what the upgraded tree adds to what is stored of the first
     local tool before after
-    warm "$trees/updated"
     for tool in orthrus restic borg; do
         case " ${tools[*]} " in *" $tool "*) ;; *) continue ;; esac
         before=$(bytes "$("${tool}_data" "$W/$tool")")
+        warm "$(program "$tool")" "$trees/updated" "$W/$tool"
         timed updated "$tool" ingest "$W" "${tool}_ingest" "$W/$tool" "$trees/updated"
         after=$(bytes "$("${tool}_data" "$W/$tool")")
         echo "updated $tool delta $((after - before)) $before" >>"$figures"

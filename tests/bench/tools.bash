@@ -6,6 +6,7 @@
 
 tools=(orthrus restic borg tar bsdtar fsarchiver)
 cores=${cores:-$(nproc)}
+program() { [ "$1" = orthrus ] && echo "$ORTHRUS" || command -v "$1"; }
 # No tool may write below the home of whoever runs this.
 export RESTIC_PASSWORD=bench BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes BORG_RELOCATED_REPO_ACCESS_IS_OK=yes
 
