@@ -4,13 +4,18 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/fs.h"
+#include "sys/fs_direct.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* What is written at a time. */
+#define ROOM ((size_t)1 << 20)
 
 /* The file is ours alone until it has its name: whatever goes wrong, it goes. */
 static void drop_file(int *fd, char **temp)
@@ -27,6 +32,7 @@ void pack_writer_free(struct pack_writer *w)
 	drop_file(&w->fd, &w->temp);
 	if (w->sum)
 		digest_end(steal(w->sum), NULL);
+	free(steal(w->room));
 	pack_index_free(&w->index);
 }
 
@@ -47,6 +53,40 @@ static int begin_file(struct pack_writer *w, struct err *err)
 	}
 	w->sum = digest_new();
 	w->bytes = 0;
+	w->in_room = 0;
+	w->direct = true;
+	if (!w->room)
+		w->room = mem_aligned(FS_DIRECT_ALIGN, ROOM);
+	return 0;
+}
+
+static int write_room(struct pack_writer *w, struct err *err)
+{
+	size_t body = w->in_room - w->in_room % FS_DIRECT_ALIGN, done = 0;
+	uint64_t at = w->bytes - w->in_room;
+
+	if (w->direct && fs_pwrite_direct(w->fd, w->temp, w->room, body, at, &done, err) < 0)
+		return -1;
+	w->direct = w->direct && done == body;
+	if (fs_pwrite_all(w->fd, w->temp, w->room + done, w->in_room - done, at + done, err) < 0)
+		return -1;
+	w->in_room = 0;
+	return 0;
+}
+
+static int add_bytes(struct pack_writer *w, const uint8_t *data, size_t len, struct err *err)
+{
+	while (len) {
+		size_t n = len < ROOM - w->in_room ? len : ROOM - w->in_room;
+
+		memcpy(w->room + w->in_room, data, n);
+		w->in_room += n;
+		w->bytes += n;
+		data += n;
+		len -= n;
+		if (w->in_room == ROOM && write_room(w, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -57,22 +97,24 @@ int pack_add(struct pack_writer *w, const struct digest *id, uint32_t raw_len, c
 
 	if (w->fd < 0 && begin_file(w, err) < 0)
 		return -1;
-	if (fs_write_all(w->fd, w->temp, stored, stored_len, err) < 0)
+	*offset = w->bytes;
+	if (add_bytes(w, stored, stored_len, err) < 0)
 		return -1;
 	digest_add(w->sum, stored, stored_len);
-	*offset = w->bytes;
 	x->entries = mem_room(x->entries, x->len, &x->cap, sizeof(x->entries[0]));
-	x->entries[x->len++] = (struct pack_entry){ .id = *id, .offset = w->bytes, .raw_len = raw_len, .stored_len = stored_len };
-	w->bytes += stored_len;
+	x->entries[x->len++] = (struct pack_entry){ .id = *id, .offset = *offset, .raw_len = raw_len, .stored_len = stored_len };
 	return 0;
 }
 
-void pack_close(struct pack_writer *w, struct pack_full *out)
+int pack_close(struct pack_writer *w, struct pack_full *out, struct err *err)
 {
+	if (write_room(w, err) < 0)
+		return -1;
 	*out = (struct pack_full){ .fd = steal_fd(w->fd), .temp = steal(w->temp), .bytes = w->bytes, .index = w->index };
 	w->index = (struct pack_index){ 0 };
 	w->bytes = 0;
 	digest_end(steal(w->sum), &out->name);
+	return 0;
 }
 
 int pack_publish(struct pack_full *f, const char *dir, struct err *err)

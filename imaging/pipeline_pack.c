@@ -8,13 +8,14 @@
 #include <string.h>
 
 /* Hand a full pack to the syncer. Its name is known from now on. */
-static void close_pack(struct pipeline *p)
+static int close_pack(struct pipeline *p, struct err *err)
 {
 	static const struct digest unnamed;
 	struct pack_full full;
 	int64_t since;
 
-	pack_close(&p->writer, &full);
+	if (pack_close(&p->writer, &full, err) < 0)
+		return -1;
 	pthread_mutex_lock(&p->lock);
 	p->index.packs[p->open_pack] = full.name;
 	p->open_pack = chunk_index_add_pack(&p->index, &unnamed);
@@ -28,14 +29,15 @@ static void close_pack(struct pipeline *p)
 		pack_full_free(&full);
 	pthread_cond_broadcast(&p->moved);
 	pthread_mutex_unlock(&p->lock);
+	return 0;
 }
 
 static int store_anew(struct pipeline *p, struct job *j, struct err *err)
 {
 	struct pack_entry e = { .id = j->id, .raw_len = (uint32_t)j->raw_len, .stored_len = (uint32_t)j->stored.len };
 
-	if (p->writer.bytes >= PACK_FULL)
-		close_pack(p);
+	if (p->writer.bytes >= PACK_FULL && close_pack(p, err) < 0)
+		return -1;
 	if (pack_add(&p->writer, &j->id, e.raw_len, j->stored.data, e.stored_len, &e.offset, err) < 0)
 		return -1;
 	pthread_mutex_lock(&p->lock);
@@ -71,11 +73,13 @@ static int put_job(struct pipeline *p, struct job *j, struct err *err)
 static void close_last_pack(struct pipeline *p)
 {
 	int64_t since = clock_now_ns();
+	struct err err = { 0 };
 
 	if (p->failed || !p->writer.index.len)
 		return;
 	pthread_mutex_unlock(&p->lock);
-	close_pack(p);
+	if (close_pack(p, &err) < 0)
+		pipeline_fail(p, &err);
 	pipeline_count(p, &p->stats.pack_ns, since);
 	pthread_mutex_lock(&p->lock);
 }

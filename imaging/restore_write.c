@@ -3,24 +3,22 @@
 
 #include "base/mem.h"
 #include "sys/fs.h"
+#include "sys/fs_direct.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Every file system and disk takes writes past the page cache that lie on this: in memory, in the file, and in length. */
-#define ALIGN ((size_t)4096)
 /* What is shorter is quicker with the page cache, which writes neighbours together. */
 #define DIRECT_MIN ((size_t)128 << 10)
 
 void restore_raw_new(struct restore_hand *h)
 {
-	h->raw_room = mem_aligned(ALIGN, h->r->docs.manifest.chunk_max + ALIGN);
+	h->raw_room = mem_aligned(FS_DIRECT_ALIGN, h->r->docs.manifest.chunk_max + FS_DIRECT_ALIGN);
 	h->raw = h->raw_room;
-	h->aside = mem_aligned(ALIGN, h->r->docs.manifest.chunk_max);
+	h->aside = mem_aligned(FS_DIRECT_ALIGN, h->r->docs.manifest.chunk_max);
 	h->direct = h->r->direct;
 }
 
@@ -35,7 +33,7 @@ static int look_at_range(void *ctx, const struct tree_entry *e, uint64_t offset,
 	(void)e;
 	(void)err;
 	if (len > l->len)
-		*l = (struct longest){ .len = len, .shift = (size_t)((offset - skip) % ALIGN) };
+		*l = (struct longest){ .len = len, .shift = (size_t)((offset - skip) % FS_DIRECT_ALIGN) };
 	return 0;
 }
 
@@ -48,34 +46,6 @@ void restore_raw_align(struct restore_hand *h, size_t i)
 	if (h->direct &&
 	    content_map_each(&r->docs.map, r->at[r->first_at[i]], r->chunks[i].raw_len, look_at_range, &l, &never) == 0)
 		h->raw = h->raw_room + l.shift;
-}
-
-/* *done says how much was written: less than all when this file system, or this disk, doesn't do that. */
-static int write_direct(struct restore_hand *h, int fd, const uint8_t *data, size_t len, uint64_t offset, size_t *done,
-			struct err *err)
-{
-	int flags = fcntl(fd, F_GETFL), rc = 0;
-
-	*done = 0;
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0) {
-		h->direct = false;
-		return 0;
-	}
-	while (*done < len && *done % ALIGN == 0 && rc == 0) {
-		ssize_t n = pwrite(fd, data + *done, len - *done, (off_t)(offset + *done));
-
-		if (n > 0) {
-			*done += (size_t)n;
-		} else if (n == 0 || errno == EINVAL || errno == EOPNOTSUPP) {
-			h->direct = false;
-			break;
-		} else if (errno != EINTR) {
-			rc = err_errno(err, errno, "write it at %llu", (unsigned long long)(offset + *done));
-		}
-	}
-	/* Only to set it can be refused. */
-	(void)fcntl(fd, F_SETFL, flags);
-	return rc;
 }
 
 bool restore_can_reserve(int target_fd)
@@ -93,16 +63,17 @@ void restore_reserve(const struct restore *r, int fd, uint64_t size)
 
 int restore_write_at(struct restore_hand *h, int fd, const uint8_t *data, size_t len, uint64_t offset, struct err *err)
 {
-	size_t head = (size_t)(-offset % ALIGN), done = 0;
+	size_t head = (size_t)(-offset % FS_DIRECT_ALIGN), done = 0;
 
 	if (h->direct && len >= DIRECT_MIN) {
-		size_t body = (len - head) - (len - head) % ALIGN;
+		size_t body = (len - head) - (len - head) % FS_DIRECT_ALIGN;
 		const uint8_t *from = data + head;
 
-		if ((uintptr_t)from % ALIGN)
+		if ((uintptr_t)from % FS_DIRECT_ALIGN)
 			from = memcpy(h->aside, from, body);
-		if (write_direct(h, fd, from, body, offset + head, &done, err) < 0)
+		if (fs_pwrite_direct(fd, "it", from, body, offset + head, &done, err) < 0)
 			return -1;
+		h->direct = done == body;
 		if (head && fs_pwrite_all(fd, "it", data, head, offset, err) < 0)
 			return -1;
 		done += head;

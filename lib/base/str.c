@@ -205,6 +205,21 @@ size_t str_utf8_len(const char *s, size_t left)
 	return n;
 }
 
+/* A control character of C0 or C1, or one that makes a terminal show what follows elsewhere than it is (UAX #9, line ends). `s`
+ * is valid UTF-8. */
+static bool is_control(const unsigned char *s)
+{
+	switch (s[0]) {
+	case 0xc2:
+		return s[1] < 0xa0;
+	case 0xe2:
+		return (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
+		       (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+	default:
+		return s[0] < 0x20 || s[0] == 0x7f;
+	}
+}
+
 char *str_printable(const char *s, size_t len)
 {
 	char *out = mem_array(len + 1, 4), *o = out;
@@ -213,7 +228,7 @@ char *str_printable(const char *s, size_t len)
 		size_t n = str_utf8_len(s, len);
 		unsigned char c = (unsigned char)*s;
 
-		if (n == 0 || c < 0x20 || c == 0x7f) {
+		if (n == 0 || is_control((const unsigned char *)s)) {
 			snprintf(o, 5, "\\x%02x", c);
 			o += 4;
 			n = 1;

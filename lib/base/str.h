@@ -40,7 +40,8 @@ int str_check_name(const char *s, struct err *err) WARN_UNUSED;
 
 /* Length (1-4) of the valid UTF-8 sequence at `p` (RFC 3629: no surrogates, nothing overlong), or 0; `left` bytes are there. */
 size_t str_utf8_len(const char *p, size_t left);
-/* Make bytes from elsewhere printable: control bytes and invalid UTF-8 become \xNN. Caller frees. */
+/* Make bytes from elsewhere printable: invalid UTF-8, control characters (C0, C1) and those that turn the direction of text (UAX
+ * #9) become \xNN, byte by byte. Caller frees. */
 char *str_printable(const char *s, size_t len) __attribute__((returns_nonnull));
 
 /* A growing list of owned strings. `autoclean(str_list_free) struct str_list l = { 0 };` items[len] is NULL when len > 0: usable

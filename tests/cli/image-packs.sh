@@ -39,6 +39,14 @@ flip "$pack" 100000
 "$orthrus" image export both "$work/out-both" --quiet >/dev/null || fail "mended, it is not completed"
 cmp "$work/both/a" "$work/out-both/a" || fail "a is another"
 
+# A disk that takes no writes past the page cache: the first one is refused, the others go through it.
+mkdir "$work/third"
+noise 5000000 3 >"$work/third/c"
+"$BUILD/tests/lab/faultat" --fail 1 EINVAL --only pwrite64 --below "$work/root/srv" --out "$work/count" -- \
+    "$orthrus" image build third --from "$work/third" --quiet >/dev/null || fail "build through the page cache"
+grep -q 'hit=1$' "$work/count" || fail "nothing was refused: $(cat "$work/count")"
+"$orthrus" image verify third --quiet >/dev/null || fail "built through the page cache, it is not whole"
+
 # Lengths around a page, around the shortest run that goes past the page cache, and around chunks; half of a file is written again.
 mkdir "$work/runs"
 n=0

@@ -239,6 +239,16 @@ static void test_printable(void **state)
 	assert_string_equal(empty, "");
 }
 
+static void test_printable_controls(void **state)
+{
+	/* C1's CSI, right-to-left override and an isolate; then a no-break space and a bullet, which are text. */
+	static const char in[] = "\xc2\x9b|\xe2\x80\xae|\xe2\x81\xa6|\xc2\xa0|\xe2\x80\xa2";
+	autofree char *s = str_printable(in, sizeof(in) - 1);
+
+	(void)state;
+	assert_string_equal(s, "\\xc2\\x9b|\\xe2\\x80\\xae|\\xe2\\x81\\xa6|\xc2\xa0|\xe2\x80\xa2");
+}
+
 static void test_list(void **state)
 {
 	autoclean(str_list_free) struct str_list l = { 0 };
@@ -295,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_printable_controls),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_nearest),
 	};

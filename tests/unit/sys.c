@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
+#include "sys/fs_direct.h"
 #include "sys/log.h"
 #include "sys/spawn.h"
 
@@ -96,6 +97,31 @@ static void test_all_bytes(void **state)
 	assert_memory_equal(got, "aXYd", 4);
 	assert_int_equal(fs_pread_all(fd, path, got, 4, 1, &err), -1);
 	assert_int_equal(err.kind, ERR_DAMAGED);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
+static void test_direct(void **state)
+{
+	autofree char *dir = make_dir(), *path = fs_join(dir, "f");
+	autofree uint8_t *page = mem_aligned(FS_DIRECT_ALIGN, 2 * FS_DIRECT_ALIGN), *got = mem_zalloc(2 * FS_DIRECT_ALIGN);
+	autoclose int fd = open(path, O_RDWR | O_CREAT, 0600);
+	int flags = fcntl(fd, F_GETFL);
+	struct err err = { 0 };
+	size_t done = 1;
+
+	(void)state;
+	memset(page, 'x', 2 * FS_DIRECT_ALIGN);
+	assert_int_equal(fs_pwrite_direct(fd, path, page, 2 * FS_DIRECT_ALIGN, FS_DIRECT_ALIGN, &done, &err), 0);
+	assert_int_equal(fcntl(fd, F_GETFL), flags);
+	assert_true(done == 0 || done == 2 * FS_DIRECT_ALIGN);
+	if (done) {
+		assert_int_equal(fs_pread_all(fd, path, got, 2 * FS_DIRECT_ALIGN, FS_DIRECT_ALIGN, &err), 0);
+		assert_memory_equal(got, page, 2 * FS_DIRECT_ALIGN);
+	}
+	/* What can't be written that way is left to others, and is no error. */
+	assert_int_equal(fs_pwrite_direct(fd, path, page + 1, FS_DIRECT_ALIGN, 1, &done, &err), 0);
+	assert_int_equal(fs_pwrite_direct(-1, path, page, FS_DIRECT_ALIGN, 0, &done, &err), 0);
+	assert_int_equal(done, 0);
 	assert_int_equal(fs_remove_tree(dir, &err), 0);
 }
 
@@ -254,11 +280,10 @@ static void test_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_atomic),	cmocka_unit_test(test_beneath),
-		cmocka_unit_test(test_all_bytes),	cmocka_unit_test(test_secret),
-		cmocka_unit_test(test_no_regular_file), cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_spawn),		cmocka_unit_test(test_spawn_resets_signals),
-		cmocka_unit_test(test_spawn_limits),	cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_write_atomic), cmocka_unit_test(test_beneath), cmocka_unit_test(test_all_bytes),
+		cmocka_unit_test(test_direct),	     cmocka_unit_test(test_secret),  cmocka_unit_test(test_no_regular_file),
+		cmocka_unit_test(test_lock),	     cmocka_unit_test(test_spawn),   cmocka_unit_test(test_spawn_resets_signals),
+		cmocka_unit_test(test_spawn_limits), cmocka_unit_test(test_clock),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
