@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A small file costs the disk about as much as this many bytes: with many of them, too, writing begins early, while others are
- * made. */
-#define FILE_BYTES ((uint64_t)32 << 10)
+/* A small file counts as this many bytes: with many of them, too, writing begins early, while others are made, and little is left
+ * to write at the end. */
+#define FILE_BYTES ((uint64_t)128 << 10)
 
 struct restore_hand *restore_hand_new(struct restore *r)
 {

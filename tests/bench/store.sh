@@ -76,8 +76,11 @@ timed() {
         awk -v w="$tree $tool $op" '{ printf "%s %.3f %.3f %d %.2f\n", w, $3 - $1, $2 - $1, $4, $5 + $6 }' >>"$figures"
 }
 bytes() { find "$1" -type f -printf '%s\n' | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
-# Right before each measurement: a host may take back within half a minute what nobody touches.
-warm() { find -H "$@" -type f -exec cat {} + | wc -c >/dev/null; }
+# Right before each measurement: a host may take back within half a minute what nobody touches, programs and their libraries too.
+warm() { # TOOL FILE_OR_DIRECTORY...
+    "$(program "$1")" --version >/dev/null 2>&1 || :
+    find -H "${@:2}" -type f -exec cat {} + | wc -c >/dev/null
+}
 
 # How many entries of the restored tree are not as they were, content included.
 differences() { # SOURCE RESTORED
@@ -104,13 +107,13 @@ round() { # TREE NUMBER
         rm -rf "${W:?}/$tool"
         mkdir "$W/$tool"
         "${tool}_prepare" "$W/$tool"
-        warm "$(program "$tool")" "$src"
+        warm "$tool" "$src"
         timed "$tree" "$tool" ingest "$W" "${tool}_ingest" "$W/$tool" "$src"
         echo "$tree $tool size $(bytes "$("${tool}_data" "$W/$tool")")" >>"$figures"
     done
     for tool in "${order[@]}"; do
         new_target
-        warm "$(program "$tool")" "$W/$tool"
+        warm "$tool" "$W/$tool"
         timed "$tree" "$tool" restore "$W/fs" "${tool}_restore" "$W/$tool" "$W/fs/restored"
         check "$tree" "$tool" "$n"
     done
@@ -120,7 +123,7 @@ second() { # what the upgraded tree adds to what is stored of the first
     for tool in orthrus restic borg; do
         case " ${tools[*]} " in *" $tool "*) ;; *) continue ;; esac
         before=$(bytes "$("${tool}_data" "$W/$tool")")
-        warm "$(program "$tool")" "$trees/updated" "$W/$tool"
+        warm "$tool" "$trees/updated" "$W/$tool"
         timed updated "$tool" ingest "$W" "${tool}_ingest" "$W/$tool" "$trees/updated"
         after=$(bytes "$("${tool}_data" "$W/$tool")")
         echo "updated $tool delta $((after - before)) $before" >>"$figures"
@@ -131,7 +134,7 @@ say "machine: $(nproc) cores, $(awk '/^model name/ { sub(/.*: /, ""); print; exi
 say "file system: $(df -h --output=fstype,source,avail "$W" | tail -n 1)"
 make_disk "${names[@]}"
 for tree in "${names[@]}"; do
-    warm "$trees/$tree"
+    warm orthrus "$trees/$tree"
     new_target
     "$BUILD/tests/bench/limits" "$trees/$tree" "$W/fs" | sed "s/^/$tree limit /; s/=/ /" >>"$figures"
     say "$tree: limits measured"
