@@ -9,6 +9,7 @@
 #include "sys/keys.h"
 #include "sys/log.h"
 #include "sys/progress.h"
+#include "sys/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +102,8 @@ static int apply(const struct cmd *c, struct export *x, const struct export_fact
 	int64_t begin = clock_now_ns();
 	int rc;
 
+	if (scratch_watch(err) < 0)
+		return -1;
 	progress_init(&progress, stderr, c->json, c->quiet);
 	x->progress = show_progress;
 	x->ctx = &progress;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/fs.h"
+#include "sys/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +17,10 @@ int export_file_begin(struct export_file *f, const char *path, struct err *err)
 	/* Readable by its owner only, and so it stays: an image holds secrets of the nodes. */
 	f->tmp = str_format("%s.XXXXXX", path);
 	f->fd = mkostemp(f->tmp, O_CLOEXEC);
-	if (f->fd >= 0)
+	if (f->fd >= 0) {
+		scratch_hold(f->tmp);
 		return 0;
+	}
 	err_errno(err, errno, "create %s", path);
 	free(steal(f->tmp));
 	return -1;
@@ -27,8 +30,10 @@ void export_file_drop(struct export_file *f)
 {
 	if (f->fd >= 0)
 		close(steal_fd(f->fd));
-	if (f->tmp)
+	if (f->tmp) {
 		unlink(f->tmp);
+		scratch_release(f->tmp);
+	}
 	free(steal(f->tmp));
 }
 
@@ -56,6 +61,7 @@ int export_file_commit(struct export_file *f, const char *path, bool force, stru
 		return err_errno(err, errno, "make it durable");
 	if (take_name(f->tmp, path, force) < 0)
 		return err_errno(err, errno, "give it its name");
+	scratch_release(f->tmp);
 	free(steal(f->tmp));
 	export_file_drop(f);
 	return fsync(dir_fd) < 0 ? err_errno(err, errno, "make %s durable", dir) : 0;

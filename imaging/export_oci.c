@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "sys/fs.h"
 #include "sys/log.h"
+#include "sys/scratch.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -265,6 +266,7 @@ static int commit_dir(struct layout *l, struct err *err)
 		return err_errno(err, errno, "make it durable");
 	if (renameat2(AT_FDCWD, l->dir, AT_FDCWD, l->x->target, RENAME_NOREPLACE) < 0)
 		return err_errno(err, errno, "give it its name");
+	scratch_release(l->dir);
 	free(steal(l->dir));
 	return syncfs(fd) < 0 ? err_errno(err, errno, "make it durable") : 0;
 }
@@ -280,11 +282,14 @@ int export_oci(const struct export *x, const struct export_facts *f, struct err 
 		free(l.dir);
 		return -1;
 	}
+	scratch_hold(l.dir);
 	rc = write_layout(&l, err);
 	if (rc == 0)
 		rc = x->as_tar ? commit_tar(&l, err) : commit_dir(&l, err);
 	if (l.dir && fs_remove_tree(l.dir, &cleanup) < 0)
 		log_warn("imaging", "%s", cleanup.text);
+	if (l.dir)
+		scratch_release(l.dir);
 	free(l.dir);
 	return rc < 0 ? err_wrap(err, "export to %s", x->target) : 0;
 }

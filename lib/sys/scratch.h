@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files and directories that are only there until they have their name, or are of no more use: when a signal ends the program
+ * (Ctrl-C, a closed terminal, a shutdown), they go first. What SIGKILL or a power cut leaves, nobody takes away. */
+#ifndef ORTHRUS_SYS_SCRATCH_H
+#define ORTHRUS_SYS_SCRATCH_H
+
+#include "base/err.h"
+
+/* From now on SIGINT, SIGTERM and SIGHUP (unless they are ignored) remove what is held, then end the program as they would have.
+ * Call it once, in the main thread, before others are started. */
+int scratch_watch(struct err *err) WARN_UNUSED;
+/* `path`, a file or a directory with all in it, is scratch; the text is copied. */
+void scratch_hold(const char *path);
+/* It is no longer: it has its name, or was removed. What was never held is no mistake. */
+void scratch_release(const char *path);
+
+#endif
