@@ -9,7 +9,6 @@
 #include "sys/keys.h"
 #include "sys/log.h"
 #include "sys/progress.h"
-#include "sys/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,14 +99,17 @@ static int apply(const struct cmd *c, struct export *x, const struct export_fact
 {
 	struct progress progress = { 0 };
 	int64_t begin = clock_now_ns();
+	struct scratch scratch;
 	int rc;
 
-	if (scratch_watch(err) < 0)
+	if (scratch_watch(&scratch, err) < 0)
 		return -1;
+	x->scratch = &scratch;
 	progress_init(&progress, stderr, c->json, c->quiet);
 	x->progress = show_progress;
 	x->ctx = &progress;
 	rc = export_apply(x, f, err);
+	scratch_unwatch(&scratch);
 	progress_end(&progress, clock_now_ns());
 	if (rc == 0)
 		print_result(c, x, f, clock_now_ns() - begin);

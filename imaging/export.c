@@ -189,9 +189,9 @@ int export_apply(const struct export *x, const struct export_facts *f, struct er
 		return to_stdout(x, f, err);
 	if (x->format == EXPORT_OCI)
 		return export_oci(x, f, err);
-	if (export_file_begin(&file, x->target, err) < 0)
+	if (export_file_begin(&file, x, err) < 0)
 		return -1;
-	if (to_file(x, f, file.fd, file.tmp, err) == 0 && export_file_commit(&file, x->target, x->force, err) == 0)
+	if (to_file(x, f, file.fd, file.tmp, err) == 0 && export_file_commit(&file, err) == 0)
 		return 0;
 	export_file_drop(&file);
 	return err_wrap(err, "export to %s", x->target);

@@ -9,6 +9,7 @@
 #include "imaging/restore.h"
 #include "imaging/store.h"
 #include "sys/keys.h"
+#include "sys/scratch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct export
 	const struct verify_key *key;
 	store_progress_fn progress; /* may be NULL */
 	void *ctx;
+	struct scratch *scratch; /* who removes what is begun when a signal ends the program; NULL: nobody */
 };
 
 /* Pure. Format and filter by `word` and the target's suffix; `word` NULL: by the suffix alone, without a known one EXPORT_DIR.

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/fs.h"
-#include "sys/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,16 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-int export_file_begin(struct export_file *f, const char *path, struct err *err)
+int export_file_begin(struct export_file *f, const struct export *x, struct err *err)
 {
+	f->x = x;
 	/* Readable by its owner only, and so it stays: an image holds secrets of the nodes. */
-	f->tmp = str_format("%s.XXXXXX", path);
+	f->tmp = str_format("%s.XXXXXX", x->target);
 	f->fd = mkostemp(f->tmp, O_CLOEXEC);
 	if (f->fd >= 0) {
-		scratch_hold(f->tmp);
+		scratch_hold(x->scratch, f->tmp);
 		return 0;
 	}
-	err_errno(err, errno, "create %s", path);
+	err_errno(err, errno, "create %s", x->target);
 	free(steal(f->tmp));
 	return -1;
 }
@@ -32,7 +32,7 @@ void export_file_drop(struct export_file *f)
 		close(steal_fd(f->fd));
 	if (f->tmp) {
 		unlink(f->tmp);
-		scratch_release(f->tmp);
+		scratch_release(f->x->scratch, f->tmp);
 	}
 	free(steal(f->tmp));
 }
@@ -49,9 +49,9 @@ static int take_name(const char *tmp, const char *path, bool force)
 	return link(tmp, path) < 0 || unlink(tmp) < 0 ? -1 : 0;
 }
 
-int export_file_commit(struct export_file *f, const char *path, bool force, struct err *err)
+int export_file_commit(struct export_file *f, struct err *err)
 {
-	const char *slash = strrchr(path, '/');
+	const char *path = f->x->target, *slash = strrchr(path, '/');
 	autofree char *dir = slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
 	autoclose int dir_fd = fs_open_dir(dir, err);
 
@@ -59,9 +59,9 @@ int export_file_commit(struct export_file *f, const char *path, bool force, stru
 		return -1;
 	if (fsync(f->fd) < 0)
 		return err_errno(err, errno, "make it durable");
-	if (take_name(f->tmp, path, force) < 0)
+	if (take_name(f->tmp, path, f->x->force) < 0)
 		return err_errno(err, errno, "give it its name");
-	scratch_release(f->tmp);
+	scratch_release(f->x->scratch, f->tmp);
 	free(steal(f->tmp));
 	export_file_drop(f);
 	return fsync(dir_fd) < 0 ? err_errno(err, errno, "make %s durable", dir) : 0;

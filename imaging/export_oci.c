@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "sys/fs.h"
 #include "sys/log.h"
-#include "sys/scratch.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -245,13 +244,13 @@ static int commit_tar(const struct layout *l, struct err *err)
 	struct archive *a;
 	int rc;
 
-	if (export_file_begin(&file, l->x->target, err) < 0)
+	if (export_file_begin(&file, l->x, err) < 0)
 		return -1;
 	a = archive_write_new();
 	rc = fill_tar(a, l, file.fd, err);
 	archive_write_free(a);
 	if (rc == 0)
-		rc = export_file_commit(&file, l->x->target, l->x->force, err);
+		rc = export_file_commit(&file, err);
 	export_file_drop(&file);
 	return rc;
 }
@@ -266,7 +265,7 @@ static int commit_dir(struct layout *l, struct err *err)
 		return err_errno(err, errno, "make it durable");
 	if (renameat2(AT_FDCWD, l->dir, AT_FDCWD, l->x->target, RENAME_NOREPLACE) < 0)
 		return err_errno(err, errno, "give it its name");
-	scratch_release(l->dir);
+	scratch_release(l->x->scratch, l->dir);
 	free(steal(l->dir));
 	return syncfs(fd) < 0 ? err_errno(err, errno, "make it durable") : 0;
 }
@@ -282,14 +281,14 @@ int export_oci(const struct export *x, const struct export_facts *f, struct err 
 		free(l.dir);
 		return -1;
 	}
-	scratch_hold(l.dir);
+	scratch_hold(x->scratch, l.dir);
 	rc = write_layout(&l, err);
 	if (rc == 0)
 		rc = x->as_tar ? commit_tar(&l, err) : commit_dir(&l, err);
 	if (l.dir && fs_remove_tree(l.dir, &cleanup) < 0)
 		log_warn("imaging", "%s", cleanup.text);
 	if (l.dir)
-		scratch_release(l.dir);
+		scratch_release(x->scratch, l.dir);
 	free(l.dir);
 	return rc < 0 ? err_wrap(err, "export to %s", x->target) : 0;
 }

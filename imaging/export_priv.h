@@ -42,14 +42,15 @@ int export_archive(const struct export *x, const struct export_facts *f, enum ex
 bool export_entry(const struct tree_entry *e, const struct tree_entry *first, enum export_format format,
 		  struct archive_entry *out);
 
-/* A new file beside `path`, to take its name when it is whole. */
+/* A new file beside x->target, to take its name when it is whole. */
 struct export_file {
+	const struct export *x;
 	char *tmp;
 	int fd;
 };
-int export_file_begin(struct export_file *f, const char *path, struct err *err) WARN_UNUSED;
-/* Durable, then under its name; without `force` not when there is something by now. */
-int export_file_commit(struct export_file *f, const char *path, bool force, struct err *err) WARN_UNUSED;
+int export_file_begin(struct export_file *f, const struct export *x, struct err *err) WARN_UNUSED;
+/* Durable, then under its name; without x->force not when there is something by now. */
+int export_file_commit(struct export_file *f, struct err *err) WARN_UNUSED;
 void export_file_drop(struct export_file *f); /* does nothing after a commit */
 /* The chain that compresses into `last` as x->filter says; its first link, to be put into and ended. */
 struct sink *export_compress(enum export_filter filter, struct sink *last);

@@ -183,8 +183,11 @@ static int lock_target(struct restore *r, struct err *err)
 		return err_errno(err, errno, "look at the target");
 	r->dev = st.st_dev;
 	/* Where a file system has no locks, there is none. */
-	if (flock(r->target_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+	if (flock(r->target_fd, LOCK_EX | LOCK_NB) == 0 || errno == EOPNOTSUPP || errno == ENOLCK || errno == ENOSYS ||
+	    errno == EINVAL)
 		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_errno(err, errno, "lock the target");
 	err_set(err, ERR_CONFLICT, "another restore into the target is under way");
 	return err_hint(err, "wait until it has ended");
 }

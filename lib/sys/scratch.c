@@ -2,86 +2,80 @@
 #include "sys/scratch.h"
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "sys/fs.h"
 #include "sys/threads.h"
-
-#include <signal.h>
-#include <string.h>
 
 /* Whoever is writing into a directory meanwhile may put something into it again. */
 #define TRIES 10
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char **held;
-static size_t n_held, cap;
-
-void scratch_hold(const char *path)
+void scratch_hold(struct scratch *s, const char *path)
 {
-	pthread_mutex_lock(&lock);
-	held = mem_room(held, n_held, &cap, sizeof(held[0]));
-	held[n_held++] = mem_strdup(path);
-	pthread_mutex_unlock(&lock);
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	str_list_add(&s->held, path);
+	pthread_mutex_unlock(&s->lock);
 }
 
-void scratch_release(const char *path)
+void scratch_release(struct scratch *s, const char *path)
 {
-	pthread_mutex_lock(&lock);
-	for (size_t i = 0; i < n_held; i++) {
-		if (!str_eq(held[i], path))
-			continue;
-		free(held[i]);
-		held[i] = held[--n_held];
-		break;
-	}
-	if (n_held == 0) {
-		free(steal(held));
-		cap = 0;
-	}
-	pthread_mutex_unlock(&lock);
-}
+	struct str_list left = { 0 };
 
-/* Nothing gets its name or is let go from here on: the lock is kept. */
-static void remove_all(void)
-{
-	struct err ignored = { 0 };
-
-	pthread_mutex_lock(&lock);
-	for (size_t i = 0; i < n_held; i++)
-		for (int k = 0; k < TRIES && fs_remove_tree(held[i], &ignored) < 0; k++)
-			;
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->held.len; i++)
+		if (!str_eq(s->held.items[i], path))
+			str_list_add(&left, s->held.items[i]);
+	str_list_free(&s->held);
+	s->held = left;
+	pthread_mutex_unlock(&s->lock);
 }
 
 static void *wait_for_signal(void *arg)
 {
-	sigset_t *set = arg;
+	struct scratch *s = arg;
+	struct err ignored = { 0 };
 	int sig = 0;
 
-	if (sigwait(set, &sig) != 0)
+	if (sigwait(&s->signals, &sig) != 0)
 		return NULL;
-	remove_all();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	/* The lock is kept: from here on nothing is let go, so nothing that has its name is removed. */
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->held.len; i++)
+		for (int k = 0; k < TRIES && fs_remove_tree(s->held.items[i], &ignored) < 0; k++)
+			;
 	signal(sig, SIG_DFL);
-	sigemptyset(set);
-	sigaddset(set, sig);
-	pthread_sigmask(SIG_UNBLOCK, set, NULL);
+	sigemptyset(&s->signals);
+	sigaddset(&s->signals, sig);
+	pthread_sigmask(SIG_UNBLOCK, &s->signals, NULL);
 	raise(sig);
 	return NULL;
 }
 
-int scratch_watch(struct err *err)
+int scratch_watch(struct scratch *s, struct err *err)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	static sigset_t set;
 	struct sigaction now;
-	pthread_t thread;
 
-	sigemptyset(&set);
+	*s = (struct scratch){ .lock = PTHREAD_MUTEX_INITIALIZER };
+	sigemptyset(&s->signals);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	if (thread_start(&thread, wait_for_signal, &set, err) < 0)
-		return -1;
-	pthread_detach(thread);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	return 0;
+			sigaddset(&s->signals, signals[i]);
+	pthread_sigmask(SIG_BLOCK, &s->signals, &s->before);
+	if (thread_start(&s->thread, wait_for_signal, s, err) == 0)
+		return 0;
+	pthread_sigmask(SIG_SETMASK, &s->before, NULL);
+	return -1;
+}
+
+void scratch_unwatch(struct scratch *s)
+{
+	/* Cancelled where it waits (sigwait is a cancellation point); a signal that came just now is waited for. */
+	pthread_cancel(s->thread);
+	pthread_join(s->thread, NULL);
+	pthread_sigmask(SIG_SETMASK, &s->before, NULL);
+	str_list_free(&s->held);
 }

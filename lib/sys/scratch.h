@@ -5,13 +5,25 @@
 #define ORTHRUS_SYS_SCRATCH_H
 
 #include "base/err.h"
+#include "base/str.h"
 
-/* From now on SIGINT, SIGTERM and SIGHUP (unless they are ignored) remove what is held, then end the program as they would have.
- * Call it once, in the main thread, before others are started. */
-int scratch_watch(struct err *err) WARN_UNUSED;
-/* `path`, a file or a directory with all in it, is scratch; the text is copied. */
-void scratch_hold(const char *path);
+#include <pthread.h>
+#include <signal.h>
+
+struct scratch {
+	pthread_mutex_t lock;
+	struct str_list held;
+	sigset_t signals, before;
+	pthread_t thread;
+};
+
+/* Until scratch_unwatch(), SIGINT, SIGTERM and SIGHUP (unless they are ignored) remove what is held, then end the program as they
+ * would have. By the main thread, before others are started. */
+int scratch_watch(struct scratch *s, struct err *err) WARN_UNUSED;
+void scratch_unwatch(struct scratch *s);
+/* `path`, a file or a directory with all in it, is scratch; the text is copied. Where nobody watches (NULL) nothing is done. */
+void scratch_hold(struct scratch *s, const char *path);
 /* It is no longer: it has its name, or was removed. What was never held is no mistake. */
-void scratch_release(const char *path);
+void scratch_release(struct scratch *s, const char *path);
 
 #endif

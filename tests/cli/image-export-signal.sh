@@ -16,7 +16,7 @@ head -c 120000000 /dev/urandom >"$work/tree/much"
 
 ended_by() { # SIGNAL STATUS TARGET OPTION...
     local signal=$1 status=$2 target=$work/out/$3 pid rc
-    setsid "$orthrus" image export much "$target" "${@:4}" --quiet >"$work/log" 2>&1 &
+    env --default-signal=HUP,TERM setsid "$orthrus" image export much "$target" "${@:4}" --quiet >"$work/log" 2>&1 &
     pid=$!
     until [ -n "$(compgen -G "$target.??????")" ]; do
         kill -0 $pid 2>/dev/null || { fail "$3 $signal: it ended before anything was there: $(<"$work/log")"; return; }
