@@ -69,6 +69,18 @@ void images_put_speed(struct json_out *w, uint64_t bytes, int64_t took_ns)
 	json_put_u64(w, "bytes_per_second", images_per_second(bytes, took_ns));
 }
 
+/* Line by line: names in it may come from another machine. */
+static void add_lines(struct buf *out, const struct buf *text)
+{
+	for (const char *line = buf_str(text), *end; *line; line = *end ? end + 1 : end) {
+		autofree char *shown = NULL;
+
+		end = strchrnul(line, '\n');
+		shown = str_printable(line, (size_t)(end - line));
+		buf_addf(out, "%s\n", shown);
+	}
+}
+
 /* manifest.json and boot.json as they are in the store; `orthrus image verify` says whether they are right. */
 int cmd_image_show(struct cmd *c, struct err *err)
 {
@@ -87,7 +99,10 @@ int cmd_image_show(struct cmd *c, struct err *err)
 	if (fs_read(manifest_path, DOC_MAX, &manifest, err) < 0 || fs_read(boot_path, DOC_MAX, &boot, err) < 0)
 		return -1;
 	if (!c->json) {
-		buf_addf(&out, "%s/%s\nmanifest %sboot %s", name, id, buf_str(&manifest), buf_str(&boot));
+		buf_addf(&out, "%s/%s\nmanifest ", name, id);
+		add_lines(&out, &manifest);
+		buf_adds(&out, "boot ");
+		add_lines(&out, &boot);
 	} else {
 		autoclean(json_doc_free) struct json_doc m = { 0 };
 		autoclean(json_doc_free) struct json_doc b = { 0 };

@@ -152,6 +152,7 @@ int cmd_image_export(struct cmd *c, struct err *err)
 	x.target = c->argv[1];
 	x.update = cmd_flag(c, "update");
 	x.force = cmd_flag(c, "force");
+	x.names_all = c->plan;
 	if (c->json && !c->plan && str_eq(x.target, "-"))
 		return err_set(err, ERR_USAGE, "--json prints on standard output, where the archive goes: name a file");
 	if (export_choose(&x, cmd_option(c, "format"), err) < 0 || store_open(store, false, &s, err) < 0 ||

@@ -75,7 +75,7 @@ int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct er
 	if (json_str(o, "digest", JSON_MAY, &digest, err) < 0 || json_arr(o, "steps", JSON_MUST, &steps, err) < 0)
 		return -1;
 	for (size_t i = 0; i < steps.len; i++) {
-		autofree char *name = NULL, *text = NULL;
+		autofree char *name = NULL, *text = NULL, *printable = NULL;
 		struct json_obj step;
 		int effect = PLAN_READS;
 
@@ -85,7 +85,8 @@ int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct er
 			return -1;
 		if (str_eq(name, "problem"))
 			continue;
-		buf_addf(out, "%s%c%3zu. %s\n", indent, effect == PLAN_DESTROYS ? '!' : ' ', ++shown, text);
+		printable = str_printable(text, strlen(text));
+		buf_addf(out, "%s%c%3zu. %s\n", indent, effect == PLAN_DESTROYS ? '!' : ' ', ++shown, printable);
 		destructive += effect == PLAN_DESTROYS;
 	}
 	return destructive;

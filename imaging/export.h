@@ -36,6 +36,7 @@ struct export
 	const struct verify_key *key;
 	store_progress_fn progress; /* may be NULL */
 	void *ctx;
+	bool names_all;		 /* the plan of an update names all that goes, however much it is */
 	struct scratch *scratch; /* who removes what is begun when a signal ends the program; NULL: nobody */
 };
 

@@ -11,14 +11,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define REMOVED_SHOWN 20 /* names in a plan; the rest is counted */
+#define REMOVED_SHOWN 20 /* names before the question; the rest is counted */
 #define NAME_SHOWN 80	 /* bytes of a name that is in the way */
 
 /* The first name that is somebody's; NULL: the directory counts as empty. What mkfs leaves in a new file system is nobody's. */
-static const char *first_name(const struct str_list *names)
+static const char *first_name(int fd, const struct str_list *names)
 {
 	for (size_t i = 0; i < names->len; i++)
-		if (!str_eq(names->items[i], "lost+found") && !restore_is_journal(names->items[i]))
+		if (!str_eq(names->items[i], "lost+found") && !restore_is_journal(fd, names->items[i]))
 			return names->items[i];
 	return NULL;
 }
@@ -48,7 +48,7 @@ int export_dir_probe(const struct export *x, struct export_facts *out, struct er
 	fd = fs_open_dir(x->target, err);
 	if (fd < 0 || fs_list(x->target, &names, err) < 0)
 		return -1;
-	first = first_name(&names);
+	first = first_name(fd, &names);
 	/* An update compares all there is, also where a restore was cut off. */
 	if (first && x->update)
 		return compare(x, fd, out, err);
@@ -60,19 +60,21 @@ int export_dir_probe(const struct export *x, struct export_facts *out, struct er
 	return err_hint(err, "name a directory that is empty or not there yet; --update makes this one what the image is");
 }
 
-static void plan_update(const char *target, const struct export_facts *f, struct plan *plan)
+static void plan_update(const struct export *x, const char *target, const struct export_facts *f, struct plan *plan)
 {
+	size_t shown = x->names_all ? f->delta.removed.len : REMOVED_SHOWN;
 	char size[STR_BYTES_MAX], kept[STR_BYTES_MAX];
 
-	for (size_t i = 0; i < f->delta.removed.len && i < REMOVED_SHOWN; i++) {
+	for (size_t i = 0; i < f->delta.removed.len && i < shown; i++) {
 		autofree char *name = str_printable(f->delta.removed.items[i], strlen(f->delta.removed.items[i]));
 
 		plan_add(plan, 0, PLAN_DESTROYS, "remove", str_format("remove %s%s, which the image does not have", target, name),
 			 NULL, NULL);
 	}
-	if (f->delta.removed.len > REMOVED_SHOWN)
+	if (f->delta.removed.len > shown)
 		plan_add(plan, 0, PLAN_DESTROYS, "remove",
-			 str_format("remove %zu more such names", f->delta.removed.len - REMOVED_SHOWN), NULL, NULL);
+			 str_format("remove %zu more such names (--plan has all of them)", f->delta.removed.len - shown), NULL,
+			 NULL);
 	str_from_bytes(f->delta.missing_bytes, size);
 	str_from_bytes(f->delta.kept_bytes, kept);
 	plan_add(plan, 0, PLAN_DESTROYS, "update",
@@ -88,7 +90,7 @@ void export_dir_plan(const struct export *x, const struct export_facts *f, struc
 
 	/* Also when all content is right: files without any may become others, and attributes do. */
 	if (f->updates) {
-		plan_update(target, f, plan);
+		plan_update(x, target, f, plan);
 		return;
 	}
 	str_from_bytes(f->content_bytes, size);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "imaging/chunker.h"
 #include "imaging/codec.h"
+#include "imaging/image_docs.h"
 #include "imaging/store_priv.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -134,6 +135,33 @@ static int publish(const struct store *s, const char *name, const char *id, cons
 	return sync_dir(parent, err);
 }
 
+/* Nobody gets an image that the restorer would refuse: whatever its limits are, they are found here, and not at a node's disks.
+ */
+static int check_readable(const struct ingest *in, const struct buf *manifest, const uint8_t *sig, const struct buf *tree,
+			  const struct buf *chunks, struct err *err)
+{
+	struct verify_key public;
+	const struct restore_source src = { .manifest = manifest->data,
+					    .manifest_len = manifest->len,
+					    .manifest_sig = sig,
+					    .manifest_sig_len = SIGNATURE_LEN,
+					    .tree = tree->data,
+					    .tree_len = tree->len,
+					    .chunks = chunks->data,
+					    .chunks_len = chunks->len,
+					    .key = &public };
+	struct image_docs docs;
+
+	verify_key_of(in->key, &public);
+	if (image_docs_check(&src, &docs, err) < 0) {
+		err->kind = ERR_INVALID;
+		err_wrap(err, "this tree can't be an image");
+		return err_hint(err, "leave out, or change, what is named; nothing was published");
+	}
+	image_docs_free(&docs);
+	return 0;
+}
+
 int image_write(const struct store *s, const struct ingest *in, const struct tree *tree, const struct chunk_table *table,
 		const struct buf *boot, char **ref, struct err *err)
 {
@@ -163,6 +191,9 @@ int image_write(const struct store *s, const struct ingest *in, const struct tre
 	manifest_print(&m, &text);
 	if (sign_bytes(in->key, text.data, text.len, sig, err) < 0)
 		return err_wrap(err, "sign");
+	buf_free(&records);
+	if (check_readable(in, &text, sig, &packed, &chunks, err) < 0)
+		return -1;
 	if (publish(s, in->name, id,
 		    (const struct document[]){ { "tree.zst", packed.data, packed.len },
 					       { "chunks.bin", chunks.data, chunks.len },

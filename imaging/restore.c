@@ -207,10 +207,9 @@ static int begin(struct restore *r, struct err *err)
 {
 	bool update = r->existing, resumed = false;
 
-	if (lock_target(r, err) < 0 || (r->resumable && restore_journal_read(r, &resumed, err) < 0))
+	/* An update believes no journal, and goes on from whatever another restore left. */
+	if (lock_target(r, err) < 0 || (r->resumable && !update && restore_journal_read(r, &resumed, err) < 0))
 		return -1;
-	if (update)
-		restore_forget_all(r);
 	if (update ? restore_clear_way(r, err) < 0 : !resumed && restore_check_way(r, err) < 0)
 		return -1;
 	/* Before anything is made: what a killed restore leaves must be known as that. */
@@ -257,7 +256,7 @@ int restore_begin(const struct restore_source *src, int target_fd, struct restor
 
 	if (open_restore(src, target_fd, &r, err) < 0)
 		return -1;
-	if (begin(r, err) < 0) {
+	if ((src->update && src->packs && restore_check_packs(r, src->packs, err) < 0) || begin(r, err) < 0) {
 		restore_free(r);
 		return -1;
 	}

@@ -34,7 +34,8 @@ struct restore_source {
 	const struct digest *manifest_digest; /* ditto: SHA-256 of the manifest's bytes; NULL when not known */
 	uint64_t min_sequence;
 	/* The target may hold another tree (mostly an older one of the same image): what matches is kept, chunks whose bytes are
-	 * there need not be put, and what is not in the image is removed, but nothing on other file systems mounted below.
+	 * there need not be put, and what is not in the image is removed, but nothing that is mounted below: where the image has
+	 * files there, it is refused (ERR_REFUSED).
 	 * Without it, a name that is there already and no directory is refused (ERR_EXISTS) before anything is made. */
 	bool update;
 	/* A file in the target notes which chunks are durable: begun again after a kill, the restore goes on there. It is gone
@@ -43,6 +44,9 @@ struct restore_source {
 	/* Write past the page cache where it can be. Chunks must come faster than a network brings them to make that worth it:
 	 * the page cache fills whole stripes of a RAID 5 or 6 from pieces that come one by one. */
 	bool direct;
+	/* A local store's packs: an update looks whether all that it needs is there before it removes anything. NULL: elsewhere.
+	 */
+	const char *packs;
 	uint64_t checkpoint_bytes; /* how much is put between two such notes; 0: the usual */
 };
 int restore_begin(const struct restore_source *src, int target_fd, struct restore **out, struct err *err) WARN_UNUSED;

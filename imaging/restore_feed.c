@@ -86,7 +86,6 @@ static uint8_t *take_room(struct feed *f)
 		room = f->spare[--f->n_spare];
 	pthread_mutex_unlock(&f->lock);
 	return room ? room : mem_array(PACK_FILE_MAX, 1);
-	return room;
 }
 
 /* Under the lock. */

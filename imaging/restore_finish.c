@@ -101,7 +101,8 @@ static int finish_directory(void *hand, size_t i, struct err *err)
 	const struct tree *t = &h->r->docs.tree;
 	const struct tree_entry *e = &t->entries[t->len - 1 - i];
 
-	return e->type == TREE_DIR && (set_all(h, e, err) < 0 || set_flags(h, e, err) < 0) ? -1 : 0;
+	return e->type == TREE_DIR && !h->r->finished[t->len - 1 - i] && (set_all(h, e, err) < 0 || set_flags(h, e, err) < 0) ? -1
+															      : 0;
 }
 
 /* Removing the journal changes the root's time: until that is right again, a mark on the root says what it said. */

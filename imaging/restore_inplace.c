@@ -79,9 +79,3 @@ void restore_forget_lost(struct restore *r)
 		}
 	}
 }
-
-void restore_forget_all(struct restore *r)
-{
-	memset(r->done, false, r->n_chunks * sizeof(r->done[0]));
-	r->n_done = 0;
-}

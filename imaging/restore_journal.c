@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -84,11 +85,10 @@ void restore_journal_free(struct restore_journal *j)
 	*j = (struct restore_journal){ 0 };
 }
 
-static int another_image(struct err *err)
+static int another_image(const char *by, struct err *err)
 {
-	err_set(err, ERR_REFUSED,
-		"the target holds a restore of another image that did not come to its end (" RESTORE_JOURNAL ")");
-	return err_hint(err, "restore that image again to complete it, or empty the directory");
+	err_set(err, ERR_REFUSED, "the target holds a restore of another image that did not come to its end (%s)", by);
+	return err_hint(err, "restore that image again to complete it, or empty the directory; --update makes it this image");
 }
 
 int restore_mark_set(const struct restore *r, struct err *err)
@@ -116,7 +116,7 @@ static int read_mark(struct restore *r, bool *found, struct err *err)
 	if (!*found)
 		return 0;
 	if (digest_cmp(&manifest, &r->manifest) != 0)
-		return another_image(err);
+		return another_image("the attribute " RESTORE_MARK, err);
 	memset(r->done, true, r->n_chunks * sizeof(r->done[0]));
 	r->n_done = r->n_chunks;
 	return 0;
@@ -141,7 +141,7 @@ int restore_journal_read(struct restore *r, bool *found, struct err *err)
 		return err_hint(err, NEXT);
 	}
 	if (digest_cmp(&j.manifest, &r->manifest) != 0 || j.n_chunks != r->n_chunks)
-		return another_image(err);
+		return another_image(RESTORE_JOURNAL, err);
 	for (size_t i = 0; i < r->n_chunks; i++) {
 		r->done[i] = j.done[i];
 		r->n_done += j.done[i];
@@ -184,11 +184,35 @@ int restore_journal_write(struct restore *r, struct err *err)
 	return fs_write_atomic_at(r->target_fd, RESTORE_JOURNAL, SHOWN, data.data, data.len, 0600, err);
 }
 
-bool restore_is_journal(const char *name)
+static bool is_temporary_name(const char *name)
 {
 	static const char cut_off[] = RESTORE_JOURNAL ".XXXXXX"; /* mkostemp(3) by fs_write_atomic_at() */
 
-	return str_eq(name, RESTORE_JOURNAL) || (str_starts(name, RESTORE_JOURNAL ".") && strlen(name) == sizeof(cut_off) - 1);
+	if (!str_starts(name, RESTORE_JOURNAL ".") || strlen(name) != sizeof(cut_off) - 1)
+		return false;
+	for (const char *p = name + sizeof(RESTORE_JOURNAL); *p; p++)
+		if (!(*p >= '0' && *p <= '9') && !(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z'))
+			return false;
+	return true;
+}
+
+bool restore_is_journal(int target_fd, const char *name)
+{
+	bool whole = str_eq(name, RESTORE_JOURNAL);
+	char begin[sizeof(magic)];
+	struct err ignored = { 0 };
+	autoclose int fd = -1;
+	struct stat st;
+	ssize_t n;
+
+	if (!whole && !is_temporary_name(name))
+		return false;
+	fd = fs_open_regular_at(target_fd, name, SHOWN, O_NOFOLLOW, &ignored);
+	if (fd < 0 || whole)
+		return fd >= 0;
+	n = pread(fd, begin, sizeof(begin), 0);
+	return n >= 0 && memcmp(begin, magic, (size_t)n) == 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	       (st.st_mode & 07777) == 0600;
 }
 
 int restore_journal_remove(struct restore *r, struct err *err)
@@ -199,7 +223,7 @@ int restore_journal_remove(struct restore *r, struct err *err)
 	if (fs_list_fd(r->target_fd, "the target", &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++)
-		if (restore_is_journal(names.items[i]) && !tree_find(&r->docs.tree, names.items[i]) &&
+		if (restore_is_journal(r->target_fd, names.items[i]) && !tree_find(&r->docs.tree, names.items[i]) &&
 		    unlinkat(r->target_fd, names.items[i], 0) < 0)
 			return err_errno(err, errno, "remove %s, a part of the restore's journal in the target", names.items[i]);
 	return 0;
@@ -221,6 +245,6 @@ bool restore_is_unfinished(int target_fd)
 	}
 	/* Before the first journal has its name, nothing else is there. */
 	for (size_t i = 0; i < names.len && n == 1; i++)
-		is |= restore_is_journal(names.items[i]);
+		is |= restore_is_journal(target_fd, names.items[i]);
 	return is || fgetxattr(target_fd, RESTORE_MARK, NULL, 0) == DIGEST_LEN;
 }

@@ -224,8 +224,11 @@ static int make_entry(struct making *m, size_t i, struct err *err)
 {
 	const struct tree_entry *e = &m->r->docs.tree.entries[i];
 	const char *name;
-	int parent = restore_parent(m->r, &m->dir, e, &name, err);
+	int parent;
 
+	if (e->type == TREE_DIR && m->r->finished[i])
+		return 0;
+	parent = restore_parent(m->r, &m->dir, e, &name, err);
 	if (parent < 0)
 		return -1;
 	if (e->type == TREE_FILE && m->r->file[i] == RESTORE_WHOLE)

@@ -45,7 +45,8 @@ struct restore {
 	uint64_t *at;
 	uint64_t stored_bytes;
 	uint8_t *file;	/* enum restore_file, by entry */
-	bool *finished; /* by entry: complete, attributes too */
+	bool *finished; /* by entry: complete, attributes too; a directory: something is mounted there that an update leaves alone
+			 */
 	bool *lost;	/* by entry: a file that was not there as it has to be, whatever a journal says of its chunks */
 	size_t *link_first, *link_names; /* restore_links_index(): the entries of link id n are link_names[link_first[n]], .. */
 	dev_t dev;			 /* of the target */
@@ -152,12 +153,12 @@ void restore_links_index(struct restore *r);
 bool restore_may_use(struct restore *r, const struct stat *st, const struct tree_entry *e);
 /* Chunks that were noted as durable, but whose file was not there any more (restore.lost), are not done. */
 void restore_forget_lost(struct restore *r);
-void restore_forget_all(struct restore *r);
 
 /* restore_journal.c: which chunks are durable, in a file of the target while the restore is not complete. */
 #define RESTORE_JOURNAL ".orthrus-restore"
-/* Is it the journal's name, or that of one whose writing was cut off? */
-bool restore_is_journal(const char *name);
+/* Is `name` in the target the journal, or what is left of one whose writing was cut off (known by its name, its mode, its owner
+ * and its beginning)? Whatever else has such a name is somebody's. */
+bool restore_is_journal(int target_fd, const char *name);
 /* Read it. False when there is none; ERR_REFUSED when it is of another image. Marks chunks as done. */
 int restore_journal_read(struct restore *r, bool *found, struct err *err) WARN_UNUSED;
 /* Everything that is done so far is made durable, then noted. */
@@ -173,6 +174,8 @@ int restore_mark_remove(const struct restore *r, struct err *err) WARN_UNUSED;
 
 /* restore_update.c: what the target holds beside the image's tree, or as something else (topmost names, "/usr/old/"); remove it.
  */
+/* Is all that is still to be put in the packs there? Nothing but their lengths is looked at. */
+int restore_check_packs(struct restore *r, const char *packs_dir, struct err *err) WARN_UNUSED;
 int restore_find_extras(struct restore *r, struct str_list *out, struct err *err) WARN_UNUSED;
 int restore_clear_way(struct restore *r, struct err *err) WARN_UNUSED;
 /* Mark as done the chunks whose bytes are already in their files, by SHA-256. Changes nothing in the target. */

@@ -34,6 +34,7 @@ int restore_from_store(struct store *s, const char *ref, const struct restore_ho
 				      .update = how->update,
 				      .resumable = true,
 				      .direct = true,
+				      .packs = s->packs,
 				      .checkpoint_bytes = how->checkpoint_bytes };
 	struct restore *r = NULL;
 	int rc;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "imaging/pack.h"
 #include "sys/fs.h"
 
 #include <errno.h>
@@ -10,12 +11,11 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct extras {
-	const struct tree *tree;
-	int target_fd;
-	dev_t dev; /* of the target: what is mounted below is somebody else's */
+	struct restore *r;
 	struct str_list *out;
 };
 
@@ -28,36 +28,54 @@ static bool belongs(const struct tree *t, const char *path, bool is_dir)
 }
 
 /* Ours while the restore is under way, and what a file system keeps for itself. */
-static bool is_spared(const char *path, bool is_dir)
+static bool is_spared(const struct extras *x, const char *path, bool is_dir)
 {
-	return restore_is_journal(path) || (is_dir && str_eq(path, "lost+found"));
+	return (is_dir && str_eq(path, "lost+found")) || (!strchr(path, '/') && restore_is_journal(x->r->target_fd, path));
+}
+
+/* Something is mounted on a directory of the image: what is in it is not the target's, be it of the same file system. */
+static int leave_mounted(struct extras *x, const char *path, struct err *err)
+{
+	const struct tree *t = &x->r->docs.tree;
+	size_t i = (size_t)(tree_find(t, path) - t->entries), n = strlen(path);
+
+	if (i + 1 < t->len && str_starts(t->entries[i + 1].path, path) && t->entries[i + 1].path[n] == '/') {
+		err_set(err, ERR_REFUSED, "something is mounted at '/%.300s', where the image has files", path);
+		return err_hint(err, "unmount it, then try again: nothing was changed");
+	}
+	x->r->finished[i] = true;
+	return 0;
 }
 
 /* *enter: it is a directory of the image, and what is in it is ours too. */
 static int look_at(struct extras *x, int fd, const char *name, const char *path, bool *enter, struct err *err)
 {
-	struct stat st;
+	bool is_dir, mounted;
+	struct statx st;
 
 	*enter = false;
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (statx(fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
 		return err_errno(err, errno, "look at '/%.300s'", path);
-	if (is_spared(path, S_ISDIR(st.st_mode)))
+	is_dir = S_ISDIR(st.stx_mode);
+	mounted = (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) || makedev(st.stx_dev_major, st.stx_dev_minor) != x->r->dev;
+	if (is_spared(x, path, is_dir))
 		return 0;
-	if (!belongs(x->tree, path, S_ISDIR(st.st_mode))) {
-		if (S_ISDIR(st.st_mode) && st.st_dev != x->dev) {
-			err_set(err, ERR_REFUSED, "'/%.300s' is not in the image, but something is mounted there", path);
-			return err_hint(err, "unmount it, then try again");
-		}
-		str_list_addf(x->out, "/%s%s", path, S_ISDIR(st.st_mode) ? "/" : "");
-		return 0;
+	if (mounted && belongs(&x->r->docs.tree, path, true) && is_dir)
+		return leave_mounted(x, path, err);
+	if (mounted) {
+		err_set(err, ERR_REFUSED, "something is mounted at '/%.300s', where the image has no directory", path);
+		return err_hint(err, "unmount it, then try again: nothing was changed");
 	}
-	*enter = S_ISDIR(st.st_mode) && st.st_dev == x->dev;
+	*enter = is_dir && belongs(&x->r->docs.tree, path, true);
+	if (!*enter && !belongs(&x->r->docs.tree, path, is_dir))
+		str_list_addf(x->out, "/%s%s", path, is_dir ? "/" : "");
 	return 0;
 }
 
 static int open_dir(const struct extras *x, const char *dir, struct err *err)
 {
-	return fs_open_beneath(x->target_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS, err);
+	return fs_open_beneath(x->r->target_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS,
+			       err);
 }
 
 /* The fd is given up while we are further down, so that no depth needs more than one. */
@@ -87,13 +105,35 @@ static int find_below(struct extras *x, const char *dir, struct err *err)
 
 int restore_find_extras(struct restore *r, struct str_list *out, struct err *err)
 {
-	struct extras x = { .tree = &r->docs.tree, .target_fd = r->target_fd, .out = out };
+	struct extras x = { .r = r, .out = out };
 	struct stat st;
 
 	if (fstat(r->target_fd, &st) < 0)
 		return err_errno(err, errno, "look at the target");
-	x.dev = st.st_dev;
+	r->dev = st.st_dev;
 	return find_below(&x, "", err);
+}
+
+int restore_check_packs(struct restore *r, const char *packs_dir, struct err *err)
+{
+	for (size_t i = 0; i < r->n_chunks; i++) {
+		const struct restore_chunk *c = &r->chunks[i];
+		autofree char *path = NULL;
+		autoclose int fd = -1;
+		struct stat st;
+
+		if (i + 1 < r->n_chunks && digest_cmp(&c->pack, &r->chunks[i + 1].pack) == 0)
+			continue; /* the last one of each pack ends last */
+		path = pack_path(packs_dir, &c->pack, ".pack");
+		fd = fs_open_regular(path, O_NOFOLLOW, err);
+		if (fd < 0)
+			return -1;
+		if (fstat(fd, &st) < 0)
+			return err_errno(err, errno, "look at %s", path);
+		if ((uint64_t)st.st_size < c->pack_offset + c->stored_len)
+			return err_set(err, ERR_DAMAGED, "%s is shorter than the image says", path);
+	}
+	return 0;
 }
 
 /* Of what is removed, and of the directory it is in, the inode flags that forbid that are taken away. Those of directories that
@@ -119,6 +159,9 @@ int restore_clear_way(struct restore *r, struct err *err)
 	/* Other directories lose their flags when they are made use of. The root is no entry of any. */
 	if (rc == 0)
 		restore_clear_flags(r->target_fd, ".");
+	/* What another restore left there is true no more. */
+	if (rc == 0 && r->resumable)
+		rc = restore_mark_remove(r, err);
 	for (size_t i = 0; i < extras.len && rc == 0; i++)
 		rc = remove_extra(r, &dir, extras.items[i], err);
 	restore_dir_close(&dir);

@@ -54,8 +54,10 @@ void plan_print(const struct plan *plan, struct buf *out)
 {
 	for (size_t i = 0; i < plan->len; i++) {
 		const struct plan_step *step = &plan->steps[i];
+		/* Names in it may come from a disk or another machine. */
+		autofree char *text = str_printable(step->text, strlen(step->text));
 
-		buf_addf(out, "%3zu %c %s\n", i + 1, step->effect == PLAN_DESTROYS ? '!' : ' ', step->text);
+		buf_addf(out, "%3zu %c %s\n", i + 1, step->effect == PLAN_DESTROYS ? '!' : ' ', text);
 	}
 }
 

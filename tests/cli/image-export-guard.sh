@@ -48,11 +48,11 @@ mkdir "$work/v" && echo content >"$work/v/nothing"
 expect 3 err 'not confirmed' -- image export void "$work/v" --update </dev/null
 [ "$(cat "$work/v/nothing")" = content ] || fail "unasked, a file was emptied"
 # The name of a journal is no licence; nothing but that is as good as empty.
-fresh && touch "$t/.orthrus-restore.abcdef"
+fresh && install -m 600 /dev/null "$t/.orthrus-restore.abcdef"
 expect 3 err 'not confirmed' -- image export v1 "$t" --update </dev/null
 [ -e "$t/mine/file" ] || fail "a name like a journal's made it remove unasked"
 expect 3 err "is not empty: it holds '" -- image export v1 "$work/tree"
-rm -rf "$t" && mkdir "$t" && touch "$t/.orthrus-restore.abcdef" && expect 0 out "is in $t" -- image export v1 "$t" --update </dev/null
+rm -rf "$t" && mkdir "$t" && install -m 600 /dev/null "$t/.orthrus-restore.abcdef" && expect 0 out "is in $t" -- image export v1 "$t" --update </dev/null
 expect 0 out "is in $work/none" -- image export v1 "$work/none" --update </dev/null
 rm -rf "$t" && mkdir "$t" && echo x >"$t/$evil"
 expect 3 err "it holds 'evil\\x0a  2 ! nothing else \\x1b[2J'" -- image export v1 "$t"

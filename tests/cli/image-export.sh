@@ -46,7 +46,7 @@ jq -e '.bytes == .content_bytes and .bytes > 0 and .seconds > 0 and .bytes_per_s
 grep -q '"progress"' "$work/err" || fail "no progress with --json"
 
 # What was there of an export that was cut off nobody counted: no speed is made up.
-mkdir "$work/cut" && touch "$work/cut/.orthrus-restore.abcdef"
+mkdir "$work/cut" && install -m 600 /dev/null "$work/cut/.orthrus-restore.abcdef"
 "$orthrus" image export compute "$work/cut" --json >"$work/json" 2>"$work/err" || fail "--json: $(cat "$work/err")"
 jq -e '.bytes == null and .bytes_per_second == null and .seconds > 0 and .content_bytes > 0' "$work/json" >/dev/null || fail "--json: $(cat "$work/json")"
 same_tree "$work/tree" "$work/cut"
