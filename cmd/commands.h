@@ -38,7 +38,7 @@
 	  "check every byte of an image against its signature") \
 	X("image", "export", cmd_image_export, CMD_CHANGES_HERE, "NAME[/ID] TARGET", "format=FORMAT,update,force", \
 	  "take an image out of the store as a directory or an archive") \
-	X("image", "import", cmd_image_import, CMD_CHANGES_HERE, "FILE NAME", "suite=SUITE,kind=KIND,max-size=SIZE,allow-devices", \
+	X("image", "import", cmd_image_import, CMD_CHANGES_HERE, "FILE NAME", "suite=SUITE,kind=KIND,max-size=SIZE,max-entries=N,allow-devices", \
 	  "make an image of an archive and store it signed") \
 	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
 	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \

@@ -69,7 +69,7 @@ static int apply(struct cmd *c, struct import *im, struct err *err)
 
 static int read_options(const struct cmd *c, struct import *im, struct err *err)
 {
-	const char *size = cmd_option(c, "max-size");
+	const char *size = cmd_option(c, "max-size"), *entries = cmd_option(c, "max-entries");
 
 	im->source = c->argv[0];
 	im->name = c->argv[1];
@@ -80,6 +80,8 @@ static int read_options(const struct cmd *c, struct import *im, struct err *err)
 	im->max_entries = IMPORT_MAX_ENTRIES;
 	if (str_check_name(im->kind, err) < 0)
 		return err_wrap(err, "--kind");
+	if (entries && str_to_u64(entries, 1, UINT32_MAX, &im->max_entries, err) < 0)
+		return err_wrap(err, "--max-entries");
 	return size && str_to_bytes(size, &im->max_bytes, err) < 0 ? err_wrap(err, "--max-size") : 0;
 }
 

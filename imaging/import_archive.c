@@ -103,7 +103,13 @@ static int check_counts(struct reader *r, struct err *err)
 {
 	struct import_run *run = r->run;
 
-	if (++run->entries <= run->im->max_entries && run->tree.raw_bytes < TREE_RAW_MAX && run->tree.len < TREE_ENTRIES_MAX - 1)
+	if (++run->entries > run->im->max_entries) {
+		err_set(err, ERR_REFUSED, "it has more than %llu entries", (unsigned long long)run->im->max_entries);
+		return err_hint(
+			err,
+			"if the archive is to be trusted with more (half a KiB of memory each), allow it with --max-entries");
+	}
+	if (run->tree.raw_bytes < TREE_RAW_MAX && run->tree.len < TREE_ENTRIES_MAX - 1)
 		return 0;
 	return err_set(err, ERR_REFUSED, "it has more entries than an image can have");
 }

@@ -105,6 +105,11 @@ tar -C "$work/bomb" -czf "$work/bomb.tar.gz" . && tar -C "$work/bomb" -cf - . | 
 for f in zst gz xz; do refused "$work/bomb.tar.$f" 3 "with 'zeros' the files are larger than 100 MiB together" --max-size 100M; done
 refused - 3 "with 'zeros' the files are larger than 100 MiB together" --max-size 100M <"$work/bomb.tar.gz"
 refused "$work/bomb.tar.gz" 2 '--max-size' --max-size lots
+refused "$work/bomb.tar.gz" 2 '--max-entries' --max-entries 0
+mkdir "$work/three"
+touch "$work/three/a" "$work/three/b" "$work/three/c"
+tar -C "$work/three" -cf "$work/three.tar" .
+refused "$work/three.tar" 3 'it has more than 3 entries' --max-entries 3
 { cat "$work/h/.name-length.cpio"; head -c 60M /dev/zero; } | zstd -q >"$work/name.cpio.zst"
 refused "$work/name.cpio.zst" 3 'an entry has headers of more than 33554432 bytes'
 # A file that is cut, or whose checksum is wrong, is not believed although the tar in it is whole.

@@ -258,7 +258,7 @@ static void test_limits(void **state)
 	run_free(&r);
 	im = (struct import){ .max_bytes = 10, .max_entries = 2 };
 	run_begin(&r, &im, &notes);
-	FAILS(ERR_REFUSED, "more entries", read_made(&m, &r, 1 << 20, err));
+	FAILS(ERR_REFUSED, "more than 2 entries", read_made(&m, &r, 1 << 20, err));
 	run_free(&r);
 	im.max_entries = 3;
 	run_begin(&r, &im, &notes);
