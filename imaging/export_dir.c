@@ -114,14 +114,30 @@ static bool is_image_hurt(const struct export *x, const struct export_facts *f, 
 	return store_check_opens(x->store, name, slash + 1, &why) < 0 && why.kind != ERR_FAILED;
 }
 
+/* Itself only for its owner, until the image says otherwise: files lie in it with modes that are not theirs yet. */
+static int make_target(const char *target, struct err *err)
+{
+	autofree char *above = mem_strdup(target);
+	char *slash;
+
+	for (size_t n = strlen(above); n > 1 && above[n - 1] == '/'; n--)
+		above[n - 1] = '\0';
+	slash = strrchr(above, '/');
+	if (slash && slash != above) {
+		*slash = '\0';
+		if (fs_mkdirs(above, 0755, err) < 0)
+			return -1;
+	}
+	return fs_mkdirs(target, 0700, err);
+}
+
 int export_dir(const struct export *x, const struct export_facts *f, struct err *err)
 {
 	/* Nothing is removed that was not planned: a directory that was empty then is not updated now. */
 	const struct restore_how how = { .key = x->key, .update = f->updates, .progress = x->progress, .ctx = x->ctx };
 	autoclose int fd = -1;
 
-	/* Only the owner, until the image says otherwise: files lie in it with modes that are not theirs yet. */
-	if (fs_mkdirs(x->target, 0700, err) < 0)
+	if (make_target(x->target, err) < 0)
 		return -1;
 	fd = fs_open_dir(x->target, err);
 	if (fd < 0)

@@ -90,6 +90,10 @@ grep -qF "remove $work/named/.orthrus-restore.backup" "$work/out" || fail "it is
 update v "$work/dir" || fail "a directory of such a name: $(<"$work/log")"
 [ -e "$work/named/.orthrus-restore.backup" ] || fail "it is gone"
 
+# Directories above the target are everybody's, as mkdir -p makes them.
+"$orthrus" image export v "$work/above/it/target/" --quiet >/dev/null 2>&1 || fail "export below new directories"
+[ "$(stat -c %a "$work/above/it")" = 755 ] || fail "above the target: $(stat -c %a "$work/above/it")"
+
 # A plan names everything that goes.
 mkdir "$work/many"
 touch "$work"/many/f{01..30}
