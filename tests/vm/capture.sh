@@ -101,7 +101,7 @@ capture() { # NAME DIR [OPTIONS]
 manifest() { orthrus image show "$1" --json | jq -r '.manifest | "\(.snapshot) \(.crash_consistent)"'; }
 clean() { # no snapshot, nothing mounted, no directory of ours
     far 'lvs --noheadings -o lv_name vg | grep orthrus && exit 1; compgen -G "/srv/bt/.orthrus*" && exit 1; compgen -G "/run/orthrus-capture.*" && exit 1
-        grep orthrus /proc/*/mountinfo && exit 1; true' >&2
+        grep -s orthrus /proc/*/mountinfo && exit 1; true' >&2
 }
 one_moment() { # DIR: is what came out of the image?
     local a b
