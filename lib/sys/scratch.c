@@ -5,6 +5,8 @@
 #include "sys/fs.h"
 #include "sys/threads.h"
 
+/* Ends the watch. */
+#define ENOUGH SIGRTMIN
 /* Whoever is writing into a directory meanwhile may put something into it again. */
 #define TRIES 10
 
@@ -38,9 +40,8 @@ static void *wait_for_signal(void *arg)
 	struct err ignored = { 0 };
 	int sig = 0;
 
-	if (sigwait(&s->signals, &sig) != 0)
+	if (sigwait(&s->signals, &sig) != 0 || sig == ENOUGH)
 		return NULL;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	/* The lock is kept: from here on nothing is let go, so nothing that has its name is removed. */
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->held.len; i++)
@@ -61,6 +62,7 @@ int scratch_watch(struct scratch *s, struct err *err)
 
 	*s = (struct scratch){ .lock = PTHREAD_MUTEX_INITIALIZER };
 	sigemptyset(&s->signals);
+	sigaddset(&s->signals, ENOUGH);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
 			sigaddset(&s->signals, signals[i]);
@@ -73,8 +75,8 @@ int scratch_watch(struct scratch *s, struct err *err)
 
 void scratch_unwatch(struct scratch *s)
 {
-	/* Cancelled where it waits (sigwait is a cancellation point); a signal that came just now is waited for. */
-	pthread_cancel(s->thread);
+	/* Where another signal came just before, this does not return. */
+	pthread_kill(s->thread, ENOUGH);
 	pthread_join(s->thread, NULL);
 	pthread_sigmask(SIG_SETMASK, &s->before, NULL);
 	str_list_free(&s->held);
