@@ -212,6 +212,8 @@ static bool is_control(const unsigned char *s)
 	switch (s[0]) {
 	case 0xc2:
 		return s[1] < 0xa0;
+	case 0xd8:
+		return s[1] == 0x9c;
 	case 0xe2:
 		return (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
 		       (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);

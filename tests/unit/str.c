@@ -239,14 +239,63 @@ static void test_printable(void **state)
 	assert_string_equal(empty, "");
 }
 
+/* The first and the last of each range are shown by their bytes; what stands next to a range is text. */
 static void test_printable_controls(void **state)
 {
-	/* C1's CSI, right-to-left override and an isolate; then a no-break space and a bullet, which are text. */
-	static const char in[] = "\xc2\x9b|\xe2\x80\xae|\xe2\x81\xa6|\xc2\xa0|\xe2\x80\xa2";
-	autofree char *s = str_printable(in, sizeof(in) - 1);
+	static const char *const controls[][2] = {
+		{ "\x01", "\\x01" },		       /* C0 */
+		{ "\x1f", "\\x1f" },		       /* its last */
+		{ "\x7f", "\\x7f" },		       /* DEL */
+		{ "\xc2\x80", "\\xc2\\x80" },	       /* C1 */
+		{ "\xc2\x9b", "\\xc2\\x9b" },	       /* its CSI */
+		{ "\xc2\x9f", "\\xc2\\x9f" },	       /* its last */
+		{ "\xd8\x9c", "\\xd8\\x9c" },	       /* Arabic letter mark */
+		{ "\xe2\x80\x8e", "\\xe2\\x80\\x8e" }, /* left-to-right mark */
+		{ "\xe2\x80\x8f", "\\xe2\\x80\\x8f" }, /* right-to-left mark */
+		{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" }, /* line separator */
+		{ "\xe2\x80\xa9", "\\xe2\\x80\\xa9" }, /* paragraph separator */
+		{ "\xe2\x80\xaa", "\\xe2\\x80\\xaa" }, /* left-to-right embedding */
+		{ "\xe2\x80\xab", "\\xe2\\x80\\xab" }, /* right-to-left embedding */
+		{ "\xe2\x80\xac", "\\xe2\\x80\\xac" }, /* pop directional formatting */
+		{ "\xe2\x80\xad", "\\xe2\\x80\\xad" }, /* left-to-right override */
+		{ "\xe2\x80\xae", "\\xe2\\x80\\xae" }, /* right-to-left override */
+		{ "\xe2\x81\xa6", "\\xe2\\x81\\xa6" }, /* left-to-right isolate */
+		{ "\xe2\x81\xa7", "\\xe2\\x81\\xa7" }, /* right-to-left isolate */
+		{ "\xe2\x81\xa8", "\\xe2\\x81\\xa8" }, /* first strong isolate */
+		{ "\xe2\x81\xa9", "\\xe2\\x81\\xa9" }, /* pop directional isolate */
+	};
+	static const char *const text[] = {
+		" ",
+		"~",
+		"\xc2\xa0",
+		"\xc3\x80",
+		"\xc3\x9f",
+		"\xd8\x9b",
+		"\xd8\x9d",
+		"\xd9\x9c",
+		"\xe2\x80\x8d",
+		"\xe2\x80\x90",
+		"\xe2\x80\xa2",
+		"\xe2\x80\xa7",
+		"\xe2\x80\xaf",
+		"\xe2\x81\xa5",
+		"\xe2\x81\xaa",
+		"\xe2\x82\xa8",
+		"\xe3\x80\x8e",
+	};
 
 	(void)state;
-	assert_string_equal(s, "\\xc2\\x9b|\\xe2\\x80\\xae|\\xe2\\x81\\xa6|\xc2\xa0|\xe2\x80\xa2");
+	for (size_t i = 0; i < sizeof(controls) / sizeof(controls[0]); i++) {
+		autofree char *in = str_format("a%sz", controls[i][0]), *want = str_format("a%sz", controls[i][1]);
+		autofree char *shown = str_printable(in, strlen(in));
+
+		assert_string_equal(shown, want);
+	}
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+		autofree char *shown = str_printable(text[i], strlen(text[i]));
+
+		assert_string_equal(shown, text[i]);
+	}
 }
 
 static void test_list(void **state)
