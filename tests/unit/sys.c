@@ -7,6 +7,7 @@
 #include "sys/log.h"
 #include "sys/spawn.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <setjmp.h>
@@ -14,6 +15,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,6 +125,51 @@ static void test_direct(void **state)
 	assert_int_equal(fs_pwrite_direct(-1, path, page, FS_DIRECT_ALIGN, 0, &done, &err), 0);
 	assert_int_equal(done, 0);
 	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
+/* A limit on the size of files makes the kernel write less than it is asked to. */
+static void write_within(rlim_t limit)
+{
+	autofree char *dir = make_dir(), *path = fs_join(dir, "f");
+	autofree uint8_t *pages = mem_aligned(FS_DIRECT_ALIGN, 3 * FS_DIRECT_ALIGN), *got = mem_zalloc(limit);
+	autoclose int fd = open(path, O_RDWR | O_CREAT, 0600);
+	size_t done = 1, len = 3 * FS_DIRECT_ALIGN;
+	struct err err = { 0 };
+	struct rlimit old, low;
+	int rc, rest = -1;
+	struct stat st;
+
+	memset(pages, 'x', len);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	low = (struct rlimit){ .rlim_cur = limit, .rlim_max = old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	rc = fs_pwrite_direct(fd, path, pages, len, 0, &done, &err);
+	assert_int_equal(fstat(fd, &st), 0);
+	if (rc == 0 && done < len)
+		rest = fs_pwrite_all(fd, path, pages + done, len - done, done, &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	/* What is said to be written is what there is, */
+	assert_int_equal(done, st.st_size);
+	assert_true(done <= limit);
+	/* and that it is not all is an error of one of the two. */
+	assert_int_equal(rest, -1);
+	assert_non_null(strstr(err.text, strerror(EFBIG)));
+	if (done) {
+		assert_int_equal(fs_pread_all(fd, path, got, done, 0, &err), 0);
+		assert_memory_equal(got, pages, done);
+	}
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
+static void test_direct_short(void **state)
+{
+	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	(void)state;
+	write_within(FS_DIRECT_ALIGN);
+	write_within(2 * FS_DIRECT_ALIGN);
+	write_within(FS_DIRECT_ALIGN + FS_DIRECT_ALIGN / 2);
+	signal(SIGXFSZ, before);
 }
 
 static void test_secret(void **state)
@@ -280,10 +327,12 @@ static void test_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_atomic), cmocka_unit_test(test_beneath), cmocka_unit_test(test_all_bytes),
-		cmocka_unit_test(test_direct),	     cmocka_unit_test(test_secret),  cmocka_unit_test(test_no_regular_file),
-		cmocka_unit_test(test_lock),	     cmocka_unit_test(test_spawn),   cmocka_unit_test(test_spawn_resets_signals),
-		cmocka_unit_test(test_spawn_limits), cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_write_atomic),	cmocka_unit_test(test_beneath),
+		cmocka_unit_test(test_all_bytes),	cmocka_unit_test(test_direct),
+		cmocka_unit_test(test_direct_short),	cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_no_regular_file), cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_spawn),		cmocka_unit_test(test_spawn_resets_signals),
+		cmocka_unit_test(test_spawn_limits),	cmocka_unit_test(test_clock),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
