@@ -268,15 +268,34 @@ worker() { # NUMBER PLACE SCENARIO:FAULT...
 
 # The order of the calls of a whole run.
 check_order() { # SCENARIO
+    local mode
     here=$fast/order root=$here/root store=$root/srv/orthrus/store target=$here/target where="$1 order" out=$fast/result-order
     mkdir -p "$root"
     cp -a "$template/etc" "$template/var" "$root/" 2>/dev/null
     scenario "$1"
     reset "$1"
     ORTHRUS_ROOT=$root "$faultat" --trace --below "$root" --below "$target" --out "$here/trace" -- "$orthrus" "${words[@]/@TARGET@/$target}" >"$here/err" 2>&1 || broken "exit $?"
-    awk -v MODE="$(if [ "$base" = with-tree ]; then echo tree; else echo store; fi)" -f "$TOP/tests/full/store-order.awk" "$here/trace" >"$here/order" ||
+    # The target of an export, with the note that is written at its beginning.
+    if [ "$base" = with-tree ]; then mode=(-v MODE=tree -v TARGET="$target" -v NOTES=1); else mode=(-v MODE=store); fi
+    awk "${mode[@]}" -f "$TOP/tests/full/store-order.awk" "$here/trace" >"$here/order" ||
         { broken "a power cut"; cat "$here/order" >&2; echo "$where" >>"$out.bad"; }
     echo "order of $1: $(tail -n 1 "$here/order")"
+    echo "$where" >>"$out.points"
+    [ "$base" = with-tree ] || return 0
+    check_notes "$1" "$here"
+    [ "$(stat -f -c %T "$disk")" = tmpfs ] || check_notes "$1" "$disk/order"
+}
+
+# The order of the calls of a restore that notes every chunk, in memory and on a disk.
+check_notes() { # SCENARIO PLACE
+    local here=$2 target=$2/target update=()
+    where="$1 notes"
+    mkdir -p "$here"
+    reset "$1"
+    [ "$1" != update ] || update=(update)
+    trace_restore "$root" tree "$target" 2 "${update[@]}" >"$here/order" 2>"$here/err" ||
+        { broken "a power cut"; cat "$here/order" >&2; echo "$where" >>"$out.bad"; }
+    echo "order of $1, all noted: $(tail -n 1 "$here/order")"
     echo "$where" >>"$out.points"
 }
 

@@ -41,3 +41,16 @@ strangers() {
     done
     shopt -u nullglob dotglob
 }
+
+# trace_restore ROOT REF TARGET NOTES [update]: restores into the directory TARGET with a note of what is durable after each chunk, and
+# prints what a power cut would harm, then a summary. There must be NOTES notes at least; two there are whenever two chunks are missing.
+trace_restore() {
+    local marked=0 rc=0
+    mkdir -p "$3"
+    setfattr -n user.test -v x "$3" 2>/dev/null && setfattr -x user.test "$3" && marked=1
+    # LeakSanitizer cannot work below a tracer.
+    ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" "$faultat" --trace --below "$3" --out "$3.trace" -- \
+        "$BUILD/tests/lab/restore_small_steps" "$1/srv/orthrus/store" "$2" "$1/var/lib/orthrus/pki/sign.pub" "$3" 1 "${@:5}" || rc=$?
+    [ $rc = 0 ] || { echo "the restore ends with $rc"; return 1; }
+    awk -v MODE=tree -v TARGET="$3" -v NOTES="$4" -v MARKED=$marked -f "$TOP/tests/full/store-order.awk" "$3.trace"
+}
