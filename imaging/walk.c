@@ -19,7 +19,7 @@ struct walker {
 	const struct walk *w;
 	struct tree *tree;
 	struct inodes inodes; /* with more than one name */
-	dev_t dev;
+	struct statx root;
 };
 
 static int name_error(const char *path, struct err *err)
@@ -170,6 +170,17 @@ static int add_entry(struct walker *k, int dirfd, const char *name, char *path, 
 	return 0;
 }
 
+/* Is the directory part of the tree, or is something mounted there? */
+static int is_within(const struct walker *k, int dirfd, const char *name, bool *is, struct err *err)
+{
+	struct statx st;
+
+	if (fs_look(dirfd, name, &st) < 0)
+		return err_errno(err, errno, "look at it");
+	*is = !fs_is_mounted(&st, &k->root);
+	return 0;
+}
+
 /* Everything below the directory `path`. Its fd is given up while we are further down, so that no depth needs more than one. */
 static int walk_below(struct walker *k, const char *path, struct err *err)
 {
@@ -182,13 +193,15 @@ static int walk_below(struct walker *k, const char *path, struct err *err)
 		return name_error(path, err);
 	for (size_t i = 0; i < names.len; i++) {
 		char *child = *path ? fs_join(path, names.items[i]) : mem_strdup(names.items[i]);
+		bool enter = false;
 		struct stat st;
 
 		if (fd < 0 && (fd = open_directory(k, path, err)) < 0)
 			return name_error(path, err);
-		if (add_entry(k, fd, names.items[i], child, &st, err) < 0)
+		if (add_entry(k, fd, names.items[i], child, &st, err) < 0 ||
+		    (S_ISDIR(st.st_mode) && is_within(k, fd, names.items[i], &enter, err) < 0))
 			return name_error(child, err);
-		if (S_ISDIR(st.st_mode) && st.st_dev == k->dev) {
+		if (enter) {
 			close(steal_fd(fd));
 			if (walk_below(k, child, err) < 0)
 				return -1;
@@ -220,7 +233,8 @@ int walk_tree(const struct walk *w, struct tree *out, struct err *err)
 	struct stat st;
 	int rc = add_entry(&k, w->root_fd, ".", mem_strdup(""), &st, err);
 
-	k.dev = st.st_dev;
+	if (rc == 0 && fs_look(w->root_fd, "", &k.root) < 0)
+		rc = err_errno(err, errno, "look at it");
 	if (rc < 0)
 		rc = name_error("", err);
 	else

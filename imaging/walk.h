@@ -20,9 +20,10 @@ struct walk {
 	void *ctx;
 };
 
-/* Fills `out` (zero at first; free it also after an error) with a tree that tree_decode accepts. Directories on another file
- * system are taken empty: what is mounted in a tree is not part of it. A file that changes while it is read, a path longer than
- * TREE_PATH_MAX and an unknown kind of file are errors that name it. Access times are left alone where the kernel allows it. */
+/* Fills `out` (zero at first; free it also after an error) with a tree that tree_decode accepts. Where something is
+ * mounted on a directory, be it of the same file system (a bind mount), that is taken empty: it is not part of the tree. A file
+ * that changes while it is read, a path longer than TREE_PATH_MAX and an unknown kind of file are errors that name it. Access
+ * times are left alone where the kernel allows it. */
 int walk_tree(const struct walk *w, struct tree *out, struct err *err) WARN_UNUSED;
 
 #endif

@@ -45,6 +45,13 @@ int fs_remove_tree_at(int dirfd, const char *name, const char *name_for_errors, 
 /* The same where something may be immutable or append-only: in the tree, or the directory that holds it, which loses the flag. */
 int fs_remove_tree_forced_at(int dirfd, const char *name, const char *name_for_errors, struct err *err) WARN_UNUSED;
 bool fs_exists(const char *path);
+/* statx(2) of type and inode: of `name` in an open directory, through no symlink, or of what `dirfd` itself is (""). -1: errno
+ * says why. */
+struct statx;
+int fs_look(int dirfd, const char *name, struct statx *out) WARN_UNUSED;
+/* Of what fs_look() found: is something mounted there, be it a part of the same file system (a bind mount)? With `top`: also what
+ * is on another file system than that (a subvolume). */
+bool fs_is_mounted(const struct statx *st, const struct statx *top);
 /* Names in a directory, sorted bytewise, without "." and "..". */
 int fs_list(const char *path, struct str_list *out, struct err *err) WARN_UNUSED;
 int fs_list_fd(int dirfd, const char *name_for_errors, struct str_list *out, struct err *err) WARN_UNUSED;

@@ -86,14 +86,21 @@ static int remove_error(const struct removal *r, const char *name, const char *w
 	return why ? err_set(err, ERR_REFUSED, "remove %s: %s", path, why) : err_errno(err, reason, "remove %s", path);
 }
 
-static int look(int at, const char *name, int flags, struct statx *st)
+int fs_look(int dirfd, const char *name, struct statx *out)
 {
-	return statx(at, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | flags, STATX_TYPE | STATX_INO, st);
+	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH);
+
+	return statx(dirfd, name, flags, STATX_TYPE | STATX_INO, out);
 }
 
 static bool same_dev(const struct statx *a, const struct statx *b)
 {
 	return a->stx_dev_major == b->stx_dev_major && a->stx_dev_minor == b->stx_dev_minor;
+}
+
+bool fs_is_mounted(const struct statx *st, const struct statx *top)
+{
+	return (st->stx_attributes & STATX_ATTR_MOUNT_ROOT) || (top && !same_dev(st, top));
 }
 
 /* Is the directory open at `fd` the one that was looked at? */
@@ -102,7 +109,7 @@ static bool is_the_one(int fd, const struct statx *was)
 {
 	struct statx is;
 
-	if (look(fd, "", AT_EMPTY_PATH, &is) < 0)
+	if (fs_look(fd, "", &is) < 0)
 		return false;
 	errno = 0;
 	return is.stx_ino == was->stx_ino && same_dev(&is, was);
@@ -158,7 +165,7 @@ static int empty_level(const struct removal *r, struct level *l, struct err *err
 
 		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
 			continue;
-		if (look(r->fd, e->d_name, 0, &st) < 0)
+		if (fs_look(r->fd, e->d_name, &st) < 0)
 			rc = errno == ENOENT ? 0 : remove_error(r, e->d_name, NULL, err);
 		else if (S_ISDIR(st.stx_mode))
 			str_list_add(&l->subs, e->d_name);
@@ -177,7 +184,7 @@ static int enter(struct removal *r, int at, const char *name, const struct statx
 	autoclose int fd = -1;
 	struct level *l;
 
-	if ((st->stx_attributes & STATX_ATTR_MOUNT_ROOT) || (r->depth && !same_dev(st, &r->levels[0].is)))
+	if (fs_is_mounted(st, r->depth ? &r->levels[0].is : NULL))
 		return remove_error(r, name, "another file system is mounted there", err);
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -228,7 +235,7 @@ static int step(struct removal *r, int top, struct err *err)
 	if (l->next == l->subs.len)
 		return leave(r, top, err);
 	name = l->subs.items[l->next++];
-	if (look(r->fd, name, 0, &st) < 0)
+	if (fs_look(r->fd, name, &st) < 0)
 		return errno == ENOENT ? 0 : remove_error(r, name, NULL, err);
 	return S_ISDIR(st.stx_mode) ? enter(r, r->fd, name, &st, err) : unlink_one(r, r->fd, name, &st, err);
 }
@@ -238,7 +245,7 @@ static int remove_tree(int dirfd, const char *name, struct removal *r, struct er
 	struct statx st;
 	int rc;
 
-	if (look(dirfd, name, 0, &st) < 0)
+	if (fs_look(dirfd, name, &st) < 0)
 		return errno == ENOENT ? 0 : remove_error(r, name, NULL, err);
 	if (!S_ISDIR(st.stx_mode))
 		return unlink_one(r, dirfd, name, &st, err);
