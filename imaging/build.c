@@ -4,10 +4,13 @@
 
 #include "base/mem.h"
 #include "imaging/build_sources.h"
+#include "imaging/restore_priv.h"
+#include "imaging/store_place.h"
 #include "sys/fs.h"
 #include "sys/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -99,33 +102,57 @@ static void close_store(struct store **s)
 	store_close(*s);
 }
 
+/* Its own packs in an image: it would grow while it is read. What is mounted in the tree is not part of it. */
+static int check_outside(const struct build *b, const struct store *s, struct err *err)
+{
+	autofree char *real = NULL;
+	bool meets;
+
+	if (store_place_compare(b->store_dir, s, b->from_dir, false, &meets, &real, err) < 0)
+		return -1;
+	if (!meets)
+		return 0;
+	err_set(err, ERR_REFUSED, "%s is, holds or lies in the image store %s", b->from_dir, b->store_dir);
+	return err_hint(err, "keep the store outside the tree, with the packs, images and sequence that it may have links to");
+}
+
 /* Building takes many minutes: what is wrong with the store is said before. */
 static int check_store(const struct build *b, struct err *err)
 {
 	autoclean(close_store) struct store *s = NULL;
 	struct err none = { 0 };
 
-	if (store_open(b->store_dir, false, &s, &none) < 0) {
-		if (none.kind == ERR_NOT_FOUND)
-			return 0; /* it is made */
+	if (store_open(b->store_dir, false, &s, &none) < 0 && none.kind != ERR_NOT_FOUND) {
 		*err = none;
 		return -1;
 	}
-	return store_check_place(s, b->name, err) < 0 ? err_wrap(err, "image %s", b->name) : 0;
+	if (b->from_dir && check_outside(b, s, err) < 0)
+		return -1;
+	/* One that is not there is made. */
+	return s && store_check_place(s, b->name, err) < 0 ? err_wrap(err, "image %s", b->name) : 0;
 }
 
 /* It is opened by the last step only. */
 static int check_tree(const char *path, struct err *err)
 {
+	autoclose int fd = -1;
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (stat(path, &st) < 0 || (S_ISDIR(st.st_mode) && (fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)) {
 		err_errno(err, errno, "%s", path);
-	else if (!S_ISDIR(st.st_mode))
+		return err_hint(err, "name the directory that holds the tree");
+	}
+	if (!S_ISDIR(st.st_mode)) {
 		err_set(err, ERR_INVALID, "%s is not a directory", path);
-	else
+		return err_hint(err, "name the directory that holds the tree");
+	}
+	if (!restore_is_unfinished(fd))
 		return 0;
-	return err_hint(err, "name the directory that holds the tree");
+	err_set(err, ERR_REFUSED, "%s holds part of an image: a restore into it did not come to its end", path);
+	return err_hint(err,
+			"complete it by the same `orthrus image export` again, or, to take what is there, remove %s and the "
+			"attribute " RESTORE_MARK " from the directory",
+			RESTORE_JOURNAL);
 }
 
 int build_probe(const struct build *b, struct str_list *sources, struct err *err)
@@ -135,10 +162,10 @@ int build_probe(const struct build *b, struct str_list *sources, struct err *err
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
 	autofree char *own = NULL;
 
-	if (check(b, err) < 0 || check_store(b, err) < 0)
+	if (check(b, err) < 0 || (b->from_dir && check_tree(b->from_dir, err) < 0) || check_store(b, err) < 0)
 		return -1;
 	if (b->from_dir)
-		return check_tree(b->from_dir, err);
+		return 0;
 	if (b->mirror) {
 		str_list_addf(sources, "deb %s %s main", b->mirror, b->suite);
 		return 0;

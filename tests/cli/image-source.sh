@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What orthrus image build --from takes in, and what not: nothing that is mounted in the tree.
+# What orthrus image build --from takes in, and what not: nothing that is mounted in the tree, not the
+# store, nothing that is half restored.
 set -u
 [ "$(id -u)" = 0 ] || { echo "needs root: it mounts"; exit 77; }
 if [ "${1:-}" != inside ]; then exec unshare --mount --propagation private bash "$0" inside; fi
@@ -26,4 +27,42 @@ echo out >"$tree/other/out"
 expect 0 out 'is in the store' -- image build mounted --from "$tree"
 umount "$tree/bound" "$tree/other" "$tree"
 holds mounted "/ /bound /other /plain /plain/in"
+
+# --- the store, by whatever path, also before it is made; a mounted tree that is another file system than the store's
+refused() { # TREE
+    expect 3 err 'is, holds or lies in the image store' -- image build self --from "$1"
+    expect 3 err 'is, holds or lies in the image store' -- image build self --from "$1" --plan
+}
+refused "$work"
+refused "$store"
+refused "$store/images"
+mv "$store" "$work/away" && refused "$work" && [ ! -e "$store" ] || fail "a refused build made a store"
+mv "$work/away" "$store"
+ln -s "$work" "$work/link" && refused "$work/link"
+mkdir "$work/bind" && mount --bind "$ORTHRUS_ROOT" "$work/bind" && refused "$work/bind" && refused "$work/bind/srv"
+umount "$work/bind"
+for part in packs images sequence; do
+    mv "$store/$part" "$tree/plain/$part" && ln -s "$tree/plain/$part" "$store/$part" && refused "$tree"
+    expect 0 out 'is in the store' -- image build beside --from "$work/outside"
+    rm "$store/$part" && mv "$tree/plain/$part" "$store/$part"
+done
+# Mounted in the tree, it is no part of it.
+mkdir "$work/disk" && mount -t tmpfs none "$work/disk" && mv "$store/packs" "$work/disk/packs" && ln -s "$work/disk/packs" "$store/packs"
+mount --move "$work/disk" "$tree/other" && ln -sfn "$tree/other/packs" "$store/packs"
+expect 0 out 'is in the store' -- image build around --from "$tree"
+rm "$store/packs" && mv "$tree/other/packs" "$store/packs" && umount "$tree/other"
+holds around "/ /bound /other /plain /plain/in"
+
+# --- half a restore
+for what in journal mark; do
+    rm -rf "$work/half" && mkdir "$work/half" && echo part >"$work/half/part"
+    case $what in
+    journal) : >"$work/half/.orthrus-restore" ;;
+    mark) setfattr -n user.orthrus.restore -v "0x$(printf '%064d' 1)" "$work/half" ;;
+    esac
+    expect 3 err 'a restore into it did not come to its end' -- image build half --from "$work/half" --plan
+    grep -q 'next: complete it by the same `orthrus image export` again, or, .* remove .orthrus-restore' "$work/err" || fail "$what: $(cat "$work/err")"
+    rm -f "$work/half/.orthrus-restore" && setfattr -x user.orthrus.restore "$work/half" 2>/dev/null
+    expect 0 out 'is in the store' -- image build half --from "$work/half"
+done
 exit $failed

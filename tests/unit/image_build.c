@@ -87,8 +87,10 @@ static void test_request_is_checked(void **state)
 	FAILS(ERR_INVALID, "suite 'sid'", build_probe(&b, &sources, err));
 	b.suite = NULL;
 	FAILS(ERR_INVALID, "suite ''", build_probe(&b, &sources, err));
-	b.from_dir = "/";
+	b.from_dir = "/usr";
 	OK(build_probe(&b, &sources, err));
+	b.from_dir = "/"; /* the store that is to be made would lie in it */
+	FAILS(ERR_REFUSED, "is, holds or lies in the image store", build_probe(&b, &sources, err));
 }
 
 static void test_plan(void **state)
