@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define KERNEL_PREFIX "boot/vmlinuz-"
@@ -44,25 +45,48 @@ static void put_kernels(struct json_out *w, const struct tree *tree)
 	json_end_arr(w);
 }
 
+struct grub_var {
+	const char *name, *value;
+	size_t at;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct grub_var *x = a, *y = b;
+	int c = strcmp(x->name, y->name);
+
+	return c ? c : x->at < y->at ? -1 : x->at > y->at;
+}
+
 static void put_grubenv(struct json_out *w, const char *text)
 {
+	autofree char *lines = text ? mem_strdup(text) : NULL;
+	autofree struct grub_var *vars = NULL;
+	size_t n = 0, cap = 0;
+	char *save = NULL;
+
 	if (!text) {
 		json_put_str(w, "grubenv", NULL);
 		return;
 	}
-	json_put_obj(w, "grubenv");
-	for (const char *p = text; *p;) {
-		size_t n = strcspn(p, "\n");
-		autofree char *line = mem_strndup(p, n);
+	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *eq = strchr(line, '=');
 
 		/* Lines that begin with '#' are the block's header and its padding. */
-		if (line[0] != '#' && eq) {
-			*eq = '\0';
-			json_put_str(w, line, eq + 1);
-		}
-		p += n + (p[n] == '\n');
+		if (line[0] == '#' || !eq)
+			continue;
+		*eq = '\0';
+		vars = mem_room(vars, n, &cap, sizeof(vars[0]));
+		vars[n] = (struct grub_var){ .name = line, .value = eq + 1, .at = n };
+		n++;
 	}
+	if (n)
+		qsort(vars, n, sizeof(vars[0]), by_name);
+	json_put_obj(w, "grubenv");
+	/* Of a name that is given again the last value counts, as GRUB has it. */
+	for (size_t i = 0; i < n; i++)
+		if (i + 1 == n || !str_eq(vars[i].name, vars[i + 1].name))
+			json_put_str(w, vars[i].name, vars[i].value);
 	json_end_obj(w);
 }
 

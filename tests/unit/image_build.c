@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "image_fixture.h"
 
+#include "base/json.h"
 #include "imaging/boot_facts.h"
 #include "imaging/build.h"
 #include "imaging/build_sources.h"
@@ -181,6 +182,27 @@ static void test_grubenv(void **state)
 	assert_null(strstr(b.data, "###"));
 }
 
+/* The last value of a name counts; what is made of it can be read. */
+static void test_grubenv_given_twice(void **state)
+{
+	autoclean(tree_free) struct tree t = { 0 };
+	autoclean(buf_free) struct buf b = { 0 };
+	struct tree_entry *e = tree_add(&t);
+	struct json_doc doc = { 0 };
+
+	(void)state;
+	e->type = TREE_DIR;
+	e->path = mem_strdup("");
+	boot_facts_print(&t, "b=1\na=first\n\nno\na=then\nab=2\na=last\nb=3\n###", &b);
+	OK(json_parse(b.data, b.len, &doc, err));
+	json_doc_free(&doc);
+	assert_non_null(strstr(b.data, "\"a\": \"last\""));
+	assert_non_null(strstr(b.data, "\"ab\": \"2\""));
+	assert_non_null(strstr(b.data, "\"b\": \"3\""));
+	assert_null(strstr(b.data, "first"));
+	assert_null(strstr(b.data, "then"));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -194,6 +216,7 @@ int main(void)
 		TEST(test_apply_from_directory),
 		TEST(test_probe_looks_at_all),
 		cmocka_unit_test(test_grubenv),
+		cmocka_unit_test(test_grubenv_given_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
