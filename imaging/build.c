@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "imaging/build_sources.h"
+#include "imaging/image_kind.h"
 #include "imaging/restore_priv.h"
 #include "imaging/store_place.h"
 #include "sys/fs.h"
@@ -64,8 +65,10 @@ static int check(const struct build *b, struct err *err)
 {
 	bool known = b->from_dir && !b->suite;
 
-	if (str_check_name(b->name, err) < 0 || str_check_name(b->kind, err) < 0)
+	if (str_check_name(b->name, err) < 0)
 		return err_wrap(err, "image name");
+	if (image_kind_check(b->kind, err) < 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(suites); i++)
 		known |= str_eq(b->suite, suites[i]);
 	if (!known)

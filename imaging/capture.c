@@ -2,6 +2,7 @@
 #include "imaging/capture_priv.h"
 
 #include "base/mem.h"
+#include "imaging/image_kind.h"
 #include "sys/fs.h"
 
 #include <stdlib.h>
@@ -36,10 +37,8 @@ static int check(const struct capture *c, struct err *err)
 
 	if (str_check_name(c->name, err) < 0)
 		return err_wrap(err, "image name");
-	if (str_check_name(c->kind, err) < 0)
-		return err_wrap(err, "--kind");
-	if (strlen(c->kind) > 40)
-		return err_set(err, ERR_INVALID, "--kind %s is longer than 40 characters", c->kind);
+	if (image_kind_check(c->kind, err) < 0)
+		return -1;
 	if (!fs_exists(c->store_dir))
 		return 0;
 	rc = store_open(c->store_dir, false, &s, err);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "imaging/image_kind.h"
 #include "imaging/import_priv.h"
 #include "sys/fs.h"
 
@@ -80,6 +81,8 @@ int import_probe(const struct import *im, struct err *err)
 
 	if (str_check_name(im->name, err) < 0)
 		return err_wrap(err, "image name");
+	if (image_kind_check(im->kind, err) < 0)
+		return -1;
 	if (look(im->source, &kind, err) < 0)
 		return -1;
 	if (!fs_exists(im->store_dir))

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "imaging/boot_facts.h"
 #include "imaging/chunker.h"
+#include "imaging/image_kind.h"
 #include "imaging/image_write.h"
 #include "imaging/measure.h"
 #include "imaging/pipeline.h"
@@ -188,9 +189,7 @@ static int check_request(const struct ingest *in, struct err *err)
 {
 	if (str_check_name(in->name, err) < 0)
 		return err_wrap(err, "image name");
-	if (str_check_name(in->kind, err) < 0 || strlen(in->kind) > 40)
-		return err_set(err, ERR_INVALID, "image kind '%.80s' is not a plain name of at most 40 characters", in->kind);
-	return 0;
+	return image_kind_check(in->kind, err);
 }
 
 int store_ingest(struct store *s, const struct ingest *in, char **ref, struct err *err)

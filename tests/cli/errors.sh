@@ -112,6 +112,10 @@ wrong 3 '2 of 2 nodes cannot be installed' 'stand with each node above' -- node 
 wrong 1 '/nonexistent: No such file' 'the directory that holds the tree' -- image build compute --from /nonexistent
 [ ! -s "$work/out" ] || fail "image build shows a plan of what cannot be: $(cat "$work/out")"
 wrong 2 "--kind: name 'x y' may hold only" '' -- image build compute --from "$work/anna" --kind 'x y'
+long=$(printf 'k%.0s' {1..41})
+wrong 2 "image kind '$long' is longer than 40 characters" '' -- image build compute --from "$work/anna" --kind "$long" --plan
+wrong 2 "image kind '$long' is longer than 40 characters" '' -- image import "$work/anna" compute --kind "$long" --plan
+wrong 2 "image kind '$long' is longer than 40 characters" '' -- image capture compute --from "$work/anna" --kind "$long" --plan
 wrong 2 '--from takes a tree as it is' 'leave out --from' -- image build compute --from "$work/anna" --mirror http://x
 wrong 1 "has no layout 'nope'" 'its layouts: raid1' -- disk plan nope
 wrong 2 '--limit: 0 is not between 1 and 100000' '' -- event list --limit 0
