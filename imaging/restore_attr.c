@@ -163,9 +163,14 @@ int restore_set_flags(int parent, const char *name, const struct tree_entry *e, 
 
 void restore_clear_flags(int parent, const char *name)
 {
-	autoclose int fd = openat(parent, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int fd = -1;
 	unsigned int flags = 0;
+	struct stat st;
 
+	/* Nothing else has any, and to open a device may do something. */
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+		return;
+	fd = openat(parent, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & TREE_FLAGS_KEPT))
 		return;
 	flags &= ~TREE_FLAGS_KEPT;

@@ -56,8 +56,13 @@ int restore_remove(int parent, const char *name, struct err *err)
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno == EPERM) {
-		restore_clear_flags(parent, name);
-		if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+		struct stat st;
+
+		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return errno == ENOENT ? 0 : err_errno(err, errno, "look at what is in its place");
+		if (S_ISDIR(st.st_mode))
+			return err_set(err, ERR_EXISTS, "a directory is in its place");
+		if (fs_unlink_forced(parent, name, st.st_mode) == 0 || errno == ENOENT)
 			return 0;
 	}
 	return err_errno(err, errno, "remove what is in its place");
@@ -95,17 +100,18 @@ static int punch_holes(int fd, const struct tree_entry *e, struct err *err)
 	return 0;
 }
 
-/* A file of pieces that is there: it keeps what it has, but for its length and its holes. False: it can't be used. */
+/* A file of pieces that is there: it keeps what it has, but for its length and its holes. False: it can't be used. It is touched
+ * only when that is known: other names of it may be somebody else's, and to open a device may do something. */
 static bool use_file(struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)
 {
 	autoclose int fd = -1;
-	struct stat st;
+	struct stat st, is;
 
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || !restore_may_use(r, &st, e))
+		return false;
 	restore_clear_flags(parent, name);
 	fd = openat(parent, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	if (!restore_may_use(r, &st, e))
+	if (fd < 0 || fstat(fd, &is) < 0 || is.st_dev != st.st_dev || is.st_ino != st.st_ino)
 		return false;
 	if ((uint64_t)st.st_size != e->size) {
 		r->lost[e - r->docs.tree.entries] = true;
@@ -143,10 +149,11 @@ static int look_at_whole(struct restore *r, int parent, const char *name, const 
 	*lost = true;
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "look at it");
-	if (S_ISREG(st.st_mode))
-		restore_clear_flags(parent, name);
 	*lost = !S_ISREG(st.st_mode) || st.st_size != (off_t)e->size || !restore_may_use(r, &st, e);
-	return !*lost ? 0 : restore_remove(parent, name, err);
+	if (*lost)
+		return restore_remove(parent, name, err);
+	restore_clear_flags(parent, name);
+	return 0;
 }
 
 static int make_symlink(const struct restore *r, int parent, const char *name, const struct tree_entry *e, struct err *err)

@@ -178,7 +178,10 @@ static int read_range(void *ctx, const struct tree_entry *e, uint64_t offset, si
 		int parent = restore_parent(h->r, &h->dir, e, &name, err);
 
 		restore_close_open(h);
-		h->open_fd = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		/* Something else may be there, and to open a device may do something. */
+		h->open_fd = parent < 0 || !restore_is_there(parent, name, S_IFREG)
+				     ? -1
+				     : openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		/* A small file counts only at its full length: a longer one is made anew. */
 		if (h->open_fd < 0 || fstat(h->open_fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size)
 			return -1;

@@ -44,6 +44,9 @@ int fs_remove_tree(const char *path, struct err *err) WARN_UNUSED;
 int fs_remove_tree_at(int dirfd, const char *name, const char *name_for_errors, struct err *err) WARN_UNUSED;
 /* The same where something may be immutable or append-only: in the tree, or the directory that holds it, which loses the flag. */
 int fs_remove_tree_forced_at(int dirfd, const char *name, const char *name_for_errors, struct err *err) WARN_UNUSED;
+/* unlinkat(2) of a name of `type` (st_mode) that may be immutable or append-only, or lie in such a directory, which loses the
+ * flag. A file that has other names keeps it. -1: errno says why. */
+int fs_unlink_forced(int dirfd, const char *name, mode_t type) WARN_UNUSED;
 bool fs_exists(const char *path);
 /* statx(2) of type and inode: of `name` in an open directory, through no symlink, or of what `dirfd` itself is (""). -1: errno
  * says why. */

@@ -115,34 +115,49 @@ static bool is_the_one(int fd, const struct statx *was)
 	return is.stx_ino == was->stx_ino && same_dev(&is, was);
 }
 
-static void unprotect(int fd)
+/* *was gets the flags to set again; 0: nothing was changed. */
+static void unprotect(int fd, unsigned int *was)
 {
+	const unsigned int protect = FS_IMMUTABLE_FL | FS_APPEND_FL;
 	unsigned int flags = 0;
 
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+	*was = 0;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & protect))
 		return;
-	flags &= ~(unsigned int)(FS_IMMUTABLE_FL | FS_APPEND_FL);
+	*was = flags;
+	flags &= ~protect;
 	/* What could not be cleared shows when the removal is refused again. */
 	(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+int fs_unlink_forced(int dirfd, const char *name, mode_t type)
+{
+	/* A device is not opened: that alone may do something. */
+	bool openable = S_ISDIR(type) || S_ISREG(type);
+	autoclose int parent = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int fd = openable ? openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC) : -1;
+	unsigned int was, ignored;
+	struct stat st;
+	int rc, reason;
+
+	unprotect(parent, &ignored);
+	unprotect(fd, &was);
+	rc = unlinkat(dirfd, name, S_ISDIR(type) ? AT_REMOVEDIR : 0);
+	reason = errno;
+	/* By its other names, or when it stayed, it is as protected as it was. */
+	if (was && fstat(fd, &st) == 0 && st.st_nlink)
+		(void)ioctl(fd, FS_IOC_SETFLAGS, &was);
+	errno = reason;
+	return rc;
 }
 
 /* Neither does a protected file go, nor anything in a protected directory. */
 static int unlink_one(const struct removal *r, int at, const char *name, const struct statx *st, struct err *err)
 {
-	int flags = S_ISDIR(st->stx_mode) ? AT_REMOVEDIR : 0;
-	bool openable = S_ISDIR(st->stx_mode) || S_ISREG(st->stx_mode);
-
-	if (unlinkat(at, name, flags) == 0 || errno == ENOENT)
+	if (unlinkat(at, name, S_ISDIR(st->stx_mode) ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno == EPERM && r->forced) {
-		autoclose int parent = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		autoclose int fd = openable ? openat(at, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC) : -1;
-
-		unprotect(parent);
-		unprotect(fd);
-		if (unlinkat(at, name, flags) == 0 || errno == ENOENT)
-			return 0;
-	}
+	if (errno == EPERM && r->forced && (fs_unlink_forced(at, name, st->stx_mode) == 0 || errno == ENOENT))
+		return 0;
 	return remove_error(r, name, NULL, err);
 }
 

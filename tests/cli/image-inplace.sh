@@ -76,6 +76,35 @@ printf spoilt | dd of="$work/current/a" bs=1 seek=1000 conv=notrunc status=none
 same "$work/links" "$work/current" "links again"
 [ "$(stat -c %i "$work/current/a")" = "$inode" ] || fail "names that are all the image's: the file was not used"
 
+# Names outside the target keep their inode flags, whether the image has the name with other content, as something else or not at all.
+# Small files, files of pieces, and one with two names in the target.
+rm -rf "$work/current" "$work/backup"
+mkdir "$work/backup"
+"$orthrus" image export links "$work/current" --quiet >/dev/null || fail "export links for flags"
+noise 1000 5 >"$work/backup/c"
+noise 3000000 6 >"$work/backup/a"
+noise 1000 7 >"$work/backup/extra"
+if chattr +i "$work/backup/c" 2>/dev/null && chattr -i "$work/backup/c"; then
+    for f in c a extra; do ln -f "$work/backup/$f" "$work/current/$f"; done
+    ln -f "$work/backup/a" "$work/current/b"
+    chattr +i "$work/backup/c" "$work/backup/a" && chattr +a "$work/backup/extra"
+    (cd "$work/backup" && sha256sum -- * && lsattr -- *) >"$work/before"
+    "$orthrus" image export links "$work/current" --update --yes --quiet >/dev/null || fail "update of protected links"
+    same "$work/links" "$work/current" "protected links"
+    (cd "$work/backup" && sha256sum -- * && lsattr -- *) | diff "$work/before" - || fail "what is linked from outside lost its flags"
+    lsattr "$work/current" | grep -E '^[^ ]*[ia][^ ]* ' && fail "flags in the target"
+    chattr -ia "$work/backup"/*
+else
+    echo "this file system has no inode flags"
+fi
+# A device where a file belongs is not opened.
+for f in a c; do rm "$work/current/$f" && mknod "$work/current/$f" c 1 3 || fail "mknod"; done
+strace -f -qq -o "$work/trace" -e trace=openat,openat2 "$orthrus" image export links "$work/current" --update --yes --quiet >/dev/null 2>&1 ||
+    fail "update of devices"
+same "$work/links" "$work/current" "devices"
+sed -n '/"[ac]", /{/O_EXCL/q;p}' "$work/trace" >"$work/opened"
+[ ! -s "$work/opened" ] || fail "a device was opened: $(cat "$work/opened")"
+
 # Directories that hand things down.
 mkdir "$work/heirs"
 chgrp 1234 "$work/heirs"
