@@ -31,6 +31,10 @@ static const struct {
 		 { ".sqfs", EXPORT_SQUASHFS, EXPORT_PLAIN }, { ".gz", EXPORT_DIR, EXPORT_GZIP },
 		 { ".zst", EXPORT_DIR, EXPORT_ZSTD } };
 
+/* Who names a target like this does not mean a directory. */
+static const char *const not_written[] = { ".xz",  ".txz", ".bz2", ".tbz2", ".tbz", ".lzma", ".lz4",   ".tzst",
+					   ".zip", ".7z",  ".rar", ".img",  ".raw", ".iso",  ".qcow2", ".vmdk" };
+
 const char *export_format_name(enum export_format format)
 {
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
@@ -72,6 +76,18 @@ static int check_target(const struct export *x, struct err *err)
 	return 0;
 }
 
+static int check_suffix(const struct export *x, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(not_written); i++) {
+		if (strlen(x->target) <= strlen(not_written[i]) || !str_ends(x->target, not_written[i]))
+			continue;
+		err_set(err, ERR_USAGE, "%.200s: an image can't be exported as %s", x->target, not_written[i]);
+		return err_hint(err, "there are .tar, .tar.gz, .tgz, .tar.zst, .cpio, .cpio.gz, .cpio.zst, .squashfs and .sqfs; "
+				     "--format dir makes a directory of this name");
+	}
+	return 0;
+}
+
 int export_choose(struct export *x, const char *word, struct err *err)
 {
 	size_t len = 0;
@@ -86,7 +102,7 @@ int export_choose(struct export *x, const char *word, struct err *err)
 			len = strlen(s);
 		}
 	}
-	if (word && by_word(x, word, err) < 0)
+	if (word ? by_word(x, word, err) < 0 : check_suffix(x, err) < 0)
 		return -1;
 	x->as_tar = x->format == EXPORT_OCI && str_ends(x->target, ".tar");
 	return check_target(x, err);

@@ -41,7 +41,7 @@ struct export
 };
 
 /* Pure. Format and filter by `word` and the target's suffix; `word` NULL: by the suffix alone, without a known one EXPORT_DIR.
- * ERR_USAGE lists what there is. */
+ * ERR_USAGE lists what there is, also for the suffix of an archive or a disk image that is none of these. */
 int export_choose(struct export *x, const char *word, struct err *err) WARN_UNUSED;
 const char *export_format_name(enum export_format format);
 

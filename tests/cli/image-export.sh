@@ -19,6 +19,8 @@ expect 0 out "restore image $ref (" -- image export compute "$work/new" --plan
 [ "$("$orthrus" image export compute "$work/new" --plan --json | jq -r '.steps[0].effect')" = writes ] || fail "--plan --json"
 [ ! -e "$work/new" ] || fail "--plan made $work/new"
 expect 2 err "is none that an image can be exported in" -- image export compute "$work/new" --format rar
+expect 2 err "an image can't be exported as .xz" -- image export compute "$work/new.tar.xz"
+grep -q 'next: there are .tar, .* --format dir' "$work/err" && [ ! -e "$work/new.tar.xz" ] || fail "a suffix of no format: $(cat "$work/err")"
 expect 2 err "orthrus image export NAME[/ID] TARGET" -- image export compute
 expect 1 err "there is no image 'nosuch'" -- image export nosuch "$work/new"
 expect 2 err "image '../x'" -- image export ../x "$work/new"

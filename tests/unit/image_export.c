@@ -28,6 +28,14 @@ static void test_choose(void **state)
 		{ "x.tar.zst", NULL, EXPORT_PAX, EXPORT_ZSTD, false },
 		{ "x.cpio.gz", NULL, EXPORT_CPIO, EXPORT_GZIP, false },
 		{ "x.squashfs", NULL, EXPORT_SQUASHFS, EXPORT_PLAIN, false },
+		{ "x.sqfs", NULL, EXPORT_SQUASHFS, EXPORT_PLAIN, false },
+		{ "x.cpio.zst", NULL, EXPORT_CPIO, EXPORT_ZSTD, false },
+		{ "a.zip/x", NULL, EXPORT_DIR, EXPORT_PLAIN, false },
+		{ "a.iso/", NULL, EXPORT_DIR, EXPORT_PLAIN, false },
+		{ ".zip", NULL, EXPORT_DIR, EXPORT_PLAIN, false },
+		{ "img", NULL, EXPORT_DIR, EXPORT_PLAIN, false },
+		{ "x.tar.xz", "dir", EXPORT_DIR, EXPORT_PLAIN, false },
+		{ "x.img", "squashfs", EXPORT_SQUASHFS, EXPORT_PLAIN, false },
 		{ "x.gz", "pax", EXPORT_PAX, EXPORT_GZIP, false },
 		{ "x.tar", "dir", EXPORT_DIR, EXPORT_PLAIN, false },
 		{ "x.tar", "oci", EXPORT_OCI, EXPORT_PLAIN, true },
@@ -37,7 +45,10 @@ static void test_choose(void **state)
 	};
 	static const char *const bad[][2] = { { "x", "zip" },	     { "-", "dir" },	     { "-", "squashfs" },
 					      { "x.tar.gz", "oci" }, { "x.gz", "squashfs" }, { "x.zst", NULL },
-					      { "-", "oci" } };
+					      { "-", "oci" },	     { "x.tar.xz", NULL },   { "x.txz", NULL },
+					      { "x.tar.bz2", NULL }, { "x.tbz2", NULL },     { "x.zip", NULL },
+					      { "x.7z", NULL },	     { "x.img", NULL },	     { "x.iso", NULL },
+					      { "x.qcow2", NULL } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
