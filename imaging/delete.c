@@ -181,6 +181,7 @@ void store_unlock(const int *lock)
 int store_take_out(struct store *s, const char *ref, int *lock, struct err *err)
 {
 	autoclean(store_unlock) int held = store_try_lock(s, err);
+	autoclean(image_unlock) int alone = -1;
 	autofree char *name = NULL;
 	autofree char *id = NULL;
 	autofree char *dir = NULL;
@@ -189,6 +190,13 @@ int store_take_out(struct store *s, const char *ref, int *lock, struct err *err)
 
 	if (held < 0 || store_find(s, ref, &name, &id, &dir, err) < 0)
 		return -1;
+	/* Until it has its new name, or its old one again: who waits to read it meanwhile then sees which. */
+	if (image_lock_alone(dir, &alone, err) < 0) {
+		if (err->kind == ERR_CONFLICT)
+			err_hint(err, "wait until the export, or who else reads it, has ended; `lslocks` shows who holds %s",
+				 dir);
+		return err_wrap(err, "image %s/%s is not deleted", name, id);
+	}
 	parent = fs_join(s->images, name);
 	gone = str_format("%s/%s-%s", parent, STORE_DELETED, id);
 	/* One of the same id whose deletion was cut off may lie there. */

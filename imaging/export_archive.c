@@ -20,6 +20,7 @@
 struct archive_run {
 	const struct export *x;
 	enum export_format format;
+	struct image_files files; /* of them only the lock */
 	struct image_docs docs;
 	struct content_reader content;
 	struct archive *a;
@@ -33,6 +34,7 @@ static void run_free(struct archive_run *r)
 {
 	content_reader_free(&r->content);
 	image_docs_free(&r->docs);
+	image_files_free(&r->files);
 	if (r->a) {
 		archive_write_fail(r->a); /* whatever is not written by now is not wanted */
 		archive_write_free(r->a);
@@ -168,16 +170,16 @@ static int write_entries(struct archive_run *r, struct err *err)
 
 static int open_image(struct archive_run *r, const char *ref, struct err *err)
 {
-	autoclean(image_files_free) struct image_files files = { 0 };
 	autofree char *name = NULL, *id = NULL, *dir = NULL;
 	struct restore_source src = { .key = r->x->key };
 
-	if (store_find(r->x->store, ref, &name, &id, &dir, err) < 0 || image_files_read(dir, &files, err) < 0)
+	if (store_find(r->x->store, ref, &name, &id, &dir, err) < 0 || image_files_read(dir, &r->files, err) < 0)
 		return -1;
-	restore_source_of(&files, &src);
+	restore_source_of(&r->files, &src);
 	src.name = name;
 	if (image_docs_check(&src, &r->docs, err) < 0)
 		return -1;
+	image_files_drop_documents(&r->files);
 	content_reader_init(&r->content, &r->docs.table, r->docs.manifest.chunk_max, r->x->store->packs);
 	return 0;
 }

@@ -190,7 +190,8 @@ static int run(struct extract_run *x, const char *image_dir, const char *name, c
 	autoclean(image_files_free) struct image_files files = { 0 };
 	struct restore_source src = { .key = key, .name = name };
 
-	if (image_files_read(image_dir, &files, err) < 0)
+	/* orthrusd makes payloads in the background: of an image that nobody needs any more, which may go meanwhile. */
+	if (image_files_peek(image_dir, &files, err) < 0)
 		return -1;
 	restore_source_of(&files, &src);
 	if (image_docs_check(&src, &x->docs, err) < 0)

@@ -7,14 +7,79 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-void image_files_free(struct image_files *f)
+void image_files_drop_documents(struct image_files *f)
 {
 	buf_free(&f->manifest);
 	buf_free(&f->sig);
 	buf_free(&f->tree);
 	buf_free(&f->chunks);
+}
+
+/* A child between its fork and its exec has a copy of the fd: closing alone would leave it the lock. */
+void image_unlock(const int *fd)
+{
+	if (*fd < 0)
+		return;
+	flock(*fd, LOCK_UN);
+	close(*fd);
+}
+
+void image_files_free(struct image_files *f)
+{
+	image_files_drop_documents(f);
+	if (f->locked)
+		image_unlock(&f->dir_fd);
+	f->locked = false;
+}
+
+static int was_deleted(const char *dir, struct err *err)
+{
+	err_set(err, ERR_NOT_FOUND, "%s was deleted just now", dir);
+	return err_hint(err, "`orthrus image list` shows what there is");
+}
+
+/* Returns the fd that has the lock, also where there are no locks. */
+static int lock_dir(const char *dir, int how, struct err *err)
+{
+	autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? was_deleted(dir, err) : err_errno(err, errno, "open %s", dir);
+	while (flock(fd, how) < 0) {
+		if (errno == EOPNOTSUPP || errno == ENOLCK || errno == ENOSYS || errno == EINVAL)
+			break;
+		if (errno == EWOULDBLOCK)
+			return err_set(err, ERR_CONFLICT, "it is being read");
+		if (errno != EINTR)
+			return err_errno(err, errno, "lock %s", dir);
+	}
+	return steal_fd(fd);
+}
+
+int image_lock_alone(const char *dir, int *fd, struct err *err)
+{
+	*fd = lock_dir(dir, LOCK_EX | LOCK_NB, err);
+	return *fd < 0 ? -1 : 0;
+}
+
+/* A deletion has its lock for no more than a moment: that is waited for. It may have renamed what we opened. */
+static int lock_to_read(const char *dir, struct image_files *f, struct err *err)
+{
+	struct stat opened, now;
+
+	f->dir_fd = lock_dir(dir, LOCK_SH, err);
+	f->locked = f->dir_fd >= 0;
+	if (!f->locked)
+		return -1;
+	if (fstat(f->dir_fd, &opened) < 0)
+		return err_errno(err, errno, "look at %s", dir);
+	if (lstat(dir, &now) < 0)
+		return errno == ENOENT ? was_deleted(dir, err) : err_errno(err, errno, "look at %s", dir);
+	return now.st_dev == opened.st_dev && now.st_ino == opened.st_ino ? 0 : was_deleted(dir, err);
 }
 
 static int read_one(const char *dir, const char *name, size_t max, struct buf *out, struct err *err)
@@ -29,6 +94,11 @@ static int read_one(const char *dir, const char *name, size_t max, struct buf *o
 }
 
 int image_files_read(const char *dir, struct image_files *out, struct err *err)
+{
+	return lock_to_read(dir, out, err) < 0 ? -1 : image_files_peek(dir, out, err);
+}
+
+int image_files_peek(const char *dir, struct image_files *out, struct err *err)
 {
 	if (read_one(dir, "manifest.json", STORE_MANIFEST_MAX, &out->manifest, err) < 0 ||
 	    read_one(dir, "manifest.sig", SIGNATURE_LEN + 1, &out->sig, err) < 0 ||

@@ -13,6 +13,7 @@
 #define LINKS_MAX 40 /* symbolic links in one path, as in Linux */
 
 struct image_read {
+	struct image_files files; /* of them only the lock */
 	struct image_docs docs;
 	char *ref, *packs;
 	uint64_t *row_at;	    /* stream offset of each row of the table, and of the end */
@@ -31,6 +32,7 @@ void image_read_close(struct image_read *r)
 		return;
 	pack_reader_close(&r->reader);
 	image_docs_free(&r->docs);
+	image_files_free(&r->files);
 	codec_free(r->codec);
 	buf_free(&r->stored);
 	free(r->ref);
@@ -81,13 +83,15 @@ static void index_tree(struct image_read *r)
 
 static int open_docs(struct image_read *r, const char *dir, const char *name, const struct verify_key *key, struct err *err)
 {
-	autoclean(image_files_free) struct image_files files = { 0 };
 	struct restore_source src = { .key = key, .name = name };
 
-	if (image_files_read(dir, &files, err) < 0)
+	if (image_files_read(dir, &r->files, err) < 0)
 		return -1;
-	restore_source_of(&files, &src);
-	return image_docs_check(&src, &r->docs, err);
+	restore_source_of(&r->files, &src);
+	if (image_docs_check(&src, &r->docs, err) < 0)
+		return -1;
+	image_files_drop_documents(&r->files);
+	return 0;
 }
 
 int image_read_open(struct store *s, const char *ref, const struct verify_key *key, struct image_read **out, struct err *err)

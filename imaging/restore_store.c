@@ -42,7 +42,7 @@ int restore_from_store(struct store *s, const char *ref, const struct restore_ho
 	if (open_image(s, ref, &image, &src, err) < 0)
 		return -1;
 	rc = restore_begin(&src, target_fd, &r, err);
-	image_files_free(&image.files);
+	image_files_drop_documents(&image.files);
 	if (rc == 0)
 		rc = restore_feed(r, s->packs, how->progress, how->ctx, err) < 0 ? -1 : restore_finish(r, err);
 	restore_free(r);

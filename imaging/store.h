@@ -89,7 +89,8 @@ struct store_freed {
 int store_delete_frees(struct store *s, const char *ref, struct store_freed *freed, struct err *err) WARN_UNUSED;
 /* The first half of a deletion, a matter of milliseconds: when it returns 0 the image is gone for everybody who looks, for good,
  * and no byte of it is removed yet. To be called under whatever keeps others from choosing the image meanwhile. *lock keeps
- * writers out until store_unlock, after store_sweep. ERR_CONFLICT at once while somebody else writes. */
+ * writers out until store_unlock, after store_sweep. ERR_CONFLICT at once while somebody else writes, or reads this image from
+ * the store; then nothing was changed. */
 int store_take_out(struct store *s, const char *ref, int *lock, struct err *err) WARN_UNUSED;
 /* The second half, long: remove what was taken out and the packs that no image needs. Only with the lock held. Without it, or cut
  * off, the next writer or store_finish_deletes does it. Who has a pack open goes on reading it. */

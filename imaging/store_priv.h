@@ -67,12 +67,24 @@ void store_check_sequence(const struct store *s, const char *name, uint64_t leas
  * content. */
 int store_read_table(const char *dir, struct manifest *m, struct chunk_table *table, struct err *err) WARN_UNUSED;
 
-/* What an image is made of, read from its directory as it is. */
+/* An image that is read: what it is made of, as it is in its directory. As long as this is held, it can't be deleted. */
 struct image_files {
 	struct buf manifest, sig, tree, chunks;
+	bool locked;
+	int dir_fd; /* while `locked`: has the shared lock on the image's directory */
 };
 void image_files_free(struct image_files *f);
+/* Lock and read. ERR_NOT_FOUND says that it was deleted since store_find() found it. Whoever goes on to read chunks holds `out`
+ * until it is done with them. */
 int image_files_read(const char *dir, struct image_files *out, struct err *err) WARN_UNUSED;
+/* The same without the lock: for who can do without the image when it is deleted. */
+int image_files_peek(const char *dir, struct image_files *out, struct err *err) WARN_UNUSED;
+/* The documents are not needed any more, but the image is. */
+void image_files_drop_documents(struct image_files *f);
+/* For a deletion: nobody reads the image in `dir`, and who wants to waits until image_unlock(). ERR_CONFLICT at once where
+ * somebody does. Where the file system has no locks nobody is seen. */
+int image_lock_alone(const char *dir, int *fd, struct err *err) WARN_UNUSED;
+void image_unlock(const int *fd); /* -1 is fine */
 /* Point the documents of `src` at `f`, which must outlive it. */
 void restore_source_of(const struct image_files *f, struct restore_source *src);
 
