@@ -73,7 +73,7 @@ static void add_bytes(struct cmd_table *t, uint64_t bytes, bool known)
 	cmd_table_add(t, known ? text : NULL);
 }
 
-static void print_table(const struct cmd *c, const struct store_images *l, const struct store_usage *u)
+static void print_table(const struct cmd *c, bool is_store, const struct store_images *l, const struct store_usage *u)
 {
 	autoclean(cmd_table_free) struct cmd_table t;
 	uint64_t content = 0, unique = 0;
@@ -107,12 +107,13 @@ static void print_table(const struct cmd *c, const struct store_images *l, const
 		add_bytes(&t, u->used_bytes - unique, true);
 	}
 	cmd_table_print(&t);
-	if (!l->len)
+	if (!is_store)
 		return;
 	str_from_bytes(u->disk_bytes, disk);
 	str_from_bytes(u->unused_bytes, unused);
 	if (u->known)
-		cmd_say(c, "the store takes %s on disk, %s of it reclaimable", disk, unused);
+		cmd_say(c, "the store takes %s on disk, %s of it reclaimable%s", disk, unused,
+			u->unused_bytes ? ": the next `orthrus image delete` frees it" : "");
 	else
 		cmd_say(c, "the store takes %s on disk; what of it is reclaimable is not known: not every image can be read",
 			disk);
@@ -135,6 +136,6 @@ int cmd_image_list(struct cmd *c, struct err *err)
 	if (c->json)
 		print_json(&l, &u);
 	else
-		print_table(c, &l, &u);
+		print_table(c, s != NULL, &l, &u);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "imaging/store_priv.h"
 
 #include "base/mem.h"
+#include "imaging/pack.h"
 #include "sys/fs.h"
 #include "sys/log.h"
 
@@ -69,6 +70,25 @@ static int mark(const struct store *s, const char *except, struct pack_set *used
 	}
 	if (used->len)
 		qsort(used->items, used->len, sizeof(used->items[0]), by_bytes);
+	return 0;
+}
+
+int store_drop_packs(const struct store *s, const struct digest *packs, size_t n, struct err *err)
+{
+	static const char *const suffixes[] = { ".idx", ".pack" };
+	autoclean(pack_set_free) struct pack_set used = { 0 };
+
+	if (!n)
+		return 0;
+	/* An image may have got its name although what came after that failed. */
+	if (mark(s, NULL, &used, err) < 0)
+		return -1;
+	for (size_t k = 0; k < 2 * n; k++) {
+		autofree char *path = pack_path(s->packs, &packs[k % n], suffixes[k / n]);
+
+		if (!pack_set_has(&used, &packs[k % n]) && unlink(path) < 0 && errno != ENOENT)
+			return err_errno(err, errno, "remove %s", path);
+	}
 	return 0;
 }
 

@@ -11,15 +11,18 @@
 #include "imaging/tree_check.h"
 #include "imaging/walk.h"
 #include "sys/fs.h"
+#include "sys/log.h"
 
 #include <errno.h>
 #include <linux/openat2.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #define GRUBENV "boot/grub/grubenv"
 #define GRUBENV_MAX ((size_t)65536)
+#define ROOM_MIN ((uint64_t)64 << 20)	/* a store with less than that is full: no pack is larger */
 #define WINDOW_BYTES ((size_t)16 << 20) /* read ahead of the chunker; larger means fewer moves of what is left over */
 
 /* One run over one tree: bytes go through window -> cut -> pipeline. */
@@ -192,6 +195,46 @@ static int check_request(const struct ingest *in, struct err *err)
 	return image_kind_check(in->kind, err);
 }
 
+/* What fails in the store is not its source's fault, and mostly that it is full. */
+static void hint_room(const struct store *s, struct err *err)
+{
+	char room[STR_BYTES_MAX], size[STR_BYTES_MAX];
+	struct statvfs f;
+	uint64_t left;
+
+	if (err->hint[0] || statvfs(s->packs, &f) < 0)
+		return;
+	left = (uint64_t)f.f_bavail * f.f_frsize;
+	str_from_bytes(left, room);
+	str_from_bytes((uint64_t)f.f_blocks * f.f_frsize, size);
+	if (left < ROOM_MIN || (f.f_files && !f.f_favail))
+		err_hint(err,
+			 "free room on the file system of %s (%s, of which %s were left): `orthrus image delete` removes images",
+			 s->packs, size, room);
+	else
+		err_hint(err, "%s were left on the file system of %s: a quota or the kernel's log (`dmesg`) may say more", room,
+			 s->packs);
+}
+
+/* No image can use what was stored for this one. A deletion would find it too, but perhaps there is none for long, and the room
+ * is what lacks. */
+static int give_up(struct ingest_run *r, bool storing, struct err *err)
+{
+	const struct digest *packs;
+	struct err kept = { 0 };
+	size_t n;
+
+	if (r->pipeline) {
+		if (pipeline_failed(r->pipeline, err) || storing)
+			hint_room(r->store, err);
+		n = pipeline_give_up(r->pipeline, &packs);
+		if (store_drop_packs(r->store, packs, n, &kept) < 0)
+			log_warn("imaging", "what was stored for image %s stays until an image is deleted: %s", r->in->name,
+				 kept.text);
+	}
+	return err_wrap(err, "image %s", r->in->name);
+}
+
 int store_ingest(struct store *s, const struct ingest *in, char **ref, struct err *err)
 {
 	autoclean(tree_free) struct tree tree = { 0 };
@@ -212,13 +255,13 @@ int store_ingest(struct store *s, const struct ingest *in, char **ref, struct er
 		run.measure = measure_start(root_fd);
 	if (store_check_place(s, in->name, err) < 0 || store_clean(s, err) < 0 ||
 	    pipeline_start(s->packs, &run.pipeline, err) < 0 || take_tree(&run, root_fd, &tree, &grubenv, err) < 0)
-		return err_wrap(err, "image %s", in->name);
+		return give_up(&run, false, err);
 	if (in->stats)
 		pipeline_stats(run.pipeline, in->stats);
 	if (root_fd >= 0)
 		read_grubenv(root_fd, &grubenv);
 	boot_facts_print(&tree, grubenv.len ? buf_str(&grubenv) : NULL, &boot);
 	if (image_write(s, in, &tree, &run.table, &boot, ref, err) < 0)
-		return err_wrap(err, "image %s", in->name);
+		return give_up(&run, true, err);
 	return 0;
 }

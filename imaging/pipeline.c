@@ -163,7 +163,7 @@ int pipeline_start(const char *dir, struct pipeline **out, struct err *err)
 	p->n_jobs = 2 * (size_t)p->n_workers + JOBS_MORE;
 	p->jobs = mem_array(p->n_jobs, sizeof(p->jobs[0]));
 	if (chunk_index_load(&p->index, dir, err) < 0)
-		return -1;
+		return -1; /* no pack is of this run: own_from is open_pack */
 	p->own_from = (uint32_t)p->index.n_packs;
 	p->open_pack = chunk_index_add_pack(&p->index, &unnamed);
 	return start_threads(p, err);
@@ -238,12 +238,34 @@ void pipeline_stats(struct pipeline *p, struct pipeline_stats *out)
 	pthread_mutex_unlock(&p->lock);
 }
 
-void pipeline_free(struct pipeline *p)
+bool pipeline_failed(struct pipeline *p, struct err *err)
 {
-	if (!p)
-		return;
+	bool failed;
+
+	pthread_mutex_lock(&p->lock);
+	failed = p->failed;
+	if (failed)
+		*err = p->err;
+	pthread_mutex_unlock(&p->lock);
+	return failed;
+}
+
+size_t pipeline_give_up(struct pipeline *p, const struct digest **names)
+{
 	pipeline_fail(p, &(struct err){ .kind = ERR_FAILED, .text = "given up" });
 	join_threads(p);
+	/* The one that is open has no name. */
+	*names = p->index.packs ? p->index.packs + p->own_from : NULL;
+	return p->open_pack - p->own_from;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+	const struct digest *names;
+
+	if (!p)
+		return;
+	(void)pipeline_give_up(p, &names);
 	for (size_t i = 0; i < p->n_full; i++)
 		pack_full_free(&p->full[i]);
 	pack_writer_free(&p->writer);

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "imaging/chunk_table.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +32,12 @@ int pipeline_put(struct pipeline *p, const void *raw, size_t len, struct err *er
 int pipeline_end(struct pipeline *p, struct chunk_table *table, struct err *err) WARN_UNUSED;
 /* Of the moment; exact after pipeline_end(). */
 void pipeline_stats(struct pipeline *p, struct pipeline_stats *out);
-/* Ends the threads, also in the middle of the work. NULL is fine. */
+/* When it was the pipeline that failed, not who feeds it, *err says so instead of what it said before. */
+bool pipeline_failed(struct pipeline *p, struct err *err);
+/* End the threads, also in the middle of the work. The names of the packs that may be in `dir` by now because of this run: as
+ * many as are returned, until pipeline_free(). */
+size_t pipeline_give_up(struct pipeline *p, const struct digest **names);
+/* Ends the threads too. NULL is fine. */
 void pipeline_free(struct pipeline *p);
 
 #endif

@@ -72,7 +72,7 @@ struct ingest {
 	struct pipeline_stats *stats; /* filled when it succeeds; may be NULL */
 };
 /* Read the tree, write packs, then tree, chunk table, boot.json, manifest, signature last. *ref = "NAME/ID" (caller frees). All
- * or nothing. */
+ * or nothing: of one that fails no pack stays that no other image uses. */
 int store_ingest(struct store *s, const struct ingest *in, char **ref, struct err *err) WARN_UNUSED;
 
 /* Every byte of one image against manifest and signature; what is hurt is named. ERR_DAMAGED when anything is. `files` gets the

@@ -31,6 +31,9 @@ int store_lock(const struct store *s, struct err *err) WARN_UNUSED;
 int store_clean(const struct store *s, struct err *err) WARN_UNUSED;
 /* delete.c: is there an image that was taken out, but not swept? */
 bool store_has_taken_out(const struct store *s);
+/* delete.c: of these packs, remove those that no image uses: all that a build stored that did not come to its end. Only with the
+ * lock held. */
+int store_drop_packs(const struct store *s, const struct digest *packs, size_t n, struct err *err) WARN_UNUSED;
 /* delete.c: remove packs that no image uses, then what was taken out; nothing if nothing was. Only with the lock held. */
 int store_sweep_taken_out(const struct store *s, struct store_freed *freed, struct err *err) WARN_UNUSED;
 char *store_image_dir(const struct store *s, const char *name, const char *id);
