@@ -11,11 +11,11 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct extras {
 	struct restore *r;
+	struct statx top; /* the target */
 	struct str_list *out;
 };
 
@@ -54,10 +54,10 @@ static int look_at(struct extras *x, int fd, const char *name, const char *path,
 	struct statx st;
 
 	*enter = false;
-	if (statx(fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
+	if (fs_look(fd, name, &st) < 0)
 		return err_errno(err, errno, "look at '/%.300s'", path);
 	is_dir = S_ISDIR(st.stx_mode);
-	mounted = (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) || makedev(st.stx_dev_major, st.stx_dev_minor) != x->r->dev;
+	mounted = fs_is_mounted(&st, &x->top);
 	if (is_spared(x, path, is_dir))
 		return 0;
 	if (mounted && belongs(&x->r->docs.tree, path, true) && is_dir)
@@ -106,11 +106,9 @@ static int find_below(struct extras *x, const char *dir, struct err *err)
 int restore_find_extras(struct restore *r, struct str_list *out, struct err *err)
 {
 	struct extras x = { .r = r, .out = out };
-	struct stat st;
 
-	if (fstat(r->target_fd, &st) < 0)
+	if (fs_look(r->target_fd, "", &x.top) < 0)
 		return err_errno(err, errno, "look at the target");
-	r->dev = st.st_dev;
 	return find_below(&x, "", err);
 }
 
