@@ -17,8 +17,10 @@
 /* The first name that is somebody's; NULL: the directory counts as empty. What mkfs leaves in a new file system is nobody's. */
 static const char *first_name(int fd, const struct str_list *names)
 {
+	struct err ignored = { 0 };
+
 	for (size_t i = 0; i < names->len; i++)
-		if (!str_eq(names->items[i], "lost+found") && !restore_is_journal(fd, names->items[i]))
+		if (!str_eq(names->items[i], "lost+found") && restore_is_journal(fd, names->items[i], &ignored) != 1)
 			return names->items[i];
 	return NULL;
 }

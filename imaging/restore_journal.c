@@ -196,23 +196,29 @@ static bool is_temporary_name(const char *name)
 	return true;
 }
 
-bool restore_is_journal(int target_fd, const char *name)
+int restore_is_journal(int target_fd, const char *name, struct err *err)
 {
-	bool whole = str_eq(name, RESTORE_JOURNAL);
+	autofree char *shown = str_printable(name, strlen(name));
 	char begin[sizeof(magic)];
-	struct err ignored = { 0 };
 	autoclose int fd = -1;
 	struct stat st;
 	ssize_t n;
 
-	if (!whole && !is_temporary_name(name))
-		return false;
-	fd = fs_open_regular_at(target_fd, name, SHOWN, O_NOFOLLOW, &ignored);
-	if (fd < 0 || whole)
-		return fd >= 0;
+	if (!str_eq(name, RESTORE_JOURNAL) && !is_temporary_name(name))
+		return 0;
+	if (fstatat(target_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "look at %s in the target", shown);
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (str_eq(name, RESTORE_JOURNAL))
+		return 1;
+	if (st.st_uid != geteuid() || (st.st_mode & 07777) != 0600)
+		return 0;
+	fd = fs_open_regular_at(target_fd, name, shown, O_NOFOLLOW, err);
+	if (fd < 0)
+		return -1;
 	n = pread(fd, begin, sizeof(begin), 0);
-	return n >= 0 && memcmp(begin, magic, (size_t)n) == 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-	       (st.st_mode & 07777) == 0600;
+	return n < 0 ? err_errno(err, errno, "read %s in the target", shown) : memcmp(begin, magic, (size_t)n) == 0;
 }
 
 int restore_journal_remove(struct restore *r, struct err *err)
@@ -222,10 +228,14 @@ int restore_journal_remove(struct restore *r, struct err *err)
 	/* Also what a write that was cut off left beside it. */
 	if (fs_list_fd(r->target_fd, "the target", &names, err) < 0)
 		return -1;
-	for (size_t i = 0; i < names.len; i++)
-		if (restore_is_journal(r->target_fd, names.items[i]) && !tree_find(&r->docs.tree, names.items[i]) &&
-		    unlinkat(r->target_fd, names.items[i], 0) < 0)
+	for (size_t i = 0; i < names.len; i++) {
+		int is = tree_find(&r->docs.tree, names.items[i]) ? 0 : restore_is_journal(r->target_fd, names.items[i], err);
+
+		if (is < 0)
+			return -1;
+		if (is && unlinkat(r->target_fd, names.items[i], 0) < 0)
 			return err_errno(err, errno, "remove %s, a part of the restore's journal in the target", names.items[i]);
+	}
 	return 0;
 }
 
@@ -245,6 +255,6 @@ bool restore_is_unfinished(int target_fd)
 	}
 	/* Before the first journal has its name, nothing else is there. */
 	for (size_t i = 0; i < names.len && n == 1; i++)
-		is |= restore_is_journal(target_fd, names.items[i]);
+		is |= restore_is_journal(target_fd, names.items[i], &ignored) == 1;
 	return is || fgetxattr(target_fd, RESTORE_MARK, NULL, 0) == DIGEST_LEN;
 }

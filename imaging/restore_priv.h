@@ -157,8 +157,8 @@ void restore_forget_lost(struct restore *r);
 /* restore_journal.c: which chunks are durable, in a file of the target while the restore is not complete. */
 #define RESTORE_JOURNAL ".orthrus-restore"
 /* Is `name` in the target the journal, or what is left of one whose writing was cut off (known by its name, its mode, its owner
- * and its beginning)? Whatever else has such a name is somebody's. */
-bool restore_is_journal(int target_fd, const char *name);
+ * and its beginning)? Whatever else has such a name is somebody's. 1: yes, 0: no, -1: it can't be seen. */
+int restore_is_journal(int target_fd, const char *name, struct err *err) WARN_UNUSED;
 /* Read it. False when there is none; ERR_REFUSED when it is of another image. Marks chunks as done. */
 int restore_journal_read(struct restore *r, bool *found, struct err *err) WARN_UNUSED;
 /* Everything that is done so far is made durable, then noted. */

@@ -28,9 +28,11 @@ static bool belongs(const struct tree *t, const char *path, bool is_dir)
 }
 
 /* Ours while the restore is under way, and what a file system keeps for itself. */
-static bool is_spared(const struct extras *x, const char *path, bool is_dir)
+static int is_spared(const struct extras *x, const char *path, bool is_dir, struct err *err)
 {
-	return (is_dir && str_eq(path, "lost+found")) || (!strchr(path, '/') && restore_is_journal(x->r->target_fd, path));
+	if (is_dir && str_eq(path, "lost+found"))
+		return 1;
+	return strchr(path, '/') ? 0 : restore_is_journal(x->r->target_fd, path, err);
 }
 
 /* Something is mounted on a directory of the image: what is in it is not the target's, be it of the same file system. */
@@ -52,14 +54,16 @@ static int look_at(struct extras *x, int fd, const char *name, const char *path,
 {
 	bool is_dir, mounted;
 	struct statx st;
+	int spared;
 
 	*enter = false;
 	if (fs_look(fd, name, &st) < 0)
 		return err_errno(err, errno, "look at '/%.300s'", path);
 	is_dir = S_ISDIR(st.stx_mode);
 	mounted = fs_is_mounted(&st, &x->top);
-	if (is_spared(x, path, is_dir))
-		return 0;
+	spared = is_spared(x, path, is_dir, err);
+	if (spared)
+		return spared < 0 ? -1 : 0;
 	if (mounted && belongs(&x->r->docs.tree, path, true) && is_dir)
 		return leave_mounted(x, path, err);
 	if (mounted) {

@@ -162,6 +162,8 @@ check_message() { # REASON
     local call path path2 p
     IFS=$'\t' read -r _ _ call path path2 < <(grep -m 1 '^at' "$here/out")
     grep -qF "$1" "$here/err" || broken "$call of $path failed, '$1' is not said: $(cat "$here/err")"
+    # Letting go of an image's lock is said by nobody; what failed after it was.
+    case $path:$call in "$store"/images/*:flock) return ;; esac
     for p in "$path" "$path2" "$(sed -E 's/\.[A-Za-z0-9]{6}$//' <<<"$path")"; do
         [ -n "$p" ] || continue
         for p in "$p" "${p%/*}"; do
