@@ -78,8 +78,6 @@ static int read_options(const struct cmd *c, struct import *im, struct err *err)
 	im->allow_devices = cmd_flag(c, "allow-devices");
 	im->max_bytes = IMPORT_MAX_BYTES;
 	im->max_entries = IMPORT_MAX_ENTRIES;
-	if (str_check_name(im->kind, err) < 0)
-		return err_wrap(err, "--kind");
 	if (entries && str_to_u64(entries, 1, UINT32_MAX, &im->max_entries, err) < 0)
 		return err_wrap(err, "--max-entries");
 	return size && str_to_bytes(size, &im->max_bytes, err) < 0 ? err_wrap(err, "--max-size") : 0;

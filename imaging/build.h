@@ -29,8 +29,8 @@ struct build {
 };
 
 /* What packages come from: sources.list(5) lines out of the head's apt (or b->mirror). Nothing with from_dir. Refuses a suite,
- * mirror, package or image name that is not one, a from_dir that is no directory, that
- * has to do with the store, or in which a restore did not come to its end, and a store that could not take the image. */
+ * mirror, package or image name that is not one, a from_dir that is no directory, that is, holds or
+ * lies in the store, or in which a restore did not come to its end, and a store that could not take the image. */
 int build_probe(const struct build *b, struct str_list *sources, struct err *err) WARN_UNUSED;
 /* Pure: the steps. */
 void build_plan(const struct build *b, const struct str_list *sources, struct plan *plan);

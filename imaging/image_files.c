@@ -49,15 +49,9 @@ static int lock_dir(const char *dir, int how, struct err *err)
 
 	if (fd < 0)
 		return errno == ENOENT ? was_deleted(dir, err) : err_errno(err, errno, "open %s", dir);
-	while (flock(fd, how) < 0) {
-		if (errno == EOPNOTSUPP || errno == ENOLCK || errno == ENOSYS || errno == EINVAL)
-			break;
-		if (errno == EWOULDBLOCK)
-			return err_set(err, ERR_CONFLICT, "it is being read");
-		if (errno != EINTR)
-			return err_errno(err, errno, "lock %s", dir);
-	}
-	return steal_fd(fd);
+	if (fs_flock(fd, how) == 0)
+		return steal_fd(fd);
+	return errno == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "it is being read") : err_errno(err, errno, "lock %s", dir);
 }
 
 int image_lock_alone(const char *dir, int *fd, struct err *err)

@@ -182,9 +182,7 @@ static int lock_target(struct restore *r, struct err *err)
 	if (fstat(r->target_fd, &st) < 0)
 		return err_errno(err, errno, "look at the target");
 	r->dev = st.st_dev;
-	/* Where a file system has no locks, there is none. */
-	if (flock(r->target_fd, LOCK_EX | LOCK_NB) == 0 || errno == EOPNOTSUPP || errno == ENOLCK || errno == ENOSYS ||
-	    errno == EINVAL)
+	if (fs_flock(r->target_fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return err_errno(err, errno, "lock the target");

@@ -254,6 +254,15 @@ bool fs_exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
+int fs_flock(int fd, int how)
+{
+	int rc;
+
+	while ((rc = flock(fd, how)) < 0 && errno == EINTR)
+		;
+	return rc < 0 && (errno == EOPNOTSUPP || errno == ENOLCK || errno == ENOSYS || errno == EINVAL) ? 0 : rc;
+}
+
 int fs_lock(const char *path, struct err *err)
 {
 	autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -58,6 +58,8 @@ bool fs_is_mounted(const struct statx *st, const struct statx *top);
 /* Names in a directory, sorted bytewise, without "." and "..". */
 int fs_list(const char *path, struct str_list *out, struct err *err) WARN_UNUSED;
 int fs_list_fd(int dirfd, const char *name_for_errors, struct str_list *out, struct err *err) WARN_UNUSED;
+/* flock(2), through EINTR. Where the file system has no locks there is none, and that is 0 too; else -1 and errno. */
+int fs_flock(int fd, int how) WARN_UNUSED;
 /* An exclusive flock on `path` (created); held until the fd is closed or the process dies. Held by another: ERR_CONFLICT. */
 int fs_lock(const char *path, struct err *err) WARN_UNUSED;
 /* Refuse (ERR_REFUSED) a secret file that others may read, that is empty, or not ours; then read it. */

@@ -103,8 +103,7 @@ bool fs_is_mounted(const struct statx *st, const struct statx *top)
 	return (st->stx_attributes & STATX_ATTR_MOUNT_ROOT) || (top && !same_dev(st, top));
 }
 
-/* Is the directory open at `fd` the one that was looked at? */
-/* When not, errno says why that could not be seen; 0: it is another one. */
+/* Is the directory open at `fd` the one that was looked at? When not, errno says why that could not be seen; 0: it is another. */
 static bool is_the_one(int fd, const struct statx *was)
 {
 	struct statx is;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/scratch.h"
 
-#include "base/mem.h"
 #include "sys/fs.h"
 #include "sys/threads.h"
 
