@@ -63,7 +63,10 @@ mv "$work/root/srv/orthrus/store/packs/$pack" "$work/pack"
 update x "$work/keep" && fail "without its pack"
 grep -qF "$pack" "$work/log" || fail "it is not named: $(<"$work/log")"
 [ -e "$work/keep/extra" ] && [ -e "$work/keep/etc/conf" ] || fail "it removed before it looked"
-mv "$work/pack" "$work/root/srv/orthrus/store/packs/$pack"
+head -c -1 "$work/pack" >"$work/root/srv/orthrus/store/packs/$pack"
+refused 1 "$pack is shorter than the image says" "$orthrus" image export x "$work/keep" --update --yes
+[ -e "$work/keep/extra" ] || fail "for a pack cut short it removed before it looked"
+mv -f "$work/pack" "$work/root/srv/orthrus/store/packs/$pack"
 
 # What another restore left does not stop an update, nor is it believed.
 if strace -f -qq -o /dev/null -e trace=unlinkat -e inject=unlinkat:signal=KILL:when=1 "$orthrus" image export x "$work/cut" --quiet >/dev/null 2>&1; then
