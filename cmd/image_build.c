@@ -20,8 +20,6 @@ static int choose(const struct cmd *c, const struct site *site, struct build *b,
 	b->kind = cmd_option(c, "kind") ? cmd_option(c, "kind") : "golden";
 	b->suite = cmd_option(c, "suite");
 	b->mirror = cmd_option(c, "mirror");
-	if (str_check_name(b->kind, err) < 0)
-		return err_wrap(err, "--kind");
 	if (!image && !b->from_dir && !b->suite) {
 		err_set(err, ERR_NOT_FOUND, "%s has no image '%.80s'", c->site_path, b->name);
 		return err_hint(err, "add it to \"images\" there, or say --suite NAME or --from DIR");
