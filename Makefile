@@ -79,7 +79,7 @@ $(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS))
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 # The state that fails, and calls without a server: these functions are the test's own.
-$(BUILD)/tests/unit/daemon_change: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,state_write reconcile_kick reconcile_wait http_bearer \
+$(BUILD)/tests/unit/daemon_change: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,state_write reconcile_kick reconcile_wait http_peer_node \
 	http_param http_query_flag http_who http_out http_set_status)
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -48,6 +48,11 @@
 	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
 	  "change nodes' group, addresses, image or layout") \
 	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \
+	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS", \
+	  "make machines that wait these nodes, after their keys were compared") \
+	X("node", "reject", cmd_node_reject, CMD_CHANGES, "", "fingerprint=WORDS*", "refuse machines that wait") \
+	X("node", "token", cmd_node_token, CMD_CHANGES, "[NODESET]", "minutes=N,list,revoke=ID", \
+	  "make, list or revoke tokens with which machines enrol without waiting") \
 	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \
 	  "install nodes once, at their next netboot: erases their disks") \
 	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,force", "choose what nodes boot next: their disk or the network") \

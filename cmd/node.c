@@ -29,7 +29,7 @@ static int ask_steps(struct cmd *c, const char *method, const char *path, const 
 	return 0;
 }
 
-static int send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
+int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
 
@@ -238,7 +238,7 @@ int cmd_node_add(struct cmd *c, struct err *err)
 	    check_macs(&macs, nodeset_count(&set), true, err) < 0 || check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
 	add_body(c, &set, places, &macs, &body);
-	return send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
+	return node_send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
 }
 
 static void list_table(const struct node_rows *rows, struct nodeset *set)
@@ -391,5 +391,5 @@ int cmd_node_boot(struct cmd *c, struct err *err)
 	json_put_bool(&w, "force", cmd_flag(c, "force"));
 	json_put_bool(&w, "plan", c->plan);
 	json_end_obj(&w);
-	return send_steps(c, "POST", "/v1/boot", buf_str(&body), err);
+	return node_send_steps(c, "POST", "/v1/boot", buf_str(&body), err);
 }

@@ -32,6 +32,10 @@ int node_set_written(const struct node_rows *rows, const char *text, bool must_e
 /* {"nodes":[...]} into an open object. */
 void node_put_names(struct json_out *w, struct nodeset *set);
 
+/* node.c: a request whose answer is {"steps":[..]}, shown as lines ("would:" before them with --plan) or as it is with --json; a
+ * head that can't follow is ERR_FAILED, see cmd_followed(). */
+int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err) WARN_UNUSED;
+
 /* node_wait.c: follow the events until each node of `set` is up or failed; one line a node. ERR_PARTIAL / ERR_FAILED lists those
  * that failed. */
 int node_wait(struct cmd *c, struct nodeset *set, struct err *err) WARN_UNUSED;

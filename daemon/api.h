@@ -25,9 +25,11 @@ void api_put_error(struct json_out *w, const char *key, const struct err *e);
 int api_not_installing(const char *node, const struct run *r, bool force, struct err *err) WARN_UNUSED;
 /* Does the machine speak of the installation that was ordered? Otherwise ERR_CONFLICT. */
 int api_check_install(const struct run *r, const char *node, const char *install_id, struct err *err) WARN_UNUSED;
-/* The tokens of a node are good no more. */
-struct change;
-void api_void_tokens(struct change *c, struct run *r);
+/* api_node.c: a new node, checked against everything in the roster and put into it (the content of `n` is taken). Without an
+ * address it gets the lowest free one, looked for from *hint on. */
+struct roster;
+int api_node_make(struct roster *roster, const struct site *site, struct node *n, bool has_addr, uint32_t *hint,
+		  struct plan *plan, struct err *err) WARN_UNUSED;
 
 #define API_HANDLER(name) int name(void *ctx, struct http_call *call, struct err *err) WARN_UNUSED
 API_HANDLER(api_status); /* api_event.c */
@@ -40,6 +42,13 @@ API_HANDLER(api_nodes_add);
 API_HANDLER(api_node_get);
 API_HANDLER(api_node_set);
 API_HANDLER(api_node_remove);
+API_HANDLER(api_enrol);	      /* api_enrol.c */
+API_HANDLER(api_pending_get); /* api_approve.c */
+API_HANDLER(api_approve);
+API_HANDLER(api_reject);
+API_HANDLER(api_tokens_get); /* api_token.c */
+API_HANDLER(api_tokens_make);
+API_HANDLER(api_token_delete);
 API_HANDLER(api_install);     /* api_install.c */
 API_HANDLER(api_boot);	      /* api_boot.c */
 API_HANDLER(api_image_users); /* api_image.c */

@@ -3,9 +3,9 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/ident.h"
 #include "daemon/imager_event.h"
 #include "daemon/reconcile.h"
-#include "daemon/tokens.h"
 #include "sys/clock.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static const char *step_result(const struct run *r, const char *name)
 /* The machine was switched off or lost the head after it was made bootable and before it said `done`, and its firmware starts the
  * disk first: it would never netboot again to say so, or be installed over what works there. With the boot-loader step reported
  * as done nothing is missing (the check of the files came before it). Otherwise not each disk may boot. */
-static void end_by_boot(struct change *c, const char *node, struct run *r)
+static int end_by_boot(struct change *c, const char *node, struct run *r, struct err *err)
 {
 	const char *loader = step_result(r, "boot-loader");
 
@@ -30,13 +30,14 @@ static void end_by_boot(struct change *c, const char *node, struct run *r)
 		run_set_state(r, RUN_INSTALLED, clock_wall_s());
 		change_event(c, EVENT_WARNING, "node-installed", node,
 			     "%s is installed: it boots its own disk, though it did not report the end", r->image);
-		return;
+		return ident_installed(c, node, err);
 	}
 	run_set_state(r, RUN_FAILED, clock_wall_s());
 	model_set(&r->error, "it booted from its disks in the middle of its installation");
 	model_set(&r->hint, "its boot loader may be missing on a disk: install it again");
 	change_event(c, EVENT_ERROR, "install-failed", node, "installation failed at %s: %s",
 		     r->step ? r->step : "an unknown step", r->error);
+	return 0;
 }
 
 /* An installation that failed must not boot; that it does so is said to the administrator, each time. */
@@ -86,16 +87,16 @@ int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
 	bool ends, before, moved;
 
 	change_begin(&c, d);
-	if (token_check(d, call, TOKEN_REPORT, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0)
+	if (ident_caller(d, call, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0)
 		return -1;
 	/* Ordered again before it reported for the first time: it speaks of what is there now. */
 	before = r.state == RUN_ORDERED && str_eq(r.prior_install_id, b.install_id);
 	if (!before && api_check_install(&r, node, b.install_id, err) < 0)
 		return -1;
 	ends = r.state == RUN_INSTALLING;
-	if (ends)
-		end_by_boot(&c, node, &r);
-	else if (!before && r.state != RUN_INSTALLED && r.state != RUN_UP)
+	if (ends && end_by_boot(&c, node, &r, err) < 0)
+		return -1;
+	if (!ends && !before && r.state != RUN_INSTALLED && r.state != RUN_UP)
 		return refuse_boot(&c, node, &r, err);
 	moved = b.esp && !str_eq(b.esp, r.esp_uuid);
 	if (note_boot(&c, node, &r, &b, err) < 0)

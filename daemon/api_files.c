@@ -3,6 +3,7 @@
  * directories. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/ident.h"
 #include "sys/fs.h"
 
 #include <errno.h>
@@ -16,10 +17,13 @@
 static int serve(struct daemon *d, struct http_call *call, const char *part, const char *path, const char *type, struct err *err)
 {
 	autofree char *top = fs_join(d->paths.store_dir, part);
-	autoclose int dir = fs_open_dir(top, err);
+	autoclose int dir = -1;
 	autoclose int fd = -1;
 	struct stat st;
 
+	if (ident_caller(d, call, NULL, NULL, err) < 0)
+		return -1;
+	dir = fs_open_dir(top, err);
 	if (dir < 0)
 		return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no image store yet") : -1;
 	fd = fs_open_beneath(dir, path, O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS, err);

@@ -104,19 +104,6 @@ static int read_request(const struct http_call *call, struct install_request *ou
 	return json_obj_end(&o, err);
 }
 
-/* A MAC address can be copied by anybody on the wire: an image with the cluster's software goes to whoever says it. */
-static int check_trust(const struct site *site, struct err *err)
-{
-	if (site->trust_mac)
-		return 0;
-	err_set(err, ERR_REFUSED,
-		"nodes are known by their MAC address only, and a MAC address does not prove who a machine is: "
-		"anybody on the provision network could take a node's place");
-	return err_hint(err,
-			"if only you can reach that network, say so with \"enrol\": {\"trust_mac\": true} in site.json, then "
-			"`orthrus site apply`");
-}
-
 static int check_machine(struct daemon *d, struct install_item *it, bool unseen, struct err *err)
 {
 	int known = daemon_machine(d, it->node.name, &it->machine, err);
@@ -212,7 +199,6 @@ static void add_order(struct change *c, struct install_item *it, const char *who
 	/* What runs there now is told until the installation begins to erase it, and comes back when the order is withdrawn. */
 	prior_keep(&it->run, it->node.boot, &next);
 	model_set(&next.shown_digest, it->shown_digest);
-	model_set(&next.token, it->run.token);
 	model_set(&next.seen, it->run.seen);
 	next.last_seq = it->run.last_seq;
 	model_set(&next.install_id, it->order.install_id);
@@ -295,7 +281,7 @@ int api_install(void *ctx, struct http_call *call, struct err *err)
 	struct err late = { 0 };
 
 	change_begin(&c, d);
-	if (read_request(call, &req, err) < 0 || daemon_site(d, &site, NULL, err) < 0 || check_trust(&site, err) < 0)
+	if (read_request(call, &req, err) < 0 || daemon_site(d, &site, NULL, err) < 0)
 		return -1;
 	l.items = mem_array(req.nodes.len, sizeof(*l.items));
 	for (; l.len < req.nodes.len; l.len++) {

@@ -3,6 +3,8 @@
 #include "base/nodeset.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/enrol_token.h"
+#include "daemon/ident.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
 #include "sys/clock.h"
@@ -126,38 +128,44 @@ static int read_wishes(struct json_obj *o, struct node *n, bool *has_addr, struc
 	return json_obj_end(o, err);
 }
 
-/* One node of the request, checked against everything before it and put into the roster. `hint`: where free addresses are looked
- * for. */
+int api_node_make(struct roster *roster, const struct site *site, struct node *n, bool has_addr, uint32_t *hint,
+		  struct plan *plan, struct err *err)
+{
+	autofree char *step = NULL;
+	char addr[ADDR4_LEN];
+
+	if (str_check_hostname(n->name, err) < 0)
+		return err_wrap(err, "node");
+	if (roster_find(roster, n->name)) {
+		err_set(err, ERR_EXISTS, "there is a node %s already", n->name);
+		return err_hint(err, "change it with `orthrus node set`, or choose another name");
+	}
+	if (!n->group)
+		return err_set(err, ERR_INVALID, "%s: no group is given", n->name);
+	if (!has_addr) {
+		if (roster_next_addr(roster, site, *hint, &n->addr4, err) < 0)
+			return err_wrap(err, "%s", n->name);
+		*hint = n->addr4 + 1;
+	}
+	if (roster_check(roster, site, n, err) < 0)
+		return -1;
+	addr4_print(n->addr4, addr);
+	step = str_format("add:%s", n->name);
+	api_step(plan, step, "add %s: group %s, address %s, MAC %s", n->name, n->group, addr, n->macs.items[0]);
+	roster_add(roster, n);
+	return 0;
+}
+
+/* One node of the request. */
 static int add_one(struct json_obj *o, const struct site *site, struct roster *roster, uint32_t *hint, struct plan *plan,
 		   struct err *err)
 {
 	autoclean(node_free) struct node n = { 0 };
-	autofree char *step = NULL;
-	char addr[ADDR4_LEN];
 	bool has_addr;
 
 	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || read_wishes(o, &n, &has_addr, err) < 0)
 		return -1;
-	if (str_check_hostname(n.name, err) < 0)
-		return err_wrap(err, "node");
-	if (roster_find(roster, n.name)) {
-		err_set(err, ERR_EXISTS, "there is a node %s already", n.name);
-		return err_hint(err, "change it with `orthrus node set`, or choose another name");
-	}
-	if (!n.group)
-		return err_set(err, ERR_INVALID, "%s: no group is given", n.name);
-	if (!has_addr) {
-		if (roster_next_addr(roster, site, *hint, &n.addr4, err) < 0)
-			return err_wrap(err, "%s", n.name);
-		*hint = n.addr4 + 1;
-	}
-	if (roster_check(roster, site, &n, err) < 0)
-		return -1;
-	addr4_print(n.addr4, addr);
-	step = str_format("add:%s", n.name);
-	api_step(plan, step, "add %s: group %s, address %s, MAC %s", n.name, n.group, addr, n.macs.items[0]);
-	roster_add(roster, &n);
-	return 0;
+	return api_node_make(roster, site, &n, has_addr, hint, plan, err);
 }
 
 static int add_all(struct json_obj *o, const struct site *site, struct roster *roster, struct plan *plan, struct err *err)
@@ -282,7 +290,8 @@ static int forget_machine(struct daemon *d, struct change *c, const struct node 
 	api_step(plan, step, "%s: forget the inventory and the installation of the machine with MAC %s", n->name, m.mac);
 	change_delete(c, "inv", n->name);
 	change_delete(c, "report", n->name);
-	api_void_tokens(c, r);
+	if (ident_forget(c, n->name, err) < 0 || enrol_token_sweep(c, n->name, err) < 0)
+		return -1;
 	run_free(r);
 	run_set_state(r, RUN_NEW, clock_wall_s());
 	change_run(c, n->name, r);
@@ -326,13 +335,14 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	return 0;
 }
 
-static void forget_all(struct change *c, const char *name, struct run *r)
+/* Its key is nobody's from the commit on: every call that it makes is refused, on connections that are open too. */
+static int forget_all(struct change *c, const char *name, struct err *err)
 {
 	static const char *const prefixes[] = { "node", "run", "inv", "order", "report" };
 
-	api_void_tokens(c, r);
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
 		change_delete(c, prefixes[i], name);
+	return ident_forget(c, name, err) < 0 || enrol_token_sweep(c, name, err) < 0 ? -1 : 0;
 }
 
 int api_node_remove(void *ctx, struct http_call *call, struct err *err)
@@ -351,10 +361,12 @@ int api_node_remove(void *ctx, struct http_call *call, struct err *err)
 	    api_not_installing(n.name, &r, force, err) < 0)
 		return -1;
 	step = str_format("remove:%s", n.name);
-	api_step(&plan, step, "remove %s (MAC %s): it gets no address and no image any more; its disks are left as they are",
+	api_step(&plan, step,
+		 "remove %s (MAC %s): its key, its address and its image are taken from it; its disks are left as they are",
 		 n.name, n.macs.items[0]);
 	if (!only_plan) {
-		forget_all(&c, n.name, &r);
+		if (forget_all(&c, n.name, err) < 0)
+			return -1;
 		change_event(&c, EVENT_INFO, "node-removed", n.name, "removed by %s", http_who(call));
 		if (change_commit(&c, err) < 0)
 			return -1;

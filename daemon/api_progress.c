@@ -2,10 +2,10 @@
 /* The imager's journal as the head keeps it, and the end of an installation. What is answered with 200 is durable. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/ident.h"
 #include "daemon/imager_event.h"
 #include "daemon/prior.h"
 #include "daemon/reconcile.h"
-#include "daemon/tokens.h"
 #include "sys/clock.h"
 
 #include <string.h>
@@ -24,14 +24,16 @@ static bool only_reads(const char *step)
 	return str_eq(step, "plan") || str_eq(step, "disk-test");
 }
 
-static void begin_step(struct change *c, const char *node, struct run *r, const struct imager_event *ev, struct run_step *s)
+static int begin_step(struct change *c, const char *node, struct run *r, const struct imager_event *ev, struct run_step *s,
+		      struct err *err)
 {
 	int64_t now = clock_wall_s();
 	char at[CLOCK_UTC_LEN];
 
 	if (r->state == RUN_ORDERED && !only_reads(ev->step)) {
 		run_set_state(r, RUN_INSTALLING, now);
-		prior_gone(c, r);
+		if (prior_gone(c, node, r, err) < 0)
+			return -1;
 		change_event(c, EVENT_INFO, "install-begun", node, "installation of %s begins", r->image);
 	}
 	clock_utc(now, at);
@@ -39,11 +41,12 @@ static void begin_step(struct change *c, const char *node, struct run *r, const 
 	model_set(&r->step_text, ev->text);
 	r->percent = 0;
 	if (!s)
-		return;
+		return 0;
 	model_set(&s->at, at);
 	model_set(&s->result, "running");
 	s->begun_s = (uint64_t)now;
 	s->seconds = 0;
+	return 0;
 }
 
 static void end_step(struct run_step *s, const char *result)
@@ -73,15 +76,16 @@ static void fail_install(struct change *c, const char *node, struct run *r, cons
 	change_event(c, EVENT_ERROR, "install-failed", node, "installation failed at %s: %s", ev->step, r->error);
 }
 
-/* Into the run document and the events. False: nothing worth writing. */
-static bool take_event(struct change *c, const char *node, struct run *r, const struct imager_event *ev)
+/* Into the run document and the events. 0: nothing worth writing; 1: written with the commit. */
+static int take_event(struct change *c, const char *node, struct run *r, const struct imager_event *ev, struct err *err)
 {
 	struct run_step *s = ev->type == IMAGER_PROGRESS ? NULL : run_step(r, ev->step);
 	char at[CLOCK_UTC_LEN];
 
 	switch (ev->type) {
 	case IMAGER_BEGIN:
-		begin_step(c, node, r, ev, s);
+		if (begin_step(c, node, r, ev, s, err) < 0)
+			return -1;
 		change_event(c, EVENT_INFO, "step-begun", node, "%s: %s", ev->step, ev->text ? ev->text : "begins");
 		break;
 	case IMAGER_DONE:
@@ -96,7 +100,7 @@ static bool take_event(struct change *c, const char *node, struct run *r, const 
 		break;
 	case IMAGER_PROGRESS:
 		if (r->percent == ev->percent && str_eq(r->step, ev->step))
-			return false;
+			return 0;
 		model_set(&r->step, ev->step);
 		if (ev->text)
 			model_set(&r->step_text, ev->text);
@@ -106,7 +110,7 @@ static bool take_event(struct change *c, const char *node, struct run *r, const 
 	r->last_seq = ev->seq;
 	clock_utc(clock_wall_s(), at);
 	model_set(&r->seen, at);
-	return true;
+	return 1;
 }
 
 static void say_ok(struct http_call *call)
@@ -133,9 +137,10 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 	autoclean(change_end) struct change c;
 	size_t len;
 	const char *body = http_body(call, &len);
+	int taken;
 
 	change_begin(&c, d);
-	if (token_check(d, call, TOKEN_IMAGER, &node, &r, err) < 0 || imager_event_read(body, len, &ev, err) < 0 ||
+	if (ident_caller(d, call, &node, &r, err) < 0 || imager_event_read(body, len, &ev, err) < 0 ||
 	    (ev.seq > r.last_seq && api_check_install(&r, node, ev.install_id, err) < 0))
 		return -1;
 	say_ok(call);
@@ -146,8 +151,9 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 		return note_afterwards(&c, node, &r, &ev, err);
 	if (check_running(&r, node, err) < 0)
 		return -1;
-	if (!take_event(&c, node, &r, &ev))
-		return 0;
+	taken = take_event(&c, node, &r, &ev, err);
+	if (taken <= 0)
+		return taken;
 	change_run(&c, node, &r);
 	if (change_commit(&c, err) < 0)
 		return -1;
@@ -158,10 +164,12 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 	return 0;
 }
 
-static void finish_run(struct change *c, const char *node, struct run *r, const struct imager_done *done)
+static int finish_run(struct change *c, const char *node, struct run *r, const struct imager_done *done, struct err *err)
 {
 	autoclean(buf_free) struct buf report = { 0 };
 
+	if (ident_installed(c, node, err) < 0)
+		return -1;
 	run_set_state(r, RUN_INSTALLED, clock_wall_s());
 	model_set(&r->step, NULL);
 	model_set(&r->step_text, NULL);
@@ -176,6 +184,7 @@ static void finish_run(struct change *c, const char *node, struct run *r, const 
 		change_put(c, "report", node, &report);
 	}
 	change_event(c, EVENT_INFO, "node-installed", node, "%s is installed; the machine boots its own disk now", r->image);
+	return 0;
 }
 
 int api_imager_done(void *ctx, struct http_call *call, struct err *err)
@@ -189,7 +198,7 @@ int api_imager_done(void *ctx, struct http_call *call, struct err *err)
 	const char *body = http_body(call, &len);
 
 	change_begin(&c, d);
-	if (token_check(d, call, TOKEN_IMAGER, &node, &r, err) < 0 || imager_done_read(body, len, &done, err) < 0 ||
+	if (ident_caller(d, call, &node, &r, err) < 0 || imager_done_read(body, len, &done, err) < 0 ||
 	    api_check_install(&r, node, done.install_id, err) < 0)
 		return -1;
 	if (r.state != RUN_INSTALLED && r.state != RUN_UP) {
@@ -197,8 +206,7 @@ int api_imager_done(void *ctx, struct http_call *call, struct err *err)
 			return -1;
 		if (r.state == RUN_ORDERED) /* each step is told before it begins: nothing was written */
 			return err_set(err, ERR_CONFLICT, "%s: its installation has not begun, it can't be done", node);
-		finish_run(&c, node, &r, &done);
-		if (change_commit(&c, err) < 0)
+		if (finish_run(&c, node, &r, &done, err) < 0 || change_commit(&c, err) < 0)
 			return -1;
 	}
 	/* The machine reboots when it hears 200: by then its next netboot must lead to its own disk. */

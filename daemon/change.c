@@ -49,7 +49,8 @@ static void add_op(struct change *c, const char *key, const char *value)
 
 static void touched(struct change *c, const char *prefix, const char *name)
 {
-	if ((str_eq(prefix, "run") || str_eq(prefix, "order") || str_eq(prefix, "node")) && !str_list_has(&c->topics, name))
+	if ((str_eq(prefix, "run") || str_eq(prefix, "order") || str_eq(prefix, "node") || str_eq(prefix, "pend")) &&
+	    !str_list_has(&c->topics, name))
 		str_list_add(&c->topics, name);
 }
 

@@ -99,11 +99,12 @@ static int read_options(int argc, char **argv, struct options *o)
 
 static void print_routes(void)
 {
+	static const char *const who[] = { [HTTP_ANYBODY] = "anybody", [HTTP_ADMIN] = "admin", [HTTP_NODE] = "node" };
 	size_t n;
 	const struct http_route *routes = api_routes(&n);
 
 	for (size_t i = 0; i < n; i++)
-		printf("%s %s %s %s\n", routes[i].method, routes[i].pattern, routes[i].who == HTTP_ADMIN ? "admin" : "anybody",
+		printf("%s %s %s %s\n", routes[i].method, routes[i].pattern, who[routes[i].who],
 		       routes[i].query ? routes[i].query : "-");
 }
 

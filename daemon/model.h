@@ -39,23 +39,22 @@ struct run_step {
 };
 struct run {
 	enum run_state state;
-	enum run_state prior;			     /* before the order: what it is again when the order is withdrawn */
-	char *install_id;			     /* of the last order, or NULL */
-	char *prior_image;			     /* ditto */
-	char *prior_install_id, *prior_report_token; /* ditto */
-	char *shown_digest;			     /* with an order: of what the administrator was shown, or NULL */
-	enum node_boot prior_boot;		     /* what was chosen by hand before the order, which sets it to AUTO */
-	char *image;				     /* NAME/ID of the last order, or NULL */
+	enum run_state prior;	   /* before the order: what it is again when the order is withdrawn */
+	char *install_id;	   /* of the last order, or NULL */
+	char *prior_image;	   /* ditto */
+	char *prior_install_id;	   /* ditto */
+	char *shown_digest;	   /* with an order: of what the administrator was shown, or NULL */
+	enum node_boot prior_boot; /* what was chosen by hand before the order, which sets it to AUTO */
+	char *image;		   /* NAME/ID of the last order, or NULL */
 	char *step, *step_text, *error, *hint;
 	uint64_t percent;
 	char *since;		/* UTC of the last change of state */
 	struct run_step *steps; /* of the last order */
 	size_t n_steps;
-	char *token, *report_token; /* SHA-256 (hex) of those that are good now; never leave this daemon */
-	uint64_t last_seq;	    /* of the imager's events since its last hello */
-	char *seen;		    /* UTC of the imager's last hello */
-	char *booted;		    /* JSON of the installed system's report, or NULL */
-	char *esp_uuid;		    /* of the EFI system partition that was made, XXXX-XXXX, or NULL */
+	uint64_t last_seq; /* of the imager's events since its last hello */
+	char *seen;	   /* UTC of the imager's last hello */
+	char *booted;	   /* JSON of the installed system's report, or NULL */
+	char *esp_uuid;	   /* of the EFI system partition that was made, XXXX-XXXX, or NULL */
 };
 int run_read(const char *json, struct run *out, struct err *err) WARN_UNUSED;
 void run_print(const struct run *r, struct json_out *w);      /* whole, for the state */

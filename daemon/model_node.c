@@ -126,13 +126,11 @@ static int read_run(struct json_obj *o, void *run, struct err *err)
 	    json_str(o, "image", JSON_MAY, &out->image, err) < 0 ||
 	    json_str(o, "prior_image", JSON_MAY, &out->prior_image, err) < 0 ||
 	    json_str(o, "prior_install_id", JSON_MAY, &out->prior_install_id, err) < 0 ||
-	    json_str(o, "prior_report_token", JSON_MAY, &out->prior_report_token, err) < 0 ||
 	    json_str(o, "shown_digest", JSON_MAY, &out->shown_digest, err) < 0 ||
 	    json_str(o, "step", JSON_MAY, &out->step, err) < 0 || json_str(o, "step_text", JSON_MAY, &out->step_text, err) < 0 ||
 	    json_str(o, "error", JSON_MAY, &out->error, err) < 0 || json_str(o, "hint", JSON_MAY, &out->hint, err) < 0 ||
 	    json_u64(o, "percent", JSON_MAY, 0, 100, &out->percent, err) < 0 ||
-	    json_str(o, "since", JSON_MAY, &out->since, err) < 0 || json_str(o, "token", JSON_MAY, &out->token, err) < 0 ||
-	    json_str(o, "report_token", JSON_MAY, &out->report_token, err) < 0 ||
+	    json_str(o, "since", JSON_MAY, &out->since, err) < 0 ||
 	    json_u64(o, "last_seq", JSON_MAY, 0, UINT64_MAX, &out->last_seq, err) < 0 ||
 	    json_str(o, "seen", JSON_MAY, &out->seen, err) < 0 || json_raw(o, "booted", JSON_MAY, &out->booted, err) < 0 ||
 	    json_str(o, "esp_uuid", JSON_MAY, &out->esp_uuid, err) < 0 || read_steps(o, out, err) < 0)
@@ -208,7 +206,6 @@ void run_print(const struct run *r, struct json_out *w)
 	put_opt(w, "image", r->image);
 	put_opt(w, "prior_image", r->prior_image);
 	put_opt(w, "prior_install_id", r->prior_install_id);
-	put_opt(w, "prior_report_token", r->prior_report_token);
 	put_opt(w, "shown_digest", r->shown_digest);
 	put_opt(w, "step", r->step);
 	put_opt(w, "step_text", r->step_text);
@@ -217,8 +214,6 @@ void run_print(const struct run *r, struct json_out *w)
 	put_opt(w, "esp_uuid", r->esp_uuid);
 	json_put_u64(w, "percent", r->percent);
 	put_opt(w, "since", r->since);
-	put_opt(w, "token", r->token);
-	put_opt(w, "report_token", r->report_token);
 	json_put_u64(w, "last_seq", r->last_seq);
 	put_opt(w, "seen", r->seen);
 	if (r->booted)
@@ -245,15 +240,12 @@ void run_free(struct run *r)
 	free(r->image);
 	free(r->prior_image);
 	free(r->prior_install_id);
-	free(r->prior_report_token);
 	free(r->shown_digest);
 	free(r->step);
 	free(r->step_text);
 	free(r->error);
 	free(r->hint);
 	free(r->since);
-	free(r->token);
-	free(r->report_token);
 	free(r->seen);
 	free(r->booted);
 	free(r->esp_uuid);

@@ -9,13 +9,6 @@
 
 #include <string.h>
 
-static void void_imager_token(struct change *c, struct run *r)
-{
-	if (r->token)
-		change_delete(c, "token", r->token);
-	model_set(&r->token, NULL);
-}
-
 /* A system that is half there and boots all the same may still report it: that is worth an event. */
 void order_withdraw(struct change *c, const char *node, struct run *r)
 {
@@ -29,7 +22,6 @@ void order_withdraw(struct change *c, const char *node, struct run *r)
 	} else {
 		prior_back(c, node, r);
 	}
-	void_imager_token(c, r);
 	change_run(c, node, r);
 }
 

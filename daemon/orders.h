@@ -9,7 +9,7 @@
 
 #define ORDERS_PER_WRITE 64 /* an order is a few KiB, a write at most 1 MiB */
 
-/* The order goes, and the imager's token. What was installed before it is what counts again, unless the installation had begun to
+/* The order goes. What was installed before it is what counts again, unless the installation had begun to
  * erase it: then the node has failed. Changes `r`. */
 void order_withdraw(struct change *c, const char *node, struct run *r);
 

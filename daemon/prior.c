@@ -2,6 +2,7 @@
 #include "daemon/prior.h"
 
 #include "base/mem.h"
+#include "daemon/ident.h"
 #include "sys/clock.h"
 
 #include <stdlib.h>
@@ -15,7 +16,6 @@ void prior_keep(const struct run *now, enum node_boot boot, struct run *next)
 	next->prior_boot = boot;
 	model_set(&next->prior_image, now->image);
 	model_set(&next->prior_install_id, now->install_id);
-	model_set(&next->prior_report_token, now->report_token);
 	model_set(&next->esp_uuid, now->esp_uuid);
 	model_set(&next->booted, now->booted);
 }
@@ -25,18 +25,18 @@ static void forget(struct run *r)
 	r->prior_boot = NODE_BOOT_AUTO;
 	model_set(&r->prior_image, NULL);
 	model_set(&r->prior_install_id, NULL);
-	model_set(&r->prior_report_token, NULL);
 	model_set(&r->shown_digest, NULL);
 }
 
-void prior_gone(struct change *c, struct run *r)
+int prior_gone(struct change *c, const char *node, struct run *r, struct err *err)
 {
-	if (r->prior_report_token)
-		change_delete(c, "token", r->prior_report_token);
+	if (ident_erased(c, node, err) < 0)
+		return -1;
 	r->prior = RUN_NEW;
 	forget(r);
 	model_set(&r->booted, NULL);
 	model_set(&r->esp_uuid, NULL);
+	return 0;
 }
 
 static void boot_back(struct change *c, const char *node, const struct run *r)
@@ -53,11 +53,8 @@ static void boot_back(struct change *c, const char *node, const struct run *r)
 void prior_back(struct change *c, const char *node, struct run *r)
 {
 	boot_back(c, node, r);
-	if (r->report_token)
-		change_delete(c, "token", r->report_token);
 	model_set(&r->image, r->prior_image);
 	model_set(&r->install_id, r->prior_install_id);
-	model_set(&r->report_token, r->prior_report_token);
 	run_set_state(r, r->prior, clock_wall_s());
 	forget(r);
 }

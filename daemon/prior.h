@@ -8,9 +8,9 @@
 
 /* `next`, the run of a new order, remembers what `now` says; `boot` is what was chosen by hand. */
 void prior_keep(const struct run *now, enum node_boot boot, struct run *next);
-/* The first step that writes begins: nothing of it is left to come back. */
-void prior_gone(struct change *c, struct run *r);
-/* The order ends before that: state, image, report token and boot target are again what they were. */
+/* The first step that writes begins: nothing of it is left to come back, its key is good no more. */
+int prior_gone(struct change *c, const char *node, struct run *r, struct err *err) WARN_UNUSED;
+/* The order ends before that: state, image and boot target are again what they were. */
 void prior_back(struct change *c, const char *node, struct run *r);
 /* Ditto for an order that the node or its disks refused: one that ran nothing has failed. The order's document is deleted too. */
 void prior_refused(struct change *c, const char *node, struct run *r, const char *step, const char *why, const char *hint);

@@ -21,18 +21,25 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/nodes/:name", HTTP_ADMIN, api_node_get, 0, NULL },
 	{ "PATCH", "/v1/nodes/:name", HTTP_ADMIN, api_node_set, 0, "plan" },
 	{ "DELETE", "/v1/nodes/:name", HTTP_ADMIN, api_node_remove, 0, "plan force" },
+	{ "POST", "/v1/enrol", HTTP_ANYBODY, api_enrol, 64 * KIB, "wait" },
+	{ "GET", "/v1/pending", HTTP_ADMIN, api_pending_get, 0, NULL },
+	{ "POST", "/v1/approve", HTTP_ADMIN, api_approve, 256 * KIB, NULL },
+	{ "POST", "/v1/reject", HTTP_ADMIN, api_reject, 256 * KIB, NULL },
+	{ "GET", "/v1/tokens", HTTP_ADMIN, api_tokens_get, 0, NULL },
+	{ "POST", "/v1/tokens", HTTP_ADMIN, api_tokens_make, 256 * KIB, NULL },
+	{ "DELETE", "/v1/tokens/:id", HTTP_ADMIN, api_token_delete, 0, "plan" },
 	{ "POST", "/v1/install", HTTP_ADMIN, api_install, MIB, NULL },
 	{ "POST", "/v1/boot", HTTP_ADMIN, api_boot, MIB, NULL },
 	{ "GET", "/v1/image-users/:name/:id", HTTP_ADMIN, api_image_users, 0, NULL },
 	{ "POST", "/v1/images/look", HTTP_ADMIN, api_image_look, 0, NULL },
 	{ "DELETE", "/v1/images/:name/:id", HTTP_ADMIN, api_image_delete, 0, "plan" },
-	{ "GET", "/v1/images/:name/:id/:file", HTTP_ANYBODY, api_image_file, 0, NULL },
-	{ "GET", "/v1/packs/:pack", HTTP_ANYBODY, api_pack, 0, NULL },
-	{ "POST", "/v1/imager/hello", HTTP_ANYBODY, api_imager_hello, 256 * KIB, NULL },
-	{ "GET", "/v1/imager/orders", HTTP_ANYBODY, api_imager_orders, 0, "wait" },
-	{ "POST", "/v1/imager/event", HTTP_ANYBODY, api_imager_event, 16 * KIB, NULL },
-	{ "POST", "/v1/imager/done", HTTP_ANYBODY, api_imager_done, 256 * KIB, NULL },
-	{ "POST", "/v1/imager/booted", HTTP_ANYBODY, api_imager_booted, 64 * KIB, NULL },
+	{ "GET", "/v1/images/:name/:id/:file", HTTP_NODE, api_image_file, 0, NULL },
+	{ "GET", "/v1/packs/:pack", HTTP_NODE, api_pack, 0, NULL },
+	{ "POST", "/v1/imager/hello", HTTP_NODE, api_imager_hello, 256 * KIB, NULL },
+	{ "GET", "/v1/imager/orders", HTTP_NODE, api_imager_orders, 0, "wait" },
+	{ "POST", "/v1/imager/event", HTTP_NODE, api_imager_event, 16 * KIB, NULL },
+	{ "POST", "/v1/imager/done", HTTP_NODE, api_imager_done, 256 * KIB, NULL },
+	{ "POST", "/v1/imager/booted", HTTP_NODE, api_imager_booted, 64 * KIB, NULL },
 };
 
 const struct http_route *api_routes(size_t *n)
@@ -99,17 +106,4 @@ int api_check_install(const struct run *r, const char *node, const char *install
 		return 0;
 	err_set(err, ERR_CONFLICT, "%s: this is not the installation that was ordered", node);
 	return err_hint(err, "the machine must say hello again");
-}
-
-void api_void_tokens(struct change *c, struct run *r)
-{
-	if (r->token)
-		change_delete(c, "token", r->token);
-	if (r->report_token)
-		change_delete(c, "token", r->report_token);
-	if (r->prior_report_token)
-		change_delete(c, "token", r->prior_report_token);
-	model_set(&r->prior_report_token, NULL);
-	model_set(&r->token, NULL);
-	model_set(&r->report_token, NULL);
 }

@@ -78,6 +78,16 @@ int state_list(struct state *s, const char *prefix, struct state_docs *out, stru
 	return 0;
 }
 
+size_t state_usage(struct state *s, const char *prefix, size_t *bytes)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = kv_usage(s->kv, prefix, bytes);
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
 uint64_t state_revision(struct state *s)
 {
 	uint64_t r;

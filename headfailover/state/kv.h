@@ -51,6 +51,8 @@ void kv_chain_next(struct digest *chain, uint64_t index, const void *entry, size
 /* Copies for the caller, as in state.h. */
 int kv_get(const struct kv *kv, const char *key, struct state_doc *out, struct err *err) WARN_UNUSED;
 void kv_list(const struct kv *kv, const char *prefix, struct state_docs *out);
+/* How many documents have this prefix, and how many bytes their values; nothing is copied. */
+size_t kv_usage(const struct kv *kv, const char *prefix, size_t *bytes);
 /* All changes after `since` of keys with `prefix`; ERR_NOT_FOUND when the history does not reach back that far. */
 int kv_changes(const struct kv *kv, const char *prefix, uint64_t since, struct state_changes *out, struct err *err) WARN_UNUSED;
 bool kv_has_changes(const struct kv *kv, const char *prefix,

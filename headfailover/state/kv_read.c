@@ -58,6 +58,18 @@ void kv_list(const struct kv *kv, const char *prefix, struct state_docs *out)
 	}
 }
 
+size_t kv_usage(const struct kv *kv, const char *prefix, size_t *bytes)
+{
+	size_t n = 0;
+
+	*bytes = 0;
+	for (size_t i = first_from(kv, prefix); i < kv->n_docs && str_starts(kv->docs[i].key, prefix); i++) {
+		n++;
+		*bytes += kv->docs[i].value->len;
+	}
+	return n;
+}
+
 static const struct kv_change *change_at(const struct kv *kv, size_t i)
 {
 	return &kv->changes[(kv->first_change + i) % kv->limits.changes];

@@ -40,6 +40,8 @@ void state_doc_free(struct state_doc *d);
 void state_docs_free(struct state_docs *l);
 int state_get(struct state *s, const char *key, struct state_doc *out, struct err *err) WARN_UNUSED;	  /* ERR_NOT_FOUND */
 int state_list(struct state *s, const char *prefix, struct state_docs *out, struct err *err) WARN_UNUSED; /* key order */
+/* How many there are, and how many bytes their values; without copying them. */
+size_t state_usage(struct state *s, const char *prefix, size_t *bytes);
 
 /* Several writes, all or none. `expect`: the version it must have now; STATE_ANY: whatever; 0: must be absent. value NULL
  * deletes. */

@@ -62,6 +62,7 @@ void http_call_free(struct http_call *call)
 	free(call->if_match);
 	free(call->if_range);
 	free(call->bearer);
+	free(call->node);
 	free(call->range);
 	free(call);
 }
@@ -287,6 +288,12 @@ const char *http_body(const struct http_call *call, size_t *len)
 const char *http_if_match(const struct http_call *call)
 {
 	return call->if_match;
+}
+
+const char *http_peer_node(const struct http_call *call, struct digest *spki)
+{
+	*spki = call->spki;
+	return call->node;
 }
 
 const char *http_bearer(const struct http_call *call)

@@ -17,6 +17,8 @@ struct http_pairs {
 struct http_call {
 	const struct http_route *route;
 	char *path, *who, *if_match, *if_range, *bearer, *range;
+	char *node; /* of HTTP_NODE, else NULL */
+	struct digest spki;
 	const char *method;
 	struct http_pairs params, query;
 	bool cut, too_many; /* the target has a NUL byte; more parameters than HTTP_PAIRS_MAX */
@@ -81,9 +83,10 @@ void http_tls_sweep(struct http_server *s, bool all);
 
 /* What libmicrohttpd knows of a connection: who is at its other end, and what is sent there. */
 struct MHD_Connection;
-/* Over the unix socket: root or our own user; over TLS: a certificate of our CA for an administrator. *who (freed first) becomes
- * the user's id, or the name of the administrator's certificate; else it stays. */
-bool http_peer_is_admin(struct MHD_Connection *c, bool over_unix, char **who);
+/* May it make a call of `who`? Over the unix socket: root or our own user are administrators; over TLS: a certificate of our CA
+ * with that unit. Then call->who becomes the user's id or the name in the certificate, with HTTP_NODE call->node and ->spki are
+ * set. */
+bool http_peer_may(struct MHD_Connection *c, bool over_unix, enum http_who who, struct http_call *call);
 char *http_peer_address(struct MHD_Connection *c); /* for the log; the caller frees it */
 /* Queues what the call holds as its answer, and takes it out of the call; false: the connection is to be closed. */
 bool http_answer_send(struct MHD_Connection *c, struct http_call *call);

@@ -129,6 +129,25 @@ static enum MHD_Result send_error(struct MHD_Connection *c, struct http_call *ca
 	return sends_unasked(c) ? MHD_YES : send_answer(c, call);
 }
 
+static enum MHD_Result refuse_caller(struct MHD_Connection *c, struct http_call *call, bool over_unix)
+{
+	bool node = call->route->who == HTTP_NODE;
+	struct err err = { 0 };
+
+	err_set(&err, ERR_REFUSED, "%s %s is for %s only", call->method, call->path, node ? "nodes" : "administrators");
+	if (node)
+		err_hint(&err, "the machine must enrol: its certificate is missing, or no longer good");
+	else
+		err_hint(&err,
+			 over_unix
+				 ? "be root"
+				 : "`orthrus head certificate NAME --out DIR` on a head makes a client certificate; give it with "
+				   "--cert and --key");
+	log_warn("http", "refused %s %s from %s: not %s", call->method, call->path, call->who,
+		 node ? "a node" : "an administrator");
+	return send_error(c, call, 403, &err);
+}
+
 /* Before any byte of the body: route, caller, query, announced length. */
 static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection *c, struct http_call *call, bool over_unix)
 {
@@ -145,16 +164,8 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 			status == 404 ? "there is no %s" : "%s does not have this method", call->path);
 		return send_error(c, call, status, &err);
 	}
-	if (call->route->who == HTTP_ADMIN && !http_peer_is_admin(c, over_unix, &call->who)) {
-		err_set(&err, ERR_REFUSED, "%s %s is for administrators only", call->method, call->path);
-		err_hint(&err,
-			 over_unix
-				 ? "be root"
-				 : "`orthrus head certificate NAME --out DIR` on a head makes a client certificate; give it with "
-				   "--cert and --key");
-		log_warn("http", "refused %s %s from %s: not an administrator", call->method, call->path, call->who);
-		return send_error(c, call, 403, &err);
-	}
+	if (!http_peer_may(c, over_unix, call->route->who, call))
+		return refuse_caller(c, call, over_unix);
 	if (http_query_check(call, &err) < 0)
 		return send_error(c, call, 400, &err);
 	if (length && (str_to_u64(length, 0, UINT64_MAX, &announced, &err) < 0 || announced > body_limit(call))) {

@@ -5,6 +5,7 @@
 #define ORTHRUS_SYS_HTTP_SERVER_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -15,8 +16,9 @@ struct http_server;
 struct http_call;
 
 enum http_who {
-	HTTP_ANYBODY, /* over TLS no certificate is asked for; the handler may demand a token */
+	HTTP_ANYBODY, /* over TLS no certificate is asked for */
 	HTTP_ADMIN,   /* root on the unix socket, or a client certificate of our CA with the unit "admin" */
+	HTTP_NODE,    /* over TLS, a client certificate of our CA with the unit "node": http_peer_node() */
 };
 
 struct http_route {
@@ -69,8 +71,13 @@ int http_query_u64(const struct http_call *call, const char *name, uint64_t min,
 		   struct err *err) WARN_UNUSED;
 const char *http_body(const struct http_call *call, size_t *len); /* ends with a NUL byte too */
 const char *http_if_match(const struct http_call *call);	  /* without quotes; NULL when absent */
-const char *http_bearer(const struct http_call *call);		  /* NULL when absent */
-const char *http_who(const struct http_call *call);		  /* "uid 0", "certificate NAME", "10.0.0.7": for logs */
+/* The name in the certificate of the node that calls, and the SHA-256 of its key's SubjectPublicKeyInfo (both checked by TLS: the
+ * caller holds the key). Only for routes of HTTP_NODE; whether that node still exists, and still has that key, the handler finds
+ * out.
+ */
+const char *http_peer_node(const struct http_call *call, struct digest *spki);
+const char *http_bearer(const struct http_call *call); /* NULL when absent */
+const char *http_who(const struct http_call *call);    /* "uid 0", "certificate NAME", "node NAME", "10.0.0.7": for logs */
 
 struct buf *http_out(struct http_call *call); /* the JSON answer; status 200 when not set otherwise */
 void http_set_status(struct http_call *call, int status);

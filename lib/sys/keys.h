@@ -51,6 +51,8 @@ int cluster_id_load(const char *path, char **id, struct err *err) WARN_UNUSED;
 /* A client certificate signed by the CA (for an administrator's machine): writes NAME.key and NAME.crt into `out_dir`, both or
  * neither. A file that is there already is ERR_EXISTS: it may be the only copy of a key in use. */
 int pki_issue_client(const char *dir, const char *name, const char *out_dir, struct err *err) WARN_UNUSED;
+/* A certificate for the machine that made this request (PKCS#10 PEM): node NAME, good for 24 hours. */
+int pki_issue_node(const char *dir, const char *name, const struct buf *request, struct buf *crt, struct err *err) WARN_UNUSED;
 /* When the certificate in this file ends: "2027-11-21T05:30:00Z". */
 #define PKI_UNTIL_LEN 21
 int pki_until(const char *crt_path, char out[PKI_UNTIL_LEN], struct err *err) WARN_UNUSED;

@@ -15,10 +15,16 @@
 
 #define CN_MAX 64
 #define DAY_S INT64_C(86400)
+#define HOUR_S INT64_C(3600)
+#define REQUEST_MAX 4096 /* one for P-256 has some 400 bytes */
 
 static void free_key(EVP_PKEY **k)
 {
 	EVP_PKEY_free(*k);
+}
+static void free_request(X509_REQ **r)
+{
+	X509_REQ_free(*r);
 }
 static void free_crt(X509 **c)
 {
@@ -208,7 +214,9 @@ static int add_name(X509_NAME *name, const char *field, const char *value)
 /* The unit says what the holder may do: http_server reads it back. */
 static int set_subject(X509 *crt, const struct x509_spec *spec)
 {
-	static const char *const units[] = { [X509_USE_CA] = "ca", [X509_USE_SERVER] = "server", [X509_USE_ADMIN] = "admin" };
+	static const char *const units[] = {
+		[X509_USE_CA] = "ca", [X509_USE_SERVER] = "server", [X509_USE_ADMIN] = "admin", [X509_USE_NODE] = "node"
+	};
 	X509_NAME *name = X509_get_subject_name(crt);
 
 	return add_name(name, "O", "orthrus") && add_name(name, "OU", units[spec->use]) && add_name(name, "CN", spec->name);
@@ -230,18 +238,18 @@ static int set_serial(X509 *crt)
 
 static int set_times(X509 *crt, const X509 *issuer, const struct x509_spec *spec)
 {
-	time_t end = (time_t)(spec->wall_s + DAY_S * spec->days);
+	time_t end = (time_t)(spec->wall_s + DAY_S * spec->days + HOUR_S * spec->hours);
 
 	if (issuer && ASN1_TIME_cmp_time_t(X509_get0_notAfter(issuer), end) < 0)
 		return X509_set1_notAfter(crt, X509_get0_notAfter(issuer)) && ASN1_TIME_set(X509_getm_notBefore(crt), 0);
 	return ASN1_TIME_set(X509_getm_notAfter(crt), end) && ASN1_TIME_set(X509_getm_notBefore(crt), 0);
 }
 
-int x509_issue(const struct x509_spec *spec, const struct buf *key_pem, const struct buf *ca_crt, const struct buf *ca_key,
-	       struct buf *out, struct err *err)
+/* For the public half of `key`; without `ca_crt` it signs itself. */
+static int issue(const struct x509_spec *spec, EVP_PKEY *key, const struct buf *ca_crt, const struct buf *ca_key, struct buf *out,
+		 struct err *err)
 {
 	autoclean(str_list_free) struct str_list wanted = { 0 };
-	autoclean(free_key) EVP_PKEY *key = read_key(key_pem);
 	autoclean(free_key) EVP_PKEY *issuer_key = ca_crt ? read_key(ca_key) : NULL;
 	autoclean(free_crt) X509 *issuer = ca_crt ? read_crt(ca_crt) : NULL;
 	autoclean(free_crt) X509 *crt = X509_new();
@@ -258,6 +266,68 @@ int x509_issue(const struct x509_spec *spec, const struct buf *key_pem, const st
 	    !X509_sign(crt, issuer ? issuer_key : key, EVP_sha256()) || PEM_write_bio_X509(bio, crt) != 1)
 		return failed(err, "make a certificate");
 	take_bio(bio, out);
+	return 0;
+}
+
+int x509_issue(const struct x509_spec *spec, const struct buf *key_pem, const struct buf *ca_crt, const struct buf *ca_key,
+	       struct buf *out, struct err *err)
+{
+	autoclean(free_key) EVP_PKEY *key = read_key(key_pem);
+
+	return issue(spec, key, ca_crt, ca_key, out, err);
+}
+
+static bool is_p256(EVP_PKEY *key)
+{
+	char group[32] = "";
+	size_t len;
+
+	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), &len) == 1 &&
+	       str_eq(group, "prime256v1");
+}
+
+/* Type and length first, then the signature: whoever asks holds the private half. NULL with err. The key belongs to *request. */
+static EVP_PKEY *read_request(const char *pem, size_t len, X509_REQ **request, struct err *err)
+{
+	autoclean(free_bio) BIO *bio = len <= REQUEST_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+	EVP_PKEY *key;
+
+	*request = bio ? PEM_read_bio_X509_REQ(bio, NULL, no_passphrase, NULL) : NULL;
+	key = *request ? X509_REQ_get0_pubkey(*request) : NULL;
+	if (!key)
+		err_set(err, ERR_INVALID, "the certificate request cannot be read");
+	else if (!is_p256(key))
+		err_set(err, ERR_INVALID, "the certificate request is not for a key of ECDSA P-256");
+	else if (X509_REQ_verify(*request, key) != 1)
+		err_set(err, ERR_INVALID, "the certificate request is not signed by its own key");
+	else
+		return key;
+	ERR_clear_error();
+	return NULL;
+}
+
+int x509_issue_request(const struct x509_spec *spec, const struct buf *request, const struct buf *ca_crt,
+		       const struct buf *ca_key, struct buf *crt, struct err *err)
+{
+	autoclean(free_request) X509_REQ *req = NULL;
+	EVP_PKEY *key = read_request(buf_str(request), request->len, &req, err);
+
+	return key ? issue(spec, key, ca_crt, ca_key, crt, err) : -1;
+}
+
+int x509_request_check(const char *pem, size_t len, struct digest *spki, struct err *err)
+{
+	autoclean(free_request) X509_REQ *req = NULL;
+	EVP_PKEY *key = read_request(pem, len, &req, err);
+	unsigned char *der = NULL;
+	int n = key ? i2d_PUBKEY(key, &der) : 0;
+
+	if (!key)
+		return -1;
+	if (n <= 0)
+		return failed(err, "encode the key of a certificate request");
+	digest_of(der, (size_t)n, spki);
+	OPENSSL_free(der);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #define CA_DAYS 3653
 #define LEAF_DAYS 365
+#define NODE_HOURS 24
 #define RENEW_DAYS 30
 #define PEM_MAX 16384
 #define CLUSTER_ID_BYTES 16
@@ -289,6 +290,17 @@ int pki_issue_client(const char *dir, const char *name, const char *out_dir, str
 		return 0;
 	unlink(key_path); /* a key without a certificate is of no use, and would be in the way next time */
 	return -1;
+}
+
+int pki_issue_node(const char *dir, const char *name, const struct buf *request, struct buf *crt, struct err *err)
+{
+	struct x509_spec spec = { .use = X509_USE_NODE, .name = name, .wall_s = wall_now(), .hours = NODE_HOURS };
+	autoclean(secret_free) struct buf ca_key = { 0 };
+	autoclean(buf_free) struct buf ca_crt = { 0 };
+
+	if (str_check_hostname(name, err) < 0 || whole(dir, err) < 0 || load_ca(dir, &ca_crt, &ca_key, err) < 0)
+		return -1;
+	return x509_issue_request(&spec, request, &ca_crt, &ca_key, crt, err);
 }
 
 int pki_until(const char *crt_path, char out[PKI_UNTIL_LEN], struct err *err)

@@ -5,7 +5,7 @@ set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$BUILD/orthrusd" --print-routes | sed -E 's/:([a-z]+)/{\1}/g' | sort >"$work/served"
-# "METHOD PATH admin|anybody PARAMETERS" of the document: an operation's own "security" that is no administrator's opens it to machines.
+# "METHOD PATH admin|node|anybody PARAMETERS" of the document: an operation's own "security" that is no administrator's opens it to machines.
 awk '/^paths:/ {on = 1; next} /^[a-z]/ {on = 0}
     function out() { if (method != "") print toupper(method), path, who, query == "" ? "-" : query; method = ""; query = "" }
     function add(name) { query = query (query == "" ? "" : " ") name }
@@ -13,7 +13,7 @@ awk '/^paths:/ {on = 1; next} /^[a-z]/ {on = 0}
     on && /^    (get|put|post|patch|delete):$/ {out(); method = substr($1, 1, length($1) - 1); who = "admin"}
     on && /name: [a-z_]+, in: query/ {name = $0; sub(/.*name: /, "", name); sub(/,.*/, "", name); add(name)}
     on && /components\/parameters\/plan"/ {add("plan")}
-    on && /^      security: / && !/admin/ {who = "anybody"}
+    on && /^      security: / && !/admin/ {who = /node/ ? "node" : "anybody"}
     END {out()}' "$TOP/docs/api.yaml" | sort >"$work/written"
 [ -s "$work/served" ] || { echo "orthrusd --print-routes says nothing"; exit 1; }
 if ! diff "$work/served" "$work/written"; then

@@ -6,8 +6,8 @@ set -u
 . "$TOP/tests/cli/daemon.bash"
 mac1=52:54:00:00:00:01 mac2=52:54:00:00:00:02 mac3=52:54:00:00:00:03
 
-hello() { # MAC STATUS TEXT
-    imager '' POST /v1/imager/hello "$(machine "$1" A)"; want "$2" "$3"
+says() { # MAC STATUS TEXT
+    hello "$1" "$(machine "$1" A)"; want "$2" "$3"
 }
 
 start_daemon
@@ -19,19 +19,20 @@ port=$(tls_port)
 settle
 
 # The daemon has looked for a MAC address, so it knows all that there are: others come, change and go.
-hello $mac2 404 'a machine that nobody added'
+says $mac2 200 'a machine that nobody added'
+[ "$(value .state)" = pending ] || fail "a machine that nobody added: $(cat "$body")"
 "$orthrus" node add n02 --mac $mac2 --group compute >/dev/null || fail "node add n02"
-hello $mac2 200 'a machine that was added after its first hello'
+says $mac2 200 'a machine that was added after it asked first'
 [ "$(value .node)" = n02 ] || fail "$mac2 is $(value .node)"
 "$orthrus" node set n02 --mac $mac3 --yes >/dev/null || fail "node set n02 --mac"
-hello $mac2 404 'the MAC address that n02 had'
-hello $mac3 200 'the MAC address that n02 got'
+says $mac2 403 'the machine that n02 was'
+says $mac3 200 'the MAC address that n02 got'
 "$orthrus" node remove n02 --yes >/dev/null || fail "node remove n02"
-hello $mac3 404 'a machine that was removed'
+says $mac3 403 'a machine that was removed'
 
 # Its GRUB file can't be written: "done" is not answered as if it were, for the machine would install itself again.
-hello $mac1 200 'hello of n01'
-token=$(value .token)
+says $mac1 200 'hello of n01'
+token=$who
 "$orthrus" node install n01 --yes >"$work/out" 2>&1 || fail "install: $(cat "$work/out")"
 imager "$token" GET /v1/imager/orders; want 200 'orders'
 id=$(value .order.install_id)

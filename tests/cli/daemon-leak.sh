@@ -6,7 +6,7 @@ sanitized=no
 if nm "$BUILD/orthrusd" 2>/dev/null | grep -q __asan_init; then sanitized=yes; fi
 [ $sanitized = yes ] || command -v valgrind >/dev/null || { echo "needs valgrind"; exit 77; }
 . "$TOP/tests/cli/daemon.bash"
-mac1=52:54:00:00:00:01
+mac1=52:54:00:00:00:01 mac9=52:54:00:00:00:09
 
 : >"$work/valgrind"
 if [ $sanitized = yes ]; then
@@ -24,7 +24,7 @@ port=$(tls_port)
 # One curl process with many requests: "next" separates them.
 calls=0
 : >"$work/batch"
-call() { # METHOD URL [BODY-FILE [HEADER]]
+call() { # METHOD URL [BODY-FILE [HEADER [MACHINE]]]
     {
         [ ! -s "$work/batch" ] || echo next
         echo "request = \"$1\""
@@ -34,6 +34,7 @@ call() { # METHOD URL [BODY-FILE [HEADER]]
         echo "write-out = \"%{http_code}\\n\""
         [ -z "${3:-}" ] || echo "data-binary = \"@$3\""
         [ -z "${4:-}" ] || echo "header = \"$4\""
+        [ -z "${5:-}" ] || printf 'cert = "%s"\nkey = "%s"\n' "$(at_of "$5").crt" "$(at_of "$5").key"
         case $2 in https:*) echo "cacert = \"$root/var/lib/orthrus/pki/ca.crt\"" ;; *) echo "unix-socket = \"$sock\"" ;; esac
     } >>"$work/batch"
     calls=$((calls + 1))
@@ -45,7 +46,8 @@ run_batch() {
     : >"$work/batch"
 }
 machine $mac1 A >"$work/hello.json"
-imager '' POST /v1/imager/hello "$(machine $mac1 A)"; want 200 'hello'
+hello $mac1 "$(machine $mac1 A)"; want 200 'hello'
+enrol $mac9 "$(machine $mac9 Z)"; want 200 'a machine that nobody knows'
 echo '{"nodes":[{"name":"n01","group":"compute","macs":["52:54:00:00:00:07"]}]}' >"$work/double.json"
 echo '{"nodes":[{"name":"n02","group":"compute","macs":["52:54:00:00:00:02"]}]}' >"$work/add.json"
 echo '{"nodes":["n01"],"plan":true,"accept_disks_unseen":true}' >"$work/plan.json"
@@ -71,14 +73,19 @@ while [ $calls -lt 1000 ]; do
     call DELETE $u/v1/nodes/n02
     call POST $u/v1/install "$work/plan.json"
     call POST $u/v1/boot "$work/net.json"
-    call POST $t/v1/imager/hello "$work/hello.json"
+    call POST $t/v1/imager/hello "$work/hello.json" '' $mac1
     call POST $u/v1/install "$work/install.json"
-    call POST $t/v1/imager/hello "$work/hello.json"
-    call POST $t/v1/imager/event "$work/broken.json"
-    call POST $t/v1/imager/done "$work/broken.json" 'Authorization: Bearer 00000000000000000000000000000000'
-    call GET "$t/v1/imager/orders?wait=1"
-    call GET "$t/v1/images/compute/$image/manifest.json"
-    call GET "$t/v1/packs/$pack" '' 'Range: bytes=0-3'
+    call POST $t/v1/imager/hello "$work/hello.json" '' $mac1
+    call POST $t/v1/imager/event "$work/broken.json" '' $mac1
+    call POST $t/v1/imager/done "$work/broken.json" '' $mac1
+    call POST $t/v1/enrol "$work/broken.json"
+    call POST $t/v1/enrol "$(at_of $mac1).enrol"
+    call POST $t/v1/enrol "$(at_of $mac9).enrol"
+    call GET $u/v1/pending
+    call GET $u/v1/tokens
+    call GET "$t/v1/imager/orders?wait=1" '' '' $mac1
+    call GET "$t/v1/images/compute/$image/manifest.json" '' '' $mac1
+    call GET "$t/v1/packs/$pack" '' 'Range: bytes=0-3' $mac1
     call GET $t/v1/status
     call POST $u/v1/boot "$work/boot.json"
     call GET "$u/v1/events?since=99999&wait=0"
@@ -86,13 +93,13 @@ while [ $calls -lt 1000 ]; do
 done
 [ "$failed" = 0 ] || exit 1
 # One whole installation and a poll that is cut off by the end.
-imager '' POST /v1/imager/hello "$(machine $mac1 A)"; want 200 hello
-token=$(value .token)
+hello $mac1 "$(machine $mac1 A)"; want 200 hello
+token=$who
 shown_of n01
 api POST /v1/install "{\"nodes\":[\"n01\"],\"digests\":$shown}"; want 200 install
 id=$(value '.nodes[0].install_id')
 imager "$token" GET /v1/imager/orders; want 200 orders
-report=$(value .report_token)
+report=$who
 imager "$token" POST /v1/imager/event "{\"install_id\":\"$id\",\"seq\":1,\"step\":\"wipe\",\"event\":\"begin\"}"; want 200 event
 imager "$token" POST /v1/imager/event "{\"install_id\":\"$id\",\"seq\":2,\"step\":\"wipe\",\"event\":\"progress\",\"percent\":5}"; want 200 progress
 imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\",\"report\":{}}"; want 200 'done'

@@ -65,11 +65,11 @@ for unit in node admin; do
 done
 
 # Ten certificates with a connection open on each: the head goes on.
-imager '' POST /v1/imager/hello "$(machine "$(mac 1)" A)"; want 200 hello
-token=$(value .token)
+hello "$(mac 1)" "$(machine "$(mac 1)" A)"; want 200 hello
+token=$who
 pollers=""
 for i in 1 2 3 4 5 6 7 8 9 10; do
-    curl -sv --max-time 60 --cacert "$pki/ca.crt" -H "Authorization: Bearer $token" "https://127.0.0.1:$port/v1/imager/orders?wait=60" >/dev/null 2>"$work/poll$i" &
+    curl -sv --max-time 60 --cacert "$pki/ca.crt" --cert "$(at_of "$token").crt" --key "$(at_of "$token").key" "https://127.0.0.1:$port/v1/imager/orders?wait=60" >/dev/null 2>"$work/poll$i" &
     pollers="$pollers $!"
     patient 60 grep -q '^> GET' "$work/poll$i" || fail "poll $i: $(tail -n 3 "$work/poll$i")"
     apply_site ".cluster.domain = \"c$i.internal\"" || fail "apply $i: $(cat "$work/out")"

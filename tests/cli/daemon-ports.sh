@@ -6,7 +6,7 @@ set -u
 first=52:54:00:00:00:01 second=52:54:00:00:01:01
 
 order_of() { # MAC [SERIAL-PREFIX]: the order as the machine is told it when it comes by this port
-    imager '' POST /v1/imager/hello "$(machine "$1" "${2:-A}")"
+    hello "$1" "$(machine "$1" "${2:-A}")"
     want 200 "hello of $1"
     value '[.node, .action, .order.mac, .order.more_macs] | tojson'
 }
@@ -18,8 +18,11 @@ tiny_image compute
 "$orthrus" node add n01 --mac $first,$second --group compute >/dev/null || die "node add n01"
 "$orthrus" node add n02 --mac 52:54:00:00:00:02 --group compute >/dev/null || die "node add n02"
 port=$(tls_port)
-imager '' POST /v1/imager/hello "$(machine $second A)"; want 200 'hello by the second port'
-imager '' POST /v1/imager/hello "$(machine 52:54:00:00:00:02 B)"; want 200 'hello of n02'
+# One machine, whichever port it comes by: it has one key.
+make_keys $first
+for f in key csr seal; do cp "$(at_of $first).$f" "$(at_of $second).$f"; done
+hello $second "$(machine $second A)"; want 200 'hello by the second port'
+hello 52:54:00:00:00:02 "$(machine 52:54:00:00:00:02 B)"; want 200 'hello of n02'
 "$orthrus" node install n01,n02 --yes >"$work/out" 2>&1 || fail "install: $(cat "$work/out")"
 for mac in $first $second; do
     got=$(order_of "$mac")

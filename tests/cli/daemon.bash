@@ -54,13 +54,37 @@ api() { # METHOD PATH [BODY]
     fi
 }
 tls_port() { curl -s --unix-socket "$sock" http://x/v1/status | jq -r .port; }
-imager() { # TOKEN METHOD PATH [BODY]: over TLS, like a machine
-    local token=$1 method=$2 path=$3
+# The machines are curl and openssl: each has its keys, named by its MAC address, and a certificate once it is enrolled.
+machines=$work/machines
+at_of() { printf '%s/%s' "$machines" "${1//:/-}"; } # curl takes a ':' for the beginning of a passphrase
+make_keys() { # MAC: a TLS key with its request, and a sealing key
+    local at; at=$(at_of "$1")
+    [ ! -e "$at.key" ] || return 0
+    mkdir -p "$machines"
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=machine -keyout "$at.key" -out "$at.csr" 2>/dev/null || die "openssl req"
+    openssl rand -hex 32 >"$at.seal"
+}
+# enrol MAC MACHINE-JSON|'' [TOKEN] [QUERY]: $status and $body are the answer's; approved, the machine has its certificate.
+enrol() {
+    make_keys "$1"
+    local at; at=$(at_of "$1")
+    jq -cn --rawfile csr "$at.csr" --rawfile seal "$at.seal" --argjson m "${2:-null}" --arg t "${3:-}" \
+        '{csr:$csr, seal_key:($seal | rtrimstr("\n"))} + (if $m then {machine:$m} else {} end) + (if $t != "" then {token:$t} else {} end)' >"$at.enrol"
+    imager '' POST "/v1/enrol${4:-}" @"$at.enrol"
+    [ "$status" = 200 ] && [ "$(value .state)" = approved ] && value .certificate >"$at.crt"
+}
+imager() { # MAC|'' METHOD PATH [BODY]: over TLS, as the machine with this MAC address, or as anybody
+    local mac=$1 method=$2 path=$3
     shift 3
     local args=(--cacert "$root/var/lib/orthrus/pki/ca.crt" -X "$method")
-    [ -z "$token" ] || args+=(-H "Authorization: Bearer $token")
+    [ -z "$mac" ] || args+=(--cert "$(at_of "$mac").crt" --key "$(at_of "$mac").key")
     [ $# = 0 ] || args+=(-H 'Content-Type: application/json' --data-binary "$1")
     request "${args[@]}" "https://127.0.0.1:$port$path"
+}
+hello() { # MAC MACHINE-JSON: what the imager says first, after it was enrolled if it was not; $who is the machine for imager
+    who=$1
+    [ -e "$(at_of "$1").crt" ] || enrol "$@" || return 0
+    imager "$1" POST /v1/imager/hello "$2"
 }
 want() { # STATUS TEXT-OF-THE-TEST
     [ "$status" = "$1" ] || fail "$2: status $status, not $1: $(head -c 600 "$body")"

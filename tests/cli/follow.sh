@@ -48,7 +48,7 @@ api GET /v1/status
 api POST /v1/images/look '{"image":"nothing"}'; want 404 'look for an image that is not there'
 api POST /v1/images/look '{}'; want 400 'look for nothing'
 port=$(tls_port)
-imager '' POST /v1/imager/hello "$(machine $m:01 A)"; want 200 hello
+hello $m:01 "$(machine $m:01 A)"; want 200 hello
 settle
 before=$(digest)
 imager '' POST /v1/images/look '{"image":"compute"}'; want 403 'look, asked by somebody from the network'

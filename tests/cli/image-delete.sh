@@ -70,16 +70,16 @@ refused "$first" 'n[02-03] are set to it' 'orthrus node set n[02-03] --image'
 for node in n02 n03; do api PATCH /v1/nodes/$node '{"image":""}'; want 200 "$node goes with its group again"; done
 
 # Ordered; what is there before any installation; running; given back.
-imager '' POST /v1/imager/hello "$(machine $mac1 A)"; want 200 hello
+hello $mac1 "$(machine $mac1 A)"; want 200 hello
 order n01 "$first"
 refused "$first" 'n01 is ordered to install it' 'orthrus node boot n01 --disk'
 api DELETE "/v1/images/$second?plan=1"; want 200 'the other one of the name'
 body_has "group compute installs compute: that is $first from then on" 'what the name means then'
-imager '' POST /v1/imager/hello "$(machine $mac1 A)"; token=$(value .token)
+hello $mac1 "$(machine $mac1 A)"; token=$who
 event "$token" "$id" 1 wipe begin; want 200 'begin'
 refused "$first" 'n01 is installing it'
 pack=$(cd "$store/packs" && ls -- *.pack | head -n 1)
-request --cacert "$root/var/lib/orthrus/pki/ca.crt" "https://127.0.0.1:$port/v1/packs/$pack"; want 200 'a chunk meanwhile'
+imager $mac1 GET "/v1/packs/$pack"; want 200 'a chunk meanwhile'
 imager "$token" POST /v1/imager/done "{\"install_id\":\"$id\"}"; want 200 'done'
 refused "$first" 'n01 runs it'
 order n01 "$second"
@@ -91,7 +91,7 @@ api GET "/v1/image-users/$first"
 api POST /v1/boot '{"nodes":["n01"],"target":"disk"}'; want 200 'withdraw'
 refused "$first" 'n01 runs it'
 order n01 "$second"
-imager '' POST /v1/imager/hello "$(machine $mac1 A)"; token=$(value .token)
+hello $mac1 "$(machine $mac1 A)"; token=$who
 event "$token" "$id" 1 wipe begin; want 200 'begin of the second'
 api DELETE "/v1/images/$first?plan=1"; want 200 'what was erased'
 body_has "delete image $first: frees" 'the plan'
@@ -122,7 +122,7 @@ head -c 8000000 /dev/urandom >"$work/tree/etc/data"
 big=$(refs | grep '^big/')
 pack=$(cd "$store/packs" && find . -name '*.pack' -size +4M -printf '%f\n')
 exec 8<"$store/packs/$pack"
-curl -sS --limit-rate 4M --cacert "$root/var/lib/orthrus/pki/ca.crt" -o "$work/got" "https://127.0.0.1:$port/v1/packs/$pack" &
+curl -sS --limit-rate 4M --cacert "$root/var/lib/orthrus/pki/ca.crt" --cert "$(at_of $mac1).crt" --key "$(at_of $mac1).key" -o "$work/got" "https://127.0.0.1:$port/v1/packs/$pack" &
 reader=$!
 for _ in $(seq 1200); do [ -s "$work/got" ] && break; sleep 0.05; done
 kill -STOP $reader || fail "the reader had ended before the deletion: nothing was tested"

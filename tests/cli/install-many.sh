@@ -20,7 +20,8 @@ port=$(tls_port)
 machine @MAC@ @SERIAL@ | jq -c '.disks[].found = [range(450) | "partition \(.): " + ("x" * 200)]' >"$work/machine"
 for i in $(seq $NODES); do
     sed "s/@MAC@/$(mac "$i")/g; s/@SERIAL@/S$i-/g" "$work/machine" >"$work/hello"
-    imager '' POST /v1/imager/hello @"$work/hello"
+    enrol "$(mac "$i")" "$(machine "$(mac "$i")" "S$i-")"
+    imager "$(mac "$i")" POST /v1/imager/hello @"$work/hello"
     [ "$status" = 200 ] || die "hello of node $i: $status $(head -c 600 "$body")"
 done
 jq -cn --argjson n $NODES '{plan: true, nodes: [range(1; $n + 1) | "n" + (("00" + tostring)[-3:])]}' >"$work/plan"

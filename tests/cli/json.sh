@@ -118,8 +118,8 @@ doc 0 '.name == "compute"' -- image show compute
 doc 0 '.intact == true' -- image verify compute --quiet
 failure 1 not_found -- image verify other
 doc 3 '[.nodes[] | .error.kind] == ["refused", "refused"]' -- node install @compute --plan
-imager '' POST /v1/imager/hello "$(machine $mac1 A)"; want 200 hello
-token=$(value .token)
+hello $mac1 "$(machine $mac1 A)"; want 200 hello
+token=$who
 doc 3 '[.nodes[] | .error.kind] == [null, "refused"]' -- node install @compute --plan
 doc 0 '.nodes[0].plan.steps | length > 5' -- node install n01 --plan
 failure 3 refused -- node install n01

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Changes whose write fails, or ends nobody knows how; and what of tokens stays in the state. The state is a real one: only its
+/* Changes whose write fails, or ends nobody knows how; and whose key is whose. The state is a real one: only its
  * write can be told to fail. There is no server: calls are answered by the functions below. */
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/enrol_token.h"
+#include "daemon/ident.h"
+#include "daemon/pending.h"
 #include "daemon/reconcile.h"
-#include "daemon/tokens.h"
+#include "sys/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +19,8 @@
 static enum { WRITES, REFUSES, WRITES_AND_FAILS } mode;
 static int kicks;
 static struct buf out;
-static const char *bearer;
+static const char *claimed; /* the node in the certificate of the call */
+static struct node_key caller;
 
 int __real_state_write(struct state *s, const struct state_op *ops, size_t n, uint64_t *revision, struct err *err);
 int __wrap_state_write(struct state *s, const struct state_op *ops, size_t n, uint64_t *revision, struct err *err);
@@ -45,11 +49,12 @@ int __wrap_reconcile_wait(struct reconcile *r, struct err *err)
 	return 0;
 }
 
-const char *__wrap_http_bearer(const struct http_call *call);
-const char *__wrap_http_bearer(const struct http_call *call)
+const char *__wrap_http_peer_node(const struct http_call *call, struct digest *spki);
+const char *__wrap_http_peer_node(const struct http_call *call, struct digest *spki)
 {
 	(void)call;
-	return bearer;
+	*spki = caller.spki;
+	return claimed;
 }
 
 const char *__wrap_http_param(const struct http_call *call, const char *name);
@@ -88,7 +93,7 @@ void __wrap_http_set_status(struct http_call *call, int status);
 void __wrap_http_set_status(struct http_call *call, int status)
 {
 	(void)call;
-	assert_int_equal(status, 401);
+	assert_int_equal(status, 403);
 }
 
 static void must_start(struct daemon *d, const char *dir)
@@ -178,71 +183,165 @@ static void test_commit_not_known(void **state)
 	stop(&d);
 }
 
-static void issue(struct daemon *d, struct run *r, char imager[TOKEN_LEN], char report[TOKEN_LEN])
+static struct node_key key_of(uint8_t n)
+{
+	struct node_key k = { 0 };
+
+	memset(k.spki.bytes, n, sizeof(k.spki.bytes));
+	memset(k.seal, n + 100, sizeof(k.seal));
+	return k;
+}
+
+static void approve(struct daemon *d, const char *node, uint8_t n)
+{
+	autoclean(change_end) struct change c;
+	struct node_key k = key_of(n);
+	struct err err = { 0 };
+
+	change_begin(&c, d);
+	assert_int_equal(ident_approve(&c, node, &k, "a test", &err), 0);
+	assert_int_equal(change_commit(&c, &err), 0);
+}
+
+static void change_ident(struct daemon *d, int (*what)(struct change *c, const char *node, struct err *err))
 {
 	autoclean(change_end) struct change c;
 	struct err err = { 0 };
 
 	change_begin(&c, d);
-	token_issue(&c, "n01", r, TOKEN_IMAGER, imager);
-	token_issue(&c, "n01", r, TOKEN_REPORT, report);
-	change_run(&c, "n01", r);
+	assert_int_equal(what(&c, "n01", &err), 0);
 	assert_int_equal(change_commit(&c, &err), 0);
 }
 
-static int check(struct daemon *d, const char *token, enum token_use use)
+/* Does the head take a call with this key and a certificate of this name? */
+static bool calls(struct daemon *d, const char *name, uint8_t n)
 {
 	autoclean(run_free) struct run r = { 0 };
 	autofree char *node = NULL;
 	struct err err = { 0 };
 
-	bearer = token;
-	return token_check(d, NULL, use, &node, &r, &err);
+	claimed = name;
+	caller = key_of(n);
+	if (ident_caller(d, NULL, &node, &r, &err) < 0)
+		return false;
+	assert_string_equal(node, name);
+	return true;
 }
 
-static void test_token_is_for_one_use(void **state)
+/* What is installed keeps its key until it is erased, whoever was approved meanwhile; a key that is given up is nobody's. */
+static void test_keys_of_a_node(void **state)
 {
 	struct daemon d;
 	struct err err = { 0 };
-	autoclean(run_free) struct run r = { 0 };
-	char imager[TOKEN_LEN], report[TOKEN_LEN];
 
 	must_start(&d, *state);
 	assert_int_equal(add_node(&d, "n01", "52:54:00:00:00:01", &err), 0);
-	issue(&d, &r, imager, report);
-	assert_int_equal(check(&d, imager, TOKEN_IMAGER), 0);
-	assert_int_equal(check(&d, report, TOKEN_REPORT), 0);
-	assert_int_equal(check(&d, imager, TOKEN_REPORT), -1);
-	assert_int_equal(check(&d, report, TOKEN_IMAGER), -1);
-	/* Not even when the node's run takes it for the other's: what was written with the token counts too. */
-	model_set(&r.token, r.report_token);
+	assert_int_equal(add_node(&d, "n02", "52:54:00:00:00:02", &err), 0);
+	assert_false(calls(&d, "n01", 1));
+	approve(&d, "n01", 1);
+	assert_true(calls(&d, "n01", 1));
+	assert_false(calls(&d, "n02", 1));
+	assert_false(calls(&d, NULL, 1));
+	approve(&d, "n01", 2);
+	assert_false(calls(&d, "n01", 1));
+	change_ident(&d, ident_installed);
+	approve(&d, "n01", 3);
+	assert_true(calls(&d, "n01", 2));
+	assert_true(calls(&d, "n01", 3));
+	approve(&d, "n01", 4);
+	assert_true(calls(&d, "n01", 2));
+	assert_false(calls(&d, "n01", 3));
+	change_ident(&d, ident_erased);
+	assert_false(calls(&d, "n01", 2));
+	assert_true(calls(&d, "n01", 4));
+	change_ident(&d, ident_installed);
+	change_ident(&d, ident_erased);
+	assert_true(calls(&d, "n01", 4));
+	change_ident(&d, ident_installed);
+	assert_int_equal(count(&d, "spki/"), 1);
+	stop(&d);
+}
+
+static void test_node_remove_takes_its_keys(void **state)
+{
+	autoclean(enrol_token_free) struct enrol_token told = { 0 };
+	char secret[ENROL_TOKEN_LEN];
+	struct daemon d;
+	struct err err = { 0 };
+
+	must_start(&d, *state);
+	assert_int_equal(add_node(&d, "n01", "52:54:00:00:00:01", &err), 0);
+	approve(&d, "n01", 1);
+	change_ident(&d, ident_installed);
+	approve(&d, "n01", 2);
 	{
 		autoclean(change_end) struct change c;
 
 		change_begin(&c, &d);
-		change_run(&c, "n01", &r);
+		assert_int_equal(enrol_token_make(&c, "n01", "a test", 60, secret, &told, &err), 0);
 		assert_int_equal(change_commit(&c, &err), 0);
 	}
-	assert_int_equal(check(&d, report, TOKEN_IMAGER), -1);
-	assert_int_equal(check(&d, report, TOKEN_REPORT), 0);
+	assert_int_equal(count(&d, "spki/") + count(&d, "ident/") + count(&d, "tok/"), 4);
+	assert_int_equal(api_node_remove(&d, NULL, &err), 0);
+	assert_int_equal(count(&d, "node/") + count(&d, "run/"), 0);
+	assert_int_equal(count(&d, "spki/") + count(&d, "ident/") + count(&d, "tok/"), 0);
+	assert_false(calls(&d, "n01", 1));
+	assert_false(calls(&d, "n01", 2));
 	stop(&d);
 }
 
-static void test_node_remove_takes_its_tokens(void **state)
+static int wait_for_word(struct daemon *d, const char *mac, uint8_t n, size_t bytes, int64_t age_s, struct err *err)
 {
+	autoclean(change_end) struct change c;
+	autofree char *filler = mem_zalloc(bytes + 1);
+	autofree char *machine = NULL;
+	char from[] = "10.0.0.9", seen[] = "now";
+	struct pending p = { .key = key_of(n), .from = from, .last_seen = seen };
+	char first[32];
+
+	memset(filler, 'x', bytes);
+	machine = str_format("{\"x\":\"%s\"}", filler);
+	snprintf(first, sizeof(first), "%03u", n);
+	p.mac = (char *)(uintptr_t)mac;
+	p.machine = machine;
+	p.first_seen = first;
+	p.seen_s = (uint64_t)(clock_wall_s() - age_s);
+	change_begin(&c, d);
+	return pending_put(&c, &p, err) < 0 || change_commit(&c, err) < 0 ? -1 : 0;
+}
+
+/* Machines that are none fill neither the memory nor the list. */
+static void test_pending_is_bounded(void **state)
+{
+	autoclean(pendings_free) struct pendings l = { 0 };
 	struct daemon d;
 	struct err err = { 0 };
-	autoclean(run_free) struct run r = { 0 };
-	char imager[TOKEN_LEN], report[TOKEN_LEN];
 
 	must_start(&d, *state);
-	assert_int_equal(add_node(&d, "n01", "52:54:00:00:00:01", &err), 0);
-	issue(&d, &r, imager, report);
-	assert_int_equal(count(&d, "token/"), 2);
-	assert_int_equal(api_node_remove(&d, NULL, &err), 0);
-	assert_int_equal(count(&d, "node/"), 0);
-	assert_int_equal(count(&d, "run/"), 0);
-	assert_int_equal(count(&d, "token/"), 0);
+	for (uint8_t n = 0; n < 10; n++)
+		assert_int_equal(wait_for_word(&d, "52:54:00:00:00:01", n, 10, 0, &err), 0);
+	assert_int_equal(count(&d, "pend/"), PENDING_KEYS_PER_MAC);
+	assert_int_equal(pending_list(&d, &l, &err), 0);
+	assert_int_equal(l.items[l.len - 1].key.spki.bytes[0], 9);
+	/* As many bytes as there may be, by machines that were not heard of for a day: they make room. */
+	for (unsigned int n = 0; n < 80; n++) {
+		autofree char *mac = str_format("52:54:00:00:01:%02x", n);
+
+		assert_int_equal(wait_for_word(&d, mac, 1, (size_t)400 << 10, PENDING_KEPT_S + 10, &err), 0);
+	}
+	for (unsigned int n = 0; n < 80; n++) {
+		autofree char *mac = str_format("52:54:00:00:02:%02x", n);
+
+		assert_int_equal(wait_for_word(&d, mac, 1, (size_t)400 << 10, 0, &err), 0);
+	}
+	for (unsigned int n = 0, refused = 0; !refused; n++) {
+		autofree char *mac = str_format("52:54:00:00:03:%02x", n);
+
+		refused = wait_for_word(&d, mac, 1, (size_t)400 << 10, 0, &err) < 0;
+		assert_true(n < 4);
+	}
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_non_null(strstr(err.text, "too many machines"));
 	stop(&d);
 }
 
@@ -251,8 +350,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_failed_commit, memory_dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(test_commit_not_known, memory_dir_setup, dir_teardown),
-		cmocka_unit_test_setup_teardown(test_token_is_for_one_use, memory_dir_setup, dir_teardown),
-		cmocka_unit_test_setup_teardown(test_node_remove_takes_its_tokens, memory_dir_setup, dir_teardown),
+		cmocka_unit_test_setup_teardown(test_keys_of_a_node, memory_dir_setup, dir_teardown),
+		cmocka_unit_test_setup_teardown(test_node_remove_takes_its_keys, memory_dir_setup, dir_teardown),
+		cmocka_unit_test_setup_teardown(test_pending_is_bounded, memory_dir_setup, dir_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,8 +90,6 @@ static void fill_run(struct run *r)
 	model_set(&r->image, "base/20261121T000000Z-golden");
 	model_set(&r->prior_image, "base/20251121T000000Z-golden");
 	model_set(&r->error, "disk \"A\"\n does not answer");
-	model_set(&r->token, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-	model_set(&r->report_token, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
 	model_set(&r->booted, "{\"root\":\"x\"}");
 	r->percent = 42;
 	r->last_seq = 17;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The administrator's word: this machine is that node, or none. */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/nodes.h"
+#include "cmd/pending.h"
+#include "sys/http_client.h"
+
+#include <string.h>
+
+#define AT_ONCE 200 /* of one request */
+
+/* Who shall be what: rows[i] becomes the i-th node of the set. */
+struct match {
+	struct nodeset set;
+	const struct pending_row **rows;
+};
+
+static void match_free(struct match *m)
+{
+	nodeset_free(&m->set);
+	free(m->rows);
+}
+
+/* The one machine that waits and would be this node. */
+static const struct pending_row *waiting_for(const struct pending_rows *rows, const char *node, struct err *err)
+{
+	const struct pending_row *found = NULL;
+	autoclean(buf_free) struct buf keys = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < rows->len; i++) {
+		if (!str_eq(rows->items[i].node, node) || !str_eq(rows->items[i].state, "pending"))
+			continue;
+		found = &rows->items[i];
+		buf_addf(&keys, "%s'%s'", n++ ? ", " : "", found->words);
+	}
+	if (n == 1)
+		return found;
+	if (n == 0) {
+		err_set(err, ERR_NOT_FOUND, "no machine waits that would be %s", node);
+		err_hint(err, "`orthrus node discover --once` lists those that wait; say which one it is with --fingerprint");
+	} else {
+		err_set(err, ERR_CONFLICT, "%zu machines with %s's MAC address wait, with the keys %s", n, node, buf_str(&keys));
+		err_hint(err, "compare with the machine's console, and say which with --fingerprint");
+	}
+	return NULL;
+}
+
+static int find_rows(struct cmd *c, const struct pending_rows *rows, struct match *m, struct err *err)
+{
+	const char *key = cmd_option(c, "fingerprint");
+
+	m->rows = mem_array(nodeset_count(&m->set), sizeof(*m->rows));
+	if (key && nodeset_count(&m->set) != 1) {
+		err_set(err, ERR_USAGE, "--fingerprint names one machine, and there are %zu nodes", nodeset_count(&m->set));
+		return err_hint(err,
+				"approve them one by one, or leave --fingerprint out for nodes whose MAC addresses are known");
+	}
+	if (cmd_option(c, "ipv4") && nodeset_count(&m->set) != 1)
+		return err_set(err, ERR_USAGE, "--ipv4 is one node's address, and there are %zu nodes", nodeset_count(&m->set));
+	for (size_t i = 0; i < nodeset_count(&m->set); i++) {
+		m->rows[i] = key ? pending_rows_find(rows, key, err) : waiting_for(rows, nodeset_get(&m->set, i), err);
+		if (!m->rows[i])
+			return -1;
+	}
+	return 0;
+}
+
+static void put_item(const struct cmd *c, struct match *m, size_t i, struct json_out *w)
+{
+	json_put_obj(w, NULL);
+	json_put_str(w, "fingerprint", m->rows[i]->fingerprint);
+	json_put_str(w, "node", nodeset_get(&m->set, i));
+	if (cmd_option(c, "group"))
+		json_put_str(w, "group", cmd_option(c, "group"));
+	if (cmd_option(c, "ipv4"))
+		json_put_str(w, "ipv4", cmd_option(c, "ipv4"));
+	json_end_obj(w);
+}
+
+/* Nodes first..end-1; all of them or none. */
+static int approve_some(struct cmd *c, struct match *m, size_t first, size_t end, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(buf_free) struct buf body = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	json_put_bool(&w, "plan", c->plan);
+	json_put_arr(&w, "items");
+	for (size_t i = first; i < end; i++)
+		put_item(c, m, i, &w);
+	json_end_arr(&w);
+	json_end_obj(&w);
+	return node_send_steps(c, "POST", "/v1/approve", buf_str(&body), err);
+}
+
+static void show(const struct cmd *c, struct match *m)
+{
+	for (size_t i = 0; i < nodeset_count(&m->set); i++) {
+		autoclean(buf_free) struct buf line = { 0 };
+
+		pending_row_describe(m->rows[i], &line);
+		cmd_say(c, "%s: %s", nodeset_get(&m->set, i), buf_str(&line));
+	}
+}
+
+int cmd_node_approve(struct cmd *c, struct err *err)
+{
+	autoclean(pending_rows_free) struct pending_rows rows = { 0 };
+	autoclean(match_free) struct match m = { 0 };
+	autoclean(buf_free) struct buf names = { 0 };
+	struct node_rows none = { 0 };
+
+	if (cmd_args(c, 1, 1, err) < 0 || pending_rows_get(c, &rows, err) < 0)
+		return -1;
+	if (node_set(&none, c->argv[0], false, &m.set, err) < 0 || find_rows(c, &rows, &m, err) < 0)
+		return -1;
+	show(c, &m);
+	nodeset_fold(&m.set, &names);
+	if (!c->plan && cmd_confirm(c, err, "does the console of each machine show the words that stand here; make them %s",
+				    buf_str(&names)) < 0)
+		return -1;
+	for (size_t i = 0; i < nodeset_count(&m.set); i += AT_ONCE) {
+		size_t end = i + AT_ONCE < nodeset_count(&m.set) ? i + AT_ONCE : nodeset_count(&m.set);
+
+		if (approve_some(c, &m, i, end, err) < 0)
+			return i ? err_wrap(err, "the first %zu nodes are approved, the others not", i) : -1;
+	}
+	return 0;
+}
+
+int cmd_node_reject(struct cmd *c, struct err *err)
+{
+	autoclean(pending_rows_free) struct pending_rows rows = { 0 };
+	autoclean(str_list_free) struct str_list keys = { 0 };
+	autoclean(buf_free) struct buf body = { 0 };
+	struct json_out w;
+
+	cmd_option_all(c, "fingerprint", &keys);
+	if (cmd_args(c, 0, 0, err) < 0)
+		return -1;
+	if (!keys.len) {
+		err_set(err, ERR_USAGE, "'node reject' needs --fingerprint WORDS: which machine");
+		return err_hint(err, "`orthrus node discover --once` lists the machines that wait, with their keys");
+	}
+	if (pending_rows_get(c, &rows, err) < 0)
+		return -1;
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	json_put_bool(&w, "plan", c->plan);
+	json_put_arr(&w, "fingerprints");
+	for (size_t i = 0; i < keys.len; i++) {
+		const struct pending_row *row = pending_rows_find(&rows, keys.items[i], err);
+
+		if (!row)
+			return -1;
+		json_put_str(&w, NULL, row->fingerprint);
+	}
+	json_end_arr(&w);
+	json_end_obj(&w);
+	return node_send_steps(c, "POST", "/v1/reject", buf_str(&body), err);
+}

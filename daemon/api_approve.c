@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The administrator's word about machines that wait: approve, reject. */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/change.h"
+#include "daemon/pending.h"
+#include "daemon/reconcile.h"
+#include "daemon/roster.h"
+#include "site/addr.h"
+
+#include <string.h>
+
+#define APPROVED_AT_ONCE 200 /* one write of the state holds them all */
+
+static const char *words_of(const struct pending *p, char out[KEYWORDS_LEN])
+{
+	node_key_words(&p->key, out);
+	return out;
+}
+
+static int put_pending(struct daemon *d, const struct pending *p, struct json_out *w, struct err *err)
+{
+	char hex[DIGEST_HEX_LEN], words[KEYWORDS_LEN];
+	autoclean(ident_free) struct ident id = { 0 };
+	autofree char *node = NULL;
+	struct digest fp;
+	int known = 0;
+
+	if (mac_index_find(d, p->mac, &node, err) < 0 || (node && (known = ident_get(d, node, &id, err)) < 0))
+		return -1;
+	node_key_fingerprint(&p->key, &fp);
+	digest_hex(&fp, hex);
+	json_put_obj(w, NULL);
+	json_put_str(w, "fingerprint", hex);
+	json_put_str(w, "words", words_of(p, words));
+	json_put_str(w, "mac", p->mac);
+	json_put_str(w, "from", p->from);
+	json_put_str(w, "first_seen", p->first_seen);
+	json_put_str(w, "last_seen", p->last_seen);
+	json_put_str(w, "state", p->rejected ? "rejected" : "pending");
+	json_put_str(w, "node", node);
+	json_put_str(w, "why",
+		     !node   ? "no node has this MAC address"
+		     : known ? "the node has another key: a new installation of it, another machine, or somebody else"
+			     : "the node has no key yet");
+	json_put_raw(w, "machine", p->machine);
+	json_end_obj(w);
+	return 0;
+}
+
+int api_pending_get(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(pendings_free) struct pendings l = { 0 };
+	autoclean(change_end) struct change c; /* the index of MAC addresses is under its lock */
+	struct json_out w;
+
+	change_begin(&c, d);
+	if (pending_list(d, &l, err) < 0)
+		return -1;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "pending");
+	for (size_t i = 0; i < l.len; i++)
+		if (put_pending(d, &l.items[i], &w, err) < 0)
+			return -1;
+	json_end_arr(&w);
+	json_end_obj(&w);
+	return 0;
+}
+
+/* --- approve --- */
+
+struct approving {
+	struct change *c;
+	struct site site;
+	struct roster roster;
+	struct pendings pendings;
+	struct plan plan;
+	uint32_t addr_hint;
+	const char *who;
+};
+
+static void approving_free(struct approving *a)
+{
+	site_free(&a->site);
+	roster_free(&a->roster);
+	pendings_free(&a->pendings);
+	plan_free(&a->plan);
+}
+
+struct wish { /* one item of the request */
+	char *fingerprint, *node;
+	struct node wishes; /* for a new node */
+	bool has_addr;
+};
+
+static void wish_free(struct wish *w)
+{
+	free(w->fingerprint);
+	free(w->node);
+	node_free(&w->wishes);
+}
+
+static int read_wish(struct json_obj *o, struct wish *out, struct err *err)
+{
+	autofree char *addr = NULL;
+	struct err why = { 0 };
+
+	if (json_str(o, "fingerprint", JSON_MUST, &out->fingerprint, err) < 0 ||
+	    json_str(o, "node", JSON_MUST, &out->node, err) < 0 || json_str(o, "group", JSON_MAY, &out->wishes.group, err) < 0 ||
+	    json_str(o, "ipv4", JSON_MAY, &addr, err) < 0)
+		return -1;
+	if (str_check_hostname(out->node, &why) < 0)
+		return json_bad(o, "node", err, "%s", why.text);
+	out->has_addr = addr != NULL;
+	if (addr && addr4_read(addr, &out->wishes.addr4, &why) < 0)
+		return json_bad(o, "ipv4", err, "%s", why.text);
+	return json_obj_end(o, err);
+}
+
+/* The node is not there yet: it is made with the machine's MAC address. */
+static int approve_new(struct approving *a, struct wish *wish, const struct pending *p, struct err *err)
+{
+	if (!wish->wishes.group) {
+		err_set(err, ERR_INVALID, "there is no node %s yet, and no group is given to make it", wish->node);
+		return err_hint(err, "add --group GROUP; `orthrus site show` lists the groups");
+	}
+	model_set(&wish->wishes.name, wish->node);
+	str_list_add(&wish->wishes.macs, p->mac);
+	if (api_node_make(&a->roster, &a->site, &wish->wishes, wish->has_addr, &a->addr_hint, &a->plan, err) < 0)
+		return -1;
+	change_node(a->c, roster_find(&a->roster, wish->node));
+	return 0;
+}
+
+static int approve_known(struct approving *a, const struct wish *wish, struct node *n, const struct pending *p, struct err *err)
+{
+	if (wish->wishes.group && !str_eq(wish->wishes.group, n->group)) {
+		err_set(err, ERR_CONFLICT, "%s is there already, in the group %s", n->name, n->group);
+		return err_hint(err, "leave the group out, or change it first: orthrus node set %s --group %s", n->name,
+				wish->wishes.group);
+	}
+	if (n->macs.len && !str_list_has(&n->macs, p->mac)) {
+		err_set(err, ERR_REFUSED, "%s has the MAC address %s, this machine has %s", n->name, n->macs.items[0], p->mac);
+		return err_hint(err, "if it takes %s's place: orthrus node set %s --mac %s", n->name, n->name, p->mac);
+	}
+	if (n->macs.len)
+		return 0;
+	str_list_add(&n->macs, p->mac);
+	if (roster_check(&a->roster, &a->site, n, err) < 0)
+		return -1;
+	change_node(a->c, n);
+	return 0;
+}
+
+static int check_serial(const struct node *n, const struct pending *p, struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+
+	if (machine_read(p->machine, strlen(p->machine), &m, err) < 0)
+		return -1;
+	if (!n || !n->serial || str_eq(n->serial, m.serial))
+		return 0;
+	return err_set(err, ERR_REFUSED, "%s must have the serial number %s, this machine has %s", n->name, n->serial,
+		       m.serial ? m.serial : "none");
+}
+
+/* A key is one node's alone. */
+static int check_key(struct approving *a, const char *node, const struct pending *p, struct err *err)
+{
+	autofree char *owner = NULL;
+
+	if (ident_find(a->c->d, &p->key.spki, &owner, err) < 0)
+		return -1;
+	if (!owner || str_eq(owner, node))
+		return 0;
+	return err_set(err, ERR_CONFLICT, "this machine's key is %s's already: it can't be %s too", owner, node);
+}
+
+static int approve_one(struct approving *a, struct json_obj *o, struct str_list *seen, struct err *err)
+{
+	autoclean(wish_free) struct wish wish = { 0 };
+	autofree char *by = NULL, *step = NULL;
+	char words[KEYWORDS_LEN];
+	const struct pending *p;
+	struct node *n;
+
+	if (read_wish(o, &wish, err) < 0)
+		return -1;
+	p = pendings_find(&a->pendings, wish.fingerprint);
+	if (!p) {
+		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", wish.fingerprint);
+		return err_hint(err, "`orthrus node discover --once` lists those that do");
+	}
+	if (str_list_has(seen, wish.node) || str_list_has(seen, wish.fingerprint))
+		return err_set(err, ERR_CONFLICT, "%s and the machine %s can stand in one request only once", wish.node,
+			       words_of(p, words));
+	str_list_add(seen, wish.node);
+	str_list_add(seen, wish.fingerprint);
+	n = roster_find(&a->roster, wish.node);
+	if (check_serial(n, p, err) < 0 || check_key(a, wish.node, p, err) < 0 ||
+	    (n ? approve_known(a, &wish, n, p, err) : approve_new(a, &wish, p, err)) < 0)
+		return -1;
+	step = str_format("approve:%s", wish.node);
+	api_step(&a->plan, step, "%s: the machine with MAC %s and the key %s is this node from now on", wish.node, p->mac,
+		 words_of(p, words));
+	by = str_format("approved by %s", a->who);
+	if (ident_approve(a->c, wish.node, &p->key, by, err) < 0 || pending_delete_mac(a->c, p->mac, err) < 0)
+		return -1;
+	change_event(a->c, EVENT_INFO, "node-approved", wish.node, "the key %s is its key now: %s", words_of(p, words), by);
+	return 0;
+}
+
+static int approve_all(struct approving *a, struct json_obj *o, struct err *err)
+{
+	autoclean(str_list_free) struct str_list seen = { 0 };
+	struct json_arr items;
+
+	if (json_arr(o, "items", JSON_MUST, &items, err) < 0)
+		return -1;
+	if (items.len == 0 || items.len > APPROVED_AT_ONCE)
+		return json_bad(o, "items", err, "has %zu entries; 1 to %d are approved at once", items.len, APPROVED_AT_ONCE);
+	for (size_t i = 0; i < items.len; i++) {
+		struct json_obj e;
+
+		if (json_arr_obj(&items, i, &e, err) < 0 || approve_one(a, &e, &seen, err) < 0)
+			return -1;
+	}
+	return json_obj_end(o, err);
+}
+
+int api_approve(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(approving_free) struct approving a = { .who = http_who(call) };
+	autoclean(change_end) struct change c;
+	struct err late = { 0 };
+	bool only_plan = false;
+	struct json_obj o;
+
+	change_begin(&c, d);
+	a.c = &c;
+	if (api_body(call, &doc, &o, err) < 0 || json_bool(&o, "plan", JSON_MAY, &only_plan, err) < 0 ||
+	    daemon_site(d, &a.site, NULL, err) < 0 || roster_load(d, &a.roster, err) < 0 ||
+	    pending_list(d, &a.pendings, err) < 0 || approve_all(&a, &o, err) < 0)
+		return -1;
+	if (!only_plan) {
+		if (change_commit(&c, err) < 0)
+			return -1;
+		change_release(&c);
+		if (reconcile_wait(d->reconcile, &late) < 0)
+			api_step(&a.plan, "problem", "done, but network boot does not follow yet: %s", late.text);
+	}
+	api_steps(call, &a.plan);
+	return 0;
+}
+
+/* --- reject --- */
+
+static int reject_one(struct change *c, struct pendings *l, const char *fingerprint, const char *who, struct plan *plan,
+		      struct err *err)
+{
+	const struct pending *found = pendings_find(l, fingerprint);
+	struct pending *p = found ? &l->items[found - l->items] : NULL;
+	autofree char *step = NULL;
+	char words[KEYWORDS_LEN];
+
+	if (!p) {
+		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", fingerprint);
+		return err_hint(err, "`orthrus node discover --once` lists those that do");
+	}
+	if (p->rejected)
+		return 0;
+	p->rejected = true;
+	step = str_format("reject:%.16s", fingerprint);
+	api_step(plan, step, "reject the machine with MAC %s and the key %s: it is told so as long as it asks", p->mac,
+		 words_of(p, words));
+	change_event(c, EVENT_INFO, "node-rejected", NULL, "the machine with MAC %s and the key %s was rejected by %s", p->mac,
+		     words_of(p, words), who);
+	return pending_put(c, p, err);
+}
+
+int api_reject(void *ctx, struct http_call *call, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(str_list_free) struct str_list fingerprints = { 0 };
+	autoclean(pendings_free) struct pendings l = { 0 };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(change_end) struct change c;
+	bool only_plan = false;
+	struct json_obj o;
+
+	change_begin(&c, ctx);
+	if (api_body(call, &doc, &o, err) < 0 || json_bool(&o, "plan", JSON_MAY, &only_plan, err) < 0 ||
+	    json_strs(&o, "fingerprints", JSON_MUST, &fingerprints, err) < 0 || json_obj_end(&o, err) < 0 ||
+	    pending_list(ctx, &l, err) < 0)
+		return -1;
+	if (fingerprints.len > APPROVED_AT_ONCE)
+		return json_bad(&o, "fingerprints", err, "has %zu entries; at most %d are rejected at once", fingerprints.len,
+				APPROVED_AT_ONCE);
+	for (size_t i = 0; i < fingerprints.len; i++)
+		if (reject_one(&c, &l, fingerprints.items[i], http_who(call), &plan, err) < 0)
+			return -1;
+	if (!only_plan && change_commit(&c, err) < 0)
+		return -1;
+	api_steps(call, &plan);
+	return 0;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A machine asks to be one of the nodes. It proves that it holds its key by the signature of its request; that it may be a node
+ * it can't prove: the administrator's word, a token, or (only when the site says so) its MAC address does. Every byte is from a
+ * machine that nothing vouches for. */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/enrol_token.h"
+#include "daemon/pending.h"
+#include "sys/clock.h"
+#include "sys/keys.h"
+#include "sys/keys_x509.h"
+#include "sys/log.h"
+
+#include <string.h>
+
+#define WAIT_MAX_S 60
+#define SEEN_AGAIN_S 60 /* that a machine still asks is written so often */
+
+struct enrol {
+	char *csr, *token;
+	struct node_key key;
+	bool has_machine;
+	struct machine machine;
+};
+
+static void enrol_free(struct enrol *e)
+{
+	free(e->csr);
+	if (e->token)
+		explicit_bzero(e->token, strlen(e->token));
+	free(e->token);
+	machine_free(&e->machine);
+}
+
+static int read_machine(struct json_obj *o, struct enrol *out, struct err *err)
+{
+	autofree char *raw = NULL;
+
+	if (json_raw(o, "machine", JSON_MAY, &raw, err) < 0)
+		return -1;
+	out->has_machine = raw != NULL;
+	return raw ? machine_read(raw, strlen(raw), &out->machine, err) : 0;
+}
+
+static int read_enrol(const struct http_call *call, struct enrol *out, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autofree char *seal = NULL;
+	struct err why = { 0 };
+	struct json_obj o;
+
+	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "csr", JSON_MUST, &out->csr, err) < 0 ||
+	    json_str(&o, "seal_key", JSON_MUST, &seal, err) < 0 || json_str(&o, "token", JSON_MAY, &out->token, err) < 0)
+		return -1;
+	if (str_unhex(seal, out->key.seal, SEAL_KEY_LEN, &why) < 0)
+		return json_bad(&o, "seal_key", err, "is not an X25519 public key of %d hex digits", 2 * SEAL_KEY_LEN);
+	if (x509_request_check(out->csr, strlen(out->csr), &out->key.spki, err) < 0 || read_machine(&o, out, err) < 0)
+		return -1;
+	return json_obj_end(&o, err);
+}
+
+static int answer_certificate(struct daemon *d, struct http_call *call, const char *node, const struct enrol *e, struct err *err)
+{
+	const struct buf request = { .data = e->csr, .len = strlen(e->csr) };
+	autoclean(buf_free) struct buf crt = { 0 };
+	char until[CLOCK_UTC_LEN];
+	struct json_out w;
+	int64_t end;
+
+	if (pki_issue_node(d->paths.pki_dir, node, &request, &crt, err) < 0 || x509_until(&crt, &end, err) < 0)
+		return err_wrap(err, "a certificate for %s", node);
+	clock_utc(end, until);
+	json_out_init(&w, http_out(call), false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "state", "approved");
+	json_put_str(&w, "node", node);
+	json_put_str(&w, "certificate", buf_str(&crt));
+	json_put_str(&w, "until", until);
+	json_end_obj(&w);
+	return 0;
+}
+
+/* The key is known. Its sealing key belongs to it: another one beside it was never compared by anybody. */
+static int check_seal(struct daemon *d, const char *node, const struct node_key *k, struct err *err)
+{
+	autoclean(ident_free) struct ident id = { 0 };
+
+	if (ident_get(d, node, &id, err) < 0)
+		return -1;
+	if ((id.has_now && digest_cmp(&id.now.spki, &k->spki) == 0 && memcmp(id.now.seal, k->seal, SEAL_KEY_LEN) == 0) ||
+	    (id.has_installed && digest_cmp(&id.installed.spki, &k->spki) == 0 &&
+	     memcmp(id.installed.seal, k->seal, SEAL_KEY_LEN) == 0))
+		return 0;
+	log_warn("enrol", "%s: refused its key with a sealing key that was not approved with it", node);
+	return err_set(err, ERR_REFUSED, "the sealing key is not the one that was approved with this key");
+}
+
+/* The node that the MAC address stands for, or an empty one. What the machine says of itself selects a configuration and nothing
+ * else.
+ */
+static int find_node(struct daemon *d, const struct machine *m, struct node *out, struct err *err)
+{
+	autofree char *name = NULL;
+
+	if (mac_index_find(d, m->mac, &name, err) < 0)
+		return -1;
+	return name ? daemon_node(d, name, out, NULL, err) : 0;
+}
+
+static int check_fits(const struct node *n, const struct machine *m, struct err *err)
+{
+	if (n->macs.len && !str_list_has(&n->macs, m->mac)) {
+		err_set(err, ERR_REFUSED, "%s has other MAC addresses than %s", n->name, m->mac);
+		return err_hint(err, "if it is the same node: orthrus node set %s --mac %s", n->name, m->mac);
+	}
+	if (!n->serial || str_eq(n->serial, m->serial))
+		return 0;
+	return err_set(err, ERR_REFUSED, "%s must have the serial number %s, this machine has %s", n->name, n->serial,
+		       m->serial ? m->serial : "none");
+}
+
+/* Approved: whatever waits with this MAC address waits no longer. */
+static int approve(struct change *c, const char *node, const struct enrol *e, const char *by, enum event_level level,
+		   struct err *err)
+{
+	char words[KEYWORDS_LEN];
+
+	node_key_words(&e->key, words);
+	if (ident_approve(c, node, &e->key, by, err) < 0 || pending_delete_mac(c, e->machine.mac, err) < 0)
+		return -1;
+	change_event(c, level, "node-approved", node, "the key %s is its key now: %s", words, by);
+	return change_commit(c, err);
+}
+
+static int by_token(struct change *c, struct http_call *call, struct enrol *e, char **node, struct err *err)
+{
+	autoclean(node_free) struct node n = { 0 };
+	autofree char *by = NULL;
+
+	if (enrol_token_use(c, e->token, node, err) < 0) {
+		http_set_status(call, 403);
+		return -1;
+	}
+	if (daemon_node(c->d, *node, &n, NULL, err) < 0 || check_fits(&n, &e->machine, err) < 0)
+		return -1;
+	if (!n.macs.len) {
+		str_list_add(&n.macs, e->machine.mac);
+		change_node(c, &n);
+	}
+	by = str_format("a token, from %s", http_who(call));
+	return approve(c, *node, e, by, EVENT_INFO, err);
+}
+
+/* The site trusts MAC addresses: said at each new key, for whoever is on that network can have one. */
+static int by_mac(struct change *c, struct http_call *call, const struct enrol *e, const struct node *n, struct err *err)
+{
+	autofree char *by = str_format("its MAC address alone, from %s (enrol.trust_mac)", http_who(call));
+
+	if (check_fits(n, &e->machine, err) < 0)
+		return -1;
+	return approve(c, n->name, e, by, EVENT_WARNING, err);
+}
+
+static char *machine_json(const struct machine *m)
+{
+	autoclean(buf_free) struct buf json = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &json, false);
+	machine_print(m, &w, NULL);
+	return buf_steal(&json);
+}
+
+/* What a new or changed asking writes down; nothing when it was heard of a moment ago. */
+static int note_pending(struct change *c, struct http_call *call, const struct enrol *e, const struct node *n, struct pending *p,
+			struct err *err)
+{
+	int known = pending_get(c->d, e->machine.mac, &e->key, p, err);
+	autofree char *machine = machine_json(&e->machine);
+	uint64_t now = (uint64_t)clock_wall_s();
+	char at[CLOCK_UTC_LEN], words[KEYWORDS_LEN];
+
+	if (known < 0)
+		return -1;
+	if (known && p->seen_s + SEEN_AGAIN_S > now && str_eq(p->machine, machine) && str_eq(p->from, http_who(call)))
+		return 0;
+	clock_utc(clock_wall_s(), at);
+	p->key = e->key;
+	p->seen_s = now;
+	model_set(&p->mac, e->machine.mac);
+	model_set(&p->from, http_who(call));
+	model_set(&p->last_seen, at);
+	model_set(&p->machine, machine);
+	if (!known) {
+		node_key_words(&e->key, words);
+		model_set(&p->first_seen, at);
+		change_event(c, EVENT_INFO, "node-pending", n->name,
+			     "a machine with MAC %s, serial %s asks to be %s; its key is %s", e->machine.mac,
+			     e->machine.serial && e->machine.serial[0] ? e->machine.serial : "none",
+			     n->name ? "this node" : "a node", words);
+	}
+	return pending_put(c, p, err) < 0 ? -1 : change_commit(c, err);
+}
+
+static void answer_pending(struct http_call *call, const struct node_key *k)
+{
+	char words[KEYWORDS_LEN], hex[DIGEST_HEX_LEN];
+	struct digest fp;
+	struct json_out w;
+
+	node_key_fingerprint(k, &fp);
+	digest_hex(&fp, hex);
+	node_key_words(k, words);
+	json_out_init(&w, http_out(call), false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "state", "pending");
+	json_put_str(&w, "fingerprint", hex);
+	json_put_str(&w, "words", words);
+	json_end_obj(&w);
+}
+
+/* Nobody vouches for it yet: it waits, and is woken when somebody does. */
+static int wait_for_word(struct change *c, struct http_call *call, const struct enrol *e, const struct node *n, uint64_t wait_s,
+			 struct err *err)
+{
+	autoclean(pending_free) struct pending p = { 0 };
+	autofree char *topic = NULL;
+
+	if (note_pending(c, call, e, n, &p, err) < 0)
+		return -1;
+	if (p.rejected) {
+		err_set(err, ERR_REFUSED, "the administrator rejected this machine");
+		return err_hint(err, "if that was a mistake: orthrus node discover shows it, orthrus node approve takes it");
+	}
+	topic = pending_topic(&p);
+	if (wait_s && http_wait(call, topic, (int64_t)wait_s * NS_PER_S))
+		return 0;
+	answer_pending(call, &e->key);
+	return 0;
+}
+
+/* *node is whose key it is in the end, or NULL: then the call has its answer, or waits. */
+static int decide(struct change *c, struct http_call *call, struct enrol *e, uint64_t wait_s, char **node, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(node_free) struct node n = { 0 };
+
+	if (ident_find(c->d, &e->key.spki, node, err) < 0)
+		return -1;
+	if (*node)
+		return check_seal(c->d, *node, &e->key, err);
+	if (!e->has_machine) {
+		http_set_status(call, 403);
+		err_set(err, ERR_REFUSED, "no node has this key");
+		return err_hint(err, "the machine must enrol with its inventory: start it from the network");
+	}
+	if (e->token)
+		return by_token(c, call, e, node, err);
+	if (daemon_site(c->d, &site, NULL, err) < 0 || find_node(c->d, &e->machine, &n, err) < 0)
+		return -1;
+	if (!site.trust_mac || !n.name)
+		return wait_for_word(c, call, e, &n, wait_s, err);
+	*node = mem_strdup(n.name);
+	return by_mac(c, call, e, &n, err);
+}
+
+static int answer_enrol(struct daemon *d, struct http_call *call, struct enrol *e, uint64_t wait_s, struct err *err)
+{
+	autofree char *node = NULL;
+	autoclean(change_end) struct change c;
+
+	change_begin(&c, d);
+	if (decide(&c, call, e, wait_s, &node, err) < 0)
+		return -1;
+	change_release(&c);
+	return node ? answer_certificate(d, call, node, e, err) : 0;
+}
+
+/* What costs time to check is checked before anybody else has to wait for it. */
+int api_enrol(void *ctx, struct http_call *call, struct err *err)
+{
+	autoclean(enrol_free) struct enrol e = { 0 };
+	uint64_t wait_s = 0;
+
+	if (http_query_u64(call, "wait", 0, WAIT_MAX_S, &wait_s, err) < 0 || read_enrol(call, &e, err) < 0)
+		return -1;
+	return answer_enrol(ctx, call, &e, wait_s, err);
+}
