@@ -30,11 +30,12 @@ static const struct tool {
 	{ "/usr/sbin/blockdev", "util-linux", { NULL }, false },
 	{ "/usr/sbin/smartctl", "smartmontools", { NULL }, false },
 	{ "/usr/bin/efibootmgr", "efibootmgr", { NULL }, true },
+	{ "/usr/bin/tpm2", "tpm2-tools", { NULL }, false },
 };
 
 /* Loaded by dlopen in newer versions of udev and glibc, so that no header names them. */
-static const char *const run_time_libraries[] = { "libkmod.so.2", "libblkid.so.1", "libacl.so.1", "libcap.so.2",
-						  "libgcc_s.so.1" };
+static const char *const run_time_libraries[] = { "libkmod.so.2", "libblkid.so.1", "libacl.so.1",
+						  "libcap.so.2",  "libgcc_s.so.1", "libtss2-tcti-device.so.0" };
 
 /* Names for disks and arrays, and drivers for devices. Not 64-md-raid-assembly: an array found on a disk is not started behind
  * our back. */

@@ -10,6 +10,8 @@ const char *const modules_wanted[] = {
 	/* buses, and what they need to be found on */
 	"virtio_pci", "virtio_mmio", "vmd", "xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd", "usbhid", "hid_generic", "virtio_rng",
 	"hv_vmbus", "ipmi_si", "ipmi_devintf",
+	/* TPMs, where they are not built in */
+	"tpm_crb", "tpm_tis",
 	/* disks */
 	"virtio_blk", "virtio_scsi", "nvme", "ahci", "ata_piix", "ata_generic", "sata_sil24", "sata_mv", "sata_nv", "sata_via",
 	"sd_mod", "usb_storage", "uas", "isci", "mpt3sas", "mptsas", "mptspi", "megaraid_sas", "hpsa", "smartpqi", "aacraid",
