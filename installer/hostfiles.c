@@ -10,6 +10,8 @@
 void hostfiles_free(struct hostfiles *f)
 {
 	for (size_t i = 0; i < f->len; i++) {
+		if (f->items[i].content && !(f->items[i].mode & 077))
+			explicit_bzero(f->items[i].content, strlen(f->items[i].content));
 		free(f->items[i].path);
 		free(f->items[i].content);
 	}
@@ -255,5 +257,6 @@ int hostfiles_render(const struct hostfiles_input *in, struct hostfiles *out, st
 	add_access(in->order, out);
 	hostfiles_add_boot(in, out);
 	hostfiles_add_report(in, out);
+	hostfiles_add_identity(in, out);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct hostfiles {
 	struct hostfile *items;
 	size_t len, cap;
 };
+/* Wipes what is not for everybody. */
 void hostfiles_free(struct hostfiles *f);
 
 /* Which of several programs for one purpose the image holds. */
@@ -38,8 +39,8 @@ struct hostfiles_input {
 	const struct order *order;
 	const struct raid_result *result;
 	struct hostfiles_facts facts;
-	const char *ca_crt;	  /* PEM text: whom the node trusts as head */
-	const char *report_token; /* one use: lets the node report that it came up; NULL: no report is made */
+	const char *ca_crt; /* PEM text: whom the node trusts as head */
+	const struct install_identity *identity;
 };
 
 /* Pure. ERR_INVALID when the result has no file system for "/". */
@@ -59,7 +60,9 @@ int hostfiles_of(const struct install_target *t, struct hostfiles *out, struct e
 
 /* For hostfiles*.c: append one; takes `content`. */
 void hostfiles_add(struct hostfiles *f, enum hostfile_kind kind, const char *path, unsigned int mode, char *content);
-/* For hostfiles.c: what reports the first boot (hostfiles_report.c), and how the node boots (hostfiles_boot.c). */
+/* For hostfiles.c: what reports the first boot (hostfiles_report.c), by what it is known and how that is renewed
+ * (hostfiles_identity.c), and how the node boots (hostfiles_boot.c). */
+void hostfiles_add_identity(const struct hostfiles_input *in, struct hostfiles *out);
 void hostfiles_add_report(const struct hostfiles_input *in, struct hostfiles *out);
 void hostfiles_add_boot(const struct hostfiles_input *in, struct hostfiles *out);
 

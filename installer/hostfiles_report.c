@@ -39,8 +39,8 @@ static const char report_unit[] = "# Written by orthrus.\n"
 				  "[Unit]\n"
 				  "Description=Tell the head that this node came up\n"
 				  "Wants=network-online.target\n"
-				  "After=network-online.target\n"
-				  "ConditionPathExists=/etc/orthrus/report-token\n"
+				  "After=network-online.target orthrus-renew.service\n"
+				  "ConditionPathExists=/etc/orthrus/node.crt\n"
 				  "StartLimitIntervalSec=0\n"
 				  "\n"
 				  "[Service]\n"
@@ -53,13 +53,12 @@ static const char report_unit[] = "# Written by orthrus.\n"
 				  "[Install]\n"
 				  "WantedBy=multi-user.target\n";
 
-/* The token reaches curl on its standard input, written by a builtin of the shell: it is in no process's arguments. */
+/* A certificate that is not good any more is renewed by orthrus-renew: tried again once that may have happened. */
 static const char report_script[] =
 	"#!/bin/sh\n"
 	"# Written by orthrus: reports the first boot after an installation to the head, once.\n"
 	"set -eu\n"
 	"umask 077\n"
-	"token=/etc/orthrus/report-token\n"
 	"reported=/var/lib/orthrus/reported-$ORTHRUS_INSTALL_ID\n"
 	"body=/run/orthrus-report.json\n"
 	"\n"
@@ -75,17 +74,22 @@ static const char report_script[] =
 	"\t\"$(cat /proc/sys/kernel/random/boot_id)\" \"$os\" \"$esp\" >\"$body\"\n"
 	"\n"
 	"status=$(printf '%s\\n' \"url = \\\"$ORTHRUS_SERVER/v1/imager/booted\\\"\" \\\n"
-	"\t\"header = \\\"Authorization: Bearer $(cat \"$token\")\\\"\" 'header = \"Content-Type: application/json\"' \\\n"
-	"\t'cacert = \"/etc/orthrus/ca.crt\"' \"data-binary = \\\"@$body\\\"\" 'max-time = 30' 'silent' 'show-error' \\\n"
+	"\t'header = \"Content-Type: application/json\"' 'cacert = \"/etc/orthrus/ca.crt\"' \\\n"
+	"\t'cert = \"/etc/orthrus/node.crt\"' 'key = \"/etc/orthrus/node.key\"' \\\n"
+	"\t\"data-binary = \\\"@$body\\\"\" 'max-time = 30' 'silent' 'show-error' \\\n"
 	"\t'output = \"/dev/null\"' 'write-out = \"%{http_code}\"' | curl --config -)\n"
 	"case $status in\n"
 	"2*)\n"
 	"\tmkdir -p /var/lib/orthrus\n"
 	"\t: >\"$reported\"\n"
-	"\trm -f \"$token\" \"$body\"\n"
+	"\trm -f \"$body\"\n"
 	"\techo \"the head knows that $ORTHRUS_NODE is up\" ;;\n"
 	"5*)\n"
 	"\techo \"the head answered $status; trying again\" >&2\n"
+	"\texit 1 ;;\n"
+	"401 | 403)\n"
+	"\techo \"the head does not take the certificate of $ORTHRUS_NODE; trying again in a minute\" >&2\n"
+	"\tsleep 55\n"
 	"\texit 1 ;;\n"
 	"*)\n"
 	"\techo \"the head refused the report of $ORTHRUS_NODE with status $status: it knows of another installation\" >&2 ;;\n"
@@ -131,14 +135,9 @@ void hostfiles_add_report(const struct hostfiles_input *in, struct hostfiles *ou
 	hostfiles_add(out, HOSTFILE_DIR, "etc/orthrus", 0755, NULL);
 	hostfiles_add(out, HOSTFILE_TEXT, "etc/orthrus/node.json", 0644, node_json(o, in->result));
 	hostfiles_add(out, HOSTFILE_TEXT, "etc/orthrus/ca.crt", 0644, mem_strdup(in->ca_crt));
-	if (in->report_token)
-		hostfiles_add(out, HOSTFILE_TEXT, "etc/orthrus/report-token", 0600, str_format("%s\n", in->report_token));
-	else
-		hostfiles_add(out, HOSTFILE_GONE, "etc/orthrus/report-token", 0, NULL);
 	hostfiles_add(
 		out, HOSTFILE_TEXT, "etc/orthrus/booted.env", 0644,
 		str_format("ORTHRUS_NODE=%s\nORTHRUS_SERVER=%s\nORTHRUS_INSTALL_ID=%s\n", o->node, o->server_url, o->install_id));
 	add_service(out, "orthrus-booted", booted_unit, booted_script);
-	if (in->report_token)
-		add_service(out, "orthrus-report", report_unit, report_script);
+	add_service(out, "orthrus-report", report_unit, report_script);
 }

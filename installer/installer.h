@@ -8,14 +8,22 @@
 #include "installer/order.h"
 #include "raidsetup/raidsetup.h"
 
+/* By what the head knows the installed system, and gives it secrets: texts of files. All but `seal_key` is for root alone. */
+struct install_identity {
+	const char *key, *crt; /* P-256 private key and its certificate, PEM */
+	const char *seal;      /* X25519 private key, hex with newline */
+	const char *csr;       /* by which a new certificate is asked for, PEM */
+	const char *seal_key;  /* X25519 public key, hex */
+};
+
 /* The system being installed; everything belongs to the caller. */
 struct install_target {
 	const struct order *order;
 	const struct raid_result *result;
-	const char *path;	   /* where its root is mounted, "/target" */
-	int fd;			   /* the same directory, opened */
-	const char *ca_crt;	   /* PEM text: whom the node trusts as head */
-	const char *report_token;  /* one use: lets the node report that it came up; NULL: no report is made */
+	const char *path;   /* where its root is mounted, "/target" */
+	int fd;		    /* the same directory, opened */
+	const char *ca_crt; /* PEM text: whom the node trusts as head */
+	const struct install_identity *identity;
 	const struct disks *disks; /* for install_bootloader: probed now, to find the members */
 };
 

@@ -2,6 +2,7 @@
 #include "imaging/imager/head.h"
 
 #include "base/mem.h"
+#include "imaging/imager/head_priv.h"
 #include "imaging/imager/report.h"
 #include "sys/clock.h"
 #include "sys/http_client.h"
@@ -14,25 +15,22 @@
 #define PATIENCE_NS (1800 * NS_PER_S)
 #define FOREVER_NS INT64_MAX
 
-struct head {
-	struct http_client *client;
-	char *inventory;    /* as said in the last hello */
-	char *report_token; /* the last one given */
-	int64_t pause_ns, patience_ns;
-	uint64_t seq; /* of the last event */
-};
-
 int head_open(const struct head_opts *opts, struct head **out, struct err *err)
 {
-	const struct http_client_opts client = { .unix_socket = opts->unix_socket,
-						 .base_url = opts->server,
-						 .ca_file = opts->ca_file };
+	const struct http_client_opts stranger = { .unix_socket = opts->unix_socket,
+						   .base_url = opts->server,
+						   .ca_file = opts->ca_file };
 	struct head *h = mem_zalloc(sizeof(*h));
 
+	h->server = mem_strdup(opts->server);
+	h->ca_file = opts->ca_file ? mem_strdup(opts->ca_file) : NULL;
+	h->unix_socket = opts->unix_socket ? mem_strdup(opts->unix_socket) : NULL;
+	h->identity = opts->identity;
+	h->token = opts->token ? mem_strdup(opts->token) : NULL;
 	h->pause_ns = opts->pause_ns ? opts->pause_ns : PAUSE_NS;
 	h->patience_ns = opts->patience_ns ? opts->patience_ns : PATIENCE_NS;
-	if (http_client_new(&client, &h->client, err) < 0) {
-		free(h);
+	if (http_client_new(&stranger, &h->stranger, err) < 0) {
+		head_close(h);
 		return -1;
 	}
 	*out = h;
@@ -43,15 +41,30 @@ void head_close(struct head *h)
 {
 	if (!h)
 		return;
+	http_client_free(h->stranger);
 	http_client_free(h->client);
-	free(h->inventory);
-	free(h->report_token);
+	if (h->token)
+		explicit_bzero(h->token, strlen(h->token));
+	free(h->token);
+	free(h->server);
+	free(h->ca_file);
+	free(h->unix_socket);
+	free(h->machine);
 	free(h);
 }
 
-const char *head_report_token(const struct head *h)
+const struct identity *head_identity(const struct head *h)
 {
-	return h->report_token;
+	return h->identity;
+}
+
+/* One try of anything that only a node may ask. */
+static int send_as_node(struct head *h, const struct http_request *req, struct http_reply *reply, struct err *err)
+{
+	head_renew(h);
+	if (h->client)
+		return http_send(h->client, req, reply, err);
+	return err_set(err, ERR_REFUSED, "%s: this machine has not enrolled", req->path);
 }
 
 /* One request whose answer is a document of orders. */
@@ -59,15 +72,9 @@ static int ask(struct head *h, const struct http_request *req, struct head_answe
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
 
-	if (http_send(h->client, req, &reply, err) < 0 || http_reply_ok(&reply, err) < 0)
+	if (send_as_node(h, req, &reply, err) < 0 || http_reply_ok(&reply, err) < 0)
 		return -1;
-	if (head_answer_read(buf_str(&reply.body), reply.body.len, out, err) < 0)
-		return err_wrap(err, "the head's answer");
-	if (out->report_token) {
-		free(h->report_token);
-		h->report_token = mem_strdup(out->report_token);
-	}
-	return 0;
+	return head_answer_read(buf_str(&reply.body), reply.body.len, out, err) < 0 ? err_wrap(err, "the head's answer") : 0;
 }
 
 int head_hello(struct head *h, const char *inventory, struct head_answer *out, struct err *err)
@@ -76,18 +83,7 @@ int head_hello(struct head *h, const char *inventory, struct head_answer *out, s
 		.method = "POST", .path = "/v1/imager/hello", .body = inventory, .body_len = strlen(inventory)
 	};
 
-	if (ask(h, &req, out, err) < 0)
-		return -1;
-	if (!out->token) {
-		head_answer_free(out);
-		return err_set(err, ERR_INVALID, "the head's answer to hello has no token");
-	}
-	http_client_set_bearer(h->client, out->token);
-	if (inventory != h->inventory) {
-		free(h->inventory);
-		h->inventory = mem_strdup(inventory);
-	}
-	return 0;
+	return ask(h, &req, out, err);
 }
 
 int head_orders(struct head *h, unsigned int wait_s, struct head_answer *out, struct err *err)
@@ -98,19 +94,25 @@ int head_orders(struct head *h, unsigned int wait_s, struct head_answer *out, st
 	return ask(h, &req, out, err);
 }
 
-/* Our token is void: the head was restarted, or heard a hello elsewhere. Say hello again; fail when it wants something else now.
- */
-static int introduce_again(struct head *h, const char *install_id, struct err *err)
+/* Refused as a node: our certificate ended while the head was away, or we are none any more. ERR_CONFLICT: it is the latter; else
+ * it can't be known now. */
+static int enrol_again(struct head *h, struct err *err)
 {
-	autoclean(head_answer_free) struct head_answer answer = { 0 };
+	enum head_standing now = HEAD_PENDING;
 
-	if (!h->inventory)
-		return err_set(err, ERR_REFUSED, "the head does not know this machine");
-	if (head_hello(h, h->inventory, &answer, err) < 0)
+	if (head_enrol(h, NULL, 0, &now, err) == 0 && now == HEAD_APPROVED)
+		return 0;
+	if (err->kind == ERR_FAILED)
 		return -1;
-	if (install_id && (answer.action != HEAD_INSTALL || !str_eq(answer.order.install_id, install_id)))
-		return err_set(err, ERR_CONFLICT, "the head has withdrawn this installation");
-	return 0;
+	if (now == HEAD_PENDING && err->kind == ERR_NONE)
+		err_set(err, ERR_CONFLICT, "it waits for approval");
+	err->kind = ERR_CONFLICT;
+	return err_wrap(err, "this machine is no node of the cluster any more");
+}
+
+static bool is_refused(const struct http_reply *reply)
+{
+	return reply->status == 401 || reply->status == 403;
 }
 
 /* Is it worth trying again? No answer, a head in trouble or one that is starting: yes. Its considered refusal: no. */
@@ -119,32 +121,38 @@ static bool passing(int rc, const struct http_reply *reply)
 	return rc < 0 || reply->status >= 500 || reply->status == 401 || reply->status == 429;
 }
 
-/* Until the head has answered in earnest. `install_id`: what must still be wanted after a new hello, or NULL. `patience_ns`: how
- * long answers that it is in trouble are borne without one silence between. To give up while nobody answers would help nobody:
- * the failure could not be told either. */
-static int send_patiently(struct head *h, const struct http_request *req, const char *install_id, int64_t patience_ns,
-			  struct http_reply *reply, struct err *err)
+/* Until the head has answered in earnest. `patience_ns`: how long answers that it is in trouble are borne without one silence
+ * between. To give up while nobody answers would help nobody: the failure could not be told either. */
+static int send_patiently(struct head *h, const struct http_request *req, int64_t patience_ns, struct http_reply *reply,
+			  struct err *err)
 {
 	int64_t begin = clock_now_ns(), pause = h->pause_ns;
-	bool told = false;
+	bool told = false, anew = false;
 
 	for (;;) {
 		struct err why = { 0 };
-		int rc = http_send(h->client, req, reply, &why);
+		int rc = send_as_node(h, req, reply, &why);
 
+		/* Once: what is refused to a certificate of this moment is refused in earnest. */
+		if (!h->client || (rc == 0 && is_refused(reply) && !anew)) {
+			why = (struct err){ 0 };
+			rc = enrol_again(h, &why);
+			anew = rc == 0;
+			if (anew)
+				continue;
+			if (why.kind == ERR_CONFLICT) {
+				*err = why;
+				return -1;
+			}
+		}
 		if (!passing(rc, reply)) {
 			if (told)
 				report_line("the head answers again");
 			return http_reply_ok(reply, err);
 		}
-		if (rc == 0 && http_reply_ok(reply, &why) < 0 && reply->status == 401 &&
-		    introduce_again(h, install_id, &why) < 0 && (why.kind == ERR_CONFLICT || why.kind == ERR_NOT_FOUND)) {
-			*err = why;
-			return -1;
-		}
 		if (rc < 0)
 			begin = clock_now_ns();
-		else if (clock_now_ns() - begin > patience_ns) {
+		else if (http_reply_ok(reply, &why) < 0 && clock_now_ns() - begin > patience_ns) {
 			*err = why;
 			return -1;
 		}
@@ -189,7 +197,7 @@ int head_event(struct head *h, const struct head_event *ev, struct err *err)
 	event_body(h, ev, &body);
 	req.body = body.data;
 	req.body_len = body.len;
-	if (send_patiently(h, &req, ev->install_id, FOREVER_NS, &reply, err) < 0)
+	if (send_patiently(h, &req, FOREVER_NS, &reply, err) < 0)
 		return err_wrap(err, "tell the head about step %s", ev->step);
 	return 0;
 }
@@ -204,7 +212,7 @@ void head_tell(struct head *h, const struct head_event *ev)
 	event_body(h, ev, &body);
 	req.body = body.data;
 	req.body_len = body.len;
-	(void)!http_send(h->client, &req, &reply, &ignored);
+	(void)!send_as_node(h, &req, &reply, &ignored);
 }
 
 int head_done(struct head *h, const char *install_id, const char *report_json, struct err *err)
@@ -221,8 +229,7 @@ int head_done(struct head *h, const char *install_id, const char *report_json, s
 	json_end_obj(&w);
 	req.body = body.data;
 	req.body_len = body.len;
-	/* Not asked whether the order still stands: it is gone when an earlier try arrived and only its answer was lost. */
-	if (send_patiently(h, &req, NULL, FOREVER_NS, &reply, err) < 0)
+	if (send_patiently(h, &req, FOREVER_NS, &reply, err) < 0)
 		return err_wrap(err, "tell the head that the installation is complete");
 	return 0;
 }
@@ -236,7 +243,7 @@ int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, siz
 		req.range_first = first;
 		req.range_last = first + len - 1;
 	}
-	if (send_patiently(h, &req, NULL, h->patience_ns, &reply, err) < 0)
+	if (send_patiently(h, &req, h->patience_ns, &reply, err) < 0)
 		return err_wrap(err, "fetch %s", path);
 	if (len && (reply.status != 206 || reply.body.len != len))
 		return err_set(err, ERR_DAMAGED, "fetch %s: asked for %llu bytes, got %zu with status %d", path,

@@ -16,33 +16,39 @@ struct head_answer {
 	char *node; /* who we are */
 	enum head_action action;
 	struct order order; /* with HEAD_INSTALL */
-	char *report_token; /* with HEAD_INSTALL: for the node's first boot; kept by head.c too */
-	char *token;	    /* only in the answer to hello; kept by head.c */
 };
 void head_answer_free(struct head_answer *a);
-/* Pure. Tokens are exactly 32 hex digits: they are written into files that curl reads. */
+/* Pure. */
 int head_answer_read(const char *text, size_t len, struct head_answer *out, struct err *err) WARN_UNUSED;
 
 struct head;
+struct identity;
 struct head_opts {
-	const char *server;	 /* "https://10.0.0.1:8443" */
-	const char *ca_file;	 /* whom we trust */
-	const char *unix_socket; /* for tests; or NULL */
-	int64_t pause_ns;	 /* first pause between tries, doubled up to ten times; 0: 1 s */
-	int64_t patience_ns;	 /* how long a file is asked for that the head can't give; 0: 30 minutes */
+	const char *server;		 /* "https://10.0.0.1:8443" */
+	const char *ca_file;		 /* whom we trust */
+	const char *unix_socket;	 /* for tests; or NULL */
+	const char *token;		 /* that lets this machine enrol by itself; copied; or NULL */
+	const struct identity *identity; /* by what it knows us; outlives this */
+	int64_t pause_ns;		 /* first pause between tries, doubled up to ten times; 0: 1 s */
+	int64_t patience_ns;		 /* how long a file is asked for that the head can't give; 0: 30 minutes */
 };
 int head_open(const struct head_opts *opts, struct head **out, struct err *err) WARN_UNUSED;
 void head_close(struct head *h);
 
-/* One try. `inventory` is kept: it is said again when the head has forgotten us. ERR_NOT_FOUND: it does not know our MAC address.
- */
+/* One try to become a node, or to get a new certificate as one: until then every other call is refused. Answers when the head has
+ * decided, or after `wait_s`. `inventory` (JSON) is kept, and said again when the certificate must be renewed; NULL: as it was.
+ * HEAD_PENDING: the administrator has to approve this machine first. ERR_REFUSED: rejected. A token that is not taken is said on
+ * the console, and the machine asks without it. ERR_DAMAGED: the head was told of another key than ours. */
+enum head_standing { HEAD_PENDING, HEAD_APPROVED };
+int head_enrol(struct head *h, const char *inventory, unsigned int wait_s, enum head_standing *out, struct err *err) WARN_UNUSED;
+
+/* One try. ERR_REFUSED: our certificate is not good any more. */
 int head_hello(struct head *h, const char *inventory, struct head_answer *out, struct err *err) WARN_UNUSED;
 /* One try; returns when the action is another than before or after `wait_s`. */
 int head_orders(struct head *h, unsigned int wait_s, struct head_answer *out, struct err *err) WARN_UNUSED;
 
-/* The last report token that the head gave, or NULL: each answer with HEAD_INSTALL makes the one before it void. Valid until the
- * next call. */
-const char *head_report_token(const struct head *h);
+/* As given in the options. */
+const struct identity *head_identity(const struct head *h);
 
 struct head_event {
 	const char *install_id, *step, *event; /* event: "begin", "done", "failed", "progress" */
@@ -51,7 +57,7 @@ struct head_event {
 	const struct err *cause;	       /* with "failed" */
 };
 /* Tried until the head has it on disk, however long it is away: what it has not heard it would order again. ERR_CONFLICT when it
- * no longer wants this installation. */
+ * no longer wants this installation, or this machine is none of its nodes any more. */
 int head_event(struct head *h, const struct head_event *ev, struct err *err) WARN_UNUSED;
 /* One try, a failure is of no consequence: for progress. */
 void head_tell(struct head *h, const struct head_event *ev);

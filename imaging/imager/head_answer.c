@@ -6,17 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKEN_HEX 32
-
-static int read_token(struct json_obj *o, const char *key, char **out, struct err *err)
-{
-	if (json_str(o, key, JSON_MAY, out, err) < 0)
-		return -1;
-	if (*out && (strlen(*out) != TOKEN_HEX || strspn(*out, "0123456789abcdef") != TOKEN_HEX))
-		return json_bad(o, key, err, "must be %d lower-case hex digits", TOKEN_HEX);
-	return 0;
-}
-
 static int read_order(struct json_obj *o, struct head_answer *out, struct err *err)
 {
 	struct json_obj order;
@@ -42,8 +31,7 @@ static int read_all(struct json_obj *o, struct head_answer *out, struct err *err
 	if (json_str(o, "node", JSON_MUST, &out->node, err) < 0 || json_enum(o, "action", JSON_MUST, actions, &action, err) < 0)
 		return -1;
 	out->action = action == 1 ? HEAD_INSTALL : action == 2 ? HEAD_DISK : HEAD_WAIT;
-	if (read_token(o, "token", &out->token, err) < 0 || read_token(o, "report_token", &out->report_token, err) < 0 ||
-	    read_order(o, out, err) < 0)
+	if (read_order(o, out, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -64,7 +52,5 @@ void head_answer_free(struct head_answer *a)
 {
 	free(a->node);
 	order_free(&a->order);
-	free(a->report_token);
-	free(a->token);
 	*a = (struct head_answer){ 0 };
 }

@@ -186,7 +186,7 @@ static int report_done(struct install_run *run, int64_t began_ns, struct err *er
 static void run_free(struct install_run *run)
 {
 	raid_ctx_free(run->raid);
-	free(run->written_token);
+	buf_free(&run->written_crt);
 	raid_result_free(&run->result);
 	plan_free(&run->plan);
 }

@@ -25,6 +25,7 @@ struct install_opts {
 	const char *trust_dir;		 /* ca.crt, sign.pub, cluster-id */
 	const struct install_work *work; /* &install_work */
 	int64_t pause_ns;		 /* between two tries; 0: 5 s */
+	int64_t say_ns;			 /* how often the fingerprint is said while we wait for approval; 0: 1 min */
 };
 /* 0: installed, the head knows, disks are at rest. -1: everything is unmounted, the arrays are stopped and the disks don't boot;
  * what of this could not be done is reported on the console. The head knows why and what of it could not be done, or it withdrew

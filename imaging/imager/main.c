@@ -3,8 +3,12 @@
  * (docs/man/orthrus-imager.8). */
 #include "base/mem.h"
 #include "imaging/imager/cmdline.h"
+#include "imaging/imager/identity.h"
+#include "imaging/imager/identity_disk.h"
 #include "imaging/imager/report.h"
 #include "imaging/imager/serve.h"
+#include "imaging/imager/smbios.h"
+#include "imaging/imager/tpm.h"
 #include "sys/fs.h"
 #include "sys/log.h"
 
@@ -13,9 +17,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/vfs.h>
 
 #define CMDLINE_MAX 65536
+#define SMALL 4096
 
 struct options {
 	const char *cmdline, *server, *mac;
@@ -136,12 +142,48 @@ static int demand_ram_disk(struct err *err)
 	return err_hint(err, "use --inventory to see what the imager would report");
 }
 
+/* Of which cluster the system on the disks must be, and of which machine, to be this one. */
+static int look_at_disks(void *ctx, struct node_keys *out, struct err *err)
+{
+	const struct options *o = ctx;
+	autofree char *path = fs_join(o->install.trust_dir, "cluster-id");
+	autoclean(inventory_free) struct inventory inv = { 0 };
+	autoclean(str_list_free) struct str_list macs = { 0 };
+	autoclean(buf_free) struct buf cluster = { 0 };
+	struct look look = { .ops = &look_ops, .where = IDENTITY_DIR, .macs = &macs };
+
+	if (fs_read(path, SMALL, &cluster, err) < 0 || inventory_read("", &inv, err) < 0)
+		return -1;
+	if (cluster.len && cluster.data[cluster.len - 1] == '\n')
+		cluster.data[--cluster.len] = '\0';
+	look.cluster_id = buf_str(&cluster);
+	for (size_t i = 0; i < inv.n_nics; i++)
+		str_list_add(&macs, inv.nics[i].mac);
+	return identity_on_disks(&look, out, err);
+}
+
+static int find_identity(const struct options *o, struct identity *out, struct err *err)
+{
+	const struct identity_sources from = { .dir = IDENTITY_DIR,
+					       .tcti = fs_exists(TPM_DEVICE) ? "device:" TPM_DEVICE : NULL,
+					       .on_disks = look_at_disks,
+					       .ctx = (void *)(uintptr_t)o };
+
+	/* What an imager left mounted that ran before. */
+	o->install.work->release(o->install.target);
+	return identity_find(&from, out, err);
+}
+
 static int run(const struct options *o, struct err *err)
 {
 	autoclean(cmdline_free) struct cmdline line = { 0 };
+	autoclean(identity_free) struct identity identity = { 0 };
 	autofree char *ca = fs_join(o->install.trust_dir, "ca.crt");
-	struct head_opts opts = { .ca_file = ca };
+	char token[SMBIOS_TOKEN_LEN];
+	struct head_opts opts = { .ca_file = ca, .identity = &identity };
 	struct head *head = NULL;
+	struct err why = { 0 };
+	int there;
 
 	if (find_head(o, &line, err) < 0)
 		return -1;
@@ -149,11 +191,18 @@ static int run(const struct options *o, struct err *err)
 		return print_inventory(line.mac, err);
 	if (demand_ram_disk(err) < 0)
 		return -1;
-	opts.server = line.server;
-	if (head_open(&opts, &head, err) < 0)
-		return -1;
 	report_line("version " ORTHRUS_VERSION "; machine %s, head %s, mode %s", line.mac, line.server,
 		    line.install ? "install" : "probe");
+	if (find_identity(o, &identity, err) < 0)
+		return -1;
+	there = smbios_token_read(SMBIOS_TABLE, token, &why);
+	if (there < 0)
+		report_error(&why);
+	opts.server = line.server;
+	opts.token = there > 0 ? token : NULL;
+	if (head_open(&opts, &head, err) < 0)
+		return -1;
+	explicit_bzero(token, sizeof(token));
 	serve(&o->install, line.mac, head);
 	head_close(head);
 	return 0;
@@ -166,6 +215,7 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 
 	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_DUMPABLE, 0); /* no core file holds the machine's keys */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (parse_options(argc, argv, &o, &err) < 0) {
 		fprintf(stderr, "orthrus-imager: %s\n%s", err.text, usage);

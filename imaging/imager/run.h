@@ -14,10 +14,10 @@ struct install_run {
 	struct raid_ctx *raid;
 	const struct plan_step *step; /* the one under way */
 	int shown_percent;
-	bool undone;	     /* the boot loaders were taken back, or that was tried */
-	bool boots;	     /* that failed: some disk may boot what is not finished */
-	bool told;	     /* the head has heard of the failure */
-	char *written_token; /* the report token that the node's files hold */
+	bool undone;		/* the boot loaders were taken back, or that was tried */
+	bool boots;		/* that failed: some disk may boot what is not finished */
+	bool told;		/* the head has heard of the failure */
+	struct buf written_crt; /* the certificate that the node's files hold */
 };
 
 /* For people: 1 is the first. */

@@ -2,6 +2,7 @@
 #include "imaging/imager/serve.h"
 
 #include "base/mem.h"
+#include "imaging/imager/identity.h"
 #include "imaging/imager/report.h"
 #include "sys/clock.h"
 
@@ -10,7 +11,10 @@
 #include <string.h>
 
 #define ORDERS_WAIT_S 30
+#define ENROL_WAIT_S 30
 #define PAUSE_NS (5 * NS_PER_S)
+#define PAUSE_GROWTH 120 /* a machine that was rejected asks again after ten minutes at last */
+#define SAY_NS (60 * NS_PER_S)
 
 struct serving {
 	const struct install_opts *opts;
@@ -18,11 +22,22 @@ struct serving {
 	struct head *head;
 	char *failed_id; /* the installation that failed here: not begun again by itself */
 	char told[768];	 /* the last line that was said, so that it is said once */
+	int64_t said_ns; /* when the fingerprint was on the console last */
+	int64_t growth;	 /* pauses are so many times longer, since the head has rejected us */
 };
 
 static void pause_a_little(const struct serving *s)
 {
-	clock_sleep_ns(s->opts->pause_ns ? s->opts->pause_ns : PAUSE_NS);
+	clock_sleep_ns((s->opts->pause_ns ? s->opts->pause_ns : PAUSE_NS) * s->growth);
+}
+
+/* Whoever comes to the console to compare it must not have to scroll. */
+static void say_fingerprint(struct serving *s)
+{
+	if (clock_now_ns() - s->said_ns < (s->opts->say_ns ? s->opts->say_ns : SAY_NS))
+		return;
+	identity_say(head_identity(s->head));
+	s->said_ns = clock_now_ns();
 }
 
 static void tell_once(struct serving *s, const char *line)
@@ -43,6 +58,30 @@ int serve_inventory(const struct install_work *work, const char *mac, struct inv
 	return -1;
 }
 
+static int enrol(struct serving *s, const char *inventory, struct err *err)
+{
+	enum head_standing standing = HEAD_PENDING;
+
+	for (;;) {
+		int64_t asked_ns = clock_now_ns();
+
+		if (head_enrol(s->head, inventory, ENROL_WAIT_S, &standing, err) < 0) {
+			say_fingerprint(s);
+			if (err->kind == ERR_REFUSED)
+				s->growth = s->growth * 2 < PAUSE_GROWTH ? s->growth * 2 : PAUSE_GROWTH;
+			return -1;
+		}
+		s->growth = 1;
+		if (standing == HEAD_APPROVED)
+			return 0;
+		tell_once(s, "this machine waits for approval: compare its fingerprint, then `orthrus node approve` on the head");
+		say_fingerprint(s);
+		/* A head that does not wait with its answer must not be asked in a circle. */
+		if (clock_now_ns() - asked_ns < NS_PER_S)
+			pause_a_little(s);
+	}
+}
+
 /* A new inventory each time: disks change between two tries. */
 static int say_hello(struct serving *s, struct head_answer *answer, struct err *err)
 {
@@ -52,6 +91,8 @@ static int say_hello(struct serving *s, struct head_answer *answer, struct err *
 	if (serve_inventory(s->opts->work, s->mac, &inv, err) < 0)
 		return -1;
 	inventory_print(&inv, &text);
+	if (enrol(s, buf_str(&text), err) < 0)
+		return -1;
 	return head_hello(s->head, buf_str(&text), answer, err);
 }
 
@@ -99,7 +140,7 @@ static int serve_once(struct serving *s, struct err *err)
 
 void serve(const struct install_opts *opts, const char *mac, struct head *head)
 {
-	struct serving s = { .opts = opts, .mac = mac, .head = head };
+	struct serving s = { .opts = opts, .mac = mac, .head = head, .said_ns = clock_now_ns(), .growth = 1 };
 
 	opts->work->release(opts->target);
 	for (;;) {

@@ -10,7 +10,8 @@
 
 /* Who and what this machine is now; `mac` is canonical. */
 int serve_inventory(const struct install_work *work, const char *mac, struct inventory *out, struct err *err) WARN_UNUSED;
-/* Returns when the machine shall be restarted; a head that can't be reached or refuses us is asked again for ever. */
+/* Returns when the machine shall be restarted; a head that can't be reached or refuses us is asked again for ever. Until the
+ * administrator has approved this machine, its fingerprint is said again and again. */
 void serve(const struct install_opts *opts, const char *mac, struct head *head);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/mem.h"
 #include "imaging/imager/fetch.h"
+#include "imaging/imager/identity.h"
 #include "imaging/imager/report.h"
 #include "imaging/imager/run.h"
 #include "imaging/restore.h"
@@ -11,6 +12,7 @@
 
 #define TEST_SAMPLES 32
 #define PROGRESS_PERCENT 5
+#define CERTIFICATE_MAX 16384
 
 static void show_progress(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 {
@@ -89,8 +91,6 @@ static int perform_on_target(struct install_run *run, struct install_target *t, 
 	case INSTALL_RESTORE:
 		return restore_image(run, t->fd, err);
 	case INSTALL_HOST_FILES:
-		free(run->written_token);
-		run->written_token = t->report_token ? mem_strdup(t->report_token) : NULL;
 		return install_hostfiles(t, err);
 	case INSTALL_VERIFY:
 		return raid_verify(&run->result, err) < 0 ? -1 : install_verify(t, err);
@@ -103,17 +103,35 @@ static int perform_on_target(struct install_run *run, struct install_target *t, 
 	return err_set(err, ERR_INVALID, "step type %d does not work in the mounted system", (int)type);
 }
 
+/* The certificate is renewed meanwhile: what is verified is what was written. */
+static int read_certificate(struct install_run *run, const struct identity *id, enum install_step type, struct err *err)
+{
+	if (type != INSTALL_HOST_FILES)
+		return 0;
+	buf_clear(&run->written_crt);
+	return fs_read(id->crt_path, CERTIFICATE_MAX, &run->written_crt, err);
+}
+
 static int perform_in_target(struct install_run *run, enum install_step type, struct err *err)
 {
+	const struct identity *id = head_identity(run->head);
 	autoclose int fd = fs_open_dir(run->opts->target, err);
-	struct install_target t = { .order = run->order,
-				    .result = &run->result,
-				    .path = run->opts->target,
-				    .fd = fd,
-				    .report_token =
-					    type == INSTALL_HOST_FILES ? head_report_token(run->head) : run->written_token };
+	char seal[NODE_SEAL_TEXT_LEN];
+	struct install_identity own = {
+		.key = buf_str(&id->keys.tls_pem), .seal = seal, .csr = id->csr, .seal_key = id->seal_key
+	};
+	struct install_target t = {
+		.order = run->order, .result = &run->result, .path = run->opts->target, .fd = fd, .identity = &own
+	};
+	int rc;
 
-	return fd < 0 ? -1 : perform_on_target(run, &t, type, err);
+	if (fd < 0 || read_certificate(run, id, type, err) < 0)
+		return -1;
+	own.crt = buf_str(&run->written_crt);
+	node_keys_seal_text(&id->keys, seal);
+	rc = perform_on_target(run, &t, type, err);
+	explicit_bzero(seal, sizeof(seal));
+	return rc;
 }
 
 static int perform(struct install_run *run, const struct plan_step *step, struct err *err)
@@ -133,10 +151,6 @@ static int perform(struct install_run *run, const struct plan_step *step, struct
 	case INSTALL_VERIFY:
 		return perform_in_target(run, (enum install_step)step->type, err);
 	case INSTALL_UNMOUNT:
-		/* Had to say hello again meanwhile? Then the head has forgotten the token that we wrote. */
-		if (!str_eq(run->written_token, head_report_token(run->head)) &&
-		    perform_in_target(run, INSTALL_HOST_FILES, err) < 0)
-			return -1;
 		return raid_unmount(run->raid, &run->result, err);
 	case INSTALL_DISK_TEST:
 		break;

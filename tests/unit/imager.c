@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "imaging/imager/cmdline.h"
+#include "imaging/imager/enrol.h"
 #include "imaging/imager/head.h"
 #include "imaging/imager/inventory.h"
 #include "sys/fs.h"
@@ -76,16 +77,11 @@ static void answers_without_an_order(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(read_answer("{\"node\":\"n01\",\"token\":\"0123456789abcdef0123456789abcdef\",\"action\":\"wait\","
-				     "\"order\":null,\"report_token\":null}",
-				     &a, &err),
-			 0);
+	assert_int_equal(read_answer("{\"node\":\"n01\",\"action\":\"wait\",\"order\":null}", &a, &err), 0);
 	assert_string_equal(a.node, "n01");
-	assert_string_equal(a.token, "0123456789abcdef0123456789abcdef");
 	assert_int_equal(a.action, HEAD_WAIT);
-	assert_null(a.report_token);
 	head_answer_free(&a);
-	assert_int_equal(read_answer("{\"node\":\"n01\",\"token\":null,\"action\":\"disk\",\"order\":null}", &a, &err), 0);
+	assert_int_equal(read_answer("{\"node\":\"n01\",\"action\":\"disk\",\"order\":null}", &a, &err), 0);
 	assert_int_equal(a.action, HEAD_DISK);
 }
 
@@ -97,9 +93,7 @@ static void bad_answers_are_refused(void **state)
 		"{\"node\":\"n01\"}",
 		"{\"node\":\"n01\",\"action\":\"explode\"}",
 		"{\"node\":\"n01\",\"action\":\"install\",\"order\":null}",
-		"{\"node\":\"n01\",\"action\":\"wait\",\"token\":\"short\"}",
-		"{\"node\":\"n01\",\"action\":\"wait\",\"token\":\"0123456789abcdef0123456789abcde\\\"\"}",
-		"{\"node\":\"n01\",\"action\":\"wait\",\"report_token\":\"0123456789ABCDEF0123456789ABCDEF\"}",
+		"{\"node\":\"n01\",\"action\":\"wait\",\"token\":\"0123456789abcdef0123456789abcdef\"}",
 		"{\"node\":\"n01\",\"action\":\"wait\",\"surprise\":1}",
 	};
 
@@ -111,8 +105,78 @@ static void bad_answers_are_refused(void **state)
 		if (read_answer(cases[i], &a, &err) == 0 || !err.text[0])
 			fail_msg("accepted: %s", cases[i]);
 		assert_null(a.node);
-		assert_null(a.token);
 	}
+}
+
+#define PEM "-----BEGIN CERTIFICATE-----\\nMIIB+/=\\n-----END CERTIFICATE-----\\n"
+#define APPROVED "{\"state\":\"approved\",\"node\":\"n01\",\"until\":\"2026-11-22T05:30:00Z\",\"certificate\":"
+#define HEX16 "0123456789abcdef"
+
+static void enrolment_is_answered(void **state)
+{
+	static const char approved[] = APPROVED "\"" PEM "\"}";
+	static const char pending[] =
+		"{\"state\":\"pending\",\"fingerprint\":\"" HEX16 HEX16 HEX16 HEX16 "\",\"words\":\"A B C D E F\"}";
+	autoclean(enrol_answer_free) struct enrol_answer a = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	if (enrol_answer_read(approved, sizeof(approved) - 1, &a, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(a.approved);
+	assert_string_equal(a.node, "n01");
+	assert_string_equal(a.certificate, "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n");
+	enrol_answer_free(&a);
+	if (enrol_answer_read(pending, sizeof(pending) - 1, &a, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_false(a.approved);
+	assert_string_equal(a.fingerprint, HEX16 HEX16 HEX16 HEX16);
+	assert_null(a.certificate);
+}
+
+static void bad_enrolments_are_refused(void **state)
+{
+	static const char *const cases[] = {
+		"",
+		"{}",
+		"{\"state\":\"rejected\"}",
+		"{\"state\":\"approved\",\"node\":\"n01\"}",
+		APPROVED "\"\"}",
+		APPROVED "\"-----BEGIN CERTIFICATE-----\\n-----END CERTIFICATE-----\\n\"}",
+		APPROVED "\"" PEM PEM "\"}",
+		APPROVED "\"" PEM "x\"}",
+		APPROVED "\"-----BEGIN CERTIFICATE-----\\nMII\\\"\\n-----END CERTIFICATE-----\\n\"}",
+		APPROVED "\"" PEM "\",\"surprise\":1}",
+		"{\"state\":\"approved\",\"node\":\"../n\",\"until\":\"\",\"certificate\":\"" PEM "\"}",
+		"{\"state\":\"pending\",\"fingerprint\":\"" HEX16 "\",\"words\":\"\"}",
+		"{\"state\":\"pending\",\"words\":\"\"}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct enrol_answer a = { 0 };
+		struct err err = { 0 };
+
+		if (enrol_answer_read(cases[i], strlen(cases[i]), &a, &err) == 0 || !err.text[0])
+			fail_msg("taken: %s", cases[i]);
+		assert_null(a.node);
+		assert_null(a.certificate);
+	}
+}
+
+static void a_machine_asks_with_what_it_has(void **state)
+{
+	struct enrol_ask ask = { .csr = "PEM\n", .seal_key = "00" };
+	autoclean(buf_free) struct buf out = { 0 };
+
+	(void)state;
+	enrol_print(&ask, &out);
+	assert_string_equal(buf_str(&out), "{\"csr\":\"PEM\\n\",\"seal_key\":\"00\"}");
+	buf_clear(&out);
+	ask.token = "t";
+	ask.machine_json = "{\"mac\":1}";
+	enrol_print(&ask, &out);
+	assert_string_equal(buf_str(&out), "{\"csr\":\"PEM\\n\",\"seal_key\":\"00\",\"token\":\"t\",\"machine\":{\"mac\":1}}");
 }
 
 static void put(const char *root, const char *path, const void *data, size_t len)
@@ -192,9 +256,15 @@ static void secure_boot_is_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_command_line_is_read), cmocka_unit_test(bad_command_lines_are_named),
-		cmocka_unit_test(answers_without_an_order), cmocka_unit_test(bad_answers_are_refused),
-		cmocka_unit_test(a_machine_is_described),   cmocka_unit_test(secure_boot_is_seen),
+		cmocka_unit_test(the_command_line_is_read),
+		cmocka_unit_test(bad_command_lines_are_named),
+		cmocka_unit_test(answers_without_an_order),
+		cmocka_unit_test(bad_answers_are_refused),
+		cmocka_unit_test(enrolment_is_answered),
+		cmocka_unit_test(bad_enrolments_are_refused),
+		cmocka_unit_test(a_machine_asks_with_what_it_has),
+		cmocka_unit_test(a_machine_is_described),
+		cmocka_unit_test(secure_boot_is_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

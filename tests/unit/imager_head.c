@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A head that restarts, forgets tokens or changes its mind, spoken to over a unix socket: the imager must neither lose an event
- * nor go on with what was withdrawn. */
+/* A head that restarts, forgets nodes or changes its mind, spoken to over a unix socket: the imager must neither lose an event
+ * nor go on with what was withdrawn, and say who it is until it is believed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,63 +12,71 @@
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/http_server.h"
+#include "tests/unit/imager_enrol.h"
 
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TOKEN_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define TOKEN_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-
 /* Handlers run in other threads, but one at a time here: the client waits for each answer. */
 struct fake {
 	char *dir, *sock;
 	struct http_server *server;
-	const char *token;	/* the one that counts */
-	const char *next_token; /* given at the next hello */
-	const char *report;	/* report token with its quotes */
-	char *order;		/* JSON, or NULL: action "wait" */
+	struct enrolling enrolling;
+	char *order;  /* JSON, or NULL: action "wait" */
+	bool is_node; /* what enrolment makes of us; a fault in the certificate, or a removal, ends it */
+	bool never;   /* no certificate is good enough */
 	unsigned int hellos, events, dones;
 	int fail_events; /* so many are answered with 503 */
 	bool fail_packs; /* all are */
-	bool unknown;
+	bool withdrawn;	 /* events are answered with 409 */
 };
+
+static int enrol(void *ctx, struct http_call *call, struct err *err)
+{
+	struct fake *f = ctx;
+
+	if (enrolling_answer(&f->enrolling, call, err) < 0)
+		return -1;
+	f->is_node = !f->never && strstr(buf_str(http_out(call)), "approved");
+	return 0;
+}
+
+static bool may(const struct fake *f, struct http_call *call, struct err *err)
+{
+	(void)call;
+	if (f->is_node)
+		return true;
+	err_set(err, ERR_REFUSED, "the certificate is not, or no longer, good");
+	return false;
+}
 
 static int hello(void *ctx, struct http_call *call, struct err *err)
 {
 	struct fake *f = ctx;
 
 	f->hellos++;
-	if (f->unknown)
-		return err_set(err, ERR_NOT_FOUND, "no node has the MAC address 52:54:00:77:00:01");
-	f->token = f->next_token;
-	buf_addf(http_out(call), "{\"node\":\"n01\",\"token\":\"%s\",\"action\":\"%s\",\"order\":%s,\"report_token\":%s}",
-		 f->token, f->order ? "install" : "wait", f->order ? f->order : "null", f->order ? f->report : "null");
+	if (!may(f, call, err))
+		return -1;
+	buf_addf(http_out(call), "{\"node\":\"n01\",\"action\":\"%s\",\"order\":%s}", f->order ? "install" : "wait",
+		 f->order ? f->order : "null");
 	return 0;
-}
-
-static bool right_token(const struct fake *f, struct http_call *call)
-{
-	if (str_eq(http_bearer(call), f->token))
-		return true;
-	http_set_status(call, 401);
-	buf_adds(http_out(call), "{\"error\":{\"kind\":\"refused\",\"text\":\"the token is void\"}}");
-	return false;
 }
 
 static int event(void *ctx, struct http_call *call, struct err *err)
 {
 	struct fake *f = ctx;
 
-	(void)err;
 	if (f->fail_events > 0) {
 		f->fail_events--;
 		http_set_status(call, 503);
 		buf_adds(http_out(call), "{\"error\":{\"kind\":\"failed\",\"text\":\"starting\"}}");
 		return 0;
 	}
-	if (!right_token(f, call))
-		return 0;
+	if (!may(f, call, err))
+		return -1;
+	if (f->withdrawn)
+		return err_set(err, ERR_CONFLICT, "n01: this is not the installation that was ordered");
 	f->events++;
 	buf_adds(http_out(call), "{}");
 	return 0;
@@ -78,9 +86,8 @@ static int done(void *ctx, struct http_call *call, struct err *err)
 {
 	struct fake *f = ctx;
 
-	(void)err;
-	if (!right_token(f, call))
-		return 0;
+	if (!may(f, call, err))
+		return -1;
 	f->dones++;
 	buf_adds(http_out(call), "{\"action\":\"disk\"}");
 	return 0;
@@ -101,6 +108,7 @@ static int pack(void *ctx, struct http_call *call, struct err *err)
 }
 
 static const struct http_route routes[] = {
+	{ .method = "POST", .pattern = "/v1/enrol", .who = HTTP_ANYBODY, .handle = enrol, .query = "wait" },
 	{ .method = "POST", .pattern = "/v1/imager/hello", .who = HTTP_ANYBODY, .handle = hello },
 	{ .method = "POST", .pattern = "/v1/imager/event", .who = HTTP_ANYBODY, .handle = event },
 	{ .method = "POST", .pattern = "/v1/imager/done", .who = HTTP_ANYBODY, .handle = done },
@@ -135,13 +143,14 @@ static char *read_order(void)
 static int setup(void **state)
 {
 	struct fake *f = mem_zalloc(sizeof(*f));
+	autofree char *keys = NULL;
 
 	f->dir = str_format("%s/orthrus-head.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(f->dir))
 		return -1;
 	f->sock = fs_join(f->dir, "s");
-	f->next_token = TOKEN_A;
-	f->report = "\"" TOKEN_A "\"";
+	keys = fs_join(f->dir, "run");
+	enrolling_begin(&f->enrolling, keys);
 	f->order = read_order();
 	serve(f);
 	*state = f;
@@ -157,6 +166,7 @@ static int teardown(void **state)
 	if (f->server)
 		http_server_stop(f->server);
 	rc = fs_remove_tree(f->dir, &err);
+	enrolling_end(&f->enrolling);
 	free(f->dir);
 	free(f->sock);
 	free(f->order);
@@ -166,9 +176,11 @@ static int teardown(void **state)
 
 static struct head *connect_to(const struct fake *f, int64_t patience_ns)
 {
-	const struct head_opts opts = {
-		.server = "http://localhost", .unix_socket = f->sock, .pause_ns = 5 * NS_PER_MS, .patience_ns = patience_ns
-	};
+	const struct head_opts opts = { .server = "http://localhost",
+					.unix_socket = f->sock,
+					.identity = &f->enrolling.id,
+					.pause_ns = 5 * NS_PER_MS,
+					.patience_ns = patience_ns };
 	struct head *h = NULL;
 	struct err err = { 0 };
 
@@ -180,9 +192,11 @@ static struct head *connect_to(const struct fake *f, int64_t patience_ns)
 static void say_hello(struct head *h, enum head_action want)
 {
 	autoclean(head_answer_free) struct head_answer a = { 0 };
+	enum head_standing standing = HEAD_PENDING;
 	struct err err = { 0 };
 
-	if (head_hello(h, "{\"mac\":\"52:54:00:77:00:01\"}", &a, &err) < 0)
+	if (head_enrol(h, "{\"mac\":\"52:54:00:77:00:01\"}", 0, &standing, &err) < 0 || standing != HEAD_APPROVED ||
+	    head_hello(h, "{\"mac\":\"52:54:00:77:00:01\"}", &a, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(a.action, want);
 }
@@ -202,16 +216,14 @@ static void events_survive_trouble(void **state)
 	if (head_event(h, &an_event, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(f->events, 1);
-	assert_string_equal(head_report_token(h), TOKEN_A);
-	/* Restarted: the old token is not known any more, and the node's report token is another one now. */
-	f->report = "\"" TOKEN_B "\"";
-	f->next_token = TOKEN_B;
-	f->token = NULL;
+	assert_int_equal(f->enrolling.asked, 1);
+	/* The certificate ended while the head was away: a new one for the same key, and the event is told. */
+	f->is_node = false;
 	if (head_event(h, &an_event, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(f->events, 2);
-	assert_int_equal(f->hellos, 2);
-	assert_string_equal(head_report_token(h), TOKEN_B);
+	assert_int_equal(f->enrolling.asked, 2);
+	assert_ptr_equal(head_identity(h), &f->enrolling.id);
 	head_close(h);
 }
 
@@ -222,32 +234,51 @@ static void a_withdrawn_order_stops_the_installation(void **state)
 	struct err err = { 0 };
 
 	say_hello(h, HEAD_INSTALL);
-	f->next_token = TOKEN_B;
-	f->token = NULL;
-	free(steal(f->order));
+	f->withdrawn = true;
 	assert_int_equal(head_event(h, &an_event, &err), -1);
 	assert_int_equal(err.kind, ERR_CONFLICT);
-	assert_int_equal(f->events, 0);
 	/* But a completed one is reported even so: the first report may have been heard, and its answer lost. */
-	f->token = NULL;
+	f->is_node = false;
 	if (head_done(h, an_event.install_id, "{}", &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(f->dones, 1);
 	head_close(h);
 }
 
-static void another_order_stops_the_installation(void **state)
+/* Removed while it is installed: it waits for approval again, and nothing more is done to its disks. */
+static void a_removed_node_stops_its_installation(void **state)
 {
 	struct fake *f = *state;
 	struct head *h = connect_to(f, 30 * NS_PER_S);
-	struct head_event old = an_event;
 	struct err err = { 0 };
 
 	say_hello(h, HEAD_INSTALL);
-	f->token = NULL;
-	old.install_id = "ffffffffffffffffffffffffffffffff";
-	assert_int_equal(head_event(h, &old, &err), -1);
+	f->is_node = false;
+	f->enrolling.pending = 1;
+	assert_int_equal(head_event(h, &an_event, &err), -1);
 	assert_int_equal(err.kind, ERR_CONFLICT);
+	f->enrolling.rejected = "this machine was rejected";
+	err = (struct err){ 0 };
+	assert_int_equal(head_done(h, an_event.install_id, "{}", &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_non_null(strstr(err.text, "was rejected"));
+	assert_int_equal(f->events + f->dones, 0);
+	head_close(h);
+}
+
+/* What is refused to a certificate of this moment is refused in earnest: no circle. */
+static void a_refusal_is_final_after_a_new_certificate(void **state)
+{
+	struct fake *f = *state;
+	struct head *h = connect_to(f, 30 * NS_PER_S);
+	struct err err = { 0 };
+
+	say_hello(h, HEAD_INSTALL);
+	f->is_node = false;
+	f->never = true;
+	assert_int_equal(head_event(h, &an_event, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_int_equal(f->enrolling.asked, 2);
 	head_close(h);
 }
 
@@ -314,30 +345,16 @@ static void a_head_that_ignores_ranges_is_found_out(void **state)
 	head_close(h);
 }
 
-static void an_unknown_machine_is_told_so(void **state)
-{
-	struct fake *f = *state;
-	struct head *h = connect_to(f, NS_PER_S);
-	autoclean(head_answer_free) struct head_answer a = { 0 };
-	struct err err = { 0 };
-
-	f->unknown = true;
-	assert_int_equal(head_hello(h, "{}", &a, &err), -1);
-	assert_int_equal(err.kind, ERR_NOT_FOUND);
-	assert_non_null(strstr(err.text, "52:54:00:77:00:01"));
-	head_close(h);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(events_survive_trouble, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_withdrawn_order_stops_the_installation, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_order_stops_the_installation, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_removed_node_stops_its_installation, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_refusal_is_final_after_a_new_certificate, setup, teardown),
 		cmocka_unit_test_setup_teardown(patience_with_a_damaged_store_has_an_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_silent_head_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_head_that_ignores_ranges_is_found_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_unknown_machine_is_told_so, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,18 +17,19 @@
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/http_server.h"
+#include "tests/unit/imager_enrol.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define HELLOS_MOST 4
-#define TOKEN "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 /* Handlers run in other threads, but one at a time here: the client waits for each answer. */
 struct rig {
 	char *dir, *sock, *trust, *target, *text;
 	struct http_server *server;
+	struct enrolling enrolling;
 	struct head *head;
 	struct install_work work;
 	struct install_opts opts;
@@ -58,20 +59,25 @@ static inline int hello(void *ctx, struct http_call *call, struct err *err)
 	r->hellos++;
 	/* However often it asks, a test has an end. */
 	if (r->hellos > HELLOS_MOST) {
-		buf_adds(http_out(call), "{\"node\":\"n01\",\"token\":\"" TOKEN "\",\"action\":\"disk\",\"order\":null}");
+		buf_adds(http_out(call), "{\"node\":\"n01\",\"action\":\"disk\",\"order\":null}");
 		return 0;
 	}
-	buf_addf(http_out(call),
-		 "{\"node\":\"n01\",\"token\":\"" TOKEN "\",\"action\":\"install\",\"order\":%s,\"report_token\":\"" TOKEN "\"}",
-		 r->text);
+	buf_addf(http_out(call), "{\"node\":\"n01\",\"action\":\"install\",\"order\":%s}", r->text);
 	return 0;
+}
+
+static inline int enrol(void *ctx, struct http_call *call, struct err *err)
+{
+	struct rig *r = ctx;
+
+	return enrolling_answer(&r->enrolling, call, err);
 }
 
 static inline int orders(void *ctx, struct http_call *call, struct err *err)
 {
 	(void)ctx;
 	(void)err;
-	buf_adds(http_out(call), "{\"node\":\"n01\",\"token\":null,\"action\":\"disk\",\"order\":null}");
+	buf_adds(http_out(call), "{\"node\":\"n01\",\"action\":\"disk\",\"order\":null}");
 	return 0;
 }
 
@@ -129,6 +135,7 @@ static inline int done(void *ctx, struct http_call *call, struct err *err)
 }
 
 static const struct http_route routes[] = {
+	{ .method = "POST", .pattern = "/v1/enrol", .who = HTTP_ANYBODY, .handle = enrol, .query = "wait" },
 	{ .method = "POST", .pattern = "/v1/imager/hello", .who = HTTP_ANYBODY, .handle = hello },
 	{ .method = "GET", .pattern = "/v1/imager/orders", .who = HTTP_ANYBODY, .handle = orders, .query = "wait" },
 	{ .method = "POST", .pattern = "/v1/imager/event", .who = HTTP_ANYBODY, .handle = event },
@@ -243,7 +250,9 @@ static inline void approve(struct rig *r)
 static inline void connect_to(struct rig *r)
 {
 	const struct http_server_opts opts = { .routes = routes, .n_routes = ARRAY_LEN(routes), .ctx = r, .workers = 2 };
-	const struct head_opts head = { .server = "http://localhost", .unix_socket = r->sock, .pause_ns = 5 * NS_PER_MS };
+	const struct head_opts head = {
+		.server = "http://localhost", .unix_socket = r->sock, .identity = &r->enrolling.id, .pause_ns = 5 * NS_PER_MS
+	};
 	struct err err = { 0 };
 
 	if (http_server_new(&opts, &r->server, &err) < 0 || http_server_unix(r->server, r->sock, &err) < 0 ||
@@ -254,7 +263,7 @@ static inline void connect_to(struct rig *r)
 static inline int begin(void **state)
 {
 	struct rig *r = mem_zalloc(sizeof(*r));
-	autofree char *cluster = NULL;
+	autofree char *cluster = NULL, *keys = NULL;
 	struct err err = { 0 };
 
 	*state = rig = r;
@@ -270,6 +279,8 @@ static inline int begin(void **state)
 	approve(r);
 	r->work = (struct install_work){ .look = look, .perform = perform, .undo_boot = undo_boot, .release = release };
 	r->opts = (struct install_opts){ .target = r->target, .trust_dir = r->trust, .work = &r->work };
+	keys = fs_join(r->dir, "run");
+	enrolling_begin(&r->enrolling, keys);
 	connect_to(r);
 	return 0;
 }
@@ -283,6 +294,7 @@ static inline int end(void **state)
 	head_close(r->head);
 	http_server_stop(r->server);
 	rc = fs_remove_tree(r->dir, &err);
+	enrolling_end(&r->enrolling);
 	order_free(&r->order);
 	str_list_free(&r->events);
 	str_list_free(&r->steps);
@@ -301,8 +313,10 @@ static inline int end(void **state)
 static inline int run(struct rig *r, struct err *err)
 {
 	autoclean(head_answer_free) struct head_answer a = { 0 };
+	enum head_standing standing = HEAD_PENDING;
 
-	if (head_hello(r->head, "{}", &a, err) < 0)
+	if (head_enrol(r->head, "{}", 0, &standing, err) < 0 || standing != HEAD_APPROVED ||
+	    head_hello(r->head, "{}", &a, err) < 0)
 		fail_msg("%s", err->text);
 	return install_run(&r->opts, r->head, &r->order, err);
 }

@@ -18,7 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKEN "0123456789abcdef0123456789abcdef"
+static const struct install_identity an_identity = { .key = "-----BEGIN PRIVATE KEY-----\n",
+						     .crt = "-----BEGIN CERTIFICATE-----\n",
+						     .seal = "SEALSECRET\n",
+						     .csr = "-----BEGIN CERTIFICATE REQUEST-----\n",
+						     .seal_key = "SEALPUBLIC" };
 
 struct input {
 	struct order order;
@@ -73,7 +77,7 @@ static inline void load_raid1(struct input *in)
 static inline void render(const struct input *in, const struct raid_result *result, struct hostfiles *files)
 {
 	const struct hostfiles_input hi = {
-		.order = &in->order, .result = result, .facts = in->facts, .ca_crt = "CERTIFICATE\n", .report_token = TOKEN
+		.order = &in->order, .result = result, .facts = in->facts, .ca_crt = "CERTIFICATE\n", .identity = &an_identity
 	};
 	struct err err = { 0 };
 

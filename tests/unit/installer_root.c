@@ -36,13 +36,24 @@ static char *make_root(void)
 	return dir;
 }
 
+static void only_roots(const char *dir, const char *name, const char *content)
+{
+	autofree char *in_root = str_format("etc/orthrus/%s", name), *path = fs_join(dir, in_root), *text = slurp(dir, in_root);
+	struct stat st;
+
+	assert_string_equal(text, content);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_uid, 0);
+}
+
 static void host_files_are_put_below_the_root(void **state)
 {
 	autoclean(input_free) struct input in = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(raid_result_free) struct raid_result result = { 0 };
 	autoclean(hostfiles_free) struct hostfiles files = { 0 };
-	autofree char *dir = NULL, *name = NULL, *token = NULL, *key = NULL, *token_path = NULL, *ssh_dir = NULL;
+	autofree char *dir = NULL, *name = NULL, *key = NULL, *ssh_dir = NULL;
 	autoclose int fd = -1;
 	struct stat st;
 	struct err err = { 0 };
@@ -62,11 +73,10 @@ static void host_files_are_put_below_the_root(void **state)
 			fail_msg("%s", err.text);
 	name = slurp(dir, "etc/hostname");
 	assert_string_equal(name, "n01\n");
-	token = slurp(dir, "etc/orthrus/report-token");
-	assert_string_equal(token, TOKEN "\n");
-	token_path = fs_join(dir, "etc/orthrus/report-token");
-	assert_int_equal(stat(token_path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
+	only_roots(dir, "node.key", an_identity.key);
+	only_roots(dir, "node.seal", an_identity.seal);
+	only_roots(dir, "node.crt", an_identity.crt);
+	only_roots(dir, "node.enrol", "{\"csr\":\"-----BEGIN CERTIFICATE REQUEST-----\\n\",\"seal_key\":\"SEALPUBLIC\"}");
 	ssh_dir = fs_join(dir, "root/.ssh");
 	assert_int_equal(stat(ssh_dir, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
