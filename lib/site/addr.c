@@ -177,9 +177,29 @@ static void mask6(struct addr6 *a, unsigned int prefix)
 	}
 }
 
-static bool same6(const struct addr6 *a, const struct addr6 *b)
+bool addr6_same(const struct addr6 *a, const struct addr6 *b)
 {
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+	return addr6_cmp(a, b) == 0;
+}
+
+int addr6_cmp(const struct addr6 *a, const struct addr6 *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+bool addr6_plus(const struct addr6 *a, uint64_t n, struct addr6 *out)
+{
+	struct addr6 sum = *a;
+
+	for (size_t i = sizeof(sum.bytes); i-- > 0 && n;) {
+		unsigned int digit = sum.bytes[i] + (unsigned int)(n & 255);
+
+		sum.bytes[i] = (uint8_t)digit;
+		n >>= 8;
+		n += digit > 255;
+	}
+	*out = sum;
+	return n == 0;
 }
 
 static const char *reserved6(const struct addr6 *a)
@@ -190,7 +210,7 @@ static const char *reserved6(const struct addr6 *a)
 		return "multicast";
 	if (a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80)
 		return "link-local";
-	return same6(a, &loopback) || same6(a, &any) ? "reserved" : NULL;
+	return addr6_same(a, &loopback) || addr6_same(a, &any) ? "reserved" : NULL;
 }
 
 int net6_read(const char *s, struct net6 *out, struct err *err)
@@ -203,7 +223,7 @@ int net6_read(const char *s, struct net6 *out, struct err *err)
 		return -1;
 	base = n.base;
 	mask6(&base, n.prefix);
-	if (!same6(&base, &n.base)) {
+	if (!addr6_same(&base, &n.base)) {
 		addr6_print(&base, text);
 		return err_set(err, ERR_INVALID, "%s has bits set beyond its prefix; the subnet is %s/%u", s, text, n.prefix);
 	}
@@ -226,7 +246,8 @@ bool net6_has(const struct net6 *n, const struct addr6 *a)
 	struct addr6 base = *a;
 
 	mask6(&base, n->prefix);
-	return same6(&base, &n->base) && !same6(a, &n->base); /* the base is the routers' anycast address (RFC 4291, 2.6.1) */
+	return addr6_same(&base, &n->base) &&
+	       !addr6_same(a, &n->base); /* the base is the routers' anycast address (RFC 4291, 2.6.1) */
 }
 
 bool net6_overlap(const struct net6 *a, const struct net6 *b)
@@ -236,5 +257,48 @@ bool net6_overlap(const struct net6 *a, const struct net6 *b)
 
 	mask6(&x, prefix);
 	mask6(&y, prefix);
-	return same6(&x, &y);
+	return addr6_same(&x, &y);
+}
+
+bool net4_at(const struct net4 *n, uint64_t number, uint32_t *out)
+{
+	if (number > ~net4_mask(n) || !net4_has(n, n->base + (uint32_t)number))
+		return false;
+	*out = n->base + (uint32_t)number;
+	return true;
+}
+
+bool net6_at(const struct net6 *n, uint64_t number, struct addr6 *out)
+{
+	struct addr6 a;
+
+	if (!addr6_plus(&n->base, number, &a) || !net6_has(n, &a))
+		return false;
+	*out = a;
+	return true;
+}
+
+bool net4_number(const struct net4 *n, uint32_t a, uint64_t *out)
+{
+	if (!net4_has(n, a))
+		return false;
+	*out = a - n->base;
+	return true;
+}
+
+bool net6_number(const struct net6 *n, const struct addr6 *a, uint64_t *out)
+{
+	uint64_t number = 0;
+
+	if (!net6_has(n, a))
+		return false;
+	for (size_t i = 0; i < sizeof(a->bytes); i++) {
+		uint8_t beyond = a->bytes[i] ^ n->base.bytes[i]; /* the base has no bit there */
+
+		if (i < 8 && beyond)
+			return false;
+		number = number << 8 | beyond;
+	}
+	*out = number;
+	return true;
 }

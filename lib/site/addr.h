@@ -38,5 +38,16 @@ int net6_read(const char *s, struct net6 *out, struct err *err) WARN_UNUSED;
 void net6_print(const struct net6 *n, char out[NET6_LEN]);
 bool net6_has(const struct net6 *n, const struct addr6 *a);
 bool net6_overlap(const struct net6 *a, const struct net6 *b);
+bool addr6_same(const struct addr6 *a, const struct addr6 *b);
+int addr6_cmp(const struct addr6 *a, const struct addr6 *b);	       /* <0, 0, >0: as numbers */
+bool addr6_plus(const struct addr6 *a, uint64_t n, struct addr6 *out); /* a + n; false: there is no such address */
+
+/* A machine's *host number* is what its address is beyond its subnet's first: 10.1.3.7 in 10.1.0.0/16 and fd00:1::307 in
+ * fd00:1::/64 both are number 775. It is how a machine keeps its place from one family to the other. False when the subnet has no
+ * host with that number (0 is none), or the address none that fits. */
+bool net4_at(const struct net4 *n, uint64_t number, uint32_t *out);
+bool net6_at(const struct net6 *n, uint64_t number, struct addr6 *out);
+bool net4_number(const struct net4 *n, uint32_t a, uint64_t *out);
+bool net6_number(const struct net6 *n, const struct addr6 *a, uint64_t *out);
 
 #endif

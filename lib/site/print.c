@@ -47,14 +47,19 @@ static void print_ipv4(const struct site_network *n, struct json_out *w)
 
 static void print_ipv6(const struct site_network *n, struct json_out *w)
 {
-	static const struct addr6 none = { { 0 } };
 	char subnet[NET6_LEN];
 
 	net6_print(&n->net6, subnet);
 	json_put_obj(w, "ipv6");
 	json_put_str(w, "subnet", subnet);
-	if (memcmp(n->gateway6.bytes, none.bytes, sizeof(none.bytes)) != 0)
+	if (n->has_gateway6)
 		put_addr6(w, "gateway", &n->gateway6);
+	if (n->has_pool6) {
+		json_put_obj(w, "pool");
+		put_addr6(w, "first", &n->pool6_first);
+		put_addr6(w, "last", &n->pool6_last);
+		json_end_obj(w);
+	}
 	json_end_obj(w);
 }
 
@@ -98,7 +103,8 @@ static void print_addresses(const struct site *site, struct json_out *w)
 		json_put_str(w, "name", h->name);
 		json_put_str(w, "interface", h->interface);
 		json_put_str(w, "network", h->network);
-		put_addr4(w, "ipv4", h->addr4);
+		if (h->addr4)
+			put_addr4(w, "ipv4", h->addr4);
 		if (h->has6)
 			put_addr6(w, "ipv6", &h->addr6);
 		json_end_obj(w);
@@ -111,7 +117,8 @@ static void print_addresses(const struct site *site, struct json_out *w)
 		json_put_obj(w, NULL);
 		json_put_str(w, "name", v->name);
 		json_put_str(w, "network", v->network);
-		put_addr4(w, "ipv4", v->addr4);
+		if (v->addr4)
+			put_addr4(w, "ipv4", v->addr4);
 		if (v->has6)
 			put_addr6(w, "ipv6", &v->addr6);
 		json_end_obj(w);

@@ -42,7 +42,16 @@ void site_read_networks(struct json_obj *o, struct site *site, struct problems *
 void site_read_heads(struct json_obj *o, struct site *site, struct problems *p);
 void site_read_vips(struct json_obj *o, struct site *site, struct problems *p);
 
-/* check.c: the site as a whole; fills in what is defaulted (networks of heads and service addresses). */
+/* check_network.c */
+void site_check_networks(const struct site *site, struct problems *p);
+/* `a` must be a host's address in network `i`'s subnet; what is not is noted at "list[at].key". */
+bool site_check_host4(const struct site *site, size_t i, const char *list, size_t at, const char *key, uint32_t a,
+		      struct problems *p);
+bool site_check_host6(const struct site *site, size_t i, const char *list, size_t at, const char *key, const struct addr6 *a,
+		      struct problems *p);
+
+/* check.c: the site as a whole; fills in what is defaulted (networks and IPv6 addresses of heads and service
+ * addresses). */
 void site_check(struct site *site, struct problems *p);
 /* check_groups.c: names, references and cycles of groups; fills in what they inherit. */
 void site_check_groups(struct site *site, struct problems *p);

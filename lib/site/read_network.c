@@ -23,13 +23,13 @@ static int read_addr4(struct json_obj *o, const char *key, enum json_need need, 
 }
 
 /* The same for IPv6; *has says whether there is one. */
-static int read_addr6(struct json_obj *o, const char *key, bool *has, struct addr6 *out, struct err *err)
+static int read_addr6(struct json_obj *o, const char *key, enum json_need need, bool *has, struct addr6 *out, struct err *err)
 {
 	static const struct addr6 none = { { 0 } };
 	autofree char *text = NULL;
 	struct err why = { 0 };
 
-	if (json_str(o, key, JSON_MAY, &text, err) < 0)
+	if (json_str(o, key, need, &text, err) < 0)
 		return -1;
 	if (text && addr6_read(text, out, &why) < 0)
 		return json_bad(o, key, err, "%s", why.text);
@@ -73,12 +73,26 @@ static int read_ipv4(struct json_obj *network, struct site_network *n, struct er
 	return json_obj_end(&o, err);
 }
 
+static int read_pool6(struct json_obj *ipv6, struct site_network *n, struct err *err)
+{
+	struct json_obj o;
+	bool has_first, has_last;
+	int found = json_obj(ipv6, "pool", JSON_MAY, &o, err);
+
+	if (found <= 0)
+		return found;
+	if (read_addr6(&o, "first", JSON_MUST, &has_first, &n->pool6_first, err) < 0 ||
+	    read_addr6(&o, "last", JSON_MUST, &has_last, &n->pool6_last, err) < 0)
+		return -1;
+	n->has_pool6 = true;
+	return json_obj_end(&o, err);
+}
+
 static int read_ipv6(struct json_obj *network, struct site_network *n, struct err *err)
 {
 	autofree char *subnet = NULL;
 	struct err why = { 0 };
 	struct json_obj o;
-	bool has_gateway;
 	int found = json_obj(network, "ipv6", JSON_MAY, &o, err);
 
 	if (found <= 0)
@@ -88,7 +102,7 @@ static int read_ipv6(struct json_obj *network, struct site_network *n, struct er
 	if (net6_read(subnet, &n->net6, &why) < 0)
 		return json_bad(&o, "subnet", err, "%s", why.text);
 	n->has6 = true;
-	if (read_addr6(&o, "gateway", &has_gateway, &n->gateway6, err) < 0)
+	if (read_addr6(&o, "gateway", JSON_MAY, &n->has_gateway6, &n->gateway6, err) < 0 || read_pool6(&o, n, err) < 0)
 		return -1;
 	return json_obj_end(&o, err);
 }
@@ -138,8 +152,8 @@ static int read_head(struct json_obj *o, void *item, struct err *err)
 
 	if (site_read_word(o, "name", JSON_MUST, str_check_hostname, &h->name, err) < 0 ||
 	    site_read_word(o, "interface", JSON_MUST, word_interface, &h->interface, err) < 0 ||
-	    json_str(o, "network", JSON_MAY, &h->network, err) < 0 || read_addr4(o, "ipv4", JSON_MUST, &h->addr4, err) < 0 ||
-	    read_addr6(o, "ipv6", &h->has6, &h->addr6, err) < 0)
+	    json_str(o, "network", JSON_MAY, &h->network, err) < 0 || read_addr4(o, "ipv4", JSON_MAY, &h->addr4, err) < 0 ||
+	    read_addr6(o, "ipv6", JSON_MAY, &h->has6, &h->addr6, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -149,8 +163,8 @@ static int read_vip(struct json_obj *o, void *item, struct err *err)
 	struct site_vip *v = item;
 
 	if (site_read_word(o, "name", JSON_MUST, str_check_name, &v->name, err) < 0 ||
-	    json_str(o, "network", JSON_MAY, &v->network, err) < 0 || read_addr4(o, "ipv4", JSON_MUST, &v->addr4, err) < 0 ||
-	    read_addr6(o, "ipv6", &v->has6, &v->addr6, err) < 0)
+	    json_str(o, "network", JSON_MAY, &v->network, err) < 0 || read_addr4(o, "ipv4", JSON_MAY, &v->addr4, err) < 0 ||
+	    read_addr6(o, "ipv6", JSON_MAY, &v->has6, &v->addr6, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }

@@ -51,6 +51,19 @@ uint32_t site_service_addr4(const struct site *site)
 	return site->n_heads ? site->heads[0].addr4 : 0;
 }
 
+bool site_service_addr6(const struct site *site, struct addr6 *out)
+{
+	for (size_t i = 0; i < site->n_vips; i++)
+		if (str_eq(site->vips[i].name, "svc")) {
+			*out = site->vips[i].addr6;
+			return site->vips[i].has6;
+		}
+	if (!site->n_heads || !site->heads[0].has6)
+		return false;
+	*out = site->heads[0].addr6;
+	return true;
+}
+
 static void free_network(struct site_network *n)
 {
 	free(n->name);

@@ -22,8 +22,11 @@ struct site_network {
 	uint32_t gateway4;		  /* 0: none */
 	uint32_t pool4_first, pool4_last; /* dynamic pool for machines not yet known; 0: none */
 	bool has6;
-	struct net6 net6; /* "ipv6.subnet"; acted on from a later release */
+	struct net6 net6; /* "ipv6.subnet"; of the provision network always a /64 */
+	bool has_gateway6;
 	struct addr6 gateway6;
+	bool has_pool6; /* addresses for machines not yet known */
+	struct addr6 pool6_first, pool6_last;
 	unsigned int vlan; /* 0: untagged */
 	unsigned int mtu;  /* 0: default */
 	char *bond_mode;   /* NULL: none; "active-backup" or "802.3ad" */
@@ -35,7 +38,9 @@ struct site_head {
 	char *name;
 	char *interface; /* the one on the provision network */
 	char *network;
-	uint32_t addr4;
+	/* After site_check it has one in each family that its network has, and none in the other: "ipv6" that is not given is the
+	 * address with the host number of "ipv4". */
+	uint32_t addr4; /* 0: none */
 	bool has6;
 	struct addr6 addr6;
 };
@@ -43,7 +48,7 @@ struct site_head {
 struct site_vip {   /* a service address */
 	char *name; /* "svc", "nfs" */
 	char *network;
-	uint32_t addr4;
+	uint32_t addr4; /* as a head's */
 	bool has6;
 	struct addr6 addr6;
 };
@@ -98,7 +103,11 @@ void site_print(const struct site *site, struct buf *out); /* canonical JSON: re
 void site_free(struct site *site);
 /* A complete, commented-by-names starting point for `site init`. Fields given in `seed` (may be all zero) are used. */
 struct site_seed {
-	const char *cluster, *domain, *interface, *subnet, *head_addr, *head_name, *suite;
+	const char *cluster, *domain, *interface, *head_addr, *head_name, *suite;
+	const char *subnet; /* IPv4; NULL: 10.1.0.0/16; "off": none */
+	const char *ipv6;   /* a prefix of at most 64 bits, whose first /64 is taken; NULL: an own one (below); "off": none */
+	const char *unique; /* with `ipv6` NULL: what nobody else has, this machine's id. A /48 for local use is made of it and
+			       the cluster's name (RFC 4193, 3.2.2, with SHA-256): the same every time. NULL: no IPv6. */
 	bool trust_mac;
 };
 int site_init(const struct site_seed *seed, struct site *out, struct err *err) WARN_UNUSED;
@@ -107,9 +116,11 @@ const struct site_group *site_group(const struct site *site, const char *name);
 const struct site_image *site_image(const struct site *site, const char *name);
 const struct layout *site_layout(const struct site *site, const char *name);
 const struct site_network *site_network(const struct site *site, const char *name);
-const struct site_network *site_provision(const struct site *site); /* the one provision network */
+const struct site_network *site_provision(const struct site *site);	 /* the one provision network */
+bool site_in_pool6(const struct site_network *n, const struct addr6 *a); /* one of those for machines not yet known? */
 /* The address nodes talk to: the "svc" service address if there is one, else the first head's on the provision network. Host
  * order. */
-uint32_t site_service_addr4(const struct site *site);
+uint32_t site_service_addr4(const struct site *site);		     /* 0: the site has no IPv4 there */
+bool site_service_addr6(const struct site *site, struct addr6 *out); /* the same for IPv6; false: none */
 
 #endif

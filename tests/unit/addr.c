@@ -152,10 +152,77 @@ static void subnet6(void **state)
 			fail_msg("'%s' was taken", bad[i]);
 }
 
+static struct addr6 a6(const char *s)
+{
+	struct addr6 a = { { 0 } };
+	struct err err = { 0 };
+
+	if (addr6_read(s, &a, &err) < 0)
+		fail_msg("%s", err.text);
+	return a;
+}
+
+static void arithmetic6(void **state)
+{
+	static const struct {
+		const char *from;
+		uint64_t n;
+		const char *to; /* NULL: there is none */
+	} cases[] = {
+		{ "fd00::1", 0, "fd00::1" },
+		{ "fd00::ff", 1, "fd00::100" },
+		{ "fd00::ffff:ffff:ffff:ffff", 1, "fd00:0:0:1::" },
+		{ "fd00::1", UINT64_MAX, "fd00:0:0:1::" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 1, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1, NULL },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00", UINT64_MAX, NULL },
+	};
+	struct addr6 from, to, want;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		from = a6(cases[i].from);
+		assert_int_equal(addr6_plus(&from, cases[i].n, &to), cases[i].to != NULL);
+		want = a6(cases[i].to ? cases[i].to : "fd00::1");
+		if (cases[i].to && !addr6_same(&to, &want))
+			fail_msg("%s + %llu is not %s", cases[i].from, (unsigned long long)cases[i].n, cases[i].to);
+	}
+	from = a6("fd00::2");
+	to = a6("fd00::10");
+	assert_true(addr6_cmp(&from, &to) < 0 && addr6_cmp(&to, &from) > 0 && addr6_cmp(&to, &to) == 0);
+}
+
+/* A machine's place in one family is its place in the other. */
+static void host_numbers(void **state)
+{
+	struct net6 n6 = net6("fd00:1::/64"), wide = net6("fd00::/16"), narrow = net6("fd00:1::8/126");
+	struct net4 n4 = net4("10.1.0.0/16"), small = net4("10.77.0.0/30");
+	struct addr6 a = a6("fd00:1::307"), b;
+	uint64_t number = 0;
+	uint32_t a4 = 0;
+
+	(void)state;
+	assert_true(net6_number(&n6, &a, &number) && number == 775);
+	assert_true(net4_at(&n4, number, &a4) && a4 == 0x0a010307);
+	assert_true(net4_number(&n4, a4, &number) && number == 775);
+	assert_true(net6_at(&n6, number, &b) && addr6_same(&a, &b));
+	/* 0 is the subnet itself, and what is beyond it or its broadcast address is no host. */
+	assert_false(net4_at(&n4, 0, &a4) || net6_at(&n6, 0, &b) || net4_at(&n4, 65535, &a4) || net4_at(&n4, 65536, &a4));
+	assert_false(net4_at(&n4, UINT64_MAX, &a4) || net4_at(&n4, (uint64_t)1 << 32 | 5, &a4) || net4_at(&small, 3, &a4));
+	assert_false(net6_at(&narrow, 4, &b));
+	assert_true(net6_at(&narrow, 3, &b));
+	assert_true(net6_at(&n6, UINT64_MAX, &b));
+	a = a6("fd00:2::1");
+	assert_false(net6_number(&n6, &a, &number));   /* not in it */
+	assert_false(net6_number(&wide, &a, &number)); /* in it, but no 64 bits can say where */
+	assert_false(net4_number(&n4, 0x0a02000a, &number) || net4_number(&n4, 0x0a010000, &number));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(addr4), cmocka_unit_test(subnet4), cmocka_unit_test(addr6),
-					    cmocka_unit_test(subnet6) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(addr4),	   cmocka_unit_test(subnet4),
+					    cmocka_unit_test(addr6),	   cmocka_unit_test(subnet6),
+					    cmocka_unit_test(arithmetic6), cmocka_unit_test(host_numbers) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

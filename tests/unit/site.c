@@ -88,7 +88,7 @@ static void golden_cases(void **state)
 /* Printing is a fixed point: what was printed reads as the same site, which prints the same text. */
 static void prints_what_it_read(void **state)
 {
-	static const char *const names[] = { "ok-small.json", "ok-full.json" };
+	static const char *const names[] = { "ok-small.json", "ok-full.json", "ok-dual.json", "ok-ipv6-only.json" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -212,6 +212,92 @@ static void init_is_right(void **state)
 	assert_true(l->md[1].bitmap);
 }
 
+static bool is6(const struct addr6 *a, const char *text)
+{
+	char shown[ADDR6_LEN];
+
+	addr6_print(a, shown);
+	return str_eq(shown, text);
+}
+
+/* Both families, the head with the same host number in both; the prefix is this machine's and cluster's own, and stays. */
+static void init_is_dual(void **state)
+{
+	struct site_seed seed = { .unique = "0123456789abcdef0123456789abcdef",
+				  .subnet = "10.77.0.0/24",
+				  .head_addr = "10.77.0.33" };
+	autoclean(site_free) struct site s = { 0 }, again = { 0 }, other = { 0 };
+	const struct site_network *n;
+	struct addr6 a;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(site_init(&seed, &s, &err), 0);
+	assert_int_equal(site_init(&seed, &again, &err), 0);
+	seed.cluster = "other";
+	assert_int_equal(site_init(&seed, &other, &err), 0);
+	n = site_provision(&s);
+	assert_true(n->has4 && n->has6);
+	assert_int_equal(n->net6.prefix, 64);
+	assert_int_equal(n->net6.base.bytes[0], 0xfd);
+	assert_true(addr6_same(&n->net6.base, &site_provision(&again)->net6.base));
+	assert_false(net6_overlap(&n->net6, &site_provision(&other)->net6));
+	assert_int_equal(s.heads[0].addr4, 0x0a4d0021);
+	assert_true(s.heads[0].has6 && net6_at(&n->net6, 0x21, &a) && addr6_same(&a, &s.heads[0].addr6));
+	assert_true(site_service_addr6(&s, &a) && addr6_same(&a, &s.heads[0].addr6));
+	seed.unique = NULL;
+	site_free(&other);
+	assert_int_equal(site_init(&seed, &other, &err), 0);
+	assert_false(site_provision(&other)->has6 || site_service_addr6(&other, &a));
+}
+
+static void init_families(void **state)
+{
+	static const struct {
+		struct site_seed seed;
+		const char *head6; /* NULL: none */
+		uint32_t head4;
+	} cases[] = {
+		{ { .ipv6 = "fd12:3456:789a::/48" }, "fd12:3456:789a::1", 0x0a010001 },
+		{ { .ipv6 = "2001:db8:1:2::/64", .subnet = "off" }, "2001:db8:1:2::1", 0 },
+		{ { .ipv6 = "fd12::/64", .subnet = "off", .head_addr = "fd12::99" }, "fd12::99", 0 },
+		{ { .ipv6 = "fd12::/64", .head_addr = "fd12::99" }, "fd12::99", 0x0a010001 },
+		{ { .ipv6 = "off", .unique = "x" }, NULL, 0x0a010001 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autoclean(site_free) struct site s = { 0 };
+		struct err err = { 0 };
+
+		if (site_init(&cases[i].seed, &s, &err) < 0)
+			fail_msg("%zu: %s", i, err.text);
+		assert_int_equal(s.heads[0].addr4, cases[i].head4);
+		assert_int_equal(site_service_addr4(&s), cases[i].head4);
+		assert_int_equal(s.heads[0].has6, cases[i].head6 != NULL);
+		if (cases[i].head6)
+			assert_true(is6(&s.heads[0].addr6, cases[i].head6));
+	}
+}
+
+static void pool6(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+	const struct site_network *n;
+	struct addr6 a;
+
+	(void)state;
+	read_golden("ok-full.json", &s);
+	n = site_provision(&s);
+	assert_true(n->has_pool6 && n->has_gateway6);
+	a = n->pool6_last;
+	assert_true(site_in_pool6(n, &n->pool6_first) && site_in_pool6(n, &a));
+	a.bytes[12]++;
+	assert_false(site_in_pool6(n, &a) || site_in_pool6(n, &n->gateway6));
+	assert_false(site_in_pool6(site_network(&s, "campus"), &a));
+	assert_true(site_service_addr6(&s, &a) && is6(&a, "fd00:1::9")); /* "svc" */
+}
+
 static void init_says_what_is_wrong(void **state)
 {
 	static const struct {
@@ -221,6 +307,11 @@ static void init_says_what_is_wrong(void **state)
 		{ { .subnet = "10.1.0.1/24" }, "subnet" },
 		{ { .head_addr = "10.2.0.1" }, "heads[0].ipv4: 10.2.0.1 is outside the subnet 10.1.0.0/16" },
 		{ { .suite = "sid" }, "images[0].suite" },
+		{ { .ipv6 = "fd00::/65" }, "has no /64 in it" },
+		{ { .ipv6 = "10.1.0.0/16" }, "IPv6" },
+		{ { .subnet = "off" }, "both are off" },
+		{ { .subnet = "off", .ipv6 = "fd00::/64", .head_addr = "10.1.0.1" }, "heads[0].ipv4: 10.1.0.1, but" },
+		{ { .ipv6 = "fd00::/64", .head_addr = "fd01::1" }, "heads[0].ipv6: fd01::1 is not" },
 		{ { .cluster = "a b" }, "cluster.name" },
 		{ { .interface = "lo" }, "heads[0].interface" },
 		{ { .head_name = "-" }, "heads[0].name" },
@@ -262,6 +353,9 @@ int main(void)
 		cmocka_unit_test(groups_inherit),
 		cmocka_unit_test(small_gets_defaults),
 		cmocka_unit_test(init_is_right),
+		cmocka_unit_test(init_is_dual),
+		cmocka_unit_test(init_families),
+		cmocka_unit_test(pool6),
 		cmocka_unit_test(init_says_what_is_wrong),
 		cmocka_unit_test(problems_are_printable),
 	};
