@@ -17,7 +17,7 @@
 /* X(noun, verb, function, effect, arguments, options, help): see struct cmd_def in cmd/cmd.h. */
 #define COMMANDS(X) \
 	X("site", "init", cmd_site_init, CMD_CHANGES_HERE, "", \
-	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
+	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,ipv6=PREFIX,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
 	  "write a first site.json to start from") \
 	X("site", "check", cmd_site_check, CMD_READS_HERE, "[FILE]", "", "check site.json; says all that is wrong at once") \
 	X("site", "show", cmd_site_show, CMD_READS, "", "", "show the site as applied, else as in the file") \
@@ -41,14 +41,14 @@
 	X("image", "import", cmd_image_import, CMD_CHANGES_HERE, "FILE NAME", "suite=SUITE,kind=KIND,max-size=SIZE,max-entries=N,allow-devices", \
 	  "make an image of an archive and store it signed") \
 	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
-	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
+	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
 	  "make machines known by their MAC addresses") \
 	X("node", "list", cmd_node_list, CMD_READS, "[NODESET]", "", "list nodes and their state") \
 	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \
-	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
+	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
 	  "change nodes' group, addresses, image or layout") \
 	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \
-	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS", \
+	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS,ipv6=ADDRESS", \
 	  "make machines that wait these nodes, after their keys were compared") \
 	X("node", "reject", cmd_node_reject, CMD_CHANGES, "", "fingerprint=WORDS*", "refuse machines that wait") \
 	X("node", "token", cmd_node_token, CMD_CHANGES, "[NODESET]", "minutes=N,list,revoke=ID", \

@@ -3,7 +3,6 @@
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "cmd/nodes.h"
-#include "site/addr.h"
 #include "sys/http_client.h"
 
 #include <stdlib.h>
@@ -136,36 +135,6 @@ static void put_options(const struct cmd *c, struct json_out *w)
 			json_put_str(w, names[i], cmd_option(c, names[i]));
 }
 
-/* --ipv4 is the address of the node that is written first; the others get the ones that follow. Checked before anything is sent.
- */
-static int check_address(const struct cmd *c, size_t n_nodes, struct err *err)
-{
-	const char *first = cmd_option(c, "ipv4");
-	uint32_t addr;
-
-	if (!first)
-		return 0;
-	if (addr4_read(first, &addr, err) < 0)
-		return err_wrap(err, "--ipv4");
-	if (addr <= UINT32_MAX - (n_nodes - 1))
-		return 0;
-	err_set(err, ERR_INVALID, "--ipv4 %s: there are not %zu addresses from it on", first, n_nodes);
-	return err_hint(err, "it is the first node's as they are written; the others get those that follow");
-}
-
-static void put_address(const struct cmd *c, struct json_out *w, size_t place)
-{
-	const char *first = cmd_option(c, "ipv4");
-	char text[ADDR4_LEN];
-	struct err checked = { 0 };
-	uint32_t addr;
-
-	if (!first || addr4_read(first, &addr, &checked) < 0)
-		return;
-	addr4_print(addr + (uint32_t)place, text);
-	json_put_str(w, "ipv4", text);
-}
-
 /* One MAC a node, in the order in which the nodes are written; for one node they are all its. */
 static void put_macs(struct json_out *w, const struct str_list *macs, size_t place, size_t n_nodes)
 {
@@ -210,7 +179,7 @@ static void add_body(const struct cmd *c, struct nodeset *set, const size_t *pla
 		json_put_obj(&w, NULL);
 		json_put_str(&w, "name", nodeset_get(set, i));
 		put_options(c, &w);
-		put_address(c, &w, places[i]);
+		node_put_address(c, &w, places[i]);
 		put_macs(&w, macs, places[i], nodeset_count(set));
 		json_end_obj(&w);
 	}
@@ -235,18 +204,23 @@ int cmd_node_add(struct cmd *c, struct err *err)
 	}
 	cmd_option_all(c, "mac", &macs);
 	if (node_set_written(&none, c->argv[0], false, &set, &places, err) < 0 ||
-	    check_macs(&macs, nodeset_count(&set), true, err) < 0 || check_address(c, nodeset_count(&set), err) < 0)
+	    check_macs(&macs, nodeset_count(&set), true, err) < 0 || node_check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
 	add_body(c, &set, places, &macs, &body);
 	return node_send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
 }
 
+/* A column for the second address where nodes have two. */
 static void list_table(const struct node_rows *rows, struct nodeset *set)
 {
-	static const char *const heads[] = { "NODE", "STATE", "ADDRESS", "GROUP", "MAC", "IMAGE", "DOING", NULL };
+	static const char *const one[] = { "NODE", "STATE", "ADDRESS", "GROUP", "MAC", "IMAGE", "DOING", NULL };
+	static const char *const two[] = { "NODE", "STATE", "IPV4", "IPV6", "GROUP", "MAC", "IMAGE", "DOING", NULL };
 	autoclean(cmd_table_free) struct cmd_table t = { 0 };
+	bool both = false;
 
-	cmd_table_init(&t, heads);
+	for (size_t i = 0; i < rows->len; i++)
+		both |= rows->items[i].ipv4 && rows->items[i].ipv6;
+	cmd_table_init(&t, both ? two : one);
 	for (size_t i = 0; i < rows->len; i++) {
 		const struct node_row *r = &rows->items[i];
 
@@ -254,7 +228,9 @@ static void list_table(const struct node_rows *rows, struct nodeset *set)
 			continue;
 		cmd_table_add(&t, r->name);
 		cmd_table_add(&t, r->state);
-		cmd_table_add(&t, r->ipv4);
+		cmd_table_add(&t, r->ipv4 || both ? r->ipv4 : r->ipv6);
+		if (both)
+			cmd_table_add(&t, r->ipv6);
 		cmd_table_add(&t, r->group);
 		cmd_table_add(&t, r->macs.len ? r->macs.items[0] : NULL);
 		cmd_table_add(&t, r->image);
@@ -311,7 +287,7 @@ static void change_body(const struct cmd *c, size_t place, size_t n_nodes, const
 	json_out_init(&w, body, false);
 	json_put_obj(&w, NULL);
 	put_options(c, &w);
-	put_address(c, &w, place);
+	node_put_address(c, &w, place);
 	put_macs(&w, macs, place, n_nodes);
 	json_end_obj(&w);
 }
@@ -327,12 +303,14 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
 	if (c->n_values == 0) {
-		err_set(err, ERR_USAGE, "'node set' needs what to set: --group, --mac, --ipv4, --image, --layout or --serial");
+		err_set(err, ERR_USAGE,
+			"'node set' needs what to set: --group, --mac, --ipv4, --ipv6, --image, --layout or "
+			"--serial");
 		return err_hint(err, "`orthrus node show NODE` shows what is set now");
 	}
 	cmd_option_all(c, "mac", &macs);
 	if (node_rows_get(c, &rows, err) < 0 || node_set_written(&rows, c->argv[0], true, &set, &places, err) < 0 ||
-	    check_macs(&macs, nodeset_count(&set), false, err) < 0 || check_address(c, nodeset_count(&set), err) < 0)
+	    check_macs(&macs, nodeset_count(&set), false, err) < 0 || node_check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
 	each_begin(&each, c);
 	for (size_t i = 0; i < nodeset_count(&set); i++) {

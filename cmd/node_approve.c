@@ -58,8 +58,8 @@ static int find_rows(struct cmd *c, const struct pending_rows *rows, struct matc
 		return err_hint(err,
 				"approve them one by one, or leave --fingerprint out for nodes whose MAC addresses are known");
 	}
-	if (cmd_option(c, "ipv4") && nodeset_count(&m->set) != 1)
-		return err_set(err, ERR_USAGE, "--ipv4 is one node's address, and there are %zu nodes", nodeset_count(&m->set));
+	if (node_check_address(c, nodeset_count(&m->set), err) < 0)
+		return -1;
 	for (size_t i = 0; i < nodeset_count(&m->set); i++) {
 		m->rows[i] = key ? pending_rows_find(rows, key, err) : waiting_for(rows, nodeset_get(&m->set, i), err);
 		if (!m->rows[i])
@@ -75,8 +75,7 @@ static void put_item(const struct cmd *c, struct match *m, size_t i, struct json
 	json_put_str(w, "node", nodeset_get(&m->set, i));
 	if (cmd_option(c, "group"))
 		json_put_str(w, "group", cmd_option(c, "group"));
-	if (cmd_option(c, "ipv4"))
-		json_put_str(w, "ipv4", cmd_option(c, "ipv4"));
+	node_put_address(c, w, i);
 	json_end_obj(w);
 }
 

@@ -14,6 +14,7 @@ static void row_clear(struct node_row *r)
 	free(r->name);
 	free(r->group);
 	free(r->ipv4);
+	free(r->ipv6);
 	free(r->state);
 	free(r->step);
 	free(r->image);
@@ -35,9 +36,10 @@ void node_rows_free(struct node_rows *rows)
 static int row_read(struct json_obj *o, struct node_row *r, struct err *err)
 {
 	if (json_str(o, "name", JSON_MUST, &r->name, err) < 0 || json_str(o, "group", JSON_MUST, &r->group, err) < 0 ||
-	    json_str(o, "ipv4", JSON_MUST, &r->ipv4, err) < 0 || json_str(o, "state", JSON_MUST, &r->state, err) < 0 ||
-	    json_str(o, "step", JSON_MAY, &r->step, err) < 0 || json_str(o, "error", JSON_MAY, &r->error, err) < 0 ||
-	    json_str(o, "hint", JSON_MAY, &r->hint, err) < 0 || json_str(o, "installed_image", JSON_MAY, &r->image, err) < 0 ||
+	    json_str(o, "ipv4", JSON_MAY, &r->ipv4, err) < 0 || json_str(o, "ipv6", JSON_MAY, &r->ipv6, err) < 0 ||
+	    json_str(o, "state", JSON_MUST, &r->state, err) < 0 || json_str(o, "step", JSON_MAY, &r->step, err) < 0 ||
+	    json_str(o, "error", JSON_MAY, &r->error, err) < 0 || json_str(o, "hint", JSON_MAY, &r->hint, err) < 0 ||
+	    json_str(o, "installed_image", JSON_MAY, &r->image, err) < 0 ||
 	    json_u64(o, "percent", JSON_MAY, 0, 100, &r->percent, err) < 0 || json_strs(o, "macs", JSON_MUST, &r->macs, err) < 0)
 		return -1;
 	return 0;

@@ -7,7 +7,7 @@
 #include "cmd/cmd.h"
 
 struct node_row { /* one of GET /v1/nodes */
-	char *name, *group, *ipv4, *state, *step, *image, *error, *hint;
+	char *name, *group, *ipv4, *ipv6, *state, *step, *image, *error, *hint;
 	struct str_list macs;
 	uint64_t percent;
 	char *raw; /* as the daemon sent it */
@@ -35,6 +35,11 @@ void node_put_names(struct json_out *w, struct nodeset *set);
 /* node.c: a request whose answer is {"steps":[..]}, shown as lines ("would:" before them with --plan) or as it is with --json; a
  * head that can't follow is ERR_FAILED, see cmd_followed(). */
 int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err) WARN_UNUSED;
+
+/* node_address.c: --ipv4 and --ipv6 are the addresses of the node that is written first; the others get the ones that follow.
+ * Checked before anything is sent; put into an open object for the node at `place`. */
+int node_check_address(const struct cmd *c, size_t n_nodes, struct err *err) WARN_UNUSED;
+void node_put_address(const struct cmd *c, struct json_out *w, size_t place);
 
 /* node_wait.c: follow the events until each node of `set` is up or failed; one line a node. ERR_PARTIAL / ERR_FAILED lists those
  * that failed. */

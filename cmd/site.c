@@ -8,7 +8,9 @@
 #include "sys/fs.h"
 #include "sys/http_client.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* What is wrong with the file, as one error; the reader is sent to `site check` for the rest. */
@@ -46,16 +48,44 @@ static int need_interface(const struct cmd *c, struct err *err)
 	return err_hint(err, "this machine has %s", list.len ? buf_str(&list) : "none besides lo");
 }
 
+/* What only this machine has, for a prefix of the cluster's own: its id, or, where there is none, chance. */
+static int unique_text(struct buf *out, struct err *err)
+{
+	uint8_t chance[16];
+	char hex[2 * sizeof(chance) + 1];
+	struct err none = { 0 };
+
+	if (fs_read("/etc/machine-id", 256, out, &none) == 0 && out->len >= 32)
+		return 0;
+	buf_free(out);
+	if (getrandom(chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
+		return err_errno(err, errno, "random bytes for an IPv6 prefix");
+	str_hex(chance, sizeof(chance), hex);
+	buf_adds(out, hex);
+	return 0;
+}
+
+/* A prefix that was just made is not on this machine yet. */
+static void say_head6(const struct cmd *c, const struct site *site)
+{
+	char addr[ADDR6_LEN];
+
+	addr6_print(&site->heads[0].addr6, addr);
+	cmd_say(c, "%s needs the address %s/64 on %s, for example: ip address add %s/64 dev %s", site->heads[0].name, addr,
+		site->heads[0].interface, addr, site->heads[0].interface);
+}
+
 int cmd_site_init(struct cmd *c, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
-	autoclean(buf_free) struct buf text = { 0 };
+	autoclean(buf_free) struct buf text = { 0 }, unique = { 0 };
 	char hostname[64];
 	struct site_seed seed = {
 		.cluster = cmd_option(c, "cluster"),
 		.domain = cmd_option(c, "domain"),
 		.interface = cmd_option(c, "interface"),
 		.subnet = cmd_option(c, "subnet"),
+		.ipv6 = cmd_option(c, "ipv6"),
 		.head_addr = cmd_option(c, "head-address"),
 		.head_name = cmd_option(c, "head-name"),
 		.suite = cmd_option(c, "suite"),
@@ -64,8 +94,9 @@ int cmd_site_init(struct cmd *c, struct err *err)
 	const char *slash = strrchr(c->site_path, '/');
 	autofree char *dir = slash ? mem_strndup(c->site_path, (size_t)(slash - c->site_path)) : NULL;
 
-	if (cmd_args(c, 0, 0, err) < 0 || need_interface(c, err) < 0)
+	if (cmd_args(c, 0, 0, err) < 0 || need_interface(c, err) < 0 || unique_text(&unique, err) < 0)
 		return -1;
+	seed.unique = buf_str(&unique);
 	if (!seed.head_name)
 		seed.head_name = own_name(hostname);
 	if (site_init(&seed, &site, err) < 0) /* its own hint is for a file, and there is none yet */
@@ -84,6 +115,8 @@ int cmd_site_init(struct cmd *c, struct err *err)
 		return geteuid() != 0 ? -1 : err_hint(err, "name another place with --site FILE");
 	if (c->json)
 		cmd_print(buf_str(&text));
+	if (site_provision(&site)->has6)
+		say_head6(c, &site);
 	cmd_say(c, "wrote %s\nNext: edit it, see `orthrus site check`, then `orthrus site apply`.", c->site_path);
 	return 0;
 }

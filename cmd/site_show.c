@@ -46,29 +46,37 @@ static void show_networks(const struct site *site)
 	cmd_table_print(&t);
 }
 
-static void add_owner(struct cmd_table *t, const char *name, const char *what, const char *network, uint32_t addr4)
+static void add_owner(struct cmd_table *t, const char *name, const char *what, const char *network, uint32_t addr4,
+		      const struct addr6 *addr6)
 {
-	char addr[ADDR4_LEN];
+	char addr[ADDR6_LEN];
 
-	addr4_print(addr4, addr);
 	cmd_table_add(t, name);
 	cmd_table_add(t, what);
 	cmd_table_add(t, network);
-	cmd_table_add(t, addr);
+	addr4_print(addr4, addr);
+	cmd_table_add(t, addr4 ? addr : NULL);
+	if (addr6)
+		addr6_print(addr6, addr);
+	cmd_table_add(t, addr6 ? addr : NULL);
 }
 
 static void show_addresses(const struct site *site)
 {
 	autoclean(cmd_table_free) struct cmd_table t;
 
-	cmd_table_init(&t, (const char *const[]){ "NAME", "WHAT", "NETWORK", "IPV4", NULL });
+	cmd_table_init(&t, (const char *const[]){ "NAME", "WHAT", "NETWORK", "IPV4", "IPV6", NULL });
 	for (size_t i = 0; i < site->n_heads; i++) {
-		autofree char *what = str_format("head, on %s", site->heads[i].interface);
+		const struct site_head *h = &site->heads[i];
+		autofree char *what = str_format("head, on %s", h->interface);
 
-		add_owner(&t, site->heads[i].name, what, site->heads[i].network, site->heads[i].addr4);
+		add_owner(&t, h->name, what, h->network, h->addr4, h->has6 ? &h->addr6 : NULL);
 	}
-	for (size_t i = 0; i < site->n_vips; i++)
-		add_owner(&t, site->vips[i].name, "service address", site->vips[i].network, site->vips[i].addr4);
+	for (size_t i = 0; i < site->n_vips; i++) {
+		const struct site_vip *v = &site->vips[i];
+
+		add_owner(&t, v->name, "service address", v->network, v->addr4, v->has6 ? &v->addr6 : NULL);
+	}
 	cmd_table_print(&t);
 }
 

@@ -25,11 +25,14 @@ void api_put_error(struct json_out *w, const char *key, const struct err *e);
 int api_not_installing(const char *node, const struct run *r, bool force, struct err *err) WARN_UNUSED;
 /* Does the machine speak of the installation that was ordered? Otherwise ERR_CONFLICT. */
 int api_check_install(const struct run *r, const char *node, const char *install_id, struct err *err) WARN_UNUSED;
-/* api_node.c: a new node, checked against everything in the roster and put into it (the content of `n` is taken). Without an
- * address it gets the lowest free one, looked for from *hint on. */
+/* api_node.c: "ipv4" and "ipv6" of a request, in the families that the network has; "" takes an own one back, if the other is
+ * left. */
+int api_read_addresses(struct json_obj *o, const struct site *site, struct node *n, struct err *err) WARN_UNUSED;
+/* A new node, checked against everything in the roster and put into it (the content of `n` is taken). Addresses that it
+ * has not are the lowest free ones, looked for from *from on. */
 struct roster;
-int api_node_make(struct roster *roster, const struct site *site, struct node *n, bool has_addr, uint32_t *hint,
-		  struct plan *plan, struct err *err) WARN_UNUSED;
+int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
+		  struct err *err) WARN_UNUSED;
 
 #define API_HANDLER(name) int name(void *ctx, struct http_call *call, struct err *err) WARN_UNUSED
 API_HANDLER(api_status); /* api_event.c */

@@ -77,7 +77,7 @@ struct approving {
 	struct roster roster;
 	struct pendings pendings;
 	struct plan plan;
-	uint32_t addr_hint;
+	uint64_t from; /* where free addresses are looked for */
 	const char *who;
 };
 
@@ -92,7 +92,6 @@ static void approving_free(struct approving *a)
 struct wish { /* one item of the request */
 	char *fingerprint, *node;
 	struct node wishes; /* for a new node */
-	bool has_addr;
 };
 
 static void wish_free(struct wish *w)
@@ -102,20 +101,16 @@ static void wish_free(struct wish *w)
 	node_free(&w->wishes);
 }
 
-static int read_wish(struct json_obj *o, struct wish *out, struct err *err)
+static int read_wish(struct json_obj *o, const struct site *site, struct wish *out, struct err *err)
 {
-	autofree char *addr = NULL;
 	struct err why = { 0 };
 
 	if (json_str(o, "fingerprint", JSON_MUST, &out->fingerprint, err) < 0 ||
 	    json_str(o, "node", JSON_MUST, &out->node, err) < 0 || json_str(o, "group", JSON_MAY, &out->wishes.group, err) < 0 ||
-	    json_str(o, "ipv4", JSON_MAY, &addr, err) < 0)
+	    api_read_addresses(o, site, &out->wishes, err) < 0)
 		return -1;
 	if (str_check_hostname(out->node, &why) < 0)
 		return json_bad(o, "node", err, "%s", why.text);
-	out->has_addr = addr != NULL;
-	if (addr && addr4_read(addr, &out->wishes.addr4, &why) < 0)
-		return json_bad(o, "ipv4", err, "%s", why.text);
 	return json_obj_end(o, err);
 }
 
@@ -128,7 +123,7 @@ static int approve_new(struct approving *a, struct wish *wish, const struct pend
 	}
 	model_set(&wish->wishes.name, wish->node);
 	str_list_add(&wish->wishes.macs, p->mac);
-	if (api_node_make(&a->roster, &a->site, &wish->wishes, wish->has_addr, &a->addr_hint, &a->plan, err) < 0)
+	if (api_node_make(&a->roster, &a->site, &wish->wishes, &a->from, &a->plan, err) < 0)
 		return -1;
 	change_node(a->c, roster_find(&a->roster, wish->node));
 	return 0;
@@ -186,7 +181,7 @@ static int approve_one(struct approving *a, struct json_obj *o, struct str_list 
 	const struct pending *p;
 	struct node *n;
 
-	if (read_wish(o, &wish, err) < 0)
+	if (read_wish(o, &a->site, &wish, err) < 0)
 		return -1;
 	p = pendings_find(&a->pendings, wish.fingerprint);
 	if (!p) {

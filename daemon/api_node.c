@@ -15,30 +15,51 @@
 #define NODES_PER_REQUEST 1000 /* one write of the state holds them all */
 
 /* The keys of the node's and the run's document in one object. */
-static int put_node(struct daemon *d, const struct node *n, struct json_out *w, struct err *err)
+static int put_node(struct daemon *d, const struct site *site, const struct node *n, struct json_out *w, struct err *err)
 {
 	autoclean(run_free) struct run r = { 0 };
+	struct node shown = *n; /* with the addresses that it really has; what it points to is n's */
 
 	if (daemon_run(d, n->name, &r, err) < 0)
 		return -1;
-	node_put(n, w);
+	if (site->n_networks) {
+		struct node_addrs a;
+
+		node_addresses(site, n, &a);
+		shown.addr4 = a.addr4;
+		shown.has6 = a.has6;
+		shown.addr6 = a.addr6;
+	}
+	node_put(&shown, w);
 	run_put_public(&r, w);
 	return 0;
+}
+
+/* Without a site there are no nodes either, but a list of none. */
+static int site_or_none(struct daemon *d, struct site *site, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (daemon_site(d, site, NULL, &why) == 0 || why.kind == ERR_NOT_FOUND)
+		return 0;
+	*err = why;
+	return -1;
 }
 
 int api_nodes_get(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(roster_free) struct roster roster = { 0 };
+	autoclean(site_free) struct site site = { 0 };
 	struct json_out w;
 
-	if (roster_load(ctx, &roster, err) < 0)
+	if (site_or_none(ctx, &site, err) < 0 || roster_load(ctx, &roster, err) < 0)
 		return -1;
 	json_out_init(&w, http_out(call), true);
 	json_put_obj(&w, NULL);
 	json_put_arr(&w, "nodes");
 	for (size_t i = 0; i < roster.len; i++) {
 		json_put_obj(&w, NULL);
-		if (put_node(ctx, &roster.nodes[i], &w, err) < 0)
+		if (put_node(ctx, &site, &roster.nodes[i], &w, err) < 0)
 			return -1;
 		json_end_obj(&w);
 	}
@@ -51,6 +72,7 @@ int api_node_get(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
 	autoclean(node_free) struct node n = { 0 };
+	autoclean(site_free) struct site site = { 0 };
 	autoclean(machine_free) struct machine m = { 0 };
 	autoclean(state_doc_free) struct state_doc order = { 0 };
 	autofree char *order_key = str_format("order/%s", http_param(call, "name"));
@@ -60,14 +82,14 @@ int api_node_get(void *ctx, struct http_call *call, struct err *err)
 	uint64_t version;
 	int known;
 
-	if (daemon_node(d, http_param(call, "name"), &n, &version, err) < 0)
+	if (site_or_none(d, &site, err) < 0 || daemon_node(d, http_param(call, "name"), &n, &version, err) < 0)
 		return -1;
 	known = daemon_machine(d, n.name, &m, err);
 	if (known < 0)
 		return -1;
 	json_out_init(&w, http_out(call), true);
 	json_put_obj(&w, NULL);
-	if (put_node(d, &n, &w, err) < 0)
+	if (put_node(d, &site, &n, &w, err) < 0)
 		return -1;
 	if (known)
 		machine_print(&m, &w, "machine");
@@ -112,27 +134,57 @@ static int read_wish(struct json_obj *o, const char *key, char **field, struct e
 	return 0;
 }
 
-/* What may be said of a node when it is added or changed. *has_addr: an address was given. */
-static int read_wishes(struct json_obj *o, struct node *n, bool *has_addr, struct err *err)
+int api_read_addresses(struct json_obj *o, const struct site *site, struct node *n, struct err *err)
 {
-	autofree char *addr = NULL;
+	const struct site_network *net = site_provision(site);
+	autofree char *addr = NULL, *addr6 = NULL;
 	struct err why = { 0 };
 
+	if (json_str(o, "ipv4", JSON_MAY, &addr, err) < 0 || json_str(o, "ipv6", JSON_MAY, &addr6, err) < 0)
+		return -1;
+	if (addr && !net->has4)
+		return json_bad(o, "ipv4", err, "the provision network '%s' has no IPv4", net->name);
+	if (addr6 && !net->has6)
+		return json_bad(o, "ipv6", err, "the provision network '%s' has no IPv6", net->name);
+	if (addr && !addr[0])
+		n->addr4 = 0;
+	else if (addr && addr4_read(addr, &n->addr4, &why) < 0)
+		return json_bad(o, "ipv4", err, "%s", why.text);
+	if (addr6)
+		n->has6 = addr6[0] != '\0';
+	if (addr6 && n->has6 && addr6_read(addr6, &n->addr6, &why) < 0)
+		return json_bad(o, "ipv6", err, "%s", why.text);
+	return 0;
+}
+
+/* What may be said of a node when it is added or changed. */
+static int read_wishes(struct json_obj *o, const struct site *site, struct node *n, struct err *err)
+{
 	if (read_wish(o, "group", &n->group, err) < 0 || read_macs(o, &n->macs, err) < 0 ||
-	    json_str(o, "ipv4", JSON_MAY, &addr, err) < 0 || read_wish(o, "image", &n->image, err) < 0 ||
+	    api_read_addresses(o, site, n, err) < 0 || read_wish(o, "image", &n->image, err) < 0 ||
 	    read_wish(o, "layout", &n->layout, err) < 0 || read_wish(o, "serial", &n->serial, err) < 0)
 		return -1;
-	*has_addr = addr != NULL;
-	if (addr && addr4_read(addr, &n->addr4, &why) < 0)
-		return json_bad(o, "ipv4", err, "%s", why.text);
 	return json_obj_end(o, err);
 }
 
-int api_node_make(struct roster *roster, const struct site *site, struct node *n, bool has_addr, uint32_t *hint,
-		  struct plan *plan, struct err *err)
+/* "10.77.0.5, fd00::5": what a node has. Caller frees. */
+static char *addresses_text(const struct site *site, const struct node *n)
 {
-	autofree char *step = NULL;
-	char addr[ADDR4_LEN];
+	char addr4[ADDR4_LEN] = "", addr6[ADDR6_LEN] = "";
+	struct node_addrs a;
+
+	node_addresses(site, n, &a);
+	if (a.addr4)
+		addr4_print(a.addr4, addr4);
+	if (a.has6)
+		addr6_print(&a.addr6, addr6);
+	return str_format("%s%s%s", addr4, a.addr4 && a.has6 ? ", " : "", addr6);
+}
+
+int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
+		  struct err *err)
+{
+	autofree char *step = NULL, *addr = NULL;
 
 	if (str_check_hostname(n->name, err) < 0)
 		return err_wrap(err, "node");
@@ -142,14 +194,9 @@ int api_node_make(struct roster *roster, const struct site *site, struct node *n
 	}
 	if (!n->group)
 		return err_set(err, ERR_INVALID, "%s: no group is given", n->name);
-	if (!has_addr) {
-		if (roster_next_addr(roster, site, *hint, &n->addr4, err) < 0)
-			return err_wrap(err, "%s", n->name);
-		*hint = n->addr4 + 1;
-	}
-	if (roster_check(roster, site, n, err) < 0)
+	if (roster_place(roster, site, from, n, err) < 0 || roster_check(roster, site, n, err) < 0)
 		return -1;
-	addr4_print(n->addr4, addr);
+	addr = addresses_text(site, n);
 	step = str_format("add:%s", n->name);
 	api_step(plan, step, "add %s: group %s, address %s, MAC %s", n->name, n->group, addr, n->macs.items[0]);
 	roster_add(roster, n);
@@ -157,21 +204,20 @@ int api_node_make(struct roster *roster, const struct site *site, struct node *n
 }
 
 /* One node of the request. */
-static int add_one(struct json_obj *o, const struct site *site, struct roster *roster, uint32_t *hint, struct plan *plan,
+static int add_one(struct json_obj *o, const struct site *site, struct roster *roster, uint64_t *from, struct plan *plan,
 		   struct err *err)
 {
 	autoclean(node_free) struct node n = { 0 };
-	bool has_addr;
 
-	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || read_wishes(o, &n, &has_addr, err) < 0)
+	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || read_wishes(o, site, &n, err) < 0)
 		return -1;
-	return api_node_make(roster, site, &n, has_addr, hint, plan, err);
+	return api_node_make(roster, site, &n, from, plan, err);
 }
 
 static int add_all(struct json_obj *o, const struct site *site, struct roster *roster, struct plan *plan, struct err *err)
 {
 	struct json_arr nodes;
-	uint32_t hint = 0;
+	uint64_t from = 0;
 
 	if (json_arr(o, "nodes", JSON_MUST, &nodes, err) < 0)
 		return -1;
@@ -180,7 +226,7 @@ static int add_all(struct json_obj *o, const struct site *site, struct roster *r
 	for (size_t i = 0; i < nodes.len; i++) {
 		struct json_obj e;
 
-		if (json_arr_obj(&nodes, i, &e, err) < 0 || add_one(&e, site, roster, &hint, plan, err) < 0)
+		if (json_arr_obj(&nodes, i, &e, err) < 0 || add_one(&e, site, roster, &from, plan, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -259,14 +305,12 @@ static char *joined(const struct str_list *l)
 	return buf_steal(&b);
 }
 
-static void say_changes(struct plan *plan, const struct node *old, const struct node *n)
+static void say_changes(struct plan *plan, const struct site *site, const struct node *old, const struct node *n)
 {
 	autofree char *old_macs = joined(&old->macs);
 	autofree char *macs = joined(&n->macs);
-	char old_addr[ADDR4_LEN], addr[ADDR4_LEN];
+	autofree char *old_addr = addresses_text(site, old), *addr = addresses_text(site, n);
 
-	addr4_print(old->addr4, old_addr);
-	addr4_print(n->addr4, addr);
 	say_changed(plan, n->name, "group", old->group, n->group);
 	say_changed(plan, n->name, "MAC", old_macs, macs);
 	say_changed(plan, n->name, "address", old_addr, addr);
@@ -309,19 +353,19 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(change_end) struct change c;
 	struct json_obj o;
-	bool has_addr, only_plan;
+	bool only_plan;
 
 	change_begin(&c, d);
 	if (http_query_flag(call, "plan", &only_plan, err) < 0 || api_body(call, &doc, &o, err) < 0 ||
 	    daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0 ||
 	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
-	    api_not_installing(n.name, &r, false, err) < 0 || read_wishes(&o, &n, &has_addr, err) < 0)
+	    api_not_installing(n.name, &r, false, err) < 0 || read_wishes(&o, &site, &n, err) < 0)
 		return -1;
 	if (!n.group)
 		return err_set(err, ERR_INVALID, "%s: a node must be in a group", n.name);
 	if (roster_check(&roster, &site, &n, err) < 0)
 		return -1;
-	say_changes(&plan, roster_find(&roster, n.name), &n);
+	say_changes(&plan, &site, roster_find(&roster, n.name), &n);
 	if (forget_machine(d, &c, &n, &r, &plan, err) < 0)
 		return -1;
 	if (plan.len && !only_plan) {

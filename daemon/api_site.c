@@ -54,9 +54,10 @@ static void add_consequences(struct daemon *d, const struct site *site, bool fir
 	struct err no_head = { 0 };
 	const struct site_head *head = daemon_head(site, &no_head);
 	autofree char *url = daemon_server_url(site);
-	char subnet[NET4_LEN];
+	char subnet4[NET4_LEN], subnet6[NET6_LEN];
 
-	net4_print(&net->net4, subnet);
+	net4_print(&net->net4, subnet4);
+	net6_print(&net->net6, subnet6);
 	if (!fs_exists(d->paths.pki_dir))
 		api_step(plan, "keys", "make the cluster's signing key and certificate authority in %s", d->paths.pki_dir);
 	api_step(plan, "certificate",
@@ -67,9 +68,11 @@ static void add_consequences(struct daemon *d, const struct site *site, bool fir
 		api_step(plan, "network-boot", "write the files of network boot below %s (dnsmasq is switched off)",
 			 d->paths.tftp_dir);
 	else
-		api_step(plan, "network-boot", "%s dnsmasq on interface %s: this head answers DHCP on %s (%s) for known nodes%s",
-			 first ? "run" : "adjust", head->interface, net->name, subnet,
-			 site->discover && net->pool4_first ? " and, from the pool, for unknown machines" : " only");
+		api_step(plan, "network-boot",
+			 "%s dnsmasq on interface %s: this head answers DHCP on %s (%s%s%s) for known nodes%s",
+			 first ? "run" : "adjust", head->interface, net->name, net->has4 ? subnet4 : "",
+			 net->has4 && net->has6 ? ", " : "", net->has6 ? subnet6 : "",
+			 site->discover ? " and, from the pool, for unknown machines" : " only");
 }
 
 /* If-Match: a version, or "*" for whichever. */

@@ -95,8 +95,15 @@ const struct site_head *daemon_head(const struct site *site, struct err *err)
 
 char *daemon_server_url(const struct site *site)
 {
-	char addr[ADDR4_LEN];
+	uint32_t addr4 = site_service_addr4(site);
+	struct addr6 addr6 = { { 0 } };
+	char addr[ADDR6_LEN];
 
-	addr4_print(site_service_addr4(site), addr);
-	return str_format("https://%s:%llu", addr, (unsigned long long)site->api_port);
+	/* With both families nodes are told the one that every firmware and every tool can do. */
+	if (addr4 || !site_service_addr6(site, &addr6)) {
+		addr4_print(addr4, addr);
+		return str_format("https://%s:%llu", addr, (unsigned long long)site->api_port);
+	}
+	addr6_print(&addr6, addr);
+	return str_format("https://[%s]:%llu", addr, (unsigned long long)site->api_port);
 }

@@ -47,7 +47,8 @@ int daemon_machine(struct daemon *d, const char *name, struct machine *out, stru
 
 /* Which of the site's heads we are: the one with our host name, or the only one. NULL with err. */
 const struct site_head *daemon_head(const struct site *site, struct err *err);
-/* "https://10.77.0.1:8443": where nodes reach the service address. Caller frees. */
+/* "https://10.77.0.1:8443", of a site without IPv4 "https://[fd00::1]:8443": where nodes reach the service address. Caller frees.
+ */
 char *daemon_server_url(const struct site *site);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "raidsetup/raidsetup.h"
+#include "site/addr.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +19,10 @@ enum node_boot { NODE_BOOT_AUTO, NODE_BOOT_DISK, NODE_BOOT_NET }; /* AUTO: by th
 struct node {
 	char *name, *group;
 	struct str_list macs; /* canonical; whichever asks gets the address */
-	uint32_t addr4;
+	/* Its own addresses on the provision network; roster.h's node_addresses() says which it really has. */
+	uint32_t addr4; /* 0: none */
+	bool has6;
+	struct addr6 addr6;
 	char *image, *layout; /* NULL: the group's */
 	char *serial;	      /* NULL, or what the machine's DMI must say */
 	enum node_boot boot;

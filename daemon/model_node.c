@@ -32,16 +32,18 @@ void model_set(char **field, const char *value)
 static int read_node(struct json_obj *o, void *node, struct err *err)
 {
 	struct node *out = node;
-	autofree char *addr = NULL;
+	autofree char *addr = NULL, *addr6 = NULL;
 	int boot = NODE_BOOT_AUTO;
 
 	if (json_str(o, "name", JSON_MUST, &out->name, err) < 0 || json_str(o, "group", JSON_MUST, &out->group, err) < 0 ||
-	    json_strs(o, "macs", JSON_MUST, &out->macs, err) < 0 || json_str(o, "ipv4", JSON_MUST, &addr, err) < 0 ||
-	    json_str(o, "image", JSON_MAY, &out->image, err) < 0 || json_str(o, "layout", JSON_MAY, &out->layout, err) < 0 ||
-	    json_str(o, "serial", JSON_MAY, &out->serial, err) < 0 || json_enum(o, "boot", JSON_MAY, boot_names, &boot, err) < 0)
+	    json_strs(o, "macs", JSON_MUST, &out->macs, err) < 0 || json_str(o, "ipv4", JSON_MAY, &addr, err) < 0 ||
+	    json_str(o, "ipv6", JSON_MAY, &addr6, err) < 0 || json_str(o, "image", JSON_MAY, &out->image, err) < 0 ||
+	    json_str(o, "layout", JSON_MAY, &out->layout, err) < 0 || json_str(o, "serial", JSON_MAY, &out->serial, err) < 0 ||
+	    json_enum(o, "boot", JSON_MAY, boot_names, &boot, err) < 0)
 		return -1;
 	out->boot = (enum node_boot)boot;
-	if (addr4_read(addr, &out->addr4, err) < 0)
+	out->has6 = addr6 != NULL;
+	if ((addr && addr4_read(addr, &out->addr4, err) < 0) || (addr6 && addr6_read(addr6, &out->addr6, err) < 0))
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -59,13 +61,15 @@ int node_read(const char *json, struct node *out, struct err *err)
 
 void node_put(const struct node *n, struct json_out *w)
 {
-	char addr[ADDR4_LEN];
+	char addr[ADDR4_LEN], addr6[ADDR6_LEN];
 
 	addr4_print(n->addr4, addr);
+	addr6_print(&n->addr6, addr6);
 	json_put_str(w, "name", n->name);
 	json_put_str(w, "group", n->group);
 	json_put_strs(w, "macs", &n->macs);
-	json_put_str(w, "ipv4", addr);
+	json_put_str(w, "ipv4", n->addr4 ? addr : NULL);
+	json_put_str(w, "ipv6", n->has6 ? addr6 : NULL);
 	json_put_str(w, "image", n->image);
 	json_put_str(w, "layout", n->layout);
 	json_put_str(w, "serial", n->serial);

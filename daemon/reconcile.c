@@ -42,26 +42,38 @@ struct reconcile {
 	struct str_list told; /* images whose lack was said */
 };
 
+static void add_addresses(uint32_t addr4, const struct addr6 *addr6, struct str_list *addrs)
+{
+	char text[ADDR6_LEN];
+
+	if (addr4) {
+		addr4_print(addr4, text);
+		str_list_add(addrs, text);
+	}
+	if (addr6) {
+		addr6_print(addr6, text);
+		str_list_add(addrs, text);
+	}
+}
+
 /* The names and addresses under which nodes and administrators reach this head. */
 static void server_names(const struct site *site, struct str_list *names, struct str_list *addrs)
 {
-	char addr[ADDR4_LEN];
-
 	str_list_add(names, "localhost");
 	str_list_add(addrs, "127.0.0.1");
 	for (size_t i = 0; i < site->n_heads; i++) {
 		str_list_add(names, site->heads[i].name);
 		str_list_addf(names, "%s.%s", site->heads[i].name, site->domain);
-		addr4_print(site->heads[i].addr4, addr);
-		str_list_add(addrs, addr);
+		add_addresses(site->heads[i].addr4, site->heads[i].has6 ? &site->heads[i].addr6 : NULL, addrs);
 	}
-	for (size_t i = 0; i < site->n_vips; i++) {
-		addr4_print(site->vips[i].addr4, addr);
-		str_list_add(addrs, addr);
-	}
-	addr4_print(site_service_addr4(site), addr);
-	if (!str_list_has(addrs, addr))
-		str_list_add(addrs, addr);
+	for (size_t i = 0; i < site->n_vips; i++)
+		add_addresses(site->vips[i].addr4, site->vips[i].has6 ? &site->vips[i].addr6 : NULL, addrs);
+}
+
+/* Every address, in both families where the site has IPv6 and this kernel does it. */
+static const char *listen_any(const struct site *site)
+{
+	return site_provision(site)->has6 && fs_exists("/proc/net/if_inet6") ? "[::]" : "0.0.0.0";
 }
 
 /* Keys, certificates, and the listener that shows them. */
@@ -72,7 +84,7 @@ static int follow_trust(struct reconcile *r, const struct site *site, uint64_t v
 	autoclean(str_list_free) struct str_list addrs = { 0 };
 	autoclean(pki_paths_free) struct pki_paths pki = { 0 };
 	autofree char *listen =
-		d->listen ? mem_strdup(d->listen) : str_format("0.0.0.0:%llu", (unsigned long long)site->api_port);
+		d->listen ? mem_strdup(d->listen) : str_format("%s:%llu", listen_any(site), (unsigned long long)site->api_port);
 	struct http_tls tls = { .listen = listen };
 	int64_t now = clock_now_ns();
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MACS_MAX 16
@@ -149,83 +150,10 @@ static int check_macs(const struct roster *r, const struct node *n, struct err *
 	return 0;
 }
 
-/* Who has this address beside nodes: "head head1", or NULL. Caller frees. */
-static char *holder(const struct site *site, const struct site_network *net, uint32_t a)
-{
-	for (size_t i = 0; i < site->n_heads; i++)
-		if (site->heads[i].addr4 == a)
-			return str_format("the head %s's", site->heads[i].name);
-	for (size_t i = 0; i < site->n_vips; i++)
-		if (site->vips[i].addr4 == a)
-			return str_format("the service address '%s'", site->vips[i].name);
-	if (net->gateway4 == a)
-		return mem_strdup("the gateway's");
-	if (net->pool4_first && a >= net->pool4_first && a <= net->pool4_last)
-		return mem_strdup("in the pool for machines not yet known");
-	return NULL;
-}
-
-static int check_addr(const struct roster *r, const struct site *site, const struct node *n, struct err *err)
-{
-	const struct site_network *net = site_provision(site);
-	autofree char *who = NULL;
-	char addr[ADDR4_LEN], subnet[NET4_LEN];
-
-	addr4_print(n->addr4, addr);
-	net4_print(&net->net4, subnet);
-	if (!net4_has(&net->net4, n->addr4))
-		return err_set(err, ERR_INVALID, "%s: %s is no host address of the provision network '%s' (%s)", n->name, addr,
-			       net->name, subnet);
-	who = holder(site, net, n->addr4);
-	if (who) {
-		err_set(err, ERR_EXISTS, "%s: the address %s is %s", n->name, addr, who);
-		return err_hint(err, "leave --ipv4 out to take a free one");
-	}
-	for (size_t i = 0; i < r->len; i++)
-		if (r->nodes[i].addr4 == n->addr4 && !str_eq(r->nodes[i].name, n->name)) {
-			err_set(err, ERR_EXISTS, "%s: the address %s is %s's already", n->name, addr, r->nodes[i].name);
-			return err_hint(err, "leave --ipv4 out to take a free one");
-		}
-	return 0;
-}
-
 int roster_check(const struct roster *r, const struct site *site, const struct node *n, struct err *err)
 {
 	return check_name(site, n, err) < 0 || check_wishes(site, n, err) < 0 || check_serial(n, err) < 0 ||
-			       check_macs(r, n, err) < 0 || check_addr(r, site, n, err) < 0
+			       check_macs(r, n, err) < 0 || roster_check_addr(r, site, n, err) < 0
 		       ? -1
 		       : 0;
-}
-
-static bool taken(const struct roster *r, uint32_t a)
-{
-	for (size_t i = 0; i < r->len; i++)
-		if (r->nodes[i].addr4 == a)
-			return true;
-	return false;
-}
-
-int roster_next_addr(const struct roster *r, const struct site *site, uint32_t from, uint32_t *out, struct err *err)
-{
-	const struct site_network *net = site_provision(site);
-	uint32_t first = net->net4.base + 1, end = net4_broadcast(&net->net4);
-	char subnet[NET4_LEN];
-
-	for (uint32_t a = from > first ? from : first; a < end; a++) {
-		autofree char *who = holder(site, net, a);
-
-		/* The pool may be most of the network: over it in one step. */
-		if (who && net->pool4_first && a >= net->pool4_first && a < net->pool4_last) {
-			a = net->pool4_last;
-			continue;
-		}
-		if (who || taken(r, a))
-			continue;
-		*out = a;
-		return 0;
-	}
-	net4_print(&net->net4, subnet);
-	err_set(err, ERR_REFUSED, "the provision network '%s' (%s) has no free address left outside of its pool", net->name,
-		subnet);
-	return err_hint(err, "make the pool smaller or the network larger in site.json");
 }

@@ -72,13 +72,14 @@ int http_listen_tcp(const char *text, unsigned int *port, struct err *err)
 {
 	struct sockaddr_storage addr;
 	socklen_t len;
-	int one = 1;
+	int one = 1, off = 0;
 	autoclose int fd = -1;
 
 	if (read_listen(text, &addr, &len, err) < 0)
 		return -1;
 	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    (addr.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0) || /* [::]: both */
 	    bind(fd, (const struct sockaddr *)&addr, len) < 0 || listen(fd, SOMAXCONN) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
 		return err_errno(err, errno, "listen on %s", text);

@@ -98,6 +98,15 @@ bool http_peer_may(struct MHD_Connection *c, bool over_unix, enum http_who who, 
 	return info && info->tls_session && tls_peer_may(info->tls_session, who, call);
 }
 
+/* A socket of both families shows an IPv4 address as ::ffff:10.0.0.1; it is still the same machine. */
+static void print_in6(const struct in6_addr *a, char text[INET6_ADDRSTRLEN])
+{
+	if (IN6_IS_ADDR_V4MAPPED(a))
+		inet_ntop(AF_INET, a->s6_addr + 12, text, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, a, text, INET6_ADDRSTRLEN);
+}
+
 char *http_peer_address(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -106,7 +115,6 @@ char *http_peer_address(struct MHD_Connection *c)
 	if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
 		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text, sizeof(text));
 	else if (info && info->client_addr && info->client_addr->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, text,
-			  sizeof(text));
+		print_in6(&((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, text);
 	return mem_strdup(text);
 }

@@ -44,8 +44,12 @@ static void test_node_round_trip(void **state)
 {
 	static const char text[] =
 		"{\"name\":\"n01\",\"group\":\"compute\",\"macs\":[\"52:54:00:00:00:01\",\"52:54:00:00:00:02\"],"
-		"\"ipv4\":\"10.1.0.2\",\"image\":null,\"layout\":\"raid1\",\"serial\":\"A\",\"boot\":\"net\"}";
-	autoclean(node_free) struct node n = { 0 };
+		"\"ipv4\":\"10.1.0.2\",\"ipv6\":null,\"image\":null,\"layout\":\"raid1\",\"serial\":\"A\",\"boot\":\"net\"}";
+	static const char older[] = /* before there was IPv6 */
+		"{\"name\":\"n01\",\"group\":\"compute\",\"macs\":[\"52:54:00:00:00:01\"],\"ipv4\":\"10.1.0.2\"}";
+	static const char six[] =
+		"{\"name\":\"n01\",\"group\":\"compute\",\"macs\":[\"52:54:00:00:00:01\"],\"ipv6\":\"fd00::2\"}";
+	autoclean(node_free) struct node n = { 0 }, old = { 0 }, only6 = { 0 };
 	autoclean(buf_free) struct buf out = { 0 };
 	struct err err = { 0 };
 
@@ -56,6 +60,10 @@ static void test_node_round_trip(void **state)
 	assert_null(n.image);
 	print_with(node_any, &n, &out);
 	assert_string_equal(buf_str(&out), text);
+	assert_int_equal(node_read(older, &old, &err), 0);
+	assert_true(old.addr4 == 0x0a010002 && !old.has6);
+	assert_int_equal(node_read(six, &only6, &err), 0);
+	assert_true(only6.addr4 == 0 && only6.has6 && only6.addr6.bytes[15] == 2);
 }
 
 static void test_wrong_nodes(void **state)
@@ -66,6 +74,7 @@ static void test_wrong_nodes(void **state)
 		"[]",
 		"{\"name\":\"n01\"}",
 		"{\"name\":\"n01\",\"group\":\"c\",\"macs\":[],\"ipv4\":\"10.1.0.300\"}",
+		"{\"name\":\"n01\",\"group\":\"c\",\"macs\":[],\"ipv6\":\"10.1.0.3\"}",
 		"{\"name\":\"n01\",\"group\":\"c\",\"macs\":[],\"ipv4\":\"10.1.0.3\",\"boot\":\"floppy\"}",
 		"{\"name\":\"n01\",\"group\":\"c\",\"macs\":[],\"ipv4\":\"10.1.0.3\",\"more\":1}",
 		"{\"name\":\"n01\",\"group\":\"c\",\"macs\":[1],\"ipv4\":\"10.1.0.3\"}",

@@ -99,6 +99,185 @@ static void refuse(struct bench *b, struct node *n, enum err_kind kind, const ch
 	node_free(n);
 }
 
+static struct addr6 a6(const char *text)
+{
+	struct addr6 a = { { 0 } };
+	struct err err = { 0 };
+
+	if (addr6_read(text, &a, &err) < 0)
+		fail_msg("%s", err.text);
+	return a;
+}
+
+static void refuse_addr(struct bench *b, const struct node *n, const char *words)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(roster_check_addr(&b->roster, &b->site, n, &err), -1);
+	if (!strstr(err.text, words))
+		fail_msg("'%s' lacks '%s'", err.text, words);
+}
+
+/* The site's provision network as both families (`four`), or IPv6 alone. */
+static void six(struct bench *b, bool four)
+{
+	struct site_seed seed = { .cluster = "lab",
+				  .interface = "eth0",
+				  .subnet = four ? "10.77.0.0/28" : "off",
+				  .ipv6 = "fd00:77::/64",
+				  .head_name = "head1" };
+	struct err err = { 0 };
+
+	site_free(&b->site);
+	if (site_init(&seed, &b->site, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void has(struct bench *b, const struct node *n, uint32_t addr4, const char *addr6)
+{
+	struct node_addrs a;
+	char text[ADDR6_LEN];
+
+	node_addresses(&b->site, n, &a);
+	assert_int_equal(a.addr4, addr4);
+	assert_int_equal(a.has6, addr6 != NULL);
+	addr6_print(&a.addr6, text);
+	if (addr6)
+		assert_string_equal(text, addr6);
+}
+
+/* One's own address in one family is its place in the other too, whichever family comes and goes. */
+static void test_a_place_is_kept_between_families(void **state)
+{
+	struct bench *b = *state;
+	struct node old = make("n1", "52:54:00:00:00:01", NET + 5), own = make("n2", "52:54:00:00:00:02", NET + 6);
+	struct node only6 = make("n3", "52:54:00:00:00:03", 0);
+	struct err err = { 0 };
+
+	own.has6 = only6.has6 = true;
+	own.addr6 = a6("fd00:77::aaaa");
+	only6.addr6 = a6("fd00:77::9");
+	has(b, &old, NET + 5, NULL);
+	has(b, &own, NET + 6, NULL);
+	has(b, &only6, 0, NULL);
+	assert_int_equal(roster_check_addr(&b->roster, &b->site, &only6, &err), -1);
+	assert_non_null(strstr(err.text, "n3: has no IPv4 address"));
+	assert_non_null(strstr(err.hint, "node set n3 --ipv4"));
+	six(b, true);
+	has(b, &old, NET + 5, "fd00:77::5");
+	has(b, &own, NET + 6, "fd00:77::aaaa");
+	has(b, &only6, NET + 9, "fd00:77::9");
+	assert_int_equal(roster_check_addr(&b->roster, &b->site, &only6, &err), 0);
+	only6.addr6 = a6("fd00:77::f"); /* number 15: the broadcast address */
+	has(b, &only6, 0, "fd00:77::f");
+	assert_int_equal(roster_check_addr(&b->roster, &b->site, &only6, &err), -1);
+	only6.addr6 = a6("fd00:77::9");
+	six(b, false);
+	has(b, &old, 0, NULL);
+	has(b, &own, 0, "fd00:77::aaaa");
+	has(b, &only6, 0, "fd00:77::9");
+	assert_int_equal(roster_check_addr(&b->roster, &b->site, &old, &err), -1);
+	assert_non_null(strstr(err.text, "n1: has no IPv6 address"));
+	assert_int_equal(roster_check_addr(&b->roster, &b->site, &own, &err), 0);
+	node_free(&old);
+	node_free(&own);
+	node_free(&only6);
+}
+
+/* What is taken in either family is not given away in the other. */
+static void test_places_are_free_in_both_families(void **state)
+{
+	struct bench *b = *state;
+	struct site_network *net;
+	static const uint64_t want[] = { 2, 5, 6, 7, 13, 14 };
+	struct err err = { 0 };
+	uint64_t from = 0;
+	struct node n;
+
+	six(b, true);
+	net = &b->site.networks[0];
+	net->has_pool6 = true; /* ::8 to ::b */
+	net->pool6_first = a6("fd00:77::8");
+	net->pool6_last = a6("fd00:77::b");
+	net->has_gateway6 = true;
+	net->gateway6 = a6("fd00:77::c");
+	n = make("a", "52:54:00:00:01:01", NET + 4);
+	n.has6 = true;
+	n.addr6 = a6("fd00:77::3");
+	assert_int_equal(roster_check_addr(&b->roster, &b->site, &n, &err), 0);
+	roster_add(&b->roster, &n);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		autofree char *name = str_format("n%zu", i);
+		autofree char *mac = str_format("52:54:00:00:00:%02zx", i);
+
+		n = make(name, mac, 0);
+		assert_int_equal(roster_place(&b->roster, &b->site, &from, &n, &err), 0);
+		assert_int_equal(n.addr4, NET + want[i]);
+		assert_false(n.has6);
+		assert_int_equal(from, want[i] + 1);
+		if (roster_check(&b->roster, &b->site, &n, &err) < 0)
+			fail_msg("%s", err.text);
+		roster_add(&b->roster, &n);
+	}
+	n = make("z", "52:54:00:00:02:01", 0);
+	assert_int_equal(roster_place(&b->roster, &b->site, &from, &n, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	n.addr4 = NET + 3; /* n.addr6 would be a's */
+	refuse_addr(b, &n, "fd00:77::3 is a's already");
+	n.addr4 = NET + 9;
+	refuse_addr(b, &n, "in the pool");
+	n.addr4 = NET + 12;
+	refuse_addr(b, &n, "the gateway's");
+	n.addr4 = 0;
+	n.has6 = true;
+	n.addr6 = a6("fd00:77::1");
+	refuse_addr(b, &n, "10.77.0.1 is the head head1's");
+	n.addr6 = a6("fd00:77::4");
+	refuse_addr(b, &n, "10.77.0.4 is a's already");
+	n.addr4 = NET + 12;
+	n.addr6 = a6("fd00:77::2");
+	refuse_addr(b, &n, "fd00:77::2 is n0's already");
+	n.addr6 = a6("fd00:78::2");
+	refuse_addr(b, &n, "fd00:78::2 is no host address of the provision network");
+	n.addr6 = a6("fd00:77::1");
+	refuse_addr(b, &n, "the head head1's");
+	node_free(&n);
+}
+
+static void test_places_with_ipv6_alone(void **state)
+{
+	struct bench *b = *state;
+	static const char *const want[] = { "fd00:77::2", "fd00:77::3", "fd00:77::1:0:5" };
+	struct site_network *net;
+	struct err err = { 0 };
+	uint64_t from = 0;
+	struct node n;
+
+	six(b, false);
+	net = &b->site.networks[0];
+	net->has_pool6 = true; /* nearly all of it: it is stepped over at once */
+	net->pool6_first = a6("fd00:77::4");
+	net->pool6_last = a6("fd00:77::1:0:4");
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		autofree char *name = str_format("n%zu", i);
+		autofree char *mac = str_format("52:54:00:00:00:%02zx", i);
+
+		from = 0;
+		n = make(name, mac, 0);
+		assert_int_equal(roster_place(&b->roster, &b->site, &from, &n, &err), 0);
+		assert_int_equal(n.addr4, 0);
+		has(b, &n, 0, want[i]);
+		assert_int_equal(roster_check(&b->roster, &b->site, &n, &err), 0);
+		roster_add(&b->roster, &n);
+	}
+	n = make("own", "52:54:00:00:02:01", 0);
+	n.has6 = true;
+	n.addr6 = a6("fd00:77::77");
+	assert_int_equal(roster_place(&b->roster, &b->site, &from, &n, &err), 0);
+	has(b, &n, 0, "fd00:77::77");
+	node_free(&n);
+}
+
 static void test_what_one_may_not_take_from_another(void **state)
 {
 	struct bench *b = *state;
@@ -193,6 +372,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_addresses_are_the_lowest_free, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_place_is_kept_between_families, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_places_are_free_in_both_families, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_places_with_ipv6_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_one_may_not_take_from_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_site_against_another, setup, teardown),
 	};
