@@ -97,12 +97,16 @@ static int fill_node(struct daemon *d, struct payloads *p, struct boot_input *b,
 	bool ordered = has_doc(orders, order_key);
 	const char *image = node_image(&b->site, n), *ref;
 	const struct site_group *g = site_group(&b->site, n->group);
+	struct node_addrs addrs;
 
+	node_addresses(&b->site, n, &addrs);
 	if (daemon_run(d, n->name, &r, err) < 0)
 		return -1;
 	*out = (struct netboot_node){ .name = n->name,
 				      .macs = &n->macs,
-				      .addr4 = n->addr4,
+				      .addr4 = addrs.addr4,
+				      .has6 = addrs.has6,
+				      .addr6 = addrs.addr6,
 				      .target = node_target(n, &r, ordered),
 				      .kernel_args = g ? &g->kernel_args : NULL };
 	out->esp_uuid = b->esp_uuids[i] = steal(r.esp_uuid);
@@ -157,6 +161,8 @@ int boot_input_make(struct daemon *d, struct payloads *p, struct boot_input *b, 
 	b->in = (struct netboot_input){ .site = &b->site,
 					.interface = head->interface,
 					.head_addr4 = head->addr4,
+					.head_has6 = head->has6,
+					.head_addr6 = head->addr6,
 					.nodes = b->nodes,
 					.n_nodes = b->roster.len,
 					.discover_payload = b->discover_payload,

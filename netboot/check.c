@@ -53,16 +53,22 @@ static int check_macs(const struct netboot_node *n, struct err *err)
 
 static int check_node(const struct netboot_input *in, const struct netboot_node *n, struct err *err)
 {
-	const struct net4 *net = &site_provision(in->site)->net4;
+	const struct site_network *net = site_provision(in->site);
+	char addr[ADDR6_LEN], subnet[NET6_LEN];
 
 	if (str_check_hostname(n->name, err) < 0 || check_macs(n, err) < 0)
 		return -1;
-	if (!net4_has(net, n->addr4)) {
-		char addr[ADDR4_LEN], subnet[NET4_LEN];
-
+	if (net->has4 ? !net4_has(&net->net4, n->addr4) : n->addr4 != 0) {
 		addr4_print(n->addr4, addr);
-		net4_print(net, subnet);
-		return err_set(err, ERR_INVALID, "address %s is outside the provision network %s", addr, subnet);
+		net4_print(&net->net4, subnet);
+		return err_set(err, ERR_INVALID, "address %s is outside the provision network %s", addr,
+			       net->has4 ? subnet : "(no IPv4)");
+	}
+	if (net->has6 ? !n->has6 || !net6_has(&net->net6, &n->addr6) : n->has6) {
+		addr6_print(&n->addr6, addr);
+		net6_print(&net->net6, subnet);
+		return err_set(err, ERR_INVALID, "address %s is outside the provision network %s", addr,
+			       net->has6 ? subnet : "(no IPv6)");
 	}
 	if ((n->target == NETBOOT_PROBE || n->target == NETBOOT_INSTALL) && check_payload("network boot", n->payload, err) < 0)
 		return -1;
@@ -76,8 +82,11 @@ int netboot_check(const struct netboot_input *in, struct err *err)
 {
 	const struct site_network *net = site_provision(in->site);
 
-	if (!net || !net->has4)
-		return err_set(err, ERR_INVALID, "there is no provision network with IPv4");
+	if (!net || (!net->has4 && !net->has6))
+		return err_set(err, ERR_INVALID, "there is no provision network");
+	if ((net->has4 && !in->head_addr4) || (net->has6 && !in->head_has6))
+		return err_set(err, ERR_INVALID, "this head has no %s address on the provision network",
+			       net->has4 && !in->head_addr4 ? "IPv4" : "IPv6");
 	if (check_chars("interface", in->interface, "._-@:", err) < 0 ||
 	    check_chars("TFTP directory", in->tftp_root, "/._-+", err) < 0 ||
 	    check_chars("run directory", in->run_dir, "/._-+", err) < 0 ||

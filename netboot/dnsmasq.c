@@ -4,8 +4,14 @@
 #include "netboot/netboot.h"
 #include "netboot/render.h"
 
+#include "base/mem.h"
+
 /* Short enough that a replaced machine's old lease is soon gone, long enough that 5,000 nodes ask about 3 times a second. */
 #define LEASE_FIXED "1h"
+/* Only firmware asks by DHCPv6, and only while it loads the next stage. An IPv6 lease belongs to a DUID and IAID, not to a MAC:
+ * firmware that comes back with others (its settings were cleared) is refused its own address until the lease ends. dnsmasq's
+ * least. */
+#define LEASE_FIXED6 "2m"
 #define LEASE_POOL "10m"
 /* dnsmasq's own 50 would make the 51st node of a rack that is switched on at once wait for its firmware's time-out. */
 #define TFTP_MAX 600
@@ -14,7 +20,14 @@ bool netboot_has_pool(const struct site *site)
 {
 	const struct site_network *net = site_provision(site);
 
-	return site->discover && net->pool4_first && net->pool4_last;
+	return site->discover && net->has4 && net->pool4_first && net->pool4_last;
+}
+
+bool netboot_has_pool6(const struct site *site)
+{
+	const struct site_network *net = site_provision(site);
+
+	return site->discover && net->has6 && net->has_pool6;
 }
 
 static void add_dns(const struct netboot_input *in, const struct site_network *net, struct buf *out)
@@ -28,31 +41,36 @@ static void add_dns(const struct netboot_input *in, const struct site_network *n
 	buf_addf(out, "addn-hosts=%s/" NETBOOT_HOSTS "\n", in->run_dir);
 }
 
-static void add_dhcp(const struct netboot_input *in, const struct site_network *net, struct buf *out)
+/* What holds for both families. */
+static void add_dhcp(const struct netboot_input *in, struct buf *out)
+{
+	buf_adds(out, "\n# DHCP\n");
+	if (!netboot_has_pool(in->site) && !netboot_has_pool6(in->site))
+		/* Nobody but our nodes gets an answer, so a NAK can't reach another server's client. */
+		buf_adds(out, "dhcp-ignore=tag:!known\ndhcp-authoritative\n");
+	buf_addf(out, "dhcp-hostsfile=%s/" NETBOOT_DHCP_HOSTS "\n", in->run_dir);
+	buf_addf(out, "dhcp-leasefile=%s/" NETBOOT_LEASES "\n", in->run_dir);
+	/* A machine can't choose its name, nor put one into our DNS. */
+	buf_adds(out, "dhcp-ignore-names\n");
+}
+
+static void add_dhcp4(const struct netboot_input *in, const struct site_network *net, struct buf *out)
 {
 	char base[ADDR4_LEN], mask[ADDR4_LEN], first[ADDR4_LEN], last[ADDR4_LEN], head[ADDR4_LEN], gateway[ADDR4_LEN];
-	bool pool = netboot_has_pool(in->site);
 
 	addr4_print(net->net4.base, base);
 	addr4_print(net4_mask(&net->net4), mask);
 	addr4_print(in->head_addr4, head);
-	buf_addf(out, "\n# DHCP\ndhcp-range=%s,static,%s," LEASE_FIXED "\n", base, mask);
-	if (pool) {
+	buf_addf(out, "dhcp-range=%s,static,%s," LEASE_FIXED "\n", base, mask);
+	if (netboot_has_pool(in->site)) {
 		addr4_print(net->pool4_first, first);
 		addr4_print(net->pool4_last, last);
 		/* no-ping: the pool is ours alone, and 3 s of listening before each answer would outlast a firmware's patience
 		 * when a whole rack of new machines asks at once. */
 		buf_addf(out, "dhcp-range=%s,%s,%s," LEASE_POOL "\nno-ping\n", first, last, mask);
-	} else {
-		/* Nobody but our nodes gets an answer, so a NAK can't reach another server's client. */
-		buf_adds(out, "dhcp-ignore=tag:!known\ndhcp-authoritative\n");
 	}
-	buf_addf(out, "dhcp-hostsfile=%s/" NETBOOT_DHCP_HOSTS "\n", in->run_dir);
-	buf_addf(out, "dhcp-leasefile=%s/" NETBOOT_LEASES "\n", in->run_dir);
 	/* Firmware, GRUB, imager and installed system each have another client identifier, but one MAC. */
 	buf_adds(out, "dhcp-ignore-clid\n");
-	/* A machine can't choose its name, nor put one into our DNS. */
-	buf_adds(out, "dhcp-ignore-names\n");
 	if (net->gateway4) {
 		addr4_print(net->gateway4, gateway);
 		buf_addf(out, "dhcp-option=option:router,%s\n", gateway);
@@ -64,18 +82,67 @@ static void add_dhcp(const struct netboot_input *in, const struct site_network *
 		buf_addf(out, "dhcp-option=option:mtu,%u\n", net->mtu);
 }
 
-/* Client architectures of RFC 4578; 9 is what some x64 firmware says although the registry calls it "EBC". */
-static void add_boot(const struct netboot_input *in, struct buf *out)
+/* Does one of the site's heads have the gateway's address? */
+static bool heads_route6(const struct site *site, const struct site_network *net)
+{
+	for (size_t i = 0; net->has_gateway6 && i < site->n_heads; i++)
+		if (site->heads[i].has6 && addr6_same(&site->heads[i].addr6, &net->gateway6))
+			return true;
+	for (size_t i = 0; net->has_gateway6 && i < site->n_vips; i++)
+		if (site->vips[i].has6 && addr6_same(&site->vips[i].addr6, &net->gateway6))
+			return true;
+	return false;
+}
+
+/* Router advertisements say that the prefix is on this link and that addresses come from DHCPv6 (RFC 4861, M and L). Only for
+ * unknown machines they also let an address be made without asking (A, RFC 4862): the imager has one so before anybody knows it.
+ */
+static void add_dhcp6(const struct netboot_input *in, const struct site_network *net, struct buf *out)
+{
+	char base[ADDR6_LEN], first[ADDR6_LEN], last[ADDR6_LEN], head[ADDR6_LEN];
+
+	addr6_print(&net->net6.base, base);
+	addr6_print(&in->head_addr6, head);
+	buf_addf(out, "\n# DHCPv6 and router advertisements\nenable-ra\nra-param=%s,", in->interface);
+	if (net->mtu)
+		buf_addf(out, "mtu:%u,", net->mtu);
+	/* A lifetime of 0: we are no router, but for a site whose heads are. */
+	buf_adds(out, heads_route6(in->site, net) ? "60,1800\n" : "60,0\n");
+	buf_addf(out, "dhcp-range=%s,static,64," LEASE_FIXED6 "\n", base);
+	if (netboot_has_pool6(in->site)) {
+		addr6_print(&net->pool6_first, first);
+		addr6_print(&net->pool6_last, last);
+		buf_addf(out, "dhcp-range=%s,%s,slaac,64," LEASE_POOL "\n", first, last);
+	}
+	buf_addf(out, "dhcp-option=option6:dns-server,[%s]\ndhcp-option=option6:domain-search,%s\n", head, in->site->domain);
+}
+
+/* Client architectures of RFC 4578 and RFC 5970; 9 is what some x64 firmware says although the registry calls it "EBC". */
+static void add_boot4(const struct netboot_input *in, struct buf *out)
 {
 	char head[ADDR4_LEN];
 
 	addr4_print(in->head_addr4, head);
-	buf_adds(out, "\n# Network boot\n"
-		      "dhcp-match=set:bios,option:client-arch,0\n"
+	buf_adds(out, "dhcp-match=set:bios,option:client-arch,0\n"
 		      "dhcp-match=set:uefi64,option:client-arch,7\n"
 		      "dhcp-match=set:uefi64,option:client-arch,9\n");
 	buf_addf(out, "dhcp-boot=tag:bios," NETBOOT_BIOS_FILE ",,%s\n", head);
 	buf_addf(out, "dhcp-boot=tag:uefi64," NETBOOT_UEFI_FILE ",,%s\n", head);
+}
+
+/* No BIOS boots over IPv6. */
+static void add_boot6(const struct netboot_input *in, struct buf *out)
+{
+	char head[ADDR6_LEN];
+
+	addr6_print(&in->head_addr6, head);
+	buf_adds(out, "dhcp-match=set:uefi64,option6:61,0007\n"
+		      "dhcp-match=set:uefi64,option6:61,0009\n");
+	buf_addf(out, "dhcp-option=tag:uefi64,option6:bootfile-url,tftp://[%s]/" NETBOOT_UEFI_FILE "\n", head);
+}
+
+static void add_tftp(const struct netboot_input *in, struct buf *out)
+{
 	buf_addf(out, "enable-tftp=%s\ntftp-root=%s\ntftp-max=%d\n", in->interface, in->tftp_root, TFTP_MAX);
 }
 
@@ -88,44 +155,80 @@ void netboot_dnsmasq_conf(const struct netboot_input *in, struct buf *out)
 	buf_addf(out, "interface=%s\nexcept-interface=lo\nbind-dynamic\n", in->interface);
 	buf_addf(out, "user=dnsmasq\nkeep-in-foreground\nlog-facility=-\nlog-dhcp\npid-file=%s/" NETBOOT_PID "\n", in->run_dir);
 	add_dns(in, net, out);
-	add_dhcp(in, net, out);
-	add_boot(in, out);
+	add_dhcp(in, out);
+	if (net->has4)
+		add_dhcp4(in, net, out);
+	if (net->has6)
+		add_dhcp6(in, net, out);
+	buf_adds(out, "\n# Network boot\n");
+	if (net->has4)
+		add_boot4(in, out);
+	if (net->has6)
+		add_boot6(in, out);
+	add_tftp(in, out);
+}
+
+static void add_dhcp_host(const struct netboot_node *n, const char *addr, const char *lease, struct buf *out)
+{
+	for (size_t k = 0; k < n->macs->len; k++)
+		buf_addf(out, "%s,", n->macs->items[k]);
+	buf_addf(out, "%s,%s,%s\n", addr, n->name, lease);
 }
 
 /* All MAC addresses of a node in one line: dnsmasq gives the address to whichever asks, and takes it from another of the same
- * line, whose lease it still is (the firmware tried one port, the cable is in the other now). */
+ * line, whose lease it still is (the firmware tried one port, the cable is in the other now). For DHCPv6 too it goes by the MAC
+ * address, which it asks its neighbour for: a DUID is another one in each stage. */
 void netboot_dhcp_hosts(const struct netboot_input *in, struct buf *out)
 {
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		const struct netboot_node *n = &in->nodes[i];
-		char addr[ADDR4_LEN];
+		char addr[ADDR6_LEN];
 
 		if (!n->macs->len)
 			continue;
-		addr4_print(n->addr4, addr);
-		for (size_t k = 0; k < n->macs->len; k++)
-			buf_addf(out, "%s,", n->macs->items[k]);
-		buf_addf(out, "%s,%s," LEASE_FIXED "\n", addr, n->name);
+		if (n->addr4) {
+			addr4_print(n->addr4, addr);
+			add_dhcp_host(n, addr, LEASE_FIXED, out);
+		}
+		if (n->has6) {
+			autofree char *bracketed = NULL;
+
+			addr6_print(&n->addr6, addr);
+			bracketed = str_format("[%s]", addr);
+			add_dhcp_host(n, bracketed, LEASE_FIXED6, out);
+		}
 	}
 }
 
-static void add_host(const struct site *site, uint32_t addr4, const char *name, struct buf *out)
+static void add_host(const struct site *site, uint32_t addr4, const struct addr6 *addr6, const char *name, struct buf *out)
 {
-	char addr[ADDR4_LEN];
+	char addr[ADDR6_LEN];
 
-	addr4_print(addr4, addr);
-	buf_addf(out, "%s %s.%s %s\n", addr, name, site->domain, name);
+	if (addr4) {
+		addr4_print(addr4, addr);
+		buf_addf(out, "%s %s.%s %s\n", addr, name, site->domain, name);
+	}
+	if (addr6) {
+		addr6_print(addr6, addr);
+		buf_addf(out, "%s %s.%s %s\n", addr, name, site->domain, name);
+	}
 }
 
 void netboot_hosts(const struct netboot_input *in, struct buf *out)
 {
 	struct err ignored = { 0 }; /* a service address may have a name that is none for DNS: then it has only its number */
 
-	for (size_t i = 0; i < in->site->n_heads; i++)
-		add_host(in->site, in->site->heads[i].addr4, in->site->heads[i].name, out);
-	for (size_t i = 0; i < in->site->n_vips; i++)
-		if (in->site->vips[i].addr4 && str_check_hostname(in->site->vips[i].name, &ignored) == 0)
-			add_host(in->site, in->site->vips[i].addr4, in->site->vips[i].name, out);
+	for (size_t i = 0; i < in->site->n_heads; i++) {
+		const struct site_head *h = &in->site->heads[i];
+
+		add_host(in->site, h->addr4, h->has6 ? &h->addr6 : NULL, h->name, out);
+	}
+	for (size_t i = 0; i < in->site->n_vips; i++) {
+		const struct site_vip *v = &in->site->vips[i];
+
+		if (str_check_hostname(v->name, &ignored) == 0)
+			add_host(in->site, v->addr4, v->has6 ? &v->addr6 : NULL, v->name, out);
+	}
 	for (size_t i = 0; i < in->n_nodes; i++)
-		add_host(in->site, in->nodes[i].addr4, in->nodes[i].name, out);
+		add_host(in->site, in->nodes[i].addr4, in->nodes[i].has6 ? &in->nodes[i].addr6 : NULL, in->nodes[i].name, out);
 }

@@ -37,14 +37,35 @@ static void add_arg(struct buf *out, const char *name, const char *value)
 	add_quoted(out, arg);
 }
 
-/* Load kernel and initramfs and start them; a transfer that breaks must not leave a machine waiting at a prompt for ever. */
-static void add_imager(const struct netboot_input *in, const char *payload, const char *mode, const char *bootif_quoted,
-		       const struct str_list *args, struct buf *out)
+/* The imager is told its IPv6 address: by DHCPv6 it would be another client than the firmware before it, whose lease the address
+ * still is. */
+static void add_address6(const struct netboot_input *in, const struct netboot_node *n, struct buf *out)
 {
+	const struct site_network *net = site_provision(in->site);
+	char addr[ADDR6_LEN];
+	autofree char *with_prefix = NULL;
+
+	addr6_print(&n->addr6, addr);
+	with_prefix = str_format("%s/%u", addr, net->net6.prefix);
+	add_arg(out, "orthrus.address6=", with_prefix);
+	if (!net->has_gateway6)
+		return;
+	addr6_print(&net->gateway6, addr);
+	add_arg(out, "orthrus.gateway6=", addr);
+}
+
+/* Load kernel and initramfs and start them; a transfer that breaks must not leave a machine waiting at a prompt for ever. */
+static void add_imager(const struct netboot_input *in, const struct netboot_node *n, const char *payload, const char *mode,
+		       const char *bootif_quoted, struct buf *out)
+{
+	const struct str_list *args = n ? n->kernel_args : NULL;
+
 	buf_addf(out, "if linux '/" NETBOOT_PAYLOAD_DIR "/%s/vmlinuz'", payload);
 	add_arg(out, "orthrus.server=", in->server_url);
 	add_arg(out, "orthrus.mode=", mode);
 	buf_addf(out, " BOOTIF=%s", bootif_quoted);
+	if (n && n->has6)
+		add_address6(in, n, out);
 	if (!names_console(args)) {
 		add_arg(out, "console=tty0", "");
 		if (in->site->serial_console)
@@ -122,7 +143,7 @@ void netboot_grub_main(const struct netboot_input *in, struct buf *out)
 		      "fi\n");
 	if (in->site->discover && in->discover_payload) {
 		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: booting to be discovered\"\n");
-		add_imager(in, in->discover_payload, "probe", "\"01-$net_default_mac\"", NULL, out);
+		add_imager(in, NULL, in->discover_payload, "probe", "\"01-$net_default_mac\"", out);
 	} else {
 		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: going on to the disk\"\n");
 		add_disk(NULL, out);
@@ -151,11 +172,11 @@ void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_
 		break;
 	case NETBOOT_PROBE:
 		buf_addf(out, "echo 'orthrus: %s: booting to report its hardware'\n", n->name);
-		add_imager(in, n->payload, "probe", bootif, n->kernel_args, out);
+		add_imager(in, n, n->payload, "probe", bootif, out);
 		break;
 	case NETBOOT_INSTALL:
 		buf_addf(out, "echo 'orthrus: %s: booting to be installed'\n", n->name);
-		add_imager(in, n->payload, "install", bootif, n->kernel_args, out);
+		add_imager(in, n, n->payload, "install", bootif, out);
 		break;
 	}
 }

@@ -21,7 +21,9 @@ enum netboot_target {
 struct netboot_node {
 	const char *name;	     /* host name */
 	const struct str_list *macs; /* canonical; whichever asks gets the address */
-	uint32_t addr4;
+	uint32_t addr4;		     /* 0: the network has no IPv4 */
+	bool has6;
+	struct addr6 addr6;
 	enum netboot_target target;
 	const char *payload;		    /* key of the kernel+initrd to boot for PROBE and INSTALL; NULL with DISK */
 	const struct str_list *kernel_args; /* for the imager's kernel (console=...), may be NULL */
@@ -30,13 +32,16 @@ struct netboot_node {
 struct netboot_input {
 	const struct site *site;
 	const char *interface; /* of this head on the provision network */
-	uint32_t head_addr4;
+	uint32_t head_addr4;   /* 0: the network has no IPv4 */
+	bool head_has6;
+	struct addr6 head_addr6;
 	const struct netboot_node *nodes;
 	size_t n_nodes;
 	const char *discover_payload; /* payload for unknown machines when site->discover; else NULL */
-	const char *server_url;	      /* "https://10.0.0.1:8443": given to the imager on the kernel command line */
-	const char *tftp_root;	      /* /srv/orthrus/tftp */
-	const char *run_dir;	      /* dnsmasq's pid and lease files */
+	const char *server_url; /* "https://10.0.0.1:8443" or "https://[fd00::1]:8443": given to the imager on the kernel command
+				   line */
+	const char *tftp_root;	/* /srv/orthrus/tftp */
+	const char *run_dir;	/* dnsmasq's pid and lease files */
 };
 
 /* Pure: the text of each file. */
@@ -57,7 +62,7 @@ enum netboot_effect {
 int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, struct err *err) WARN_UNUSED;
 /* Call while dnsmasq is not running, before each start: forgets the leases of addresses that belong to another MAC now, which
  * dnsmasq would honour until they end (a node whose mainboard was replaced). netboot_apply() says NETBOOT_RESTART when there is
- * such a lease. */
+ * such a lease. An IPv6 lease names no MAC: those of all nodes' addresses are forgotten, which nobody but their node gets. */
 int netboot_before_start(const struct netboot_input *in, struct err *err) WARN_UNUSED;
 /* The boot loaders of both firmwares into tftp_root (copied from the head's packages; BIOS core made by grub-mkimage).
  * Idempotent. */

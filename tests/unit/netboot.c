@@ -41,15 +41,19 @@ static void world_open(struct world *w, const char *name)
 {
 	autofree char *path = golden_path(name, "site.json");
 	autoclean(buf_free) struct buf text = { 0 };
+	const struct site_network *net;
 	struct err err = { 0 };
 
 	*w = (struct world){ 0 };
 	if (fs_read(path, 1 << 20, &text, &err) < 0 || site_read(buf_str(&text), text.len, path, &w->site, &err) < 0)
 		fail_msg("%s", err.text);
+	net = site_provision(&w->site);
 	for (unsigned int i = 0; i < 3; i++) {
 		str_list_addf(&w->macs[i], "52:54:00:00:00:%02x", 0xa0 + i);
-		w->nodes[i] =
-			(struct netboot_node){ .macs = &w->macs[i], .addr4 = w->site.heads[0].addr4 + 0x100 + i, .payload = KEY };
+		w->nodes[i] = (struct netboot_node){ .macs = &w->macs[i], .payload = KEY };
+		if (net->has4)
+			assert_true(net4_at(&net->net4, 0x101 + i, &w->nodes[i].addr4));
+		w->nodes[i].has6 = net->has6 && net6_at(&net->net6, 0x101 + i, &w->nodes[i].addr6);
 	}
 	str_list_add(&w->macs[2], "52:54:00:00:01:a2");
 	str_list_add(&w->kernel_args, "console=ttyS0,115200");
@@ -66,10 +70,12 @@ static void world_open(struct world *w, const char *name)
 	w->in = (struct netboot_input){ .site = &w->site,
 					.interface = "eth0",
 					.head_addr4 = w->site.heads[0].addr4,
+					.head_has6 = w->site.heads[0].has6,
+					.head_addr6 = w->site.heads[0].addr6,
 					.nodes = w->nodes,
 					.n_nodes = 3,
 					.discover_payload = w->site.discover ? KEY : NULL,
-					.server_url = "https://10.77.0.1:8443",
+					.server_url = net->has4 ? "https://10.77.0.1:8443" : "https://[fd00:77::10]:8443",
 					.tftp_root = "/srv/orthrus/tftp",
 					.run_dir = "/run/orthrus" };
 }
@@ -152,6 +158,18 @@ static void site_with_discovery(void **state)
 	render_all("discover");
 }
 
+static void dual_stack_site(void **state)
+{
+	(void)state;
+	render_all("dual");
+}
+
+static void site_with_ipv6_only(void **state)
+{
+	(void)state;
+	render_all("ipv6");
+}
+
 static void refused(struct world *w, const char *part_of_error)
 {
 	struct err err = { 0 };
@@ -200,6 +218,61 @@ static void nothing_odd_gets_into_a_file(void **state)
 	free(w.macs[0].items[0]);
 	w.macs[0].items[0] = mem_strdup("52:54:00:00:00:AA");
 	refused(&w, "is not written as");
+}
+
+/* Each family of the network has an address of each node and of the head, and no other family has. */
+static void addresses_fit_the_network(void **state)
+{
+	autoclean(world_close) struct world w, six;
+	struct err err = { 0 };
+
+	(void)state;
+	world_open(&w, "dual");
+	world_open(&six, "ipv6");
+	assert_int_equal(netboot_check(&w.in, &err), 0);
+	assert_int_equal(netboot_check(&six.in, &err), 0);
+	assert_false(netboot_has_pool6(&w.site));
+	assert_true(netboot_has_pool6(&six.site) && !netboot_has_pool(&six.site));
+	six.nodes[0].addr4 = 0x0a4d0101;
+	refused(&six, "10.77.1.1 is outside the provision network (no IPv4)");
+	w.nodes[0].addr6.bytes[3] ^= 1;
+	refused(&w, "is outside the provision network fd00:77::/64");
+	w.nodes[0].has6 = false;
+	refused(&w, "fd00:77::/64");
+	w.nodes[0] = w.nodes[1];
+	w.in.head_has6 = false;
+	refused(&w, "no IPv6 address");
+	w.in.head_has6 = true;
+	w.in.head_addr4 = 0;
+	refused(&w, "no IPv4 address");
+}
+
+/* An IPv6 lease names a DUID: whose it was is in the file that dnsmasq had. */
+static void ipv6_leases(void **state)
+{
+	static const char leases[] = "duid 00:01:00:01\n"
+				     "1700000000 1 fd00:77::101 n01 00:04:aa\n"
+				     "1700000000 2 fd00:77::102 n02 00:04:bb\n"
+				     "1700000000 3 fd00:77::103 n03 00:04:cc\n"
+				     "1700000000 4 fd00:77::1:0:7 * 00:04:dd\n";
+	autoclean(world_close) struct world w;
+	autoclean(buf_free) struct buf hosts = { 0 }, kept = { 0 };
+
+	(void)state;
+	world_open(&w, "ipv6");
+	netboot_dhcp_hosts(&w.in, &hosts);
+	assert_int_equal(netboot_leases_stale(&w.in, leases, buf_str(&hosts)), 0);
+	/* Another port of the same node is no other machine. */
+	str_list_free(&w.macs[2]);
+	str_list_add(&w.macs[2], "52:54:00:00:01:a2");
+	assert_int_equal(netboot_leases_stale(&w.in, leases, buf_str(&hosts)), 0);
+	str_list_free(&w.macs[2]);
+	str_list_add(&w.macs[2], "52:54:00:00:00:a1"); /* n02's, which is on another line */
+	assert_int_equal(netboot_leases_stale(&w.in, leases, buf_str(&hosts)), 1);
+	assert_int_equal(netboot_leases_stale(&w.in, "1 52:54:00:00:00:a1 10.77.1.1 n01 *\n", buf_str(&hosts)), 0);
+	/* At a start none of them is in the way; the pool's stay. */
+	assert_int_equal(netboot_leases_keep(&w.in, leases, &kept), 3);
+	assert_string_equal(buf_str(&kept), "duid 00:01:00:01\n1700000000 4 fd00:77::1:0:7 * 00:04:dd\n");
 }
 
 static void leases_of_replaced_machines_are_dropped(void **state)
@@ -336,6 +409,10 @@ int main(void)
 		cmocka_unit_test(waits_for_payload),
 		cmocka_unit_test(plain_site),
 		cmocka_unit_test(site_with_discovery),
+		cmocka_unit_test(dual_stack_site),
+		cmocka_unit_test(site_with_ipv6_only),
+		cmocka_unit_test(addresses_fit_the_network),
+		cmocka_unit_test(ipv6_leases),
 		cmocka_unit_test(nothing_odd_gets_into_a_file),
 		cmocka_unit_test(leases_of_replaced_machines_are_dropped),
 		cmocka_unit_test(one_node_changes_others_do_not),
