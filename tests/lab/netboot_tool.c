@@ -4,7 +4,7 @@
  *   netboot_tool before-start SITE.json TFTP RUN [NODE ...]
  *   netboot_tool loaders TFTP
  *   netboot_tool payload TREE IMAGER SCRIPTS ANCHORS TFTP                                 prints the key
- * MAC may be several: MAC+MAC. Environment: DISCOVER_KEY, KERNEL_ARG. */
+ * MAC may be several: MAC+MAC; ADDRESS may be of either family, or IPV4+IPV6. Environment: DISCOVER_KEY, KERNEL_ARG. */
 #include "base/mem.h"
 #include "netboot/initramfs.h"
 #include "netboot/netboot.h"
@@ -34,7 +34,7 @@ static int read_node(char *text, struct netboot_node *n, struct str_list *macs, 
 		     struct err *err)
 {
 	const char *field[5] = { NULL };
-	autofree char *many = NULL;
+	autofree char *many = NULL, *six = NULL, *four = NULL;
 	char *save = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(field); i++)
@@ -44,8 +44,13 @@ static int read_node(char *text, struct netboot_node *n, struct str_list *macs, 
 	many = mem_strdup(field[1]);
 	for (char *mac = strtok_r(many, "+", &save); mac; mac = strtok_r(NULL, "+", &save))
 		str_list_add(macs, mac);
+	six = strchr(field[2], '+') ? mem_strdup(strchr(field[2], '+') + 1) : strchr(field[2], ':') ? mem_strdup(field[2]) : NULL;
+	four = mem_strndup(field[2], strcspn(field[2], "+"));
 	*n = (struct netboot_node){ .name = field[0], .macs = macs, .payload = field[4], .kernel_args = kernel_args };
-	return addr4_read(field[2], &n->addr4, err) < 0 || read_target(field[3], &n->target, err) < 0 ? -1 : 0;
+	n->has6 = six != NULL;
+	if ((n->has6 && addr6_read(six, &n->addr6, err) < 0) || (!strchr(four, ':') && addr4_read(four, &n->addr4, err) < 0))
+		return -1;
+	return read_target(field[3], &n->target, err);
 }
 
 static int with_site(int argc, char **argv, struct err *err)
@@ -75,6 +80,10 @@ static int with_site(int argc, char **argv, struct err *err)
 			return -1;
 	in.interface = site.heads[0].interface;
 	in.head_addr4 = site.heads[0].addr4;
+	in.head_has6 = site.heads[0].has6;
+	in.head_addr6 = site.heads[0].addr6;
+	if (!in.head_addr4)
+		in.server_url = "https://[fd00:77::1]:8443";
 	if (str_eq(argv[1], "before-start"))
 		return netboot_before_start(&in, err);
 	if (netboot_apply(&in, &effect, err) < 0)

@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Network boot over IPv6: a real dnsmasq with the files that netboot/ writes; router solicitation, DHCPv6, TFTP and DNS clients in another
+# namespace. Beside IPv4 first, then alone.
+set -eu
+TOP=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
+BUILD=${BUILD:-$TOP/build}
+tool=$BUILD/tests/lab/netboot_tool
+for p in dnsmasq busybox ip dhclient rdisc6; do command -v $p >/dev/null || { echo "needs the program $p"; exit 77; }; done
+[ "$(id -u)" = 0 ] || { echo "needs root for network namespaces"; exit 77; }
+[ -e /proc/net/if_inet6 ] || { echo "needs a kernel with IPv6"; exit 77; }
+id dnsmasq >/dev/null 2>&1 || { echo "needs the user dnsmasq (package dnsmasq-base)"; exit 77; }
+[ -x "$tool" ] || { echo "needs $tool: make tests"; exit 77; }
+
+w=$(mktemp -d "${TMPDIR:-/tmp}/orthrus-netboot6.XXXXXX")
+head=n6h$$ node=n6n$$ pid=
+cleanup() {
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+    ip netns del "$head" 2>/dev/null || true
+    ip netns del "$node" 2>/dev/null || true
+    rm -rf "$w"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+fail() { echo "FAILED: $*"; for f in log dhclient.log; do [ ! -e "$w/$f" ] || tail -n 30 "$w/$f"; done; exit 1; }
+chmod 755 "$w" # dnsmasq serves as its own user
+in_node() { ip netns exec "$node" "$@"; }
+
+ip netns add "$head"
+ip netns add "$node"
+# Nobody else is here: addresses need not be tried for two seconds before they are used.
+for ns in "$head" "$node"; do ip netns exec "$ns" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'; done
+ip -n "$head" link add eth0 type veth peer name eth0 netns "$node"
+ip -n "$head" addr add fd00:77::1/64 dev eth0
+ip -n "$head" link set lo up
+ip -n "$head" link set eth0 up
+tftp=$w/tftp run=$w/run key=$(printf '%064d' 7)
+dual=$TOP/tests/golden/netboot/dual/site.json six=$TOP/tests/golden/netboot/ipv6/site.json
+m=52:54:00:00:00
+
+apply() { # $1: what it must say; $2: site; then nodes
+    want=$1 site=$2
+    shift 2
+    got=$("$tool" apply "$site" "$tftp" "$run" "$@") || fail "apply"
+    [ "$got" = "$want" ] || fail "apply said $got, not $want"
+}
+wait_log() { # until the log says $1 more often than $2 times
+    for _ in $(seq 100); do
+        [ "$(grep -c "$1" "$w/log")" -le "$2" ] || return 0
+        kill -0 "$pid" 2>/dev/null || fail "dnsmasq has ended"
+        sleep 0.1
+    done
+    fail "dnsmasq did not say '$1'"
+}
+start() {
+    : >"$w/log"
+    ip netns exec "$head" dnsmasq --conf-file="$run/dnsmasq.conf" >>"$w/log" 2>&1 &
+    pid=$!
+    wait_log "read $run/dnsmasq.dhcp-hosts" 0
+}
+stop() { kill "$pid"; wait "$pid" 2>/dev/null || true; pid=; }
+reload() {
+    n=$(grep -c "read $run/dnsmasq.dhcp-hosts" "$w/log")
+    kill -HUP "$pid"
+    wait_log "read $run/dnsmasq.dhcp-hosts" "$n"
+}
+up_as() { # MAC: the node's interface with it, and with its link-local address
+    ip -n "$node" addr flush dev eth0
+    ip -n "$node" link set eth0 down
+    ip -n "$node" link set eth0 address "$1"
+    ip -n "$node" link set eth0 up
+    for _ in $(seq 50); do
+        [ -z "$(ip -n "$node" -6 addr show dev eth0 scope link -tentative)" ] || return 0
+        sleep 0.1
+    done
+    fail "no link-local address"
+}
+cat >"$w/script" <<'END'
+#!/bin/sh
+[ "$reason" != BOUND6 ] || echo "$new_ip6_address boot=$new_dhcp6_bootfile_url dns=$new_dhcp6_name_servers search=$new_dhcp6_domain_search" >"$LEASE"
+END
+chmod 755 "$w/script"
+lease() { # MAC, client architecture (RFC 5970) or "-"; prints the lease. DUID: LL, so another one for each MAC
+    rm -f "$w/lease" "$w/leases"
+    : >"$w/leases"
+    up_as "$1"
+    { echo 'also request dhcp6.bootfile-url;'; [ "$2" = - ] || echo "send dhcp6.client-arch-type $2;"; } >"$w/conf"
+    LEASE=$w/lease in_node timeout "${WAIT:-15}" dhclient -6 -1 -v -D "${DUID:-LL}" -cf "$w/conf" -lf "$w/leases" -pf "$w/dhclient.pid" -sf "$w/script" \
+        -e LEASE="$w/lease" eth0 >"$w/dhclient.log" 2>&1 || true
+    if [ -e "$w/dhclient.pid" ]; then kill "$(cat "$w/dhclient.pid")" 2>/dev/null || true; rm -f "$w/dhclient.pid"; fi
+    [ -e "$w/lease" ] && cat "$w/lease"
+}
+expect() { # MAC, architecture, then words that the lease must have
+    got=$(lease "$1" "$2") || fail "$1 (architecture $2) got no address"
+    shift 2
+    for word in "$@"; do
+        case " $got " in *" $word "*) ;; *) fail "the lease '$got' has no '$word'" ;; esac
+    done
+}
+no_lease() { ! WAIT=2.5 lease "$1" 7 >/dev/null || fail "$1 got an address: $(cat "$w/lease")"; } # dnsmasq says nothing of it
+advertised() { # WORDS: what a router advertisement must say
+    local ra
+    ra=$(in_node rdisc6 -1 -w 5000 eth0 2>&1 | tr -s ' ') || fail "no router advertisement: $ra"
+    for word in "$@"; do
+        case $ra in *"$word"*) ;; *) fail "the router advertisement does not say '$word': $ra" ;; esac
+    done
+}
+shim=boot=tftp://[fd00:77::1]/shimx64.efi
+n01=n01,$m:01,10.77.1.1+fd00:77::101,disk n02=n02,$m:02,10.77.1.2+fd00:77::102,install,$key
+
+echo "--- beside IPv4: the address by MAC, the boot file by architecture"
+ip -n "$head" addr add 10.77.0.1/16 dev eth0
+apply restart "$dual" "$n01" "$n02"
+start
+expect $m:01 - fd00:77::101 boot= dns=fd00:77::1 search=alpha.test.
+expect $m:02 7 fd00:77::102 $shim
+expect $m:02 9 fd00:77::102 $shim
+expect $m:01 16 fd00:77::101 boot=
+no_lease $m:99
+advertised 'Stateful address conf. : Yes' 'Router lifetime : 0 ' 'Prefix : fd00:77::/64' 'On-link : Yes' 'Autonomous address conf.: No' 'MTU : 9000'
+lease4() { in_node busybox udhcpc -i eth0 -f -q -n -t 3 -T 1 -s /bin/true 2>&1; }
+up_as $m:02
+got=$(lease4)
+case $got in *"lease of 10.77.1.2 obtained"*) ;; *) fail "no IPv4 address beside the IPv6 one: $got" ;; esac
+
+echo "--- names in both families"
+in_node ip addr add fd00:77::102/64 dev eth0
+names() { in_node busybox nslookup -type="$1" "$2" fd00:77::1 2>&1; }
+names AAAA n01.alpha.test | grep -q 'fd00:77::101' || fail "n01 has no AAAA record"
+names A n01.alpha.test | grep -q '10\.77\.1\.1' || fail "n01 has no A record"
+names AAAA head1.alpha.test | grep -q 'fd00:77::1$' || fail "the head has no AAAA record"
+names AAAA svc.alpha.test | grep -q 'fd00:77::a$' || fail "the service address has no AAAA record"
+in_node busybox nslookup fd00:77::102 fd00:77::1 2>&1 | grep -q n02.alpha.test || fail "fd00:77::102 has no name"
+
+echo "--- one node comes, one goes: the server keeps running"
+n03=n03,$m:03+$m:33,10.77.1.3+fd00:77::103,probe,$key born=$(cut -d' ' -f22 "/proc/$pid/stat")
+apply reload "$dual" "$n02" "$n03"
+reload
+[ "$(cut -d' ' -f22 "/proc/$pid/stat")" = "$born" ] || fail "another dnsmasq is running"
+expect $m:03 7 fd00:77::103 $shim
+no_lease $m:01
+apply nothing "$dual" "$n02" "$n03"
+
+echo "--- a replaced machine takes over the address at once"
+new=n03,$m:34,10.77.1.3+fd00:77::103,probe,$key
+apply restart "$dual" "$n02" "$new"
+stop
+"$tool" before-start "$dual" "$tftp" "$run" "$n02" "$new" || fail "before-start"
+start
+expect $m:34 7 fd00:77::103 $shim
+no_lease $m:03
+stop
+
+echo "--- without IPv4, with discovery: a machine nobody knows gets an address of the pool, and makes one of the prefix"
+ip -n "$head" addr del 10.77.0.1/16 dev eth0
+n02=n02,$m:02,fd00:77::102,install,$key
+DISCOVER_KEY=$key apply restart "$six" "$n02"
+"$tool" before-start "$six" "$tftp" "$run" "$n02" || fail "before-start"
+start
+expect $m:99 7 $shim dns=fd00:77::1
+case $got in fd00:77::1:0:*) ;; *) fail "'$got' is not from the pool" ;; esac
+expect $m:02 7 fd00:77::102 $shim
+advertised 'Autonomous address conf.: Yes' 'Prefix : fd00:77::/64' 'Router lifetime : 1800 '
+up_as $m:98
+for _ in $(seq 100); do # EUI-64 of the MAC address; the advertisement is asked for by the kernel
+    case $(ip -n "$node" -6 addr show dev eth0 scope global) in *fd00:77::5054:ff:fe00:98/64*) break ;; esac
+    sleep 0.1
+done
+ip -n "$node" -6 addr show dev eth0 | grep -q fd00:77::5054:ff:fe00:98 || fail "no address of the advertised prefix"
+if grep -qE 'dhcp-range=[0-9]+\.|option:' "$run/dnsmasq.conf"; then fail "IPv4 is in the configuration of a site without it"; fi
+grep -q "orthrus.server=https://\[fd00:77::1\]:8443" "$tftp/grub/nodes/$m:02.cfg" || fail "the server's URL"
+grep -q "orthrus.address6=fd00:77::102/64" "$tftp/grub/nodes/$m:02.cfg" || fail "the node's address"
+
+echo "--- files by TFTP over IPv6; a missing one is an error and nothing else"
+get() { in_node busybox tftp -g -r "$1" -l "$w/got" fd00:77::1 2>"$w/tftp.err"; }
+get grub/grub.cfg && cmp -s "$w/got" "$tftp/grub/grub.cfg" || fail "grub.cfg"
+get "/grub/nodes/$m:02.cfg" && grep -q "/payload/$key/vmlinuz" "$w/got" || fail "the node's file"
+for bad in grub/nodes/$m:99.cfg ../run/dnsmasq.conf /etc/passwd "$run/dnsmasq.conf"; do
+    ! get "$bad" || fail "TFTP gave $bad"
+done
+kill -0 "$pid" || fail "dnsmasq has ended"
+stop
+echo ok
