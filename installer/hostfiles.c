@@ -157,47 +157,6 @@ static void add_storage(const struct raid_result *r, struct hostfiles *out)
 	text(out, "etc/mdadm/mdadm.conf", 0644, buf_steal(&mdadm));
 }
 
-/* The host of "https://HOST:PORT" when it can be a nameserver's address. */
-static char *url_address(const char *url)
-{
-	const char *host = url + strlen("https://");
-	size_t len = host[0] == '[' ? strcspn(++host, "]") : strcspn(host, ":");
-
-	return mem_strndup(host, len);
-}
-
-static void add_network(const struct hostfiles_input *in, struct hostfiles *out)
-{
-	const struct order *o = in->order;
-	autofree char *server = url_address(o->server_url);
-	autoclean(buf_free) struct buf macs = { 0 };
-
-	buf_adds(&macs, o->mac);
-	for (size_t i = 0; i < o->more_macs.len; i++)
-		buf_addf(&macs, " %s", o->more_macs.items[i]);
-	/* The client id is the MAC address, as it was for the firmware and the imager: one machine, one lease. */
-	text(out, "etc/systemd/network/10-orthrus.network", 0644,
-	     str_format("# Written by orthrus: addresses come from the head.\n[Match]\nMACAddress=%s\nType=ether\n\n"
-			"[Network]\nDHCP=ipv4\nLinkLocalAddressing=ipv6\nDomains=%s\n\n"
-			"[DHCPv4]\nClientIdentifier=mac\nUseDomains=yes\nUseHostname=no\n",
-			buf_str(&macs), o->domain));
-	link_to(out, "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
-		"/lib/systemd/system/systemd-networkd.service");
-	link_to(out, "etc/systemd/system/sockets.target.wants/systemd-networkd.socket",
-		"/lib/systemd/system/systemd-networkd.socket");
-	link_to(out, "etc/systemd/system/network-online.target.wants/systemd-networkd-wait-online.service",
-		"/lib/systemd/system/systemd-networkd-wait-online.service");
-	if (in->facts.resolved) {
-		link_to(out, "etc/systemd/system/multi-user.target.wants/systemd-resolved.service",
-			"/lib/systemd/system/systemd-resolved.service");
-		link_to(out, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
-		return;
-	}
-	/* Nobody else would write the servers that DHCP names: the head answers for its domain. */
-	if (strspn(server, "0123456789abcdefABCDEF.:") == strlen(server))
-		text(out, "etc/resolv.conf", 0644, str_format("search %s\nnameserver %s\n", o->domain, server));
-}
-
 static void add_time(const struct hostfiles_input *in, struct hostfiles *out)
 {
 	const struct order *o = in->order;
@@ -252,7 +211,7 @@ int hostfiles_render(const struct hostfiles_input *in, struct hostfiles *out, st
 		return err_set(err, ERR_INVALID, "the layout has no file system for /");
 	add_names(in->order, out);
 	add_storage(in->result, out);
-	add_network(in, out);
+	hostfiles_add_network(in, out);
 	add_time(in, out);
 	add_access(in->order, out);
 	hostfiles_add_boot(in, out);
