@@ -13,8 +13,9 @@
 static const struct {
 	const char *key, *one;
 } lists[] = {
-	{ "networks", "network" }, { "heads", "head" },	       { "service_addresses", "service address" },
-	{ "images", "image" },	   { "groups", "node group" }, { "disk_layouts", "disk layout" },
+	{ "networks", "network" },	 { "heads", "head" },	     { "service_addresses", "service address" },
+	{ "images", "image" },		 { "groups", "node group" }, { "disk_layouts", "disk layout" },
+	{ "nodes", "settings of node" },
 };
 
 /* One side: "group compute" -> its JSON. Parts that are no lists of named things are under their key: "cluster". */
@@ -70,6 +71,8 @@ static int whole_group(const struct site *site, const char *name, struct json_ob
 			json_put_str(&w, own[i].key, own[i].value);
 	if (!json_has(e, "kernel_args"))
 		json_put_strs(&w, "kernel_args", &g->kernel_args);
+	if (!json_has(e, "interfaces"))
+		site_interfaces_print(site_interfaces(site, name, NULL), &w);
 	json_end_obj(&w);
 	free(*raw);
 	*raw = buf_steal(&text);

@@ -96,6 +96,7 @@ void site_check_groups(struct site *site, struct problems *p)
 
 	for (size_t i = 0; i < site->n_groups; i++)
 		check_group(site, i, p);
+	site_check_interfaces(site, p);
 	/* Only a site without problems is handed out, and only there is the walk up sure to end at a group without a parent. */
 	if (p->n)
 		return;

@@ -167,6 +167,7 @@ static void print_group(const struct site *site, const struct site_group *g, str
 	put_optional(w, "network", str_eq(g->network, up->network) ? NULL : g->network);
 	if (!same_list(&g->kernel_args, &up->kernel_args))
 		json_put_strs(w, "kernel_args", &g->kernel_args);
+	site_interfaces_print(&g->interfaces, w);
 	json_end_obj(w);
 }
 
@@ -230,6 +231,10 @@ void site_print(const struct site *site, struct buf *out)
 	json_put_arr(&w, "groups");
 	for (size_t i = 0; i < site->n_groups; i++)
 		print_group(site, &site->groups[i], &w);
+	json_end_arr(&w);
+	json_put_arr(&w, "nodes");
+	for (size_t i = 0; i < site->n_nodes; i++)
+		site_node_print(&site->nodes[i], &w);
 	json_end_arr(&w);
 	print_small(site, &w);
 	json_end_obj(&w);

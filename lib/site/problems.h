@@ -13,7 +13,7 @@
 
 /* Lists of which one element could not be read: what is "missing" from them may be that element, so references into them are
  * not checked. */
-enum site_part { PART_NETWORKS, PART_HEADS, PART_VIPS, PART_IMAGES, PART_LAYOUTS, PART_GROUPS, PART_OTHER, PART_END };
+enum site_part { PART_NETWORKS, PART_HEADS, PART_VIPS, PART_IMAGES, PART_LAYOUTS, PART_GROUPS, PART_NODES, PART_OTHER, PART_END };
 
 struct problems {
 	struct err first;
@@ -53,7 +53,9 @@ bool site_check_host6(const struct site *site, size_t i, const char *list, size_
 /* check.c: the site as a whole; fills in what is defaulted (networks and IPv6 addresses of heads and service
  * addresses). */
 void site_check(struct site *site, struct problems *p);
-/* check_groups.c: names, references and cycles of groups; fills in what they inherit. */
+/* check_groups.c: names, references, cycles and interfaces of groups; fills in what they inherit. */
 void site_check_groups(struct site *site, struct problems *p);
+/* interfaces_check.c: the interfaces of groups and nodes, and the addresses of nodes. */
+void site_check_interfaces(const struct site *site, struct problems *p);
 
 #endif

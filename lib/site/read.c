@@ -128,7 +128,8 @@ static int read_group(struct json_obj *o, void *item, struct err *err)
 	if (site_read_word(o, "name", JSON_MUST, str_check_name, &g->name, err) < 0 ||
 	    json_str(o, "extends", JSON_MAY, &g->extends, err) < 0 || json_str(o, "image", JSON_MAY, &g->image, err) < 0 ||
 	    json_str(o, "layout", JSON_MAY, &g->layout, err) < 0 || json_str(o, "network", JSON_MAY, &g->network, err) < 0 ||
-	    site_read_words(o, "kernel_args", word_kernel_arg, &g->kernel_args, err) < 0)
+	    site_read_words(o, "kernel_args", word_kernel_arg, &g->kernel_args, err) < 0 ||
+	    site_interfaces_read(o, &g->interfaces, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -249,6 +250,8 @@ static void read_root(struct json_obj *root, struct site *site, struct problems 
 	site->layouts = items;
 	site->n_groups = site_read_list(root, "groups", JSON_MAY, PART_GROUPS, &items, sizeof(*site->groups), read_group, p);
 	site->groups = items;
+	site->n_nodes = site_read_list(root, "nodes", JSON_MAY, PART_NODES, &items, sizeof(*site->nodes), site_node_read, p);
+	site->nodes = items;
 	if (json_obj_end(root, &err) < 0)
 		problems_note(p, PART_OTHER, &err);
 	site_check(site, p);

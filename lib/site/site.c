@@ -88,6 +88,7 @@ static void free_group(struct site_group *g)
 	free(g->layout);
 	free(g->network);
 	str_list_free(&g->kernel_args);
+	site_interfaces_free(&g->interfaces);
 }
 
 static void free_lists(struct site *site)
@@ -109,6 +110,8 @@ static void free_lists(struct site *site)
 		layout_free(&site->layouts[i]);
 	for (size_t i = 0; i < site->n_groups; i++)
 		free_group(&site->groups[i]);
+	for (size_t i = 0; i < site->n_nodes; i++)
+		site_node_free(&site->nodes[i]);
 }
 
 void site_free(struct site *site)
@@ -125,6 +128,7 @@ void site_free(struct site *site)
 	free(site->images);
 	free(site->layouts);
 	free(site->groups);
+	free(site->nodes);
 	str_list_free(&site->ntp);
 	*site = (struct site){ 0 };
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "site/addr.h"
+#include "site/interfaces.h"
 #include "site/layout.h"
 
 #include <stdbool.h>
@@ -67,6 +68,7 @@ struct site_group {
 	char *network;	      /* ditto: the provision network's name */
 	struct str_list kernel_args;
 	bool has_kernel_args;
+	struct site_interfaces interfaces; /* its own; site_interfaces() says which list holds */
 };
 
 struct site {
@@ -86,6 +88,8 @@ struct site {
 	size_t n_layouts;
 	struct site_group *groups;
 	size_t n_groups;
+	struct site_node *nodes; /* what is different for single ones */
+	size_t n_nodes;
 	bool trust_mac;	      /* enrol.trust_mac: a MAC address alone says which node it is */
 	bool discover;	      /* netboot.unknown == "discover" (else "disk") */
 	uint64_t api_port;    /* TLS, default 8443 */

@@ -57,6 +57,21 @@ int word_interface(const char *s, struct err *err)
 	return 0;
 }
 
+int word_device(const char *s, struct err *err)
+{
+	if (word_interface(s, err) < 0)
+		return -1;
+	/* What the kernel keeps for itself, and what looks like an interface's number. */
+	if (strchr(s, '@') || strspn(s, DIGITS) == strlen(s) || str_eq(s, "all") || str_eq(s, "default"))
+		return err_set(err, ERR_INVALID, "'%s' can't be a network interface's name (one is like bond0)", s);
+	return 0;
+}
+
+int word_pattern(const char *s, struct err *err)
+{
+	return word(s, "a shell pattern", "enp65s0f*", LOWER UPPER DIGITS "._-:@*?[]", 64, err);
+}
+
 int word_timezone(const char *s, struct err *err)
 {
 	if (word(s, "a time zone", "Europe/Berlin", LOWER UPPER DIGITS "_+-/", 64, err) < 0)

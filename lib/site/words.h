@@ -8,6 +8,8 @@
 /* Each returns 0, or -1 with ERR_INVALID naming the value and what is allowed. None accepts an empty word or a control byte. */
 int word_domain(const char *s, struct err *err) WARN_UNUSED;	/* DNS labels joined by '.', at most 200 bytes */
 int word_interface(const char *s, struct err *err) WARN_UNUSED; /* a Linux interface name, not "lo" */
+int word_device(const char *s, struct err *err) WARN_UNUSED;	/* ditto, of one that is made: letters, digits, ._- */
+int word_pattern(const char *s, struct err *err) WARN_UNUSED;	/* a shell pattern for interfaces, paths and drivers */
 int word_timezone(const char *s, struct err *err) WARN_UNUSED; /* "Europe/Berlin": a relative path without "..", tzdata's names */
 int word_server(const char *s, struct err *err) WARN_UNUSED;   /* a host name with dots, or an IPv4 or IPv6 address */
 int word_address(const char *s, struct err *err) WARN_UNUSED;  /* an IPv4 or IPv6 address */

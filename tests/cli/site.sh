@@ -96,9 +96,16 @@ fi
 run 2 site show --site "$TOP/tests/golden/site/group-cycle.json"
 says "a > b > c > a"
 
-# The example of the manual is a right site file.
-sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$TOP/docs/man/site.json.5" | sed -n '/^\.Bd/,/^\.Ed/p' | grep -v '^\.' >"$work/example.json"
+# The examples of the manual are right: a site file, and what another one may have in it.
+sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$TOP/docs/man/site.json.5" |
+    awk -v dir="$work" '/^\.Bd/ { n++; in_block = 1; next } /^\.Ed/ { in_block = 0 } in_block { print >(dir "/example" n) }'
+cp "$work/example1" "$work/example.json"
 run 0 site check "$work/example.json"
+if command -v jq >/dev/null; then
+    { echo '{'; cat "$work/example2"; echo '}'; } | jq -s --slurpfile site "$work/example1" '$site[0] * .[0]' >"$work/example-more.json" ||
+        fail "the second example is no JSON"
+    run 0 site check "$work/example-more.json"
+fi
 
 # Apply: checked here first, then the daemon is missed.
 run 2 site apply --site "$TOP/tests/golden/site/vip-outside.json"
