@@ -5,6 +5,7 @@
 #include "daemon/change.h"
 #include "daemon/enrol_token.h"
 #include "daemon/ident.h"
+#include "daemon/node_networks.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
 #include "sys/clock.h"
@@ -68,6 +69,18 @@ int api_nodes_get(void *ctx, struct http_call *call, struct err *err)
 	return 0;
 }
 
+/* What it gets on each network; that an interface is missing is said with it and hides nothing else. */
+static void put_networks(struct daemon *d, const struct node *n, const struct machine *m, struct json_out *w)
+{
+	autoclean(order_networks_free) struct order_networks l = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	struct err why = { 0 };
+
+	if (daemon_site(d, &site, NULL, &why) < 0 || node_networks(&site, n, m, &l, &why) < 0)
+		api_put_error(w, "networks_problem", &why);
+	order_networks_print(&l, w);
+}
+
 int api_node_get(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
@@ -95,6 +108,7 @@ int api_node_get(void *ctx, struct http_call *call, struct err *err)
 		machine_print(&m, &w, "machine");
 	else
 		json_put_str(&w, "machine", NULL);
+	put_networks(d, &n, known ? &m : NULL, &w);
 	json_put_bool(&w, "order", state_get(d->state, order_key, &order, &no_order) == 0);
 	json_end_obj(&w);
 	snprintf(etag, sizeof(etag), "%llu", (unsigned long long)version);

@@ -2,6 +2,7 @@
 #include "daemon/order_make.h"
 
 #include "base/mem.h"
+#include "daemon/node_networks.h"
 #include "daemon/roster.h"
 #include "imaging/store.h"
 #include "sys/fs.h"
@@ -129,6 +130,15 @@ static int copy_layout(const struct layout *from, struct layout *to, struct err 
 	return layout_read(&o, to, err);
 }
 
+/* With the interfaces that the machine told of, when it did. */
+static int fill_networks(struct daemon *d, const struct site *site, const struct node *n, struct order *out, struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+	int known = daemon_machine(d, n->name, &m, err);
+
+	return known < 0 ? -1 : node_networks(site, n, known ? &m : NULL, &out->networks, err);
+}
+
 int order_make(struct daemon *d, const struct site *site, const struct node *n, const struct order_image *image,
 	       const char *install_id, const struct disks *disks, struct order *out, struct err *err)
 {
@@ -157,6 +167,8 @@ int order_make(struct daemon *d, const struct site *site, const struct node *n, 
 	o.mac = mem_strdup(n->macs.items[0]);
 	for (size_t i = 1; i < n->macs.len; i++)
 		str_list_add(&o.more_macs, n->macs.items[i]);
+	if (fill_networks(d, site, n, &o, err) < 0)
+		return -1;
 	o.server_url = daemon_server_url(site);
 	if (disks) {
 		if (install_digest(&o, disks, hex, err) < 0)

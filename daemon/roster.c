@@ -2,6 +2,7 @@
 #include "daemon/roster.h"
 
 #include "base/mem.h"
+#include "daemon/node_networks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +154,8 @@ static int check_macs(const struct roster *r, const struct node *n, struct err *
 int roster_check(const struct roster *r, const struct site *site, const struct node *n, struct err *err)
 {
 	return check_name(site, n, err) < 0 || check_wishes(site, n, err) < 0 || check_serial(n, err) < 0 ||
-			       check_macs(r, n, err) < 0 || roster_check_addr(r, site, n, err) < 0
+			       check_macs(r, n, err) < 0 || roster_check_addr(r, site, n, err) < 0 ||
+			       node_networks_check(site, n, err) < 0
 		       ? -1
 		       : 0;
 }

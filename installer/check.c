@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "installer/check.h"
 
+#include "base/mem.h"
 #include "base/str.h"
+#include "site/addr.h"
 
 #include <string.h>
 
@@ -60,6 +62,22 @@ int check_admin_keys(const char *s, struct err *err)
 	for (size_t i = 0; i < len; i++)
 		if (s[i] != '\n' && ((unsigned char)s[i] < 0x20 || s[i] == 0x7f))
 			return err_set(err, ERR_INVALID, "the ssh keys have a control byte at position %zu", i + 1);
+	return 0;
+}
+
+int check_prefixed(const char *s, struct err *err)
+{
+	size_t len = strcspn(s, "/");
+	autofree char *addr = mem_strndup(s, len);
+	struct err ignored = { 0 };
+	struct addr6 a6;
+	uint32_t a4;
+	uint64_t prefix;
+	bool v4 = addr4_read(addr, &a4, &ignored) == 0;
+
+	if ((!v4 && addr6_read(addr, &a6, &ignored) < 0) || !s[len] ||
+	    str_to_u64(s + len + 1, 1, v4 ? 32 : 128, &prefix, &ignored) < 0)
+		return err_set(err, ERR_INVALID, "'%.60s' is not an address with its prefix length (like 10.1.0.1/16)", s);
 	return 0;
 }
 

@@ -13,6 +13,7 @@ int check_hex(const char *s, size_t len, struct err *err) WARN_UNUSED; /* exactl
 int check_server(const char *s, struct err *err) WARN_UNUSED;	       /* a host name or a numeric address */
 int check_hosts_line(const char *s, struct err *err) WARN_UNUSED;      /* "ADDRESS NAME [NAME...]" */
 int check_admin_keys(const char *s, struct err *err) WARN_UNUSED;      /* lines of printable text */
+int check_prefixed(const char *s, struct err *err) WARN_UNUSED;	       /* "ADDRESS/PREFIX LENGTH", IPv4 or IPv6 */
 int check_url(const char *s, struct err *err) WARN_UNUSED;	       /* "https://HOST[:PORT]" without a path */
 
 #endif

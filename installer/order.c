@@ -93,6 +93,7 @@ static int read_all(struct json_obj *o, struct order *out, struct err *err)
 	    read_checked(o, "admin_keys", JSON_MAY, check_admin_keys, &out->admin_keys, err) < 0 ||
 	    read_list(o, "ntp", check_server, &out->ntp, err) < 0 ||
 	    read_list(o, "hosts", check_hosts_line, &out->hosts, err) < 0 || read_macs(o, out, err) < 0 ||
+	    order_networks_read(o, &out->networks, err) < 0 ||
 	    read_checked(o, "server_url", JSON_MUST, check_url, &out->server_url, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
@@ -133,6 +134,7 @@ void order_print(const struct order *order, struct json_out *w, const char *key)
 	json_put_str(w, "mac", order->mac);
 	if (order->more_macs.len)
 		json_put_strs(w, "more_macs", &order->more_macs);
+	order_networks_print(&order->networks, w);
 	json_put_str(w, "server_url", order->server_url);
 	json_end_obj(w);
 }
@@ -156,6 +158,7 @@ void order_free(struct order *order)
 	str_list_free(&order->hosts);
 	free(order->mac);
 	str_list_free(&order->more_macs);
+	order_networks_free(&order->networks);
 	free(order->server_url);
 	*order = (struct order){ 0 };
 }

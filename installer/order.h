@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/plan.h"
 #include "base/str.h"
+#include "installer/order_network.h"
 #include "raidsetup/raidsetup.h"
 #include "site/layout.h"
 
@@ -27,10 +28,11 @@ struct order {
 	char *timezone;
 	char *admin_keys; /* or NULL */
 	struct str_list ntp;
-	struct str_list hosts;	   /* lines for /etc/hosts */
-	char *mac;		   /* of the interface to configure */
-	struct str_list more_macs; /* of the node's others: one address for whichever of them has the cable */
-	char *server_url;	   /* where to report after boot */
+	struct str_list hosts;		/* lines for /etc/hosts */
+	char *mac;			/* of the interface to configure */
+	struct str_list more_macs;	/* of the node's others: one address for whichever of them has the cable */
+	struct order_networks networks; /* none: addresses by DHCPv4, on whichever of those MACs has the cable */
+	char *server_url;		/* where to report after boot */
 };
 int order_read(struct json_obj *o, struct order *out, struct err *err) WARN_UNUSED;
 void order_print(const struct order *order, struct json_out *w, const char *key);

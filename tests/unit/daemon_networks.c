@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From site.json and a machine's interfaces to the networks of a node, and what is refused on the way. */
+#include "base/mem.h"
+#include "daemon/node_networks.h"
+#include "daemon/roster.h"
+#include "sys/fs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+/* cmocka.h wants setjmp.h and stdarg.h. */
+#include <cmocka.h>
+
+#define MAC1 "52:54:00:77:00:01"
+#define MAC2 "52:54:00:77:00:02"
+#define MLX1 "0c:42:a1:00:00:01"
+#define MLX2 "0c:42:a1:00:00:02"
+
+/* ok-networks.json with its group's interfaces replaced. */
+static void make_site(const char *interfaces, struct site *out)
+{
+	const char *top = getenv("TOP");
+	autofree char *path = str_format("%s/tests/golden/site/ok-networks.json", top ? top : ".");
+	autoclean(buf_free) struct buf text = { 0 }, edited = { 0 };
+	static const char begin[] = "\"interfaces\": [\n";
+	struct err err = { 0 };
+	const char *at, *end;
+
+	if (fs_read(path, 1 << 20, &text, &err) < 0)
+		fail_msg("%s", err.text);
+	at = strstr(buf_str(&text), begin);
+	end = at ? strstr(at, "\n      ]\n") : NULL;
+	assert_non_null(end);
+	buf_add(&edited, text.data, (size_t)(at - text.data));
+	buf_addf(&edited, "\"interfaces\": [%s]", interfaces);
+	buf_adds(&edited, end + strlen("\n      ]"));
+	if (site_read(buf_str(&edited), edited.len, "test", out, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static struct node make_node(const char *name, uint32_t host)
+{
+	struct node n = { .name = mem_strdup(name), .group = mem_strdup("compute"), .addr4 = 0x0a010000 + host };
+
+	str_list_add(&n.macs, MAC1);
+	str_list_add(&n.macs, MAC2);
+	return n;
+}
+
+static struct machine make_machine(void)
+{
+	static const char *const nics[][3] = {
+		{ "eth0", MAC1, "tg3" }, { "eth1", MAC2, "tg3" }, { "eth2", MLX1, "mlx5_core" }, { "eth3", MLX2, "mlx5_core" }
+	};
+	struct machine m = { .nics = mem_array(ARRAY_LEN(nics), sizeof(*m.nics)), .n_nics = ARRAY_LEN(nics) };
+
+	for (size_t i = 0; i < ARRAY_LEN(nics); i++) {
+		m.nics[i].name = mem_strdup(nics[i][0]);
+		m.nics[i].mac = mem_strdup(nics[i][1]);
+		m.nics[i].driver = mem_strdup(nics[i][2]);
+	}
+	return m;
+}
+
+static const char good[] = "{\"name\":\"bond0\",\"network\":\"fabric\",\"match\":[{\"driver\":\"mlx5*\"}],"
+			   "\"bond\":{\"mode\":\"802.3ad\",\"lacp_rate\":\"fast\",\"hash\":\"layer3+4\"}},{\"network\":"
+			   "\"storage\",\"on\":\"bond0\"},"
+			   "{\"network\":\"campus\",\"on\":\"bond0\",\"addresses\":\"dhcp\"}";
+
+static char *compact(const struct order_networks *l)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &out, false);
+	json_put_obj(&w, NULL);
+	order_networks_print(l, &w);
+	json_end_obj(&w);
+	return buf_steal(&out);
+}
+
+/* What node n01 with number 11 gets; `seen`: its machine has reported. */
+static void gives(const char *interfaces, bool seen, const char *want)
+{
+	autoclean(site_free) struct site s = { 0 };
+	autoclean(node_free) struct node n = make_node("n01", 11);
+	autoclean(machine_free) struct machine m = make_machine();
+	autoclean(order_networks_free) struct order_networks l = { 0 };
+	autofree char *got = NULL, *whole = str_format("{\"networks\":[%s]}", want);
+	struct err err = { 0 };
+
+	make_site(interfaces, &s);
+	if (node_networks(&s, &n, seen ? &m : NULL, &l, &err) < 0)
+		fail_msg("%s: %s", interfaces, err.text);
+	got = compact(&l);
+	assert_string_equal(got, whole);
+}
+
+#define NONE "\"addresses\":[],\"gateways\":[],\"dns\":[],"
+#define BOOT_PORTS "\"ports\":[{\"mac\":\"" MAC1 "\"},{\"mac\":\"" MAC2 "\"}],"
+#define DHCP4 "\"dhcp4\":true,\"dhcp6\":false,"
+#define STATIC "\"dhcp4\":false,\"dhcp6\":false,"
+#define PROVISION                                                                                                                \
+	"{\"name\":\"provision\",\"role\":\"provision\",\"device\":\"provision\"," BOOT_PORTS DHCP4 NONE "\"default_route\":"    \
+	"true}"
+#define BOND "\"bond\":{\"mode\":\"802.3ad\",\"lacp_rate\":\"fast\",\"hash\":\"layer3+4\"},"
+#define FABRIC(ports)                                                                                                            \
+	"{\"name\":\"fabric\",\"role\":\"compute\",\"device\":\"bond0\",\"ports\":[" ports "],\"mtu\":9000," BOND STATIC         \
+	"\"addresses\":[\"10.2.0.11/24\"],\"gateways\":[],\"dns\":[],\"default_route\":false}"
+#define STORAGE                                                                                                                  \
+	"{\"name\":\"storage\",\"role\":\"compute\",\"device\":\"vlan20\",\"on\":\"bond0\",\"vlan\":20,\"mtu\":9000," STATIC     \
+	"\"addresses\":[\"10.3.0.11/24\",\"fd00:3::b/64\"],\"gateways\":[],\"dns\":[],\"default_route\":false}"
+#define CAMPUS                                                                                                                   \
+	"{\"name\":\"campus\",\"role\":\"outside\",\"device\":\"vlan21\",\"on\":\"bond0\",\"vlan\":21," DHCP4 NONE               \
+	"\"default_route\":false}"
+
+static void networks_follow_from_the_site(void **state)
+{
+	(void)state;
+	gives("", true, PROVISION);
+	gives(good, true, PROVISION "," FABRIC("{\"mac\":\"" MLX1 "\"},{\"mac\":\"" MLX2 "\"}") "," STORAGE "," CAMPUS);
+	/* Not seen yet: the node finds them by the driver itself. */
+	gives(good, false, PROVISION "," FABRIC("{\"driver\":\"mlx5*\"}") "," STORAGE "," CAMPUS);
+	gives("{\"network\":\"provision\",\"name\":\"bond0\",\"bond\":{\"mode\":\"active-backup\",\"primary\":{\"mac\":\"" MAC2
+	      "\"}}}",
+	      true,
+	      "{\"name\":\"provision\",\"role\":\"provision\",\"device\":\"bond0\",\"ports\":[{\"mac\":\"" MAC1
+	      "\"},{\"mac\":\"" MAC2 "\",\"primary\":true}],\"bond\":{\"mode\":\"active-backup\"}," DHCP4 NONE
+	      "\"default_route\":true}");
+	/* A name is looked up by the node, so a primary that is named stands beside the pattern. */
+	gives("{\"network\":\"fabric\",\"name\":\"bond1\",\"match\":[{\"name\":\"ens*\"}],\"bond\":{\"mode\":\"active-backup\","
+	      "\"primary\":{\"name\":\"ens2\"}}}",
+	      true,
+	      PROVISION ",{\"name\":\"fabric\",\"role\":\"compute\",\"device\":\"bond1\",\"ports\":[{\"name\":\"ens*\"},"
+			"{\"name\":\"ens2\",\"primary\":true}],\"mtu\":9000,\"bond\":{\"mode\":\"active-backup\"}," STATIC
+			"\"addresses\":[\"10.2.0.11/24\"],\"gateways\":[],\"dns\":[],\"default_route\":false}");
+	/* Static on the provision network too, and a way out by another one. */
+	gives("{\"network\":\"provision\",\"match\":[{\"mac\":\"" MAC1
+	      "\"}],\"addresses\":\"static\"},{\"network\":\"campus\",\"match\":[{\"path\":\"pci-*\"}],\"default_route\":true}",
+	      true,
+	      "{\"name\":\"provision\",\"role\":\"provision\",\"device\":\"provision\",\"ports\":[{\"mac\":\"" MAC1 "\"}]," STATIC
+	      "\"addresses\":[\"10.1.0.11/24\"],\"gateways\":[],\"dns\":[],\"default_route\":false},"
+	      "{\"name\":\"campus\",\"role\":\"outside\",\"device\":\"campus\",\"ports\":[{\"path\":\"pci-*\"}]," STATIC
+	      "\"addresses\":[\"192.0.2.11/24\"],\"gateways\":[\"192.0.2.1\"],\"dns\":[],\"default_route\":true}");
+	/* What only carries VLANs has the MTU that they need. */
+	gives("{\"name\":\"trunk\",\"match\":[{\"mac\":\"" MLX1 "\"}]},{\"network\":\"storage\",\"on\":\"trunk\","
+	      "\"addresses\":\"none\"}",
+	      true,
+	      PROVISION ",{\"device\":\"trunk\",\"ports\":[{\"mac\":\"" MLX1 "\"}],\"mtu\":9000," STATIC NONE
+			"\"default_route\":false},{\"name\":\"storage\",\"role\":\"compute\",\"device\":\"vlan20\","
+			"\"on\":\"trunk\",\"vlan\":20,\"mtu\":9000," STATIC NONE "\"default_route\":false}");
+}
+
+static void refuses(const char *interfaces, const char *why, const char *hint)
+{
+	autoclean(site_free) struct site s = { 0 };
+	autoclean(node_free) struct node n = make_node("n01", 11);
+	autoclean(machine_free) struct machine m = make_machine();
+	autoclean(order_networks_free) struct order_networks l = { 0 };
+	struct err err = { 0 };
+
+	make_site(interfaces, &s);
+	if (node_networks(&s, &n, &m, &l, &err) == 0)
+		fail_msg("%s was accepted", interfaces);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_int_equal(l.len, 0);
+	if (!str_starts(err.text, "n01: ") || !strstr(err.text, why) || !strstr(err.hint, hint))
+		fail_msg("%s; %s", err.text, err.hint);
+}
+
+static void what_does_not_fit_the_machine_is_refused(void **state)
+{
+	(void)state;
+	refuses("{\"network\":\"fabric\",\"match\":[{\"driver\":\"ice\"}]}", "no interface with the driver ice",
+		"eth0 (" MAC1 ", tg3), eth1");
+	refuses("{\"network\":\"fabric\",\"match\":[{\"mac\":\"0c:42:a1:00:00:03\"}]}",
+		"no interface with the MAC address 0c:42:a1:00:00:03, which site.json wants for fabric", "it has eth0");
+	refuses("{\"network\":\"fabric\",\"match\":[{\"driver\":\"mlx5_core\"}]}",
+		"2 interfaces would have its address on fabric", "make a bond");
+	refuses("{\"network\":\"fabric\",\"match\":[{\"mac\":\"" MAC2 "\"}]}", MAC2 " would be used for provision and for fabric",
+		"say more exactly");
+	refuses("{\"network\":\"provision\",\"addresses\":\"static\"}", "2 interfaces would have its address on provision",
+		"make a bond");
+	refuses("{\"name\":\"t\",\"match\":[{\"driver\":\"mlx5*\"}]},{\"network\":\"storage\",\"on\":\"t\"}",
+		"2 interfaces would have its address on t", "make a bond");
+	refuses("{\"network\":\"fabric\",\"name\":\"b\",\"match\":[{\"driver\":\"mlx5*\"}],\"bond\":{\"mode\":\"active-backup\","
+		"\"primary\":{\"driver\":\"mlx5_core\"}}}",
+		"several of the ports of b fit its \"primary\"", "MAC address");
+	refuses("{\"network\":\"fabric\",\"name\":\"b\",\"match\":[{\"driver\":\"mlx5*\"}],\"bond\":{\"mode\":\"active-backup\","
+		"\"primary\":{\"mac\":\"" MAC1 "\"}}}",
+		"none of the ports of b fit its \"primary\"", "MAC address");
+}
+
+/* A node that could not have its address somewhere is not taken in, nor is a site that would make it so. */
+static void addresses_are_checked_with_the_roster(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+	autoclean(node_free) struct node good_node = make_node("n01", 11), far = make_node("n02", 200),
+					 clash = make_node("n03", 99);
+	autoclean(roster_free) struct roster r = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	make_site(good, &s);
+	if (roster_check(&r, &s, &good_node, &err) < 0 || node_networks_check(&s, &good_node, &err) < 0)
+		fail_msg("%s", err.text);
+	s.networks[1].net4.prefix = 25;
+	assert_int_equal(roster_check(&r, &s, &far, &err), -1);
+	assert_non_null(strstr(err.text, "n02: its number on the provision network is 200"));
+	assert_int_equal(roster_check(&r, &s, &clash, &err), -1);
+	assert_non_null(strstr(err.text, "10.2.0.99, is n07's"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(networks_follow_from_the_site),
+		cmocka_unit_test(what_does_not_fit_the_machine_is_refused),
+		cmocka_unit_test(addresses_are_checked_with_the_roster),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
