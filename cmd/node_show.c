@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
+#include "cmd/node_show.h"
 #include "cmd/nodes.h"
 #include "raidsetup/raidsetup.h"
 #include "sys/http_client.h"
@@ -137,7 +138,7 @@ static int show(const char *json, size_t len, struct buf *out, struct err *err)
 	    put_lines(&o, wishes, ARRAY_LEN(wishes), out, err) < 0 || put_macs(&o, out, err) < 0 ||
 	    put_lines(&o, life, ARRAY_LEN(life), out, err) < 0 || put_image(&o, out, err) < 0 ||
 	    put_lines(&o, facts, ARRAY_LEN(facts), out, err) < 0 || put_booted(&o, out, err) < 0 ||
-	    put_machine(&o, out, err) < 0 || put_steps(&o, out, err) < 0)
+	    node_show_networks(&o, out, err) < 0 || put_machine(&o, out, err) < 0 || put_steps(&o, out, err) < 0)
 		return err_wrap(err, "the daemon's answer");
 	return 0;
 }
