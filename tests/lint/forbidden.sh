@@ -15,7 +15,7 @@ set -eu
                 [ "libmicrohttpd", qr{<microhttpd\.h>}, qr{^lib/sys/http_(?:server|tls|peer|answer)\.c$} ],
                 [ "GnuTLS", qr{<gnutls/}, qr{^lib/sys/http_peer\.c$} ],
                 [ "OpenSSL", qr{<openssl/}, qr{^lib/base/digest\.c$|^lib/sys/keys\w*\.c$|^lib/sys/pki\w*\.c$} ],
-                [ "libsodium", qr{<sodium}, qr{^lib/sys/keys\w*\.c$} ],
+                [ "libsodium", qr{<sodium}, qr{^lib/sys/(?:keys\w*|secretbox)\.c$} ],
                 [ "raft", qr{<raft}, qr{^headfailover/} ],
                 [ "libarchive", qr{<archive}, qr{^imaging/|^packages/} ],
                 [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
