@@ -13,6 +13,7 @@
 struct loop;
 struct loop_timer;
 struct loop_signal;
+struct loop_fd;
 struct uv_loop_s;
 
 typedef void (*loop_fn)(void *ctx);
@@ -58,5 +59,10 @@ int loop_child(struct loop *loop, pid_t pid, loop_child_fn fn, void *ctx, struct
 /* fn(ctx) on the loop's thread each time the process gets `signum`. */
 struct loop_signal *loop_signal_new(struct loop *loop, int signum, loop_fn fn, void *ctx) __attribute__((returns_nonnull));
 void loop_signal_free(struct loop_signal *s); /* NULL is fine */
+
+/* fn(ctx) again and again while `fd` has something to read, is at its end or in error; what polls (pipes, sockets, signalfd), no
+ * regular file. Free the watch before the fd is closed. */
+int loop_fd_new(struct loop *loop, int fd, loop_fn fn, void *ctx, struct loop_fd **out, struct err *err) WARN_UNUSED;
+void loop_fd_free(struct loop_fd *f); /* NULL is fine; may be called in its own fn */
 
 #endif

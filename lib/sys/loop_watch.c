@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a loop watches: timers, children, signals. */
+/* What a loop watches: timers, children, signals, file descriptors. */
 #include "sys/loop_watch.h"
 
 #include "base/mem.h"
@@ -32,6 +32,9 @@ struct loop_timer {
 	struct watch w;
 };
 struct loop_signal {
+	struct watch w;
+};
+struct loop_fd {
 	struct watch w;
 };
 
@@ -188,4 +191,34 @@ void loop_signal_free(struct loop_signal *s)
 {
 	if (s)
 		watch_close(&s->w);
+}
+
+static void on_fd(uv_poll_t *h, int status, int events)
+{
+	struct watch *w = h->data;
+
+	(void)status; /* whoever reads finds out */
+	(void)events;
+	w->fn(w->ctx);
+}
+
+int loop_fd_new(struct loop *loop, int fd, loop_fn fn, void *ctx, struct loop_fd **out, struct err *err)
+{
+	struct watch *w = watch_new(fn, ctx, sizeof(struct loop_fd));
+	int rc = uv_poll_init(loop_uv(loop), &w->handle.poll, fd);
+
+	if (rc) {
+		free(w);
+		return err_errno(err, -rc, "watch a file descriptor");
+	}
+	watch_add(loop, w);
+	uv_poll_start(&w->handle.poll, UV_READABLE, on_fd);
+	*out = (struct loop_fd *)w;
+	return 0;
+}
+
+void loop_fd_free(struct loop_fd *f)
+{
+	if (f)
+		watch_close(&f->w);
 }

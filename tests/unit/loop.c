@@ -326,11 +326,68 @@ static void test_signals(void **state)
 	loop_free(s.loop);
 }
 
+struct piped {
+	struct loop *loop;
+	struct loop_fd *watch;
+	int fds[2], called;
+	char got[8];
+	size_t len;
+};
+
+/* Four bytes come in two writes, then the end: read as they come, and called for the end too. */
+static void on_pipe(void *arg)
+{
+	struct piped *p = arg;
+	ssize_t n = read(p->fds[0], p->got + p->len, sizeof(p->got) - p->len);
+
+	p->called++;
+	assert_true(n >= 0);
+	p->len += (size_t)n;
+	if (p->called == 1) {
+		assert_int_equal(write(p->fds[1], "cd", 2), 2);
+		close(steal_fd(p->fds[1]));
+	}
+	if (n == 0) {
+		loop_fd_free(p->watch); /* in its own function */
+		close(steal_fd(p->fds[0]));
+		loop_stop(p->loop);
+	}
+}
+
+static void test_fd(void **state)
+{
+	struct piped p = { 0 };
+	struct loop_fd *left = NULL, *none = NULL;
+	struct err err = { 0 };
+	int other[2], closed;
+
+	(void)state;
+	assert_int_equal(pipe(p.fds), 0);
+	assert_int_equal(pipe(other), 0);
+	assert_int_equal(loop_new(&p.loop, &err), 0);
+	assert_int_equal(loop_fd_new(p.loop, p.fds[0], on_pipe, &p, &p.watch, &err), 0);
+	assert_int_equal(loop_fd_new(p.loop, other[0], on_pipe, NULL, &left, &err), 0); /* never: freed with the loop */
+	assert_int_equal(write(p.fds[1], "ab", 2), 2);
+	loop_run(p.loop);
+	assert_memory_equal(p.got, "abcd", 4);
+	assert_int_equal(p.called, 3);
+	/* What can't be polled is an error, with nothing to free. */
+	closed = dup(other[0]);
+	close(closed);
+	assert_int_equal(loop_fd_new(p.loop, closed, on_pipe, NULL, &none, &err), -1);
+	assert_null(none);
+	loop_fd_free(NULL);
+	loop_free(p.loop);
+	close(other[0]);
+	close(other[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_posts_in_order), cmocka_unit_test(test_call),	cmocka_unit_test(test_work_on_a_helper),
-		cmocka_unit_test(test_timers),	       cmocka_unit_test(test_children), cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_posts_in_order), cmocka_unit_test(test_call), cmocka_unit_test(test_work_on_a_helper),
+		cmocka_unit_test(test_timers),	       cmocka_unit_test(test_fd),   cmocka_unit_test(test_children),
+		cmocka_unit_test(test_signals),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
