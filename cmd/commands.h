@@ -56,6 +56,9 @@
 	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \
 	  "install nodes once, at their next netboot: erases their disks") \
 	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,force", "choose what nodes boot next: their disk or the network") \
+	X("node", "exec", cmd_node_exec, CMD_CHANGES, "NODESET -- COMMAND...", \
+	  "fanout=N,timeout=SECONDS,connect-timeout=SECONDS,max-output=SIZE,user=USER,fold,live,stdin,ssh-option=OPTION*", \
+	  "run a command on nodes, many at once") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \
