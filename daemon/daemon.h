@@ -17,10 +17,13 @@
 
 struct http_server;
 struct reconcile;
+struct audit;
+struct hooks;
 
 struct daemon_paths { /* all below --root */
 	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
 	char *imager, *scripts_dir;
+	char *etc_dir, *var_dir, *log_dir; /* /etc/orthrus, /var/lib/orthrus, /var/log/orthrus */
 };
 
 struct daemon {
@@ -31,6 +34,8 @@ struct daemon {
 	struct state *state;
 	struct http_server *http;
 	struct reconcile *reconcile;
+	struct audit *audit;
+	struct hooks *hooks;
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */
 	struct mac_index macs;	     /* under change_lock */

@@ -2,6 +2,7 @@
 /* orthrusd: the head's daemon. State, API, network boot. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/audit.h"
 #include "daemon/change.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
@@ -139,6 +140,9 @@ static void set_paths(const struct options *o, struct daemon_paths *p)
 	p->run_dir = str_format("%s/run/orthrus", root);
 	p->socket = str_format("%s/run/orthrus/api.sock", root);
 	p->lock = str_format("%s/run/orthrus/lock", root);
+	p->etc_dir = str_format("%s/etc/orthrus", root);
+	p->var_dir = str_format("%s/var/lib/orthrus", root);
+	p->log_dir = str_format("%s/var/log/orthrus", root);
 	p->imager = find_imager();
 	p->scripts_dir = mem_strdup(o->netboot_dir ? o->netboot_dir : "/usr/lib/orthrus/netboot");
 }
@@ -152,6 +156,9 @@ static void free_paths(struct daemon_paths *p)
 	free(p->run_dir);
 	free(p->socket);
 	free(p->lock);
+	free(p->etc_dir);
+	free(p->var_dir);
+	free(p->log_dir);
 	free(p->imager);
 	free(p->scripts_dir);
 }
@@ -205,14 +212,14 @@ static int first_site(struct daemon *d, const char *path, struct err *err)
 static int start(struct daemon *d, const struct options *o, struct err *err)
 {
 	struct state_opts state = { .dir = d->paths.state_dir, .id = 1, .address = "127.0.0.1:8444" };
-	struct http_server_opts http = { .ctx = d, .max_connections = 8192 };
+	struct http_server_opts http = { .ctx = d, .max_connections = 8192, .auditor = audit_of_http() };
 	struct err late = { 0 };
 
 	http.routes = api_routes(&http.n_routes);
 	if (state_open(&state, &d->state, err) < 0)
 		return err_wrap(err, "the cluster's state");
 	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
-	    reconcile_start(d, &d->reconcile, err) < 0)
+	    audit_start(d, &d->audit, err) < 0 || reconcile_start(d, &d->reconcile, err) < 0)
 		return -1;
 	/* Before anybody can ask: an order that was done before a crash must not be found again by a netbooting node. */
 	if (reconcile_wait(d->reconcile, &late) < 0)
@@ -255,6 +262,7 @@ static bool stop(struct daemon *d)
 	http_server_close(d->http);
 	all_ended = reconcile_stop(d->reconcile);
 	http_server_stop(d->http);
+	audit_stop(d->audit);
 	if (!all_ended)
 		hold_changes(d);
 	if (d->state)

@@ -59,6 +59,7 @@ void http_call_free(struct http_call *call)
 	buf_free(&call->out);
 	free(call->path);
 	free(call->who);
+	free(call->from);
 	free(call->if_match);
 	free(call->if_range);
 	free(call->bearer);
@@ -304,6 +305,41 @@ const char *http_bearer(const struct http_call *call)
 const char *http_who(const struct http_call *call)
 {
 	return call->who ? call->who : "somebody";
+}
+
+const char *http_from(const struct http_call *call)
+{
+	return call->from ? call->from : "unknown";
+}
+
+const char *http_path(const struct http_call *call)
+{
+	return call->path;
+}
+
+bool http_for_admin(const struct http_call *call)
+{
+	return call->route && call->route->who == HTTP_ADMIN;
+}
+
+const char *http_pattern(const struct http_call *call)
+{
+	return call->route ? call->route->pattern : "";
+}
+
+int http_status(const struct http_call *call)
+{
+	return call->status ? call->status : 200;
+}
+
+uint64_t http_act(const struct http_call *call)
+{
+	return call->act;
+}
+
+void http_set_act(struct http_call *call, uint64_t act)
+{
+	call->act = act;
 }
 
 struct buf *http_out(struct http_call *call)

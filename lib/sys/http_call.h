@@ -16,7 +16,7 @@ struct http_pairs {
 
 struct http_call {
 	const struct http_route *route;
-	char *path, *who, *if_match, *if_range, *bearer, *range;
+	char *path, *who, *from, *if_match, *if_range, *bearer, *range;
 	char *node; /* of HTTP_NODE, else NULL */
 	struct digest spki;
 	const char *method;
@@ -25,6 +25,8 @@ struct http_call {
 	struct buf body;
 	size_t body_bytes; /* as many came; those of a refused call are not in `body` */
 	int64_t begun_ns;
+	uint64_t act; /* the auditor's */
+	bool audited; /* the auditor was told that it begins */
 	/* the answer */
 	int status;
 	struct buf out;
@@ -97,8 +99,8 @@ int http_listen_tcp(const char *text, unsigned int *port, struct err *err) WARN_
 
 /* The workers and the calls that wait. `answer` is called when a call has its answer. */
 struct http_queue;
-struct http_queue *http_queue_new(unsigned int workers, void *handler_ctx, void (*answer)(struct http_call *call),
-				  struct err *err);
+struct http_queue *http_queue_new(unsigned int workers, void *handler_ctx, const struct http_auditor *auditor,
+				  void (*answer)(struct http_call *call), struct err *err);
 bool http_queue_add(struct http_queue *q, struct http_call *call); /* false: stopped, nothing was done */
 void http_queue_wake(struct http_queue *q, const char *topic);
 void http_queue_leave(struct http_queue *q, const void *listener); /* calls that came there wait no longer */

@@ -22,6 +22,7 @@ struct http_queue {
 	unsigned int n_threads;
 	pthread_t *threads;
 	void *handler_ctx;
+	const struct http_auditor *auditor; /* or NULL */
 	void (*answer)(struct http_call *call);
 };
 
@@ -94,6 +95,21 @@ static struct http_call *next_call(struct http_queue *q)
 	}
 }
 
+/* Written down before it is done: what can't be is not done. A call that waited is handled again, and begins only once. */
+static int handle(struct http_queue *q, struct http_call *call, struct err *err)
+{
+	const struct http_auditor *a = q->auditor;
+
+	if (a && !call->audited && !str_eq(call->route->method, "GET")) {
+		call->audited = true;
+		if (a->begin(q->handler_ctx, call, err) < 0) {
+			http_set_status(call, 503);
+			return -1;
+		}
+	}
+	return call->route->handle(q->handler_ctx, call, err);
+}
+
 static void *work(void *arg)
 {
 	struct http_queue *q = arg;
@@ -112,11 +128,13 @@ static void *work(void *arg)
 			err_set(&err, ERR_FAILED, "the daemon is stopping");
 			err_hint(&err, "ask again in a few seconds");
 			http_call_fail(call, 503, &err);
-		} else if (call->route->handle(q->handler_ctx, call, &err) < 0) {
+		} else if (handle(q, call, &err) < 0) {
 			call->waits = false;
 			http_call_fail(call, call->status >= 400 ? call->status : 0, &err);
 		}
 		if (!call->waits) {
+			if (q->auditor)
+				q->auditor->end(q->handler_ctx, call, &err);
 			call->answered = true;
 			q->answer(call); /* the call may be gone after this */
 			pthread_mutex_lock(&q->lock);
@@ -129,13 +147,14 @@ static void *work(void *arg)
 	return NULL;
 }
 
-struct http_queue *http_queue_new(unsigned int workers, void *handler_ctx, void (*answer)(struct http_call *call),
-				  struct err *err)
+struct http_queue *http_queue_new(unsigned int workers, void *handler_ctx, const struct http_auditor *auditor,
+				  void (*answer)(struct http_call *call), struct err *err)
 {
 	struct http_queue *q = mem_zalloc(sizeof(*q));
 	pthread_condattr_t attr;
 
 	q->handler_ctx = handler_ctx;
+	q->auditor = auditor;
 	q->answer = answer;
 	q->threads = mem_array(workers, sizeof(*q->threads));
 	pthread_mutex_init(&q->lock, NULL);

@@ -122,14 +122,17 @@ static bool sends_unasked(struct MHD_Connection *c)
 }
 
 /* At once, or behind the body that comes now (on_call). */
-static enum MHD_Result send_error(struct MHD_Connection *c, struct http_call *call, int status, const struct err *err)
+static enum MHD_Result send_error(struct http_server *s, struct MHD_Connection *c, struct http_call *call, int status,
+				  const struct err *err)
 {
 	call->answered = true;
 	http_call_fail(call, status, err);
+	if (s->opts.auditor)
+		s->opts.auditor->refused(s->opts.ctx, call, err);
 	return sends_unasked(c) ? MHD_YES : send_answer(c, call);
 }
 
-static enum MHD_Result refuse_caller(struct MHD_Connection *c, struct http_call *call, bool over_unix)
+static enum MHD_Result refuse_caller(struct http_server *s, struct MHD_Connection *c, struct http_call *call, bool over_unix)
 {
 	bool node = call->route->who == HTTP_NODE;
 	struct err err = { 0 };
@@ -145,7 +148,7 @@ static enum MHD_Result refuse_caller(struct MHD_Connection *c, struct http_call 
 				   "--cert and --key");
 	log_warn("http", "refused %s %s from %s: not %s", call->method, call->path, call->who,
 		 node ? "a node" : "an administrator");
-	return send_error(c, call, 403, &err);
+	return send_error(s, c, call, 403, &err);
 }
 
 /* Before any byte of the body: route, caller, query, announced length. */
@@ -158,19 +161,20 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 
 	take_headers(c, call);
 	call->who = http_peer_address(c);
+	call->from = mem_strdup(over_unix ? "local" : call->who);
 	call->route = http_route_find(s->opts.routes, s->opts.n_routes, call, &status);
 	if (!call->route) {
 		err_set(&err, status == 404 ? ERR_NOT_FOUND : ERR_USAGE,
 			status == 404 ? "there is no %s" : "%s does not have this method", call->path);
-		return send_error(c, call, status, &err);
+		return send_error(s, c, call, status, &err);
 	}
 	if (!http_peer_may(c, over_unix, call->route->who, call))
-		return refuse_caller(c, call, over_unix);
+		return refuse_caller(s, c, call, over_unix);
 	if (http_query_check(call, &err) < 0)
-		return send_error(c, call, 400, &err);
+		return send_error(s, c, call, 400, &err);
 	if (length && (str_to_u64(length, 0, UINT64_MAX, &announced, &err) < 0 || announced > body_limit(call))) {
 		err_set(&err, ERR_INVALID, "the request's body is longer than the %zu bytes allowed here", body_limit(call));
-		return send_error(c, call, 413, &err);
+		return send_error(s, c, call, 413, &err);
 	}
 	return MHD_YES;
 }
@@ -314,7 +318,7 @@ int http_server_new(const struct http_server_opts *opts, struct http_server **ou
 	s->tls_fd = -1;
 	/* gnutls writes to sockets whose other side may be gone. */
 	signal(SIGPIPE, SIG_IGN);
-	s->queue = http_queue_new(s->opts.workers, s->opts.ctx, on_answer, err);
+	s->queue = http_queue_new(s->opts.workers, s->opts.ctx, s->opts.auditor, on_answer, err);
 	s->guests = s->queue ? http_guests_new(s->opts.idle_ns, err) : NULL;
 	if (!s->guests) {
 		if (s->queue)

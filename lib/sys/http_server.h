@@ -33,6 +33,19 @@ struct http_route {
 			    * overlooked, a misspelt "plan" would be carried out. */
 };
 
+/* Who writes down what was asked for. Each route of a method other than GET is told, so that none can be forgotten. */
+struct http_auditor {
+	/* In a worker, before the call is handled for the first time. -1: it is not handled, and the error is its answer (503).
+	 */
+	int (*begin)(void *ctx, struct http_call *call, struct err *err);
+	/* In a worker: the answer is ready, and not sent before this returns. `err` is what it says when its status is 400 or
+	 * more. */
+	void (*end)(void *ctx, struct http_call *call, const struct err *err);
+	/* Refused before any handler saw it (not an administrator, wrong query ...), whatever the method. On the listener's
+	 * thread: must not block. */
+	void (*refused)(void *ctx, struct http_call *call, const struct err *err);
+};
+
 struct http_server_opts {
 	const struct http_route *routes; /* outlives the server */
 	size_t n_routes;
@@ -41,6 +54,7 @@ struct http_server_opts {
 	unsigned int max_connections, max_per_address; /* of each listener; 0: 4096 and 256 */
 	int64_t idle_ns; /* a connection that says nothing for so long is closed; header and whole request must come within it; 0:
 			    30 s */
+	const struct http_auditor *auditor; /* or NULL; outlives the server */
 };
 int http_server_new(const struct http_server_opts *opts, struct http_server **out, struct err *err) WARN_UNUSED;
 /* A socket of mode 0660; a stale one is replaced: make sure that no other process serves it. Ignores SIGPIPE from then on. */
@@ -78,6 +92,15 @@ const char *http_if_match(const struct http_call *call);	  /* without quotes; NU
 const char *http_peer_node(const struct http_call *call, struct digest *spki);
 const char *http_bearer(const struct http_call *call); /* NULL when absent */
 const char *http_who(const struct http_call *call);    /* "uid 0", "certificate NAME", "node NAME", "10.0.0.7": for logs */
+
+const char *http_from(const struct http_call *call); /* "local" (the unix socket), else the address */
+const char *http_path(const struct http_call *call); /* as asked for, decoded, without the query */
+/* Is it a route of administrators? False also for a path that no route has. */
+bool http_for_admin(const struct http_call *call);
+const char *http_pattern(const struct http_call *call); /* of its route; "" when it has none */
+int http_status(const struct http_call *call);		/* of the answer as it stands */
+uint64_t http_act(const struct http_call *call);	/* what the auditor set, at first 0 */
+void http_set_act(struct http_call *call, uint64_t act);
 
 struct buf *http_out(struct http_call *call); /* the JSON answer; status 200 when not set otherwise */
 void http_set_status(struct http_call *call, int status);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/audit_call.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/nodeset.h"
+#include "base/str.h"
+
+#include <string.h>
+
+bool audit_is_report(const char *method, const char *pattern)
+{
+	static const char *const reports[] = { "/v1/imager/hello",  "/v1/imager/event", "/v1/imager/done",
+					       "/v1/imager/booted", "/v1/enrol",	"/v1/images/look" };
+
+	if (!str_eq(method, "POST"))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(reports); i++)
+		if (str_eq(reports[i], pattern))
+			return true;
+	return false;
+}
+
+static bool open_body(const char *body, size_t len, struct json_doc *doc, struct json_obj *o)
+{
+	struct err ignored = { 0 };
+
+	return len && json_parse(body, len, doc, &ignored) == 0 && json_root_obj(doc, o, &ignored) == 0;
+}
+
+bool audit_is_plan(const char *body, size_t len)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct err ignored = { 0 };
+	struct json_obj o;
+	bool plan = false;
+
+	return open_body(body, len, &doc, &o) && json_bool(&o, "plan", JSON_MAY, &plan, &ignored) == 0 && plan;
+}
+
+/* A name that is none is left out: the handler refuses it. */
+static void add_name(struct nodeset *set, const char *name)
+{
+	struct err ignored = { 0 };
+
+	if (name && str_check_hostname(name, &ignored) == 0 && nodeset_add(set, name, &ignored) < 0)
+		return;
+}
+
+static void add_list(struct json_obj *o, const char *list, const char *key, struct nodeset *set)
+{
+	struct err ignored = { 0 };
+	struct json_arr arr;
+
+	if (json_arr(o, list, JSON_MAY, &arr, &ignored) <= 0)
+		return;
+	for (size_t i = 0; i < arr.len; i++) {
+		autofree char *name = NULL;
+		struct json_obj item;
+
+		if (json_arr_obj(&arr, i, &item, &ignored) == 0) {
+			if (json_str(&item, key, JSON_MAY, &name, &ignored) < 0)
+				continue;
+		} else if (json_arr_str(&arr, i, &name, &ignored) < 0) {
+			continue;
+		}
+		add_name(set, name);
+	}
+}
+
+char *audit_nodes(const char *body, size_t len)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	autoclean(buf_free) struct buf folded = { 0 };
+	autofree char *node = NULL;
+	struct err ignored = { 0 };
+	struct json_obj o;
+
+	if (!open_body(body, len, &doc, &o))
+		return NULL;
+	add_list(&o, "nodes", "name", &set);
+	add_list(&o, "items", "node", &set);
+	if (json_str(&o, "node", JSON_MAY, &node, &ignored) == 0)
+		add_name(&set, node);
+	nodeset_fold(&set, &folded);
+	return folded.len ? buf_steal(&folded) : NULL;
+}
+
+/* SHA-256(key || SHA-256(key || what || 0 || body)): keyed inside and outside, as HMAC (RFC 2104) is. */
+void audit_digest(const uint8_t key[AUDIT_KEY_LEN], const char *what, const char *body, size_t len, char hex[DIGEST_HEX_LEN])
+{
+	struct digest_ctx *inner = digest_new();
+	struct digest_ctx *outer = digest_new();
+	struct digest d;
+
+	digest_add(inner, key, AUDIT_KEY_LEN);
+	digest_add(inner, what, strlen(what) + 1);
+	digest_add(inner, body, len);
+	digest_end(inner, &d);
+	digest_add(outer, key, AUDIT_KEY_LEN);
+	digest_add(outer, d.bytes, DIGEST_LEN);
+	digest_end(outer, &d);
+	digest_hex(&d, hex);
+}
