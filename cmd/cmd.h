@@ -18,11 +18,12 @@ struct http_reply;
 struct cmd;
 
 enum cmd_effect {
-	CMD_READS,	/* changes nothing */
-	CMD_CHANGES,	/* changes something: must honour --plan (print what it would do, change nothing, exit 0) */
-	CMD_READS_HERE, /* the same of this machine's own files, disks or keys: --api is refused, or it would seem to be about a
-			   head */
-	CMD_CHANGES_HERE,
+	CMD_READS,	  /* changes nothing */
+	CMD_CHANGES,	  /* changes something: must honour --plan (print what it would do, change nothing, exit 0) */
+	CMD_READS_HERE,	  /* the same of this machine's own files, disks or keys: --api is refused, or it would seem to be about a
+			     head */
+	CMD_CHANGES_HERE, /* stands in the audit log (cmd/audit_here.h) */
+	CMD_DRAFTS_HERE,  /* the same of a file that nothing follows from until it is applied: not in the audit log */
 };
 
 /* One row of cmd/commands.h. */

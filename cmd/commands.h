@@ -11,12 +11,13 @@
 	X("node", "the machines of the cluster") \
 	X("disk", "this machine's disks") \
 	X("event", "what happened, as it happens") \
+	X("audit", "who did what") \
 	X("head", "the head node and its daemon") \
 	X("completion", "completion of this command line in a shell")
 
 /* X(noun, verb, function, effect, arguments, options, help): see struct cmd_def in cmd/cmd.h. */
 #define COMMANDS(X) \
-	X("site", "init", cmd_site_init, CMD_CHANGES_HERE, "", \
+	X("site", "init", cmd_site_init, CMD_DRAFTS_HERE, "", \
 	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,ipv6=PREFIX,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
 	  "write a first site.json to start from") \
 	X("site", "check", cmd_site_check, CMD_READS_HERE, "[FILE]", "", "check site.json; says all that is wrong at once") \
@@ -63,6 +64,9 @@
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \
 	X("event", "list", cmd_event_list, CMD_READS, "", "since=NUMBER,limit=NUMBER", "list the latest events") \
+	X("audit", "show", cmd_audit_show, CMD_READS, "", "since=NUMBER|TIME,who=TEXT,node=NODE,limit=NUMBER", \
+	  "show who did what, and how it ended") \
+	X("audit", "verify", cmd_audit_verify, CMD_READS_HERE, "[FILE...]", "", "check that the audit log is what was written") \
 	X("head", "status", cmd_head_status, CMD_READS, "", "", "say whether the daemon runs and what it serves") \
 	X("head", "certificate", cmd_head_certificate, CMD_CHANGES_HERE, "NAME", "out=DIR", \
 	  "make a client certificate for administering from another machine") \

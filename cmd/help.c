@@ -59,7 +59,7 @@ static void help_verb(struct buf *out, const struct cmd_def *d)
 
 	buf_addf(out, "orthrus %s %s%s%s%s\n\n  %s.\n", d->noun, d->verb, *d->args ? " " : "", d->args,
 		 *rest ? " [--options]" : "", d->help);
-	if (d->effect == CMD_CHANGES || d->effect == CMD_CHANGES_HERE)
+	if (d->effect == CMD_CHANGES || d->effect == CMD_CHANGES_HERE || d->effect == CMD_DRAFTS_HERE)
 		buf_adds(out, "  With --plan it shows what it would do and changes nothing.\n");
 	if (*rest)
 		buf_adds(out, "\nIts options:\n");

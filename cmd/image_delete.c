@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `orthrus image delete`: by the daemon, which knows who needs the image; by ourselves only where no daemon runs. */
 #include "base/mem.h"
+#include "cmd/audit_here.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "imaging/store.h"
@@ -131,8 +132,9 @@ static int take_out(const struct cmd *c, struct store *s, const char *ref, int *
 	return keep_daemon_out(c, true, &lock, err) < 0 ? -1 : store_take_out(s, ref, store_lock, err);
 }
 
-static int delete_offline(struct cmd *c, const char *ref, struct err *err)
+static int delete_offline(struct cmd *c, struct err *err)
 {
+	const char *ref = c->argv[0];
 	autoclean(close_store) struct store *s = NULL;
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(plan_free) struct plan did = { 0 };
@@ -162,5 +164,5 @@ int cmd_image_delete(struct cmd *c, struct err *err)
 {
 	if (cmd_args(c, 1, 1, err) < 0 || check_ref(c->argv[0], err) < 0)
 		return -1;
-	return cmd_flag(c, "offline") ? delete_offline(c, c->argv[0], err) : delete_by_daemon(c, c->argv[0], err);
+	return cmd_flag(c, "offline") ? cmd_audited(c, delete_offline, err) : delete_by_daemon(c, c->argv[0], err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* orthrus: the one command line. Parse, run the verb, print its error, exit with its code. */
 #include "base/mem.h"
+#include "cmd/audit_here.h"
 #include "cmd/cmd.h"
 #include "sys/log.h"
 
@@ -20,7 +21,7 @@ static int run(struct cmd *c, struct err *err)
 		cmd_help(c);
 		return 0;
 	}
-	return c->def->run(c, err);
+	return c->def->effect == CMD_CHANGES_HERE ? cmd_audited(c, c->def->run, err) : c->def->run(c, err);
 }
 
 /* Has whoever read standard output closed it? The write that found out may be long ago, and its errno gone. */

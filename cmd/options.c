@@ -228,7 +228,7 @@ static void settle_paths(struct cmd *c)
 /* Without this, `image list --api URL` would show this machine's images as if they were the head's. */
 static int check_here(const struct cmd *c, struct err *err)
 {
-	if (!c->api || (c->def->effect != CMD_READS_HERE && c->def->effect != CMD_CHANGES_HERE))
+	if (!c->api || c->def->effect == CMD_READS || c->def->effect == CMD_CHANGES)
 		return 0;
 	err_set(err, ERR_USAGE, "'%s %s' is about the machine it runs on: --api does not go with it", c->def->noun, c->def->verb);
 	return err_hint(err, "run it on the head itself, without --api");

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/audit.h"
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "daemon/audit_call.h"
-#include "daemon/audit_limit.h"
+#include "daemon/audit_priv.h"
 #include "daemon/change.h"
-#include "sys/auditlog.h"
-#include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/keys.h"
 #include "sys/log.h"
@@ -18,30 +14,10 @@
 #include <time.h>
 
 #define HEAD_KEY "audit/head"
-#define WAITING_MAX 512		      /* refusals that are not written yet; more are counted */
+#define WAITING_MAX 512		      /* refusals that are not written yet; the limit of a minute is far below */
 #define ANCHOR_EVERY_NS NS_PER_S      /* the state is told at most that often */
 #define LOOK_EVERY_NS (30 * NS_PER_S) /* for lines that other programs wrote */
 #define DRAIN_S 2
-
-struct refusal {
-	char *who, *from, *what, *text, at[CLOCK_UTC_LEN];
-	unsigned int status;
-};
-struct audit {
-	struct daemon *d;
-	struct auditlog *log;
-	uint8_t key[AUDIT_KEY_LEN];
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t more, less; /* something to do; all is done */
-	bool stop, written, busy;  /* written: there are lines that the state was not told of */
-	struct refusal *waiting;
-	size_t n_waiting, cap_waiting;
-	struct audit_limit limit;
-	/* the thread's own */
-	struct audit_anchor anchor;
-	int64_t anchored_ns;
-};
 
 static void refusal_free(struct refusal *r)
 {
@@ -238,9 +214,9 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* --- acts and refusals --- */
+/* --- from other threads --- */
 
-static void note_written(struct audit *a)
+void audit_written(struct audit *a)
 {
 	pthread_mutex_lock(&a->lock);
 	a->written = true;
@@ -248,40 +224,12 @@ static void note_written(struct audit *a)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* Whoever has neither certificate nor user is known by the address alone. */
-static const char *who_of(const char *who, const char *from)
+const char *audit_who(const char *who, const char *from)
 {
 	return str_eq(who, from) ? "nobody" : who;
 }
 
-int audit_act(struct daemon *d, struct http_call *call, const char *what, const char *nodes, struct err *err)
-{
-	autofree char *asked = str_format("%s %s", http_method(call), http_path(call));
-	size_t len;
-	const char *body = http_body(call, &len);
-	autofree char *named = nodes ? NULL : audit_nodes(body, len);
-	char request[DIGEST_HEX_LEN];
-	struct audit_entry e = { .phase = AUDIT_BEGIN,
-				 .who = who_of(http_who(call), http_from(call)),
-				 .from = http_from(call),
-				 .what = what ? what : asked,
-				 .nodes = nodes ? nodes : named,
-				 .request = request };
-	uint64_t number;
-
-	if (http_act(call))
-		return 0;
-	if (!e.nodes && str_starts(http_pattern(call), "/v1/nodes/:name"))
-		e.nodes = http_param(call, "name");
-	audit_digest(d->audit->key, asked, body, len, request);
-	if (auditlog_write(d->audit->log, &e, &number, err) < 0)
-		return -1;
-	http_set_act(call, number);
-	note_written(d->audit);
-	return 0;
-}
-
-static void refuse(struct audit *a, const char *who, const char *from, const char *what, int status, const char *text)
+void audit_refuse(struct audit *a, const char *who, const char *from, const char *what, int status, const char *text)
 {
 	char source[AUDIT_SOURCE_LEN];
 
@@ -292,7 +240,7 @@ static void refuse(struct audit *a, const char *who, const char *from, const cha
 
 		a->waiting = mem_room(a->waiting, a->n_waiting, &a->cap_waiting, sizeof(*a->waiting));
 		r = &a->waiting[a->n_waiting++];
-		*r = (struct refusal){ .who = mem_strdup(who_of(who, from)),
+		*r = (struct refusal){ .who = mem_strdup(audit_who(who, from)),
 				       .from = mem_strdup(from),
 				       .what = mem_strdup(what),
 				       .text = mem_strdup(text),
@@ -305,60 +253,7 @@ static void refuse(struct audit *a, const char *who, const char *from, const cha
 
 void audit_refused(struct daemon *d, const char *who, const char *from, const char *what, const struct err *why)
 {
-	refuse(d->audit, who, from, what, 0, why->text);
-}
-
-static void refuse_call(struct daemon *d, struct http_call *call, const struct err *err)
-{
-	autofree char *asked = str_format("%s %s", http_method(call)[0] ? http_method(call) : "?", http_path(call));
-
-	refuse(d->audit, http_who(call), http_from(call), asked, http_status(call), err->text);
-}
-
-static int on_begin(void *ctx, struct http_call *call, struct err *err)
-{
-	const char *plan = http_query(call, "plan");
-	size_t len;
-	const char *body = http_body(call, &len);
-
-	if (audit_is_report(http_method(call), http_pattern(call)) || str_eq(plan, "1") || str_eq(plan, "true") ||
-	    audit_is_plan(body, len))
-		return 0;
-	return audit_act(ctx, call, NULL, NULL, err);
-}
-
-static void on_end(void *ctx, struct http_call *call, const struct err *err)
-{
-	struct daemon *d = ctx;
-	int status = http_status(call);
-	struct audit_entry e = { .phase = AUDIT_END, .begun = http_act(call), .status = (unsigned int)status };
-	struct err why = { 0 };
-
-	if (!e.begun) {
-		/* An administrator who may not do what he only looked at is no news; a machine that is turned away is. */
-		if (status >= 400 && status < 500 && !http_for_admin(call))
-			refuse_call(d, call, err);
-		return;
-	}
-	e.result = status < 400 ? AUDIT_DONE : status < 500 ? AUDIT_DENIED : AUDIT_FAILED;
-	e.text = status >= 400 ? err->text : NULL;
-	if (auditlog_write(d->audit->log, &e, NULL, &why) < 0)
-		log_err("audit", "write how an act ended", &why);
-	note_written(d->audit);
-}
-
-/* Root's slips of the pen are not written down; what comes over the network is, and who is not root. */
-static void on_refused(void *ctx, struct http_call *call, const struct err *err)
-{
-	if (!str_eq(http_from(call), "local") || http_status(call) == 403)
-		refuse_call(ctx, call, err);
-}
-
-const struct http_auditor *audit_of_http(void)
-{
-	static const struct http_auditor auditor = { on_begin, on_end, on_refused };
-
-	return &auditor;
+	audit_refuse(d->audit, who, from, what, 0, why->text);
 }
 
 void audit_drain(struct audit *a)
