@@ -52,7 +52,10 @@ static int begin(struct auditlog *log, const struct cmd *c, uint64_t *number, st
 
 	if (auditlog_write(log, &e, number, err) == 0)
 		return 0;
-	return geteuid() != 0 && str_ends(err->text, "Permission denied") ? err_hint(err, "run this as root") : -1;
+	if (geteuid() == 0 || !str_ends(err->text, "Permission denied"))
+		return -1;
+	err->kind = ERR_FAILED; /* no rule forbids it: it is this user who may not */
+	return err_hint(err, "run this as root");
 }
 
 int cmd_audited(struct cmd *c, int (*act)(struct cmd *c, struct err *err), struct err *err)
