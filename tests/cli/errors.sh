@@ -130,7 +130,7 @@ if command -v setpriv >/dev/null && chmod 755 "$work" "$root" && setpriv --reuid
     chmod 600 "$root/etc/orthrus/site.json"
     wrong 1 "cannot talk to orthrusd at $sock: Permission denied" 'run this as root' -- node list
     wrong 1 'site file: open' 'run this as root' -- site check
-    wrong 1 "the certificate authority in $root/var/lib/orthrus/pki: Permission denied" 'run this as root' -- head certificate bert --out "$work/bert"
+    wrong 1 "audit.lock: Permission denied" 'run this as root' -- head certificate bert --out "$work/bert"
     wrong 1 'Permission denied' 'run this as root' -- site init --interface eth0 --head-name h1 --yes
     as=()
 fi
