@@ -28,14 +28,14 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS
 LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lpthread
 
 # Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
-MAINS := cmd/main.c daemon/main.c imaging/imager/main.c
+MAINS := cmd/main.c daemon/main.c imaging/imager/main.c node/main.c
 SRCS := $(wildcard lib/*/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c installer/*.c headfailover/*.c \
 	headfailover/state/*.c)
 CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
 DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))
 IMAGER_SRCS := $(filter-out $(MAINS),$(wildcard imaging/imager/*.c))
 LIB := $(BUILD)/liborthrus.a
-PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager
+PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager $(BUILD)/orthrus-node
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -64,6 +64,11 @@ $(BUILD)/orthrusd: $(call obj,daemon/main.c $(DAEMON_SRCS)) $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/orthrus-imager: $(call obj,imaging/imager/main.c $(IMAGER_SRCS)) $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# It goes to nodes, whatever libraries their images have: docs/adr/0007. The sanitizers' own libraries are only there shared.
+NODE_LDFLAGS = $(if $(SAN),$(LDFLAGS),$(filter-out -pie,$(LDFLAGS)) -static-pie)
+$(BUILD)/orthrus-node: $(call obj,node/main.c) $(LIB)
+	@echo "LINK $@"; $(CC) $(NODE_LDFLAGS) -o $@ $^ -ljson-c -lsodium -lpthread
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -127,6 +132,7 @@ install: programs
 	install -D -m 755 $(BUILD)/orthrus $(DESTDIR)$(PREFIX)/bin/orthrus
 	install -D -m 755 $(BUILD)/orthrusd $(DESTDIR)$(PREFIX)/sbin/orthrusd
 	install -D -m 755 $(BUILD)/orthrus-imager $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-imager
+	install -D -m 755 $(BUILD)/orthrus-node $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-node
 	install -d $(DESTDIR)$(PREFIX)/lib/orthrus/netboot $(DESTDIR)/etc/orthrus
 	install -m 755 netboot/initramfs/* $(DESTDIR)$(PREFIX)/lib/orthrus/netboot/
 	install -D -m 644 packages/orthrusd.service $(DESTDIR)/lib/systemd/system/orthrusd.service

@@ -9,6 +9,7 @@
 	X("site", "what the cluster shall be: site.json") \
 	X("image", "images of node file systems in the store") \
 	X("node", "the machines of the cluster") \
+	X("secret", "what nodes get that nobody else may read") \
 	X("disk", "this machine's disks") \
 	X("event", "what happened, as it happens") \
 	X("audit", "who did what") \
@@ -60,6 +61,12 @@
 	X("node", "exec", cmd_node_exec, CMD_CHANGES, "NODESET -- COMMAND...", \
 	  "fanout=N,timeout=SECONDS,connect-timeout=SECONDS,max-output=SIZE,user=USER,fold,live,stdin,ssh-option=OPTION*", \
 	  "run a command on nodes, many at once") \
+	X("node", "files", cmd_node_files, CMD_READS, "NODESET", "diff", "show the files that nodes get, and what the site's templates change") \
+	X("secret", "list", cmd_secret_list, CMD_READS, "", "", "list what is kept, for whom and where; never the values") \
+	X("secret", "set", cmd_secret_set, CMD_CHANGES, "NAME [FILE|-]", "path=FILE,owner=USER[:GROUP],mode=MODE,group=GROUP*,all,restart=SERVICE,generate=BYTES", \
+	  "keep a secret for nodes, or change it") \
+	X("secret", "rotate", cmd_secret_rotate, CMD_CHANGES, "NAME", "", "replace a secret that was made here by a new one") \
+	X("secret", "remove", cmd_secret_remove, CMD_CHANGES, "NAME", "", "forget a secret, and have nodes remove its file") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \

@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "cmd/site_show.h"
+#include "installer/templates.h"
 #include "sys/fs.h"
 #include "sys/http_client.h"
 
@@ -141,6 +142,19 @@ static void print_check(const struct cmd *c, const char *path, const struct str_
 	cmd_print(buf_str(&out));
 }
 
+/* The templates of this machine, for each group of the site: a site in another file is not the one that they are for. */
+static int check_templates(const struct cmd *c, const struct buf *text, struct str_list *problems, struct err *err)
+{
+	autoclean(templates_free) struct templates t = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	autofree char *dir = cmd_path(c, "/etc/orthrus/templates.d");
+
+	if (site_read(buf_str(text), text->len, c->site_path, &site, err) < 0 || templates_load(dir, &t, problems, err) < 0)
+		return -1;
+	templates_check(&t, &site, problems);
+	return 0;
+}
+
 int cmd_site_check(struct cmd *c, struct err *err)
 {
 	autoclean(str_list_free) struct str_list problems = { 0 };
@@ -151,6 +165,11 @@ int cmd_site_check(struct cmd *c, struct err *err)
 	if (cmd_args(c, 0, 1, err) < 0 || cmd_read_site(path, &text, err) < 0)
 		return -1;
 	n = site_problems(buf_str(&text), text.len, &problems);
+	if (n == 0 && !c->argc) {
+		if (check_templates(c, &text, &problems, err) < 0)
+			return -1;
+		n = problems.len;
+	}
 	print_check(c, path, &problems);
 	if (n == 0) {
 		cmd_say(c, "%s: right", path);

@@ -65,5 +65,10 @@ API_HANDLER(api_imager_orders);
 API_HANDLER(api_imager_event); /* api_progress.c */
 API_HANDLER(api_imager_done);
 API_HANDLER(api_imager_booted); /* api_booted.c */
+API_HANDLER(api_secrets_list);	/* api_secret.c */
+API_HANDLER(api_secret_put);
+API_HANDLER(api_secret_rotate);
+API_HANDLER(api_secret_remove);
+API_HANDLER(api_node_files); /* api_node_files.c */
 
 #endif

@@ -2,9 +2,11 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/host_files.h"
 #include "daemon/orders.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
+#include "daemon/secret_store.h"
 #include "daemon/site_diff.h"
 #include "sys/fs.h"
 
@@ -54,6 +56,7 @@ static void add_consequences(struct daemon *d, const struct site *site, bool fir
 	struct err no_head = { 0 };
 	const struct site_head *head = daemon_head(site, &no_head);
 	autofree char *url = daemon_server_url(site);
+	autofree char *munge = secrets_follow_plan(d, site);
 	char subnet4[NET4_LEN], subnet6[NET6_LEN];
 
 	net4_print(&net->net4, subnet4);
@@ -62,6 +65,8 @@ static void add_consequences(struct daemon *d, const struct site *site, bool fir
 		api_step(plan, "keys", "make the cluster's signing key and certificate authority in %s", d->paths.pki_dir);
 	api_step(plan, "certificate",
 		 "serve nodes and administrators at %s, with a certificate for the heads' names and addresses", url);
+	if (munge)
+		api_step(plan, "munge", "%s", munge);
 	if (!head)
 		api_step(plan, "network-boot", "leave network boot alone: %s", no_head.text);
 	else if (d->no_dnsmasq)
@@ -96,8 +101,17 @@ static int check_match(struct http_call *call, uint64_t version, struct err *err
 	return err_hint(err, "look at it again (orthrus site plan), then apply");
 }
 
-static int apply(struct http_call *call, struct change *c, const struct standing_orders *orders, const struct plan *plan,
-		 struct err *err)
+/* The orders once more, with templates that hold only now. */
+static int follow_templates(struct change *c, const struct site *site, struct err *err)
+{
+	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
+	autoclean(plan_free) struct plan said = { 0 };
+
+	return orders_follow(c->d, site, &orders, &said, err) < 0 ? -1 : orders_refresh(c, &orders, err);
+}
+
+static int apply(struct http_call *call, struct change *c, const struct site *site, const struct standing_orders *orders,
+		 const struct templates *templates, const struct plan *plan, struct err *err)
 {
 	autoclean(buf_free) struct buf text = { 0 };
 	size_t len;
@@ -107,11 +121,12 @@ static int apply(struct http_call *call, struct change *c, const struct standing
 		return err_wrap(err, "the site is not applied, but orders that do not fit it may be withdrawn already");
 	buf_add(&text, body, len);
 	change_put_key(c, "site", &text);
+	host_files_write(c, templates);
 	change_event(c, EVENT_INFO, "site-applied", NULL, "a new site was applied by %s (%zu changes)", http_who(call),
 		     plan->len);
 	if (change_commit(c, err) < 0)
 		return -1;
-	if (orders_refresh(c, orders, err) < 0)
+	if (orders_refresh(c, orders, err) < 0 || follow_templates(c, site, err) < 0)
 		return err_wrap(err, "the site is applied, but not all orders follow it; apply it again");
 	return 0;
 }
@@ -123,6 +138,7 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
+	autoclean(templates_free) struct templates templates = { 0 };
 	autoclean(change_end) struct change c;
 	struct err none = { 0 }, late = { 0 };
 	uint64_t version = 0;
@@ -142,13 +158,15 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	    fits_nodes(d, &site, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
 		return -1;
 	differs = plan.len > 0;
+	if (host_files_look(d, &site, &templates, &plan, err) < 0)
+		return -1;
 	if (orders_follow(d, &site, &orders, &plan, err) < 0)
 		return -1;
 	changed = plan.len > 0;
 	if (differs)
 		add_consequences(d, &site, !had, &plan);
 	if (changed && !only_plan) {
-		if (apply(call, &c, &orders, &plan, err) < 0) {
+		if (apply(call, &c, &site, &orders, &templates, &plan, err) < 0) {
 			reconcile_kick(d->reconcile, false); /* a part of it may be written */
 			return -1;
 		}

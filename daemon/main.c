@@ -109,8 +109,8 @@ static void print_routes(void)
 		       routes[i].query ? routes[i].query : "-");
 }
 
-/* The imager beside this very binary (a build tree), else the installed one. */
-static char *find_imager(void)
+/* A program of machines, beside this very binary (a build tree), else the installed one. */
+static char *find_program(const char *name)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -120,13 +120,13 @@ static char *find_imager(void)
 		self[n] = '\0';
 		slash = strrchr(self, '/');
 		if (slash) {
-			autofree char *beside = str_format("%.*s/orthrus-imager", (int)(slash - self), self);
+			autofree char *beside = str_format("%.*s/%s", (int)(slash - self), self, name);
 
 			if (fs_exists(beside))
 				return steal(beside);
 		}
 	}
-	return mem_strdup("/usr/lib/orthrus/orthrus-imager");
+	return str_format("/usr/lib/orthrus/%s", name);
 }
 
 static void set_paths(const struct options *o, struct daemon_paths *p)
@@ -143,8 +143,11 @@ static void set_paths(const struct options *o, struct daemon_paths *p)
 	p->etc_dir = str_format("%s/etc/orthrus", root);
 	p->var_dir = str_format("%s/var/lib/orthrus", root);
 	p->log_dir = str_format("%s/var/log/orthrus", root);
-	p->imager = find_imager();
+	p->imager = find_program("orthrus-imager");
 	p->scripts_dir = mem_strdup(o->netboot_dir ? o->netboot_dir : "/usr/lib/orthrus/netboot");
+	p->ssh_dir = str_format("%s/var/lib/orthrus/ssh", root);
+	p->templates_dir = str_format("%s/etc/orthrus/templates.d", root);
+	p->node_program = find_program("orthrus-node");
 }
 
 static void free_paths(struct daemon_paths *p)
@@ -161,6 +164,9 @@ static void free_paths(struct daemon_paths *p)
 	free(p->log_dir);
 	free(p->imager);
 	free(p->scripts_dir);
+	free(p->ssh_dir);
+	free(p->templates_dir);
+	free(p->node_program);
 }
 
 static int make_dirs(const struct daemon_paths *p, int *lock, struct err *err)

@@ -2,6 +2,7 @@
 #include "daemon/order_make.h"
 
 #include "base/mem.h"
+#include "daemon/host_files.h"
 #include "daemon/node_networks.h"
 #include "daemon/roster.h"
 #include "imaging/store.h"
@@ -170,6 +171,8 @@ int order_make(struct daemon *d, const struct site *site, const struct node *n, 
 	if (fill_networks(d, site, n, &o, err) < 0)
 		return -1;
 	o.server_url = daemon_server_url(site);
+	if (host_files_fill(d, site, n, &o, err) < 0)
+		return -1;
 	if (disks) {
 		if (install_digest(&o, disks, hex, err) < 0)
 			return -1;

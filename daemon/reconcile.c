@@ -5,11 +5,13 @@
 #include "daemon/boot_input.h"
 #include "daemon/change.h"
 #include "daemon/dnsmasq.h"
+#include "daemon/node_trust.h"
 #include "daemon/payloads.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/http_server.h"
 #include "sys/log.h"
+#include "sys/pki_ssh.h"
 
 #include <errno.h>
 #include <string.h>
@@ -91,7 +93,8 @@ static int follow_trust(struct reconcile *r, const struct site *site, uint64_t v
 	if (version == r->trust_version && now - r->trust_checked_ns < TRUST_EVERY_NS)
 		return 0;
 	server_names(site, &names, &addrs);
-	if (pki_ensure(d->paths.pki_dir, site->cluster, &names, &addrs, &pki, err) < 0)
+	if (pki_ensure(d->paths.pki_dir, site->cluster, &names, &addrs, &pki, err) < 0 ||
+	    pki_ssh_ensure(d->paths.pki_dir, err) < 0)
 		return -1;
 	tls.crt = pki.server_crt;
 	tls.key = pki.server_key;
@@ -181,6 +184,8 @@ static int do_round(struct reconcile *r, struct err *err)
 	if (daemon_site(r->d, &site, &version, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	rc = follow_trust(r, &site, version, err);
+	if (rc == 0)
+		rc = node_trust_follow(r->d, &site, err);
 	/* Without listener or boot loaders the files of nodes are still right: go on, and say it. */
 	if (follow_loaders(r, &loaders) < 0)
 		event_note(r->d, EVENT_ERROR, "loaders-failed", NULL, "%s%s%s", loaders.text, loaders.hint[0] ? "; " : "",

@@ -41,6 +41,11 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/imager/event", HTTP_NODE, api_imager_event, 16 * KIB, NULL },
 	{ "POST", "/v1/imager/done", HTTP_NODE, api_imager_done, 256 * KIB, NULL },
 	{ "POST", "/v1/imager/booted", HTTP_NODE, api_imager_booted, 64 * KIB, NULL },
+	{ "GET", "/v1/cluster-secrets", HTTP_ADMIN, api_secrets_list, 0, NULL },
+	{ "PUT", "/v1/cluster-secrets/:name", HTTP_ADMIN, api_secret_put, 128 * KIB, "plan" },
+	{ "POST", "/v1/cluster-secrets/:name/rotate", HTTP_ADMIN, api_secret_rotate, 0, "plan" },
+	{ "DELETE", "/v1/cluster-secrets/:name", HTTP_ADMIN, api_secret_remove, 0, "plan" },
+	{ "GET", "/v1/nodes/:name/files", HTTP_ADMIN, api_node_files, 0, NULL },
 };
 
 const struct http_route *api_routes(size_t *n)

@@ -94,7 +94,8 @@ static int read_all(struct json_obj *o, struct order *out, struct err *err)
 	    read_list(o, "ntp", check_server, &out->ntp, err) < 0 ||
 	    read_list(o, "hosts", check_hosts_line, &out->hosts, err) < 0 || read_macs(o, out, err) < 0 ||
 	    order_networks_read(o, &out->networks, err) < 0 ||
-	    read_checked(o, "server_url", JSON_MUST, check_url, &out->server_url, err) < 0)
+	    read_checked(o, "server_url", JSON_MUST, check_url, &out->server_url, err) < 0 ||
+	    order_files_read(o, "files", &out->files, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -136,6 +137,7 @@ void order_print(const struct order *order, struct json_out *w, const char *key)
 		json_put_strs(w, "more_macs", &order->more_macs);
 	order_networks_print(&order->networks, w);
 	json_put_str(w, "server_url", order->server_url);
+	order_files_print(&order->files, w, "files");
 	json_end_obj(w);
 }
 
@@ -160,5 +162,6 @@ void order_free(struct order *order)
 	str_list_free(&order->more_macs);
 	order_networks_free(&order->networks);
 	free(order->server_url);
+	order_files_free(&order->files);
 	*order = (struct order){ 0 };
 }

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/plan.h"
 #include "base/str.h"
+#include "installer/order_files.h"
 #include "installer/order_network.h"
 #include "raidsetup/raidsetup.h"
 #include "site/layout.h"
@@ -33,6 +34,7 @@ struct order {
 	struct str_list more_macs;	/* of the node's others: one address for whichever of them has the cable */
 	struct order_networks networks; /* none: addresses by DHCPv4, on whichever of those MACs has the cable */
 	char *server_url;		/* where to report after boot */
+	struct order_files files;	/* of the site's templates: beside, or in place of, ours */
 };
 int order_read(struct json_obj *o, struct order *out, struct err *err) WARN_UNUSED;
 void order_print(const struct order *order, struct json_out *w, const char *key);

@@ -74,6 +74,12 @@ static int clear_temp(int parent, struct err *err)
 
 int target_write(int root_fd, const char *path, mode_t mode, const void *data, size_t len, struct err *err)
 {
+	return target_write_as(root_fd, path, mode, 0, 0, data, len, err);
+}
+
+int target_write_as(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, const void *data, size_t len,
+		    struct err *err)
+{
 	const char *name;
 	autoclose int parent = open_parent(root_fd, path, true, &name, err);
 	autoclose int fd = -1;
@@ -86,7 +92,7 @@ int target_write(int root_fd, const char *path, mode_t mode, const void *data, s
 	if (fs_write_all(fd, path, data, len, err) < 0)
 		return -1;
 	/* Owner and mode before the name: a secret is never readable by others, not even for a moment. */
-	if (fchown(fd, 0, 0) < 0 || fchmod(fd, mode) < 0)
+	if (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
 		return err_errno(err, errno, "set owner and mode of /%s", path);
 	if (fsync(fd) < 0)
 		return err_errno(err, errno, "write /%s to disk", path);

@@ -17,6 +17,9 @@
 int target_open_dir(int root_fd, const char *path, mode_t mode, struct err *err) WARN_UNUSED;
 int target_make_dir(int root_fd, const char *path, mode_t mode, struct err *err) WARN_UNUSED; /* ... and gives it this mode */
 int target_write(int root_fd, const char *path, mode_t mode, const void *data, size_t len, struct err *err) WARN_UNUSED;
+/* The same for a file of this owner and group, which are set before the file has its name. */
+int target_write_as(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, const void *data, size_t len,
+		    struct err *err) WARN_UNUSED;
 int target_link(int root_fd, const char *path, const char *content, struct err *err) WARN_UNUSED;
 int target_remove(int root_fd, const char *path, struct err *err) WARN_UNUSED; /* absent is fine */
 int target_read(int root_fd, const char *path, size_t max, struct buf *out, struct err *err) WARN_UNUSED;

@@ -48,7 +48,8 @@ says_option() { # is --$1 in the text on standard input? mdoc writes it .Fl -nam
         comm -23 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: says nothing of --|"
         comm -13 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: there is no --|"
     done <<<"daemon/main.c docs/man/orthrusd.8
-imaging/imager/main.c docs/man/orthrus-imager.8"
+imaging/imager/main.c docs/man/orthrus-imager.8
+node/main.c docs/man/orthrus-node.8"
     if command -v mandoc >/dev/null; then
         files 'docs/man/*' | xargs -r mandoc -T lint -W warning | sed 's/^mandoc: //' || true
     fi

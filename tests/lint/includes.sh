@@ -16,7 +16,7 @@ code '*.c' '*.h' | grep -E '^[^:]+:[0-9]+:\s*#\s*include\s*"' | perl -ne '
         imaging => $low, raidsetup => $low, packages => $low, headfailover => $low,
         netboot => qr{$low|^imaging/store\.h$},
         installer => qr{$low|^imaging/(?:restore|store|manifest)\.h$|^raidsetup/raidsetup\.h$|^netboot/netboot\.h$},
-        cmd => $public, daemon => $public, "imaging/imager" => $public, tui => $public, tests => qr{.},
+        cmd => $public, daemon => $public, "imaging/imager" => $public, node => $public, tui => $public, tests => qr{.},
     );
     my ($file, $line, $header) = m{^([^:]+):(\d+):\s*#\s*include\s*"([^"]+)"} or die "cannot read: $_";
     my ($part) = $file =~ m{^(lib/[^/]+|imaging/imager|[^/]+)/} or next;

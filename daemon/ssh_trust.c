@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/ssh_trust.h"
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "sys/clock.h"
+
+#include <string.h>
+
+/* "sshkey/DIGEST" */
+struct known_key {
+	char *node, *key;
+	bool gone;
+	int64_t until_s; /* of a key that is gone: no certificate over it is good any more */
+};
+
+static void known_free(struct known_key *k)
+{
+	free(k->node);
+	free(k->key);
+	*k = (struct known_key){ 0 };
+}
+
+static void digest_name(const char *key, char hex[DIGEST_HEX_LEN])
+{
+	struct digest d;
+
+	digest_of(key, strlen(key), &d);
+	digest_hex(&d, hex);
+}
+
+static int read_known(struct json_obj *o, void *to, struct err *err)
+{
+	struct known_key *k = to;
+
+	if (json_str(o, "node", JSON_MUST, &k->node, err) < 0 || json_str(o, "key", JSON_MUST, &k->key, err) < 0 ||
+	    json_bool(o, "gone", JSON_MUST, &k->gone, err) < 0 || json_i64(o, "until", JSON_MUST, &k->until_s, err) < 0)
+		return -1;
+	return json_obj_end(o, err);
+}
+
+static void write_known(struct change *c, const struct known_key *k)
+{
+	autoclean(buf_free) struct buf json = { 0 };
+	char hex[DIGEST_HEX_LEN];
+	struct json_out w;
+
+	digest_name(k->key, hex);
+	json_out_init(&w, &json, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "node", k->node);
+	json_put_str(&w, "key", k->key);
+	json_put_bool(&w, "gone", k->gone);
+	json_put_i64(&w, "until", k->until_s);
+	json_end_obj(&w);
+	change_put(c, "sshkey", hex, &json);
+}
+
+/* 1: there; 0: not. */
+static int load_known(struct daemon *d, const char *key, struct known_key *out, struct err *err)
+{
+	autoclean(state_doc_free) struct state_doc doc = { 0 };
+	autofree char *name = NULL;
+	char hex[DIGEST_HEX_LEN];
+	struct err why = { 0 };
+
+	digest_name(key, hex);
+	name = str_format("sshkey/%s", hex);
+	if (state_get(d->state, name, &doc, &why) == 0)
+		return json_read(doc.value, strlen(doc.value), read_known, out, err) < 0 ? err_wrap(err, "%s", name) : 1;
+	if (why.kind == ERR_NOT_FOUND)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+static int read_current(struct json_obj *o, void *to, struct err *err)
+{
+	char **key = to;
+
+	return json_str(o, "key", JSON_MUST, key, err) < 0 ? -1 : json_obj_end(o, err);
+}
+
+/* *key NULL: the node never showed one. */
+static int load_current(struct daemon *d, const char *node, char **key, struct err *err)
+{
+	autoclean(state_doc_free) struct state_doc doc = { 0 };
+	autofree char *name = str_format("hostkey/%s", node);
+	struct err why = { 0 };
+
+	if (state_get(d->state, name, &doc, &why) == 0)
+		return json_read(doc.value, strlen(doc.value), read_current, key, err) < 0 ? err_wrap(err, "%s", name) : 0;
+	if (why.kind == ERR_NOT_FOUND)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+static void write_current(struct change *c, const char *node, const char *key)
+{
+	autoclean(buf_free) struct buf json = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &json, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "key", key);
+	json_end_obj(&w);
+	change_put(c, "hostkey", node, &json);
+}
+
+/* The list would only grow: a key whose certificates have ended by themselves needs no line. */
+static int drop_ended(struct change *c, int64_t now, struct err *err)
+{
+	autoclean(state_docs_free) struct state_docs docs = { 0 };
+
+	if (state_list(c->d->state, "sshkey/", &docs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < docs.len; i++) {
+		autoclean(known_free) struct known_key k = { 0 };
+
+		if (json_read(docs.items[i].value, strlen(docs.items[i].value), read_known, &k, err) < 0)
+			return err_wrap(err, "%s", docs.items[i].key);
+		if (k.gone && k.until_s < now)
+			change_delete(c, "sshkey", docs.items[i].key + strlen("sshkey/"));
+	}
+	return 0;
+}
+
+int ssh_forget(struct change *c, const char *node, struct err *err)
+{
+	autofree char *key = NULL;
+	int64_t now = clock_wall_s();
+	struct known_key k;
+
+	if (load_current(c->d, node, &key, err) < 0)
+		return -1;
+	if (!key)
+		return 0;
+	k = (struct known_key){ .node = mem_strdup(node), .key = key, .gone = true, .until_s = now + (int64_t)SSH_HOST_CERT_S };
+	key = NULL;
+	change_delete(c, "hostkey", node);
+	write_known(c, &k);
+	known_free(&k);
+	return drop_ended(c, now, err);
+}
+
+int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err)
+{
+	autoclean(known_free) struct known_key known = { 0 };
+	autofree char *current = NULL;
+	int there = load_known(c->d, key, &known, err);
+
+	*changed = false;
+	if (there < 0 || load_current(c->d, node, &current, err) < 0)
+		return -1;
+	if (there && (known.gone || !str_eq(known.node, node))) {
+		err_set(err, ERR_REFUSED, "%s: its ssh host key %s %s", node, known.gone ? "was revoked with" : "is that of",
+			known.node);
+		return err_hint(err, "make the node its own: rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh");
+	}
+	if (str_eq(current, key))
+		return 0;
+	if (ssh_forget(c, node, err) < 0)
+		return -1;
+	known_free(&known);
+	known = (struct known_key){ .node = mem_strdup(node), .key = mem_strdup(key) };
+	write_known(c, &known);
+	write_current(c, node, key);
+	change_event(c, current ? EVENT_WARNING : EVENT_INFO, "host-key", node, "%s",
+		     current ? "shows another ssh host key; the one before is revoked" : "its ssh host key is certified");
+	*changed = true;
+	return 0;
+}
