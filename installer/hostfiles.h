@@ -60,8 +60,8 @@ int hostfiles_of(const struct install_target *t, struct hostfiles *out, struct e
 
 /* For hostfiles*.c: append one; takes `content`. */
 void hostfiles_add(struct hostfiles *f, enum hostfile_kind kind, const char *path, unsigned int mode, char *content);
-/* For hostfiles.c: its networks (hostfiles_network.c), what reports the first boot (hostfiles_report.c), by what it is known and how
- * that is renewed (hostfiles_identity.c), and how the node boots (hostfiles_boot.c). */
+/* For hostfiles.c: its networks (hostfiles_network.c), what reports the first boot (hostfiles_report.c), by what it is known and
+ * how that is renewed (hostfiles_identity.c), and how the node boots (hostfiles_boot.c). */
 void hostfiles_add_network(const struct hostfiles_input *in, struct hostfiles *out);
 void hostfiles_add_identity(const struct hostfiles_input *in, struct hostfiles *out);
 void hostfiles_add_report(const struct hostfiles_input *in, struct hostfiles *out);
