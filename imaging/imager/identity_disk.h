@@ -26,6 +26,16 @@ struct look_ops {
 };
 extern const struct look_ops look_ops;
 
+/* What `mdadm --examine` says of one device: of which array of ours (metadata 1.x) it is a member. */
+#define LOOK_UUID_LEN 35 /* mdadm's form: four groups of eight digits */
+struct look_member {
+	char uuid[LOOK_UUID_LEN + 1]; /* "": of none */
+	bool changes; /* the array is being given another shape: mdadm would go on with that, and write, even where
+		       * it is told to read only */
+};
+/* Pure. */
+void look_member_read(const char *text, struct look_member *out);
+
 struct look {
 	const struct look_ops *ops;  /* &look_ops */
 	const char *where;	     /* a directory of mode 0700; file systems are mounted at one below it, one by one */

@@ -19,7 +19,6 @@
 
 #define BLOCKS "/sys/class/block"
 #define UUID_DIGITS "0123456789abcdefABCDEF:"
-#define UUID_LEN 35 /* mdadm's form: four groups of eight digits */
 #define TIMEOUT_NS (60 * NS_PER_S)
 
 static bool is_empty_dir(const char *path)
@@ -97,19 +96,13 @@ static int unmount_it(const char *where, struct err *err)
 	return 0;
 }
 
-/* What mdadm --examine says of one device. */
-struct member {
-	char uuid[UUID_LEN + 1]; /* "": it is no member of an array of ours */
-	bool changes;		 /* the array is being given another shape */
-};
-
-/* mdadm would go on with a reshape, and for that write, even where it was told to read only. And nothing of what a disk can say
- * freely goes into an argument: digits only. */
-static void read_member(const char *text, struct member *out)
+/* Nothing of what a disk can say freely goes into an argument: digits only. */
+void look_member_read(const char *text, struct look_member *out)
 {
 	static const char version[] = "Version : 1.", uuid[] = "Array UUID : ";
 	bool native = false;
 
+	*out = (struct look_member){ 0 };
 	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
 		line += strspn(line, " ");
 		native = native || str_starts(line, version);
@@ -117,8 +110,8 @@ static void read_member(const char *text, struct member *out)
 		if (!str_starts(line, uuid))
 			continue;
 		line += sizeof(uuid) - 1;
-		if (strspn(line, UUID_DIGITS) == UUID_LEN && line[UUID_LEN] == '\n')
-			snprintf(out->uuid, sizeof(out->uuid), "%.*s", UUID_LEN, line);
+		if (strspn(line, UUID_DIGITS) == LOOK_UUID_LEN && line[LOOK_UUID_LEN] == '\n')
+			snprintf(out->uuid, sizeof(out->uuid), "%.*s", LOOK_UUID_LEN, line);
 	}
 	if (!native)
 		out->uuid[0] = '\0';
@@ -129,13 +122,13 @@ static int look_at_member(const char *device, struct str_list *uuids, struct str
 	const char *const argv[] = { "mdadm", "--examine", device, NULL };
 	const struct spawn s = { .argv = argv, .timeout_ns = TIMEOUT_NS };
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
-	struct member m = { 0 };
+	struct look_member m = { 0 };
 
 	if (spawn_run(&s, &r, err) < 0)
 		return -1;
 	/* It fails where there is no superblock. */
 	if (r.status == 0)
-		read_member(buf_str(&r.out), &m);
+		look_member_read(buf_str(&r.out), &m);
 	if (m.uuid[0] && !str_list_has(uuids, m.uuid))
 		str_list_add(uuids, m.uuid);
 	if (m.uuid[0] && m.changes)

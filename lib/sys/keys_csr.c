@@ -82,6 +82,17 @@ static EVP_PKEY *read_key(const struct buf *pem, struct err *err)
 	return NULL;
 }
 
+/* A request made with two halves that don't belong together would be refused for ever, without anybody knowing why. */
+static bool halves_fit(EVP_PKEY *key)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	int good = ctx ? EVP_PKEY_pairwise_check(ctx) : 0;
+
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	return good == 1;
+}
+
 static void take_bio(BIO *bio, struct buf *out)
 {
 	char *data = NULL;
@@ -133,6 +144,8 @@ int node_keys_read(const struct buf *tls_pem, const struct buf *seal_text, struc
 	key = read_key(tls_pem, err);
 	if (!key)
 		return -1;
+	if (!halves_fit(key))
+		return err_set(err, ERR_DAMAGED, "the private key's two halves do not belong together");
 	if (len && seal_text->data[len - 1] == '\n')
 		len--;
 	if (len != 2 * NODE_SEAL_LEN)

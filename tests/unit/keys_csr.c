@@ -122,6 +122,11 @@ static void bad_files_are_refused(void **state)
 	static const char ed25519[] = "-----BEGIN PRIVATE KEY-----\n"
 				      "MC4CAQAwBQYDK2VwBCIEIOoomZBxr92ftu3t0A6rAC5teXNW9fud1fFePhpIRgnF\n"
 				      "-----END PRIVATE KEY-----\n";
+	static const char mixed[] = "-----BEGIN PRIVATE KEY-----\n"
+				    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg4rHv+7OAFzYfT+DM\n"
+				    "t2eZ2jelJ2GcR/lOHp1VoNjeiiqhRANCAAScyu7aetY5C7OAdSj0EDceas36CunJ\n"
+				    "eqeQ4AF//tMhy5g6YUxjtjwoJIyUpjiLMp5fghb+/ctYQDLDL0oacJ9j\n"
+				    "-----END PRIVATE KEY-----\n";
 	static const char p384[] = "-----BEGIN PRIVATE KEY-----\n"
 				   "MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDALspfSBkg27lGEf+nZ\n"
 				   "t6xfDapOB3dnWr7mIjAASegs9Qb5FMgPzuP/PXrG1xUjrh6hZANiAASusFK90EtN\n"
@@ -143,6 +148,7 @@ static void bad_files_are_refused(void **state)
 	expect_damaged(longer, text);
 	expect_damaged(ed25519, text);
 	expect_damaged(p384, text);
+	expect_damaged(mixed, text);
 	expect_damaged("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", text);
 	expect_damaged(text_of, "");
 	memcpy(bad, text, sizeof(bad));
