@@ -20,6 +20,7 @@
 #define BLOCKS "/sys/class/block"
 #define UUID_DIGITS "0123456789abcdefABCDEF:"
 #define TIMEOUT_NS (60 * NS_PER_S)
+#define STOP_TRIES 20
 
 static bool is_empty_dir(const char *path)
 {
@@ -166,12 +167,24 @@ static int start_arrays(struct str_list *started, struct err *err)
 	return 0;
 }
 
+/* udev, which looks at what is new, may hold it for a moment; and an array that runs on would keep its disks from being
+ * installed. */
+static int stop_array(const char *node, struct err *err)
+{
+	for (int i = 0; SPAWN(err, "mdadm", "--stop", node) < 0; i++) {
+		if (i == STOP_TRIES)
+			return -1;
+		clock_sleep_ns(100 * NS_PER_MS);
+	}
+	return 0;
+}
+
 static void stop_arrays(const struct str_list *started)
 {
 	for (size_t i = started->len; i > 0; i--) {
 		struct err why = { 0 };
 
-		if (SPAWN(&why, "mdadm", "--stop", started->items[i - 1]) < 0)
+		if (stop_array(started->items[i - 1], &why) < 0)
 			report_error(&why);
 	}
 }

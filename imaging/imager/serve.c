@@ -58,14 +58,15 @@ int serve_inventory(const struct install_work *work, const char *mac, struct inv
 	return -1;
 }
 
+/* The first answer at once, so that the console says what is awaited; then one as soon as the head has decided. */
 static int enrol(struct serving *s, const char *inventory, struct err *err)
 {
 	enum head_standing standing = HEAD_PENDING;
 
-	for (;;) {
+	for (unsigned int wait_s = 0;; wait_s = ENROL_WAIT_S) {
 		int64_t asked_ns = clock_now_ns();
 
-		if (head_enrol(s->head, inventory, ENROL_WAIT_S, &standing, err) < 0) {
+		if (head_enrol(s->head, inventory, wait_s, &standing, err) < 0) {
 			say_fingerprint(s);
 			if (err->kind == ERR_REFUSED)
 				s->growth = s->growth * 2 < PAUSE_GROWTH ? s->growth * 2 : PAUSE_GROWTH;
@@ -77,7 +78,7 @@ static int enrol(struct serving *s, const char *inventory, struct err *err)
 		tell_once(s, "this machine waits for approval: compare its fingerprint, then `orthrus node approve` on the head");
 		say_fingerprint(s);
 		/* A head that does not wait with its answer must not be asked in a circle. */
-		if (clock_now_ns() - asked_ns < NS_PER_S)
+		if (wait_s && clock_now_ns() - asked_ns < NS_PER_S)
 			pause_a_little(s);
 	}
 }
