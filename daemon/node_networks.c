@@ -2,6 +2,7 @@
 #include "daemon/node_networks.h"
 
 #include "base/mem.h"
+#include "daemon/roster.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -150,7 +151,7 @@ static int mark_primary(const struct work *w, struct order_network *net, const s
 static int add_ports(const struct work *w, struct order_network *net, const struct site_interface *it, struct err *err)
 {
 	static const struct site_match boot = { .boot = true };
-	bool one = !net->bond_mode && !net->dhcp4 && !net->dhcp6;
+	bool one = it->addresses_given && it->addresses != SITE_DHCP;
 
 	for (size_t i = 0; i < it->n_match; i++)
 		if (add_match(w, net, &it->match[i], err) < 0)
@@ -159,7 +160,7 @@ static int add_ports(const struct work *w, struct order_network *net, const stru
 		return -1;
 	if (it->bond.has_primary && mark_primary(w, net, &it->bond, err) < 0)
 		return -1;
-	/* Only where a server gives it out to whichever has the cable may an address be meant for several. */
+	/* Only where it is the one that the head gives to whichever has the cable may an address be meant for several. */
 	if ((one || net->role != SITE_PROVISION) && !net->bond_mode && net->n_ports > 1) {
 		err_set(err, ERR_REFUSED, "%s: %zu interfaces would have its address on %s", w->n->name, net->n_ports,
 			net->name ? net->name : net->device);
@@ -169,19 +170,36 @@ static int add_ports(const struct work *w, struct order_network *net, const stru
 }
 
 /* The node's place in the provision network, the same on all others. */
-static uint64_t host_number(const struct site_network *provision, const struct node *n)
+static uint64_t host_number(const struct site_network *provision, const struct node_addrs *a)
 {
-	return n->addr4 - provision->net4.base;
+	uint64_t number = 0;
+
+	if (!a->addr4 || !net4_number(&provision->net4, a->addr4, &number))
+		return a->has6 && net6_number(&provision->net6, &a->addr6, &number) ? number : 0;
+	return number;
+}
+
+static void put_address6(struct order_network *net, const struct site_network *sn, const struct addr6 *a)
+{
+	char text[ADDR6_LEN];
+
+	addr6_print(a, text);
+	str_list_addf(&net->addresses, "%s/%u", text, sn->net6.prefix);
 }
 
 static int add_static(const struct work *w, struct order_network *net, const struct site_network *sn, struct err *err)
 {
 	const struct site_network *provision = site_provision(w->site);
-	uint64_t host = host_number(provision, w->n);
+	struct node_addrs own;
 	char text[ADDR6_LEN];
+	uint64_t host;
 	struct addr6 a6;
-	uint32_t a4 = w->n->addr4;
+	uint32_t a4;
 
+	node_addresses(w->site, w->n, &own);
+	host = host_number(provision, &own);
+	a4 = own.addr4;
+	a6 = own.addr6;
 	if (sn->has4) {
 		if (sn != provision && site_node_addr4(w->site, sn, w->n->name, host, &a4, err) < 0)
 			return -1;
@@ -189,12 +207,31 @@ static int add_static(const struct work *w, struct order_network *net, const str
 		str_list_addf(&net->addresses, "%s/%u", text, sn->net4.prefix);
 	}
 	if (sn->has6) {
-		if (site_node_addr6(w->site, sn, w->n->name, host, &a6, err) < 0)
+		if (sn != provision && site_node_addr6(w->site, sn, w->n->name, host, &a6, err) < 0)
 			return -1;
-		addr6_print(&a6, text);
-		str_list_addf(&net->addresses, "%s/%u", text, sn->net6.prefix);
+		put_address6(net, sn, &a6);
 	}
 	return 0;
+}
+
+/* On the provision network the IPv6 address is the node's own, and static: a DHCPv6 lease of it is the firmware's, which is
+ * another client, so that the installed system would get none, or the firmware none at the next boot. */
+static void add_provision6(const struct work *w, struct order_network *net, const struct site_network *sn)
+{
+	struct addr6 server;
+	struct node_addrs own;
+	char text[ADDR6_LEN];
+
+	node_addresses(w->site, w->n, &own);
+	if (own.has6)
+		put_address6(net, sn, &own.addr6);
+	addr6_print(&sn->gateway6, text);
+	if (net->default_route && sn->has_gateway6)
+		str_list_add(&net->gateways, text);
+	if (sn->has4 || !site_service_addr6(w->site, &server)) /* DHCPv4 names the head */
+		return;
+	addr6_print(&server, text);
+	str_list_add(&net->dns, text);
 }
 
 static void add_gateways(struct order_network *net, const struct site_network *sn)
@@ -215,7 +252,9 @@ static int add_addresses(const struct work *w, struct order_network *net, const 
 {
 	net->default_route = sn == w->default_network;
 	net->dhcp4 = how == SITE_DHCP && sn->has4;
-	net->dhcp6 = how == SITE_DHCP && sn->has6;
+	net->dhcp6 = how == SITE_DHCP && sn->has6 && sn->role != SITE_PROVISION;
+	if (how == SITE_DHCP && sn->has6 && sn->role == SITE_PROVISION)
+		add_provision6(w, net, sn);
 	if (how != SITE_STATIC)
 		return 0;
 	/* The provision network's name servers are whom the head asks; nodes ask the head. */

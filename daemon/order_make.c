@@ -95,11 +95,16 @@ static void copy_list(const struct str_list *from, struct str_list *to)
 		str_list_add(to, from->items[i]);
 }
 
-static void add_host(struct order *out, const struct site *site, uint32_t addr4, const char *name)
+static void add_host(struct order *out, const struct site *site, uint32_t addr4, const struct addr6 *addr6, const char *name)
 {
-	char addr[ADDR4_LEN];
+	char addr[ADDR6_LEN];
 
 	addr4_print(addr4, addr);
+	if (addr4)
+		str_list_addf(&out->hosts, "%s %s.%s %s", addr, name, site->domain, name);
+	if (!addr6)
+		return;
+	addr6_print(addr6, addr);
 	str_list_addf(&out->hosts, "%s %s.%s %s", addr, name, site->domain, name);
 }
 
@@ -107,13 +112,21 @@ static void add_host(struct order *out, const struct site *site, uint32_t addr4,
 static void fill_hosts(struct order *out, const struct site *site, const struct node *n)
 {
 	struct err no_name = { 0 };
+	struct node_addrs own;
 
-	for (size_t i = 0; i < site->n_heads; i++)
-		add_host(out, site, site->heads[i].addr4, site->heads[i].name);
-	for (size_t i = 0; i < site->n_vips; i++)
-		if (str_check_hostname(site->vips[i].name, &no_name) == 0)
-			add_host(out, site, site->vips[i].addr4, site->vips[i].name);
-	add_host(out, site, n->addr4, n->name);
+	for (size_t i = 0; i < site->n_heads; i++) {
+		const struct site_head *h = &site->heads[i];
+
+		add_host(out, site, h->addr4, h->has6 ? &h->addr6 : NULL, h->name);
+	}
+	for (size_t i = 0; i < site->n_vips; i++) {
+		const struct site_vip *v = &site->vips[i];
+
+		if (str_check_hostname(v->name, &no_name) == 0)
+			add_host(out, site, v->addr4, v->has6 ? &v->addr6 : NULL, v->name);
+	}
+	node_addresses(site, n, &own);
+	add_host(out, site, own.addr4, own.has6 ? &own.addr6 : NULL, n->name);
 }
 
 /* A copy by way of its JSON: the layout belongs to the site. */

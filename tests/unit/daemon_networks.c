@@ -211,12 +211,82 @@ static void addresses_are_checked_with_the_roster(void **state)
 	assert_non_null(strstr(err.text, "10.2.0.99, is n07's"));
 }
 
+/* The provision network of `n` in a site that site_init() makes. */
+static void provision(const char *subnet, const char *ipv6, const struct node *n, const char *gateway6, const char *want)
+{
+	struct site_seed seed = { .subnet = subnet, .ipv6 = ipv6, .head_name = "h1" };
+	autoclean(site_free) struct site s = { 0 };
+	autoclean(order_networks_free) struct order_networks l = { 0 };
+	autofree char *got = NULL, *whole = str_format("{\"networks\":[{\"name\":\"provision\",\"role\":\"provision\",\"device\":"
+						       "\"provision\"," BOOT_PORTS "%s,\"default_route\":%s}]}",
+						       want, gateway6 ? "true" : "false");
+	struct err err = { 0 };
+
+	if (site_init(&seed, &s, &err) < 0 || (gateway6 && addr6_read(gateway6, &s.networks[0].gateway6, &err) < 0))
+		fail_msg("%s", err.text);
+	s.networks[0].has_gateway6 = gateway6 != NULL;
+	if (node_networks(&s, n, NULL, &l, &err) < 0)
+		fail_msg("%s", err.text);
+	got = compact(&l);
+	assert_string_equal(got, whole);
+}
+
+/* Over DHCPv6 the node would be another client than its firmware, whose lease the address is. */
+static void ipv6_of_the_provision_network_is_static(void **state)
+{
+	autoclean(node_free) struct node n = make_node("n01", 11), only6 = make_node("n02", 0);
+
+	(void)state;
+	only6.addr4 = 0;
+	only6.has6 = true;
+	only6.addr6 = (struct addr6){ .bytes = { 0xfd, 0x12, [15] = 0x77 } };
+	provision("10.1.0.0/16", "off", &n, NULL, DHCP4 "\"addresses\":[],\"gateways\":[],\"dns\":[]");
+	provision("10.1.0.0/16", "fd12::/64", &n, NULL, DHCP4 "\"addresses\":[\"fd12::b/64\"],\"gateways\":[],\"dns\":[]");
+	provision("off", "fd12::/64", &only6, NULL,
+		  STATIC "\"addresses\":[\"fd12::77/64\"],\"gateways\":[],\"dns\":[\"fd12::1\"]");
+	provision("off", "fd12::/64", &only6, "fd12::fe",
+		  STATIC "\"addresses\":[\"fd12::77/64\"],\"gateways\":[\"fd12::fe\"],\"dns\":[\"fd12::1\"]");
+}
+
+/* The host number is that of whichever family the node has its place in. */
+static void other_networks_follow_from_either_family(void **state)
+{
+	struct site_seed seed = { .subnet = "off", .ipv6 = "fd12::/64" };
+	autoclean(node_free) struct node n = make_node("n01", 0);
+	autoclean(site_free) struct site s = { 0 };
+	struct site_network fabric = { .role = SITE_COMPUTE, .has4 = true, .net4 = { 0x0a020000, 24 } };
+	struct site_interface on = { .network = mem_strdup("fabric") };
+	autoclean(order_networks_free) struct order_networks l = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(site_init(&seed, &s, &err), 0);
+	s.networks = mem_grow(s.networks, 2, sizeof(*s.networks));
+	fabric.name = mem_strdup("fabric");
+	s.networks[s.n_networks++] = fabric;
+	on.match = mem_array(1, sizeof(*on.match));
+	on.match[on.n_match++].mac = mem_strdup(MLX1);
+	s.groups[0].interfaces.items = mem_array(1, sizeof(on));
+	s.groups[0].interfaces.items[0] = on;
+	s.groups[0].interfaces.len = 1;
+	s.groups[0].interfaces.given = true;
+	n.addr4 = 0;
+	n.has6 = true;
+	n.addr6 = (struct addr6){ .bytes = { 0xfd, 0x12, [15] = 0x77 } };
+	if (node_networks(&s, &n, NULL, &l, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(l.len, 2);
+	assert_string_equal(l.items[1].addresses.items[0], "10.2.0.119/24");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(networks_follow_from_the_site),
 		cmocka_unit_test(what_does_not_fit_the_machine_is_refused),
 		cmocka_unit_test(addresses_are_checked_with_the_roster),
+		cmocka_unit_test(ipv6_of_the_provision_network_is_static),
+		cmocka_unit_test(other_networks_follow_from_either_family),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
