@@ -5,15 +5,19 @@
 CLUSTER_SUITE=${CLUSTER_SUITE:-bookworm}
 CLUSTER_T=${CLUSTER_T:-900}     # seconds that an installation may take on a busy two-core machine without KVM
 
-cluster_head() { # the head: site file, image, orthrusd, site applied
+cluster_head() { # the head: site file, image, orthrusd, site applied. CLUSTER_SITE: more options of site init
+    local six
     mkdir -p "$W/head/etc/orthrus" "$W/head/var/lib/orthrus"
+    # shellcheck disable=SC2086
     orthrus site init --cluster lab --domain lab.internal --interface eth0 --subnet 10.77.0.0/24 --head-address 10.77.0.1 \
-        --head-name head1 --suite "$CLUSTER_SUITE" --trust-mac --yes
+        --head-name head1 --suite "$CLUSTER_SUITE" --trust-mac --yes ${CLUSTER_SITE:-}
+    six=$(jq -r '.heads[0].ipv6 // empty' "$W/head/etc/orthrus/site.json")
+    [ -z "$six" ] || ip -n "$NS_HEAD" addr add "$six/64" dev eth0 nodad
     lab_image compute "$CLUSTER_SUITE"
     lab_say "image compute ($CLUSTER_SUITE) $([ "$LAB_IMAGE_CACHED" = 1 ] && echo "taken from the cache" || echo built)"
     lab_head_start
     orthrus site apply --yes
-    lab_say "head ready: orthrusd, DHCP and TFTP on 10.77.0.1"
+    lab_say "head ready: orthrusd, DHCP and TFTP on 10.77.0.1${six:+ and $six}"
 }
 
 cluster_add() { # N...: make nodes known, with the machines' MAC addresses
