@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/clock.h"
+#include "sys/keys_spki.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -18,7 +19,9 @@
 
 struct http_client {
 	CURL *curl;
-	char *unix_socket, *base_url, *ca_file, *client_cert, *client_key, *bearer;
+	char *unix_socket, *base_url, *ca_file, *client_cert, *client_key, *bearer, *user, *password;
+	char pin[SPKI_PIN_LEN]; /* "": none */
+	bool look;
 	int64_t timeout_ns, connect_timeout_ns;
 };
 
@@ -44,15 +47,30 @@ static char *dup_or_null(const char *s)
 	return s ? mem_strdup(s) : NULL;
 }
 
-int http_client_new(const struct http_client_opts *opts, struct http_client **out, struct err *err)
+/* Whom to trust is said in exactly one way; where nobody is trusted, nothing secret is sent. */
+static int check_trust(const struct http_client_opts *opts, struct digest *pin, struct err *err)
 {
-	struct http_client *c;
+	int ways = (opts->unix_socket != NULL) + (opts->ca_file != NULL) + (opts->pin != NULL) + opts->look;
 
-	pthread_once(&curl_once, curl_start);
-	if (!opts->unix_socket && !opts->ca_file)
+	if (!ways)
 		return err_set(err, ERR_USAGE, "%s: a CA certificate must be named; no other is trusted", opts->base_url);
 	if (!opts->unix_socket && !str_starts(opts->base_url, "https://"))
 		return err_set(err, ERR_USAGE, "%s: only https is spoken over a network", opts->base_url);
+	if ((opts->pin || opts->look) && ways > 1)
+		return err_set(err, ERR_USAGE, "%s: a key and a CA to trust exclude each other", opts->base_url);
+	if (opts->look && (opts->bearer || opts->user || opts->client_key))
+		return err_set(err, ERR_USAGE, "%s: nothing secret goes to a server that is not trusted yet", opts->base_url);
+	return opts->pin ? str_unhex(opts->pin, pin->bytes, sizeof(pin->bytes), err) : 0;
+}
+
+int http_client_new(const struct http_client_opts *opts, struct http_client **out, struct err *err)
+{
+	struct http_client *c;
+	struct digest pin;
+
+	pthread_once(&curl_once, curl_start);
+	if (check_trust(opts, &pin, err) < 0)
+		return -1;
 	c = mem_zalloc(sizeof(*c));
 	c->curl = curl_easy_init();
 	if (!c->curl) {
@@ -65,17 +83,28 @@ int http_client_new(const struct http_client_opts *opts, struct http_client **ou
 	c->client_cert = dup_or_null(opts->client_cert);
 	c->client_key = dup_or_null(opts->client_key);
 	c->bearer = dup_or_null(opts->bearer);
+	c->user = dup_or_null(opts->user);
+	c->password = dup_or_null(opts->password);
+	c->look = opts->look;
+	if (opts->pin)
+		spki_pin(&pin, c->pin);
 	c->timeout_ns = opts->timeout_ns ? opts->timeout_ns : DEFAULT_TIMEOUT_NS;
 	c->connect_timeout_ns = opts->connect_timeout_ns ? opts->connect_timeout_ns : DEFAULT_CONNECT_NS;
 	*out = c;
 	return 0;
 }
 
+static void wipe(char **secret)
+{
+	if (*secret)
+		explicit_bzero(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
+}
+
 void http_client_set_bearer(struct http_client *c, const char *token)
 {
-	if (c->bearer)
-		explicit_bzero(c->bearer, strlen(c->bearer));
-	free(c->bearer);
+	wipe(&c->bearer);
 	c->bearer = dup_or_null(token);
 }
 
@@ -83,8 +112,10 @@ void http_client_free(struct http_client *c)
 {
 	if (!c)
 		return;
-	http_client_set_bearer(c, NULL);
+	wipe(&c->bearer);
+	wipe(&c->password);
 	curl_easy_cleanup(c->curl);
+	free(c->user);
 	free(c->unix_socket);
 	free(c->base_url);
 	free(c->ca_file);
@@ -168,11 +199,25 @@ static void set_peer(const struct http_client *c, const char *url)
 		curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->unix_socket);
 		return;
 	}
-	curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(c->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca_file);
 	curl_easy_setopt(c->curl, CURLOPT_CAPATH, NULL);
+	if (c->ca_file) {
+		curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 1L);
+		curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 2L);
+		curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca_file);
+	} else {
+		/* The key is all that is trusted, or nothing is yet: then nothing but a question goes there. */
+		curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+		curl_easy_setopt(c->curl, CURLOPT_CERTINFO, 1L);
+		if (c->pin[0])
+			curl_easy_setopt(c->curl, CURLOPT_PINNEDPUBLICKEY, c->pin);
+	}
+	if (c->user) {
+		curl_easy_setopt(c->curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(c->curl, CURLOPT_USERNAME, c->user);
+		curl_easy_setopt(c->curl, CURLOPT_PASSWORD, c->password ? c->password : "");
+	}
 	if (c->client_cert)
 		curl_easy_setopt(c->curl, CURLOPT_SSLCERT, c->client_cert);
 	if (c->client_key)
@@ -219,9 +264,26 @@ static struct curl_slist *set_request(const struct http_client *c, struct flight
 	return headers;
 }
 
+/* The key that the server showed, of the certificate that libcurl keeps as PEM in its list "Cert". */
+static void take_pin(const struct http_client *c, struct http_reply *reply)
+{
+	struct curl_certinfo *info = NULL;
+	struct err ignored = { 0 };
+	struct digest spki;
+
+	if (!c->look || curl_easy_getinfo(c->curl, CURLINFO_CERTINFO, &info) != CURLE_OK || !info || info->num_of_certs < 1)
+		return;
+	for (const struct curl_slist *s = info->certinfo[0]; s; s = s->next)
+		if (str_starts(s->data, "Cert:") && spki_of_certificate(s->data + 5, strlen(s->data + 5), &spki, &ignored) == 0)
+			digest_hex(&spki, reply->pin);
+}
+
 static int explain(const struct http_client *c, CURLcode rc, const char *words, struct err *err)
 {
 	const char *where = c->unix_socket ? c->unix_socket : c->base_url;
+
+	if (rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+		return err_set(err, ERR_REFUSED, "%s has another public key than the one that is trusted", where);
 
 	if (c->unix_socket && rc == CURLE_COULDNT_CONNECT) {
 		err_set(err, ERR_FAILED, "orthrusd does not answer on %s", where);
@@ -252,6 +314,7 @@ int http_send(struct http_client *c, const struct http_request *req, struct http
 	buf_clear(&reply->body);
 	reply->status = 0;
 	reply->etag[0] = '\0';
+	reply->pin[0] = '\0';
 	reply->nobody = false;
 	curl_easy_reset(c->curl); /* keeps the connection, forgets the last request's options */
 	set_peer(c, url);
@@ -262,6 +325,7 @@ int http_send(struct http_client *c, const struct http_request *req, struct http
 	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
+	take_pin(c, reply);
 	if (f.stopped)
 		return err_wrap(err, "%s %s", req->method, req->path);
 	reply->nobody = rc == CURLE_COULDNT_CONNECT;

@@ -11,9 +11,15 @@
 
 struct http_client; /* one connection kept open; not for two threads at once */
 struct http_client_opts {
-	const char *unix_socket;	      /* or NULL */
-	const char *base_url;		      /* "https://10.0.0.1:8443"; "http://localhost" with a unix socket */
-	const char *ca_file;		      /* trust only this; NULL only with a unix socket */
+	const char *unix_socket; /* or NULL */
+	const char *base_url;	 /* "https://10.0.0.1:8443"; "http://localhost" with a unix socket */
+	const char *ca_file;	 /* trust only this; NULL only with a unix socket, `pin` or `look` */
+	/* For a server that no CA vouches for: the SHA-256 (hex) of the public key that its certificate must have, whatever
+	 * else is in it. Another key is ERR_REFUSED, before anything was sent. */
+	const char *pin;
+	/* Talk to whoever answers, to learn its key (http_reply.pin). Neither a token nor a password may be given with it. */
+	bool look;
+	const char *user, *password;	      /* for HTTP Basic (RFC 7617), or NULL */
 	const char *client_cert, *client_key; /* or NULL */
 	const char *bearer;		      /* token, or NULL */
 	int64_t timeout_ns;		      /* of one request; 0: 60 s */
@@ -27,6 +33,7 @@ struct http_reply {
 	int status; /* HTTP status */
 	struct buf body;
 	char etag[80]; /* "" when none */
+	char pin[65];  /* with `look`: SHA-256 (hex) of the public key of the server's certificate; else "" */
 	bool nobody;   /* nothing listens there: the request was not seen by anybody */
 };
 void http_reply_free(struct http_reply *r);
