@@ -29,7 +29,7 @@ LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lpthread
 
 # Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
 MAINS := cmd/main.c daemon/main.c imaging/imager/main.c node/main.c
-SRCS := $(wildcard lib/*/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c installer/*.c headfailover/*.c \
+SRCS := $(wildcard lib/*/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c power/*.c installer/*.c headfailover/*.c \
 	headfailover/state/*.c)
 CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
 DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))

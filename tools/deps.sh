@@ -18,6 +18,9 @@ head="$head tpm2-tools" # into the imager: identities in TPMs
 lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 isc-dhcp-client jq libarchive-tools libcap2-bin libclang-rt-14-dev
     mandoc mtools ndisc6 nftables openssh-server openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat squashfs-tools strace systemd
     tftp-hpa tmux valgrind"
+# Nodes' BMCs, and simulated ones for tests.
+head="$head ipmitool"
+lab="$lab openipmi python3-minimal libpython3-stdlib"
 # What disks may have been used for before: unit/oldsigs has each of these put its signature on one.
 lab="$lab bcache-tools btrfs-progs cryptsetup-bin exfatprogs lvm2 ntfs-3g"
 lab="$lab swtpm"
