@@ -47,7 +47,7 @@
 	  "make machines known by their MAC addresses") \
 	X("node", "list", cmd_node_list, CMD_READS, "[NODESET]", "", "list nodes and their state") \
 	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \
-	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
+	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT,bmc=ADDRESS*,bmc-user=USER,bmc-password-file=FILE,bmc-protocol=PROTOCOL,bmc-pin=FINGERPRINT", \
 	  "change nodes' group, addresses, image or layout") \
 	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \
 	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS,ipv6=ADDRESS", \
@@ -57,7 +57,6 @@
 	  "make, list or revoke tokens with which machines enrol without waiting") \
 	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \
 	  "install nodes once, at their next netboot: erases their disks") \
-	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,force", "choose what nodes boot next: their disk or the network") \
 	X("node", "exec", cmd_node_exec, CMD_CHANGES, "NODESET -- COMMAND...", \
 	  "fanout=N,timeout=SECONDS,connect-timeout=SECONDS,max-output=SIZE,user=USER,fold,live,stdin,ssh-option=OPTION*", \
 	  "run a command on nodes, many at once") \
@@ -67,6 +66,12 @@
 	  "keep a secret for nodes, or change it") \
 	X("secret", "rotate", cmd_secret_rotate, CMD_CHANGES, "NAME", "", "replace a secret that was made here by a new one") \
 	X("secret", "remove", cmd_secret_remove, CMD_CHANGES, "NAME", "", "forget a secret, and have nodes remove its file") \
+	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,on,off,cycle,reset,soft-off,pxe,stagger=SECONDS,force", \
+	  "choose what nodes boot next, and switch them on, off or anew") \
+	X("node", "power", cmd_node_power, CMD_READS, "NODESET", "", "ask nodes' BMCs whether they are on") \
+	X("node", "sensors", cmd_node_sensors, CMD_READS, "NODESET", "", "read nodes' temperatures, fans and power by their BMCs") \
+	X("node", "bmc", cmd_node_bmc, CMD_READS, "NODESET", "", "show nodes' BMCs: address, maker, firmware, key of the certificate") \
+	X("node", "identify", cmd_node_identify, CMD_CHANGES, "NODESET", "off", "switch nodes' locating lights on or off") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \

@@ -2,8 +2,10 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
+#include "cmd/node_bmc.h"
 #include "cmd/nodes.h"
 #include "sys/http_client.h"
+#include "sys/secretbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -280,15 +282,18 @@ int cmd_node_list(struct cmd *c, struct err *err)
 	return 0;
 }
 
-static void change_body(const struct cmd *c, size_t place, size_t n_nodes, const struct str_list *macs, struct buf *body)
+static void change_body(const struct cmd *c, size_t place, size_t n_nodes, const struct str_list *macs,
+			const struct node_bmc *bmc, struct buf *body)
 {
 	struct json_out w;
 
+	buf_reserve(body, NODE_BMC_BODY_MAX);
 	json_out_init(&w, body, false);
 	json_put_obj(&w, NULL);
 	put_options(c, &w);
 	node_put_address(c, &w, place);
 	put_macs(&w, macs, place, n_nodes);
+	node_bmc_put(bmc, place, &w);
 	json_end_obj(&w);
 }
 
@@ -297,6 +302,7 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(str_list_free) struct str_list macs = { 0 };
+	autoclean(node_bmc_free) struct node_bmc bmc = { 0 };
 	autofree size_t *places = NULL;
 	struct each each;
 
@@ -304,20 +310,21 @@ int cmd_node_set(struct cmd *c, struct err *err)
 		return -1;
 	if (c->n_values == 0) {
 		err_set(err, ERR_USAGE,
-			"'node set' needs what to set: --group, --mac, --ipv4, --ipv6, --image, --layout or "
-			"--serial");
+			"'node set' needs what to set: --group, --mac, --ipv4, --ipv6, --image, --layout, --serial or one of "
+			"--bmc...");
 		return err_hint(err, "`orthrus node show NODE` shows what is set now");
 	}
 	cmd_option_all(c, "mac", &macs);
 	if (node_rows_get(c, &rows, err) < 0 || node_set_written(&rows, c->argv[0], true, &set, &places, err) < 0 ||
-	    check_macs(&macs, nodeset_count(&set), false, err) < 0 || node_check_address(c, nodeset_count(&set), err) < 0)
+	    check_macs(&macs, nodeset_count(&set), false, err) < 0 || node_check_address(c, nodeset_count(&set), err) < 0 ||
+	    node_bmc_read(c, nodeset_count(&set), &bmc, err) < 0)
 		return -1;
 	each_begin(&each, c);
 	for (size_t i = 0; i < nodeset_count(&set); i++) {
 		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
-		autoclean(buf_free) struct buf body = { 0 };
+		autoclean(secret_buf_free) struct buf body = { 0 };
 
-		change_body(c, places[i], nodeset_count(&set), &macs, &body);
+		change_body(c, places[i], nodeset_count(&set), &macs, &bmc, &body);
 		each_send(&each, nodeset_get(&set, i), "PATCH", path, buf_str(&body));
 	}
 	return each_end(&each, err);
@@ -344,30 +351,4 @@ int cmd_node_remove(struct cmd *c, struct err *err)
 		each_send(&each, nodeset_get(&set, i), "DELETE", path, NULL);
 	}
 	return each_end(&each, err);
-}
-
-int cmd_node_boot(struct cmd *c, struct err *err)
-{
-	bool disk = cmd_flag(c, "disk"), net = cmd_flag(c, "net");
-	autoclean(node_rows_free) struct node_rows rows = { 0 };
-	autoclean(nodeset_free) struct nodeset set = { 0 };
-	autoclean(buf_free) struct buf body = { 0 };
-	struct json_out w;
-
-	if (cmd_args(c, 1, 1, err) < 0)
-		return -1;
-	if (disk == net) {
-		err_set(err, ERR_USAGE, "'node boot' needs one of --disk and --net");
-		return err_hint(err, "--disk: their own disk; --net: the imager, which reports the hardware and waits");
-	}
-	if (node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0)
-		return -1;
-	json_out_init(&w, &body, false);
-	json_put_obj(&w, NULL);
-	node_put_names(&w, &set);
-	json_put_str(&w, "target", disk ? "disk" : "net");
-	json_put_bool(&w, "force", cmd_flag(c, "force"));
-	json_put_bool(&w, "plan", c->plan);
-	json_end_obj(&w);
-	return node_send_steps(c, "POST", "/v1/boot", buf_str(&body), err);
 }

@@ -29,6 +29,22 @@ int node_set(const struct node_rows *rows, const char *text, bool must_exist, st
 int node_set_written(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, size_t **places,
 		     struct err *err) WARN_UNUSED;
 
+/* node.c: a request whose answer is {"steps":[..]}: they are printed, with --json the whole answer. */
+int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err) WARN_UNUSED;
+
+/* node_power.c: asks nodes' BMCs for `act` (a word of POST /v1/power) and waits until all have answered; "after the job" in
+ * `reply`. With --plan its steps are printed and reply stays empty. network: boot from the network next, once. */
+struct node_act {
+	const char *act;
+	bool network, force;
+	uint64_t stagger_ms;
+};
+int node_power_job(struct cmd *c, struct nodeset *set, const struct node_act *act, struct http_reply *reply,
+		   struct err *err) WARN_UNUSED;
+/* What each said as a table or, with --json, the answer itself. ERR_PARTIAL or ERR_FAILED when some or all failed, each of which
+ * was said. */
+int node_power_told(struct cmd *c, const struct http_reply *reply, struct err *err) WARN_UNUSED;
+
 /* {"nodes":[...]} into an open object. */
 void node_put_names(struct json_out *w, struct nodeset *set);
 

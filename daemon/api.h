@@ -70,5 +70,7 @@ API_HANDLER(api_secret_put);
 API_HANDLER(api_secret_rotate);
 API_HANDLER(api_secret_remove);
 API_HANDLER(api_node_files); /* api_node_files.c */
+API_HANDLER(api_power);	     /* api_power.c */
+API_HANDLER(api_power_job);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/nodeset.h"
 #include "daemon/api.h"
+#include "daemon/bmc_wish.h"
 #include "daemon/change.h"
 #include "daemon/enrol_token.h"
 #include "daemon/ident.h"
@@ -87,6 +88,7 @@ int api_node_get(void *ctx, struct http_call *call, struct err *err)
 	autoclean(node_free) struct node n = { 0 };
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(machine_free) struct machine m = { 0 };
+	autoclean(bmc_wish_free) struct bmc_wish bmc = { 0 };
 	autoclean(state_doc_free) struct state_doc order = { 0 };
 	autofree char *order_key = str_format("order/%s", http_param(call, "name"));
 	struct err no_order = { 0 };
@@ -98,7 +100,7 @@ int api_node_get(void *ctx, struct http_call *call, struct err *err)
 	if (site_or_none(d, &site, err) < 0 || daemon_node(d, http_param(call, "name"), &n, &version, err) < 0)
 		return -1;
 	known = daemon_machine(d, n.name, &m, err);
-	if (known < 0)
+	if (known < 0 || bmc_wish_get(d, n.name, &bmc, err) < 0)
 		return -1;
 	json_out_init(&w, http_out(call), true);
 	json_put_obj(&w, NULL);
@@ -109,6 +111,7 @@ int api_node_get(void *ctx, struct http_call *call, struct err *err)
 	else
 		json_put_str(&w, "machine", NULL);
 	put_networks(d, &n, known ? &m : NULL, &w);
+	bmc_wish_put(&bmc, &w, "bmc");
 	json_put_bool(&w, "order", state_get(d->state, order_key, &order, &no_order) == 0);
 	json_end_obj(&w);
 	snprintf(etag, sizeof(etag), "%llu", (unsigned long long)version);
@@ -364,6 +367,7 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	autoclean(roster_free) struct roster roster = { 0 };
 	autoclean(node_free) struct node n = { 0 };
 	autoclean(run_free) struct run r = { 0 };
+	autoclean(bmc_request_free) struct bmc_request bmc = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(change_end) struct change c;
 	struct json_obj o;
@@ -373,14 +377,17 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	if (http_query_flag(call, "plan", &only_plan, err) < 0 || api_body(call, &doc, &o, err) < 0 ||
 	    daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0 ||
 	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
-	    api_not_installing(n.name, &r, false, err) < 0 || read_wishes(&o, &site, &n, err) < 0)
+	    bmc_request_read(&o, &bmc, err) < 0 || read_wishes(&o, &site, &n, err) < 0)
 		return -1;
 	if (!n.group)
 		return err_set(err, ERR_INVALID, "%s: a node must be in a group", n.name);
 	if (roster_check(&roster, &site, &n, err) < 0)
 		return -1;
 	say_changes(&plan, &site, roster_find(&roster, n.name), &n);
-	if (forget_machine(d, &c, &n, &r, &plan, err) < 0)
+	/* How its BMC is reached does not matter to an installation, but to getting out of one that hangs. */
+	if ((plan.len || !bmc.given) && api_not_installing(n.name, &r, false, err) < 0)
+		return -1;
+	if (forget_machine(d, &c, &n, &r, &plan, err) < 0 || bmc_request_apply(&c, n.name, &bmc, &plan, err) < 0)
 		return -1;
 	if (plan.len && !only_plan) {
 		change_node(&c, &n);
@@ -425,6 +432,7 @@ int api_node_remove(void *ctx, struct http_call *call, struct err *err)
 	if (!only_plan) {
 		if (forget_all(&c, n.name, err) < 0)
 			return -1;
+		bmc_forget(&c, n.name);
 		change_event(&c, EVENT_INFO, "node-removed", n.name, "removed by %s", http_who(call));
 		if (change_commit(&c, err) < 0)
 			return -1;

@@ -19,6 +19,7 @@ struct http_server;
 struct reconcile;
 struct audit;
 struct hooks;
+struct power;
 
 struct daemon_paths { /* all below --root */
 	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
@@ -37,6 +38,7 @@ struct daemon {
 	struct reconcile *reconcile;
 	struct audit *audit;
 	struct hooks *hooks;
+	struct power *power;
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */
 	struct mac_index macs;	     /* under change_lock */

@@ -4,6 +4,7 @@
 #include "daemon/api.h"
 #include "daemon/audit.h"
 #include "daemon/change.h"
+#include "daemon/power.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -225,7 +226,8 @@ static int start(struct daemon *d, const struct options *o, struct err *err)
 	if (state_open(&state, &d->state, err) < 0)
 		return err_wrap(err, "the cluster's state");
 	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
-	    audit_start(d, &d->audit, err) < 0 || reconcile_start(d, &d->reconcile, err) < 0)
+	    audit_start(d, &d->audit, err) < 0 || reconcile_start(d, &d->reconcile, err) < 0 ||
+	    power_start(d, &d->power, err) < 0)
 		return -1;
 	/* Before anybody can ask: an order that was done before a crash must not be found again by a netbooting node. */
 	if (reconcile_wait(d->reconcile, &late) < 0)
@@ -267,6 +269,7 @@ static bool stop(struct daemon *d)
 	/* The listeners first: whoever was answered got what was promised. Then those who write, then the state. */
 	http_server_close(d->http);
 	all_ended = reconcile_stop(d->reconcile);
+	all_ended &= power_stop(d->power);
 	http_server_stop(d->http);
 	audit_stop(d->audit);
 	if (!all_ended)
@@ -297,7 +300,7 @@ static int run(const struct options *o, const sigset_t *signals, struct err *err
 	}
 	if (!stop(&d)) {
 		/* Nothing may be freed under it, nor may exit handlers run: the end of the process ends it. */
-		log_info("daemon", "ended while an imager was being made; the next start makes it");
+		log_info("daemon", "ended while an imager was being made, or a BMC was asked; the next start goes on");
 		_exit(rc == 0 ? 0 : err_exit_code(err->kind));
 	}
 	mac_index_free(&d.macs);

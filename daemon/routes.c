@@ -31,6 +31,8 @@ static const struct http_route routes[] = {
 	{ "DELETE", "/v1/tokens/:id", HTTP_ADMIN, api_token_delete, 0, "plan" },
 	{ "POST", "/v1/install", HTTP_ADMIN, api_install, MIB, NULL },
 	{ "POST", "/v1/boot", HTTP_ADMIN, api_boot, MIB, NULL },
+	{ "POST", "/v1/power", HTTP_ADMIN, api_power, MIB, NULL },
+	{ "GET", "/v1/power/:job", HTTP_ADMIN, api_power_job, 0, "seen wait" },
 	{ "GET", "/v1/image-users/:name/:id", HTTP_ADMIN, api_image_users, 0, NULL },
 	{ "POST", "/v1/images/look", HTTP_ADMIN, api_image_look, 0, NULL },
 	{ "DELETE", "/v1/images/:name/:id", HTTP_ADMIN, api_image_delete, 0, "plan" },
