@@ -4,6 +4,7 @@
  * machine that nothing vouches for. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/audit.h"
 #include "daemon/enrol_token.h"
 #include "daemon/pending.h"
 #include "sys/clock.h"
@@ -67,6 +68,9 @@ static int answer_certificate(struct daemon *d, struct http_call *call, const ch
 	struct json_out w;
 	int64_t end;
 
+	/* Nothing is issued that is not written down. */
+	if (audit_act(d, call, NULL, node, err) < 0)
+		return -1;
 	if (pki_issue_node(d->paths.pki_dir, node, &request, &crt, err) < 0 || x509_until(&crt, &end, err) < 0)
 		return err_wrap(err, "a certificate for %s", node);
 	clock_utc(end, until);
@@ -147,6 +151,8 @@ static int by_token(struct change *c, struct http_call *call, struct enrol *e, c
 		str_list_add(&n.macs, e->machine.mac);
 		change_node(c, &n);
 	}
+	if (audit_act(c->d, call, "POST /v1/enrol (a token approves the key)", *node, err) < 0)
+		return -1;
 	by = str_format("a token, from %s", http_who(call));
 	return approve(c, *node, e, by, EVENT_INFO, err);
 }
@@ -157,6 +163,8 @@ static int by_mac(struct change *c, struct http_call *call, const struct enrol *
 	autofree char *by = str_format("its MAC address alone, from %s (enrol.trust_mac)", http_who(call));
 
 	if (check_fits(n, &e->machine, err) < 0)
+		return -1;
+	if (audit_act(c->d, call, "POST /v1/enrol (the MAC address alone approves the key)", n->name, err) < 0)
 		return -1;
 	return approve(c, n->name, e, by, EVENT_WARNING, err);
 }

@@ -24,8 +24,10 @@ int audit_act(struct daemon *d, struct http_call *call, const char *what, const 
 	if (!e.nodes && str_starts(http_pattern(call), "/v1/nodes/:name"))
 		e.nodes = http_param(call, "name");
 	audit_digest(d->audit->key, asked, body, len, request);
-	if (auditlog_write(d->audit->log, &e, &number, err) < 0)
+	if (auditlog_write(d->audit->log, &e, &number, err) < 0) {
+		http_set_status(call, 503);
 		return -1;
+	}
 	http_set_act(call, number);
 	audit_written(d->audit);
 	return 0;

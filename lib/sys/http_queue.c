@@ -102,10 +102,8 @@ static int handle(struct http_queue *q, struct http_call *call, struct err *err)
 
 	if (a && !call->audited && !str_eq(call->route->method, "GET")) {
 		call->audited = true;
-		if (a->begin(q->handler_ctx, call, err) < 0) {
-			http_set_status(call, 503);
+		if (a->begin(q->handler_ctx, call, err) < 0)
 			return -1;
-		}
 	}
 	return call->route->handle(q->handler_ctx, call, err);
 }

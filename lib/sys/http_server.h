@@ -35,7 +35,7 @@ struct http_route {
 
 /* Who writes down what was asked for. Each route of a method other than GET is told, so that none can be forgotten. */
 struct http_auditor {
-	/* In a worker, before the call is handled for the first time. -1: it is not handled, and the error is its answer (503).
+	/* In a worker, before the call is handled for the first time. -1: it is not handled, and the error is its answer.
 	 */
 	int (*begin)(void *ctx, struct http_call *call, struct err *err);
 	/* In a worker: the answer is ready, and not sent before this returns. `err` is what it says when its status is 400 or

@@ -47,10 +47,12 @@ api POST /v1/nodes "{\"nodes\":[{\"name\":\"n01\",\"group\":\"compute\",\"macs\"
 api POST /v1/nodes "{\"nodes\":[{\"name\":\"n01\",\"group\":\"compute\",\"macs\":[\"$mac1\"]}]}"; want 409 'add again'
 api DELETE '/v1/nodes/n01?plan=1'; want 200 'plan of a removal'
 api POST /v1/install '{"nodes":["n01"],"plan":true}'; want 200 'plan of an installation'
-api PATCH /v1/nodes/n01 '{"serial":"canary-secret-7"}'; want 200 'set'
+api PATCH /v1/nodes/n01 '{"serial":"A-box"}'; want 200 'set'
 imager '' GET /v1/nodes; want 403 'not an administrator'
-imager '' POST /v1/imager/hello "$(machine 52:54:00:00:00:99 A)"; want 404 'an unknown machine'
-imager 0123 GET /v1/imager/orders
+imager '' POST /v1/imager/hello "$(machine 52:54:00:00:00:99 A)"; want 403 'a machine without a certificate'
+enrol 52:54:00:00:00:99 "$(machine 52:54:00:00:00:99 A)" 0123; want 403 'a token that is none'
+enrol $mac1 "$(machine $mac1 A)"; want 200 'a machine that is trusted by its MAC address'
+enrol $mac1; want 200 'another certificate for the same key'
 mkdir "$work/tree"; echo x >"$work/tree/x"
 "$orthrus" image build compute --from "$work/tree" --quiet >/dev/null || fail "image build"
 "$orthrus" image build compute --from "$work/nothing" >/dev/null 2>&1 && fail "an image of nothing"
@@ -65,19 +67,21 @@ one '.what == "POST /v1/nodes" and .nodes == "n01" and .result == "refused" and 
 one '.what == "PATCH /v1/nodes/n01" and .nodes == "n01" and .result == "done"' 'set'
 one '.what == "POST /v1/boot" and .who == "certificate eve" and .from == "127.0.0.1" and .nodes == "n01"' 'by certificate'
 one '.phase == "refused" and .who == "nobody" and .from == "127.0.0.1" and .what == "GET /v1/nodes" and .status == 403' 'not an administrator'
-one '.phase == "refused" and .what == "POST /v1/imager/hello" and (.text | test("52:54:00:00:00:99"))' 'an unknown machine'
-one '.phase == "refused" and .what == "GET /v1/imager/orders"' 'a wrong token'
+one '.phase == "refused" and .what == "POST /v1/imager/hello" and .status == 403' 'a machine without a certificate'
+one '.phase == "refused" and .what == "POST /v1/enrol" and .status == 403' 'a token that is none'
+one '(.what | test("MAC address alone")) and .nodes == "n01" and .result == "done"' 'a machine that is trusted by its MAC address'
+one '.what == "POST /v1/enrol" and .nodes == "n01" and .result == "done"' 'another certificate'
 one '(.what | startswith("image build compute --from")) and .result == "done"' 'image build'
 one '(.what | startswith("image build compute --from")) and .result != "done" and (.text | length > 0)' 'image build that fails'
 one '(.what | startswith("head certificate eve")) and .result == "done"' 'head certificate'
 acts | jq -se 'any((.what // "") | test("DELETE|install"))' >/dev/null && fail "a plan is in the log: $(acts)"
-grep -q canary "$log" && fail "what was in a request is in the log"
+grep -q A-box "$log" && fail "what was in a request is in the log"
 [ "$(stat -c '%a %U %G' "$log")" = '640 root adm' ] || fail "mode: $(stat -c '%a %U %G' "$log")"
 [ "$(stat -c %a "$root/var/lib/orthrus/audit.key")" = 600 ] || fail "the key may be read by others"
 [ "$(sed -n 3p "$log" | sed 's/,"hash":"[0-9a-f]*"}$//' | head -c -1 | sha256sum | cut -d' ' -f1)" = "$(sed -n 3p "$log" | jq -r .hash)" ] ||
     fail "a line can't be checked by sha256sum"
 "$orthrus" audit show --who eve | grep -q 'certificate eve' || fail "show --who"
-[ "$("$orthrus" audit show --node n01 --json | jq -s length)" = 4 ] || fail "show --node: $("$orthrus" audit show --node n01)"
+[ "$("$orthrus" audit show --node n01 --json | jq -s length)" = 6 ] || fail "show --node: $("$orthrus" audit show --node n01)"
 [ "$("$orthrus" audit show --limit 2 --json | jq -s length)" = 2 ] || fail "show --limit"
 [ "$("$orthrus" audit show --since 9999-01-01 --json | wc -l)" = 0 ] || fail "show --since a time to come"
 [ "$("$orthrus" audit show --since 2020-01-01T00:00 --json | wc -l)" = "$(acts | wc -l)" ] || fail "show --since a time"
@@ -113,7 +117,7 @@ good 'put back'
 prev=$(printf '%064d' 0)
 while IFS= read -r l; do
     part=${l%,\"prev\":*},\"prev\":\"$prev\"
-    part=${part/canary/other}; part=${part/uid 0/uid 7}
+    part=${part/uid 0/uid 7}
     prev=$(printf '%s' "$part" | sha256sum | cut -d' ' -f1)
     printf '%s,"hash":"%s"}\n' "$part" "$prev"
 done <"$work/log" >"$work/forged"
@@ -181,7 +185,7 @@ api POST /v1/nodes "{\"nodes\":[{\"name\":\"n01\",\"group\":\"compute\",\"macs\"
 anchored
 head -c 400k /dev/zero >"${log%/*}/fill" 2>/dev/null
 # What is left of the block that is begun is used up first.
-for i in $(seq 60); do api PATCH /v1/nodes/n01 "{\"serial\":\"f$i\"}"; [ "$status" = 503 ] && break; want 200 'a change for which there is room'; done
+for i in $(seq 60); do api PATCH /v1/nodes/n01 "{\"ipv4\":\"10.77.0.$((i + 100))\"}"; [ "$status" = 503 ] && break; want 200 'a change for which there is room'; done
 want 503 'changes without end on a full disk'
 before=$(digest)
 for act in 'DELETE /v1/nodes/n01' 'PATCH /v1/nodes/n01 {"serial":"x"}' 'POST /v1/boot {"nodes":["n01"],"target":"net"}'; do
@@ -198,6 +202,7 @@ done
 [ ! -e "$work/late" ] || fail "a certificate was made without a line"
 port=$(tls_port)
 imager '' GET /v1/nodes; want 403 'a refusal that can not be written'
+enrol $mac1 "$(machine $mac1 A)"; want 503 'a certificate that can not be written down'
 [ "$before" = "$(digest)" ] || fail "something was done on a full disk"
 for path in /v1/nodes /v1/status /v1/events '/v1/audit?latest=5' /v1/nodes/n01; do api GET "$path"; want 200 "GET $path on a full disk"; done
 api DELETE '/v1/nodes/n01?plan=1'; want 200 'a plan on a full disk'
