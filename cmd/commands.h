@@ -43,12 +43,14 @@
 	X("image", "import", cmd_image_import, CMD_CHANGES_HERE, "FILE NAME", "suite=SUITE,kind=KIND,max-size=SIZE,max-entries=N,allow-devices", \
 	  "make an image of an archive and store it signed") \
 	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
-	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT", \
+	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT,switch=NAME,port=PORT", \
 	  "make machines known by their MAC addresses") \
 	X("node", "list", cmd_node_list, CMD_READS, "[NODESET]", "", "list nodes and their state") \
 	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \
-	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT,bmc=ADDRESS*,bmc-user=USER,bmc-password-file=FILE,bmc-protocol=PROTOCOL,bmc-pin=FINGERPRINT", \
+	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT,switch=NAME,port=PORT,bmc=ADDRESS*,bmc-user=USER,bmc-password-file=FILE,bmc-protocol=PROTOCOL,bmc-pin=FINGERPRINT", \
 	  "change nodes' group, addresses, image or layout") \
+	X("node", "import", cmd_node_import, CMD_CHANGES, "FILE", "", "add and change nodes as a CSV table says") \
+	X("node", "export", cmd_node_export, CMD_READS, "[NODESET]", "", "print nodes as a CSV table") \
 	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \
 	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS,ipv6=ADDRESS", \
 	  "make machines that wait these nodes, after their keys were compared") \

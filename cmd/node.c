@@ -130,7 +130,7 @@ static int each_end(struct each *e, struct err *err)
 
 static void put_options(const struct cmd *c, struct json_out *w)
 {
-	static const char *const names[] = { "group", "image", "layout", "serial" };
+	static const char *const names[] = { "group", "image", "layout", "serial", "switch", "port" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (cmd_option(c, names[i]))
@@ -206,7 +206,8 @@ int cmd_node_add(struct cmd *c, struct err *err)
 	}
 	cmd_option_all(c, "mac", &macs);
 	if (node_set_written(&none, c->argv[0], false, &set, &places, err) < 0 ||
-	    check_macs(&macs, nodeset_count(&set), true, err) < 0 || node_check_address(c, nodeset_count(&set), err) < 0)
+	    check_macs(&macs, nodeset_count(&set), !cmd_option(c, "serial") && !cmd_option(c, "switch"), err) < 0 ||
+	    node_check_address(c, nodeset_count(&set), err) < 0)
 		return -1;
 	add_body(c, &set, places, &macs, &body);
 	return node_send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
@@ -246,22 +247,6 @@ static void list_table(const struct node_rows *rows, struct nodeset *set)
 	cmd_table_print(&t);
 }
 
-static void list_json(const struct node_rows *rows, struct nodeset *set)
-{
-	autoclean(buf_free) struct buf out = { 0 };
-	struct json_out w;
-
-	json_out_init(&w, &out, true);
-	json_put_obj(&w, NULL);
-	json_put_arr(&w, "nodes");
-	for (size_t i = 0; i < rows->len; i++)
-		if (!set || nodeset_has(set, rows->items[i].name))
-			json_put_raw(&w, NULL, rows->items[i].raw);
-	json_end_arr(&w);
-	json_end_obj(&w);
-	cmd_print(buf_str(&out));
-}
-
 int cmd_node_list(struct cmd *c, struct err *err)
 {
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
@@ -274,7 +259,7 @@ int cmd_node_list(struct cmd *c, struct err *err)
 	if (some && node_set(&rows, c->argv[0], true, &set, err) < 0)
 		return -1;
 	if (c->json)
-		list_json(&rows, some ? &set : NULL);
+		node_print_json(&rows, some ? &set : NULL);
 	else if (rows.len == 0)
 		cmd_say(c, "no nodes yet; `orthrus node add` makes machines known");
 	else
@@ -310,8 +295,8 @@ int cmd_node_set(struct cmd *c, struct err *err)
 		return -1;
 	if (c->n_values == 0) {
 		err_set(err, ERR_USAGE,
-			"'node set' needs what to set: --group, --mac, --ipv4, --ipv6, --image, --layout, --serial or one of "
-			"--bmc...");
+			"'node set' needs what to set: --group, --mac, --ipv4, --ipv6, --image, --layout, --serial, --switch, "
+			"--port or one of --bmc...");
 		return err_hint(err, "`orthrus node show NODE` shows what is set now");
 	}
 	cmd_option_all(c, "mac", &macs);

@@ -138,6 +138,22 @@ int node_set_written(const struct node_rows *rows, const char *text, bool must_e
 	return must_exist ? check_known(rows, out, err) : 0;
 }
 
+void node_print_json(const struct node_rows *rows, struct nodeset *set)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "nodes");
+	for (size_t i = 0; i < rows->len; i++)
+		if (!set || nodeset_has(set, rows->items[i].name))
+			json_put_raw(&w, NULL, rows->items[i].raw);
+	json_end_arr(&w);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+}
+
 void node_put_names(struct json_out *w, struct nodeset *set)
 {
 	json_put_arr(w, "nodes");

@@ -45,6 +45,9 @@ int node_power_job(struct cmd *c, struct nodeset *set, const struct node_act *ac
  * was said. */
 int node_power_told(struct cmd *c, const struct http_reply *reply, struct err *err) WARN_UNUSED;
 
+/* {"nodes":[...]} as the daemon sent them, those of `set`, or all (NULL). */
+void node_print_json(const struct node_rows *rows, struct nodeset *set);
+
 /* {"nodes":[...]} into an open object. */
 void node_put_names(struct json_out *w, struct nodeset *set);
 

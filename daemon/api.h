@@ -33,6 +33,17 @@ int api_read_addresses(struct json_obj *o, const struct site *site, struct node 
 struct roster;
 int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
 		  struct err *err) WARN_UNUSED;
+struct change;
+/* What may be said of a node when it is added or changed, all keys that are left of `o`. */
+int api_read_wishes(struct json_obj *o, const struct site *site, struct node *n, struct err *err) WARN_UNUSED;
+/* "MAC 52:54:..", or by what an expected machine will be recognized. Caller frees. */
+char *api_known_by(const struct node *n);
+/* "add n01: group ...", and one step for each wish that differs. */
+void api_say_added(struct plan *plan, const struct site *site, const struct node *n);
+void api_say_changes(struct plan *plan, const struct site *site, const struct node *old, const struct node *n);
+/* Another machine under this name than the one that told its inventory: what that said is forgotten, and `r` begins anew. */
+int api_forget_machine(struct daemon *d, struct change *c, const struct node *n, struct run *r, struct plan *plan,
+		       struct err *err) WARN_UNUSED;
 
 #define API_HANDLER(name) int name(void *ctx, struct http_call *call, struct err *err) WARN_UNUSED
 API_HANDLER(api_status); /* api_event.c */
@@ -53,6 +64,7 @@ API_HANDLER(api_reject);
 API_HANDLER(api_tokens_get); /* api_token.c */
 API_HANDLER(api_tokens_make);
 API_HANDLER(api_token_delete);
+API_HANDLER(api_import);      /* api_import.c */
 API_HANDLER(api_install);     /* api_install.c */
 API_HANDLER(api_boot);	      /* api_boot.c */
 API_HANDLER(api_image_users); /* api_image.c */

@@ -174,12 +174,12 @@ int api_read_addresses(struct json_obj *o, const struct site *site, struct node 
 	return 0;
 }
 
-/* What may be said of a node when it is added or changed. */
-static int read_wishes(struct json_obj *o, const struct site *site, struct node *n, struct err *err)
+int api_read_wishes(struct json_obj *o, const struct site *site, struct node *n, struct err *err)
 {
 	if (read_wish(o, "group", &n->group, err) < 0 || read_macs(o, &n->macs, err) < 0 ||
 	    api_read_addresses(o, site, n, err) < 0 || read_wish(o, "image", &n->image, err) < 0 ||
-	    read_wish(o, "layout", &n->layout, err) < 0 || read_wish(o, "serial", &n->serial, err) < 0)
+	    read_wish(o, "layout", &n->layout, err) < 0 || read_wish(o, "serial", &n->serial, err) < 0 ||
+	    read_wish(o, "switch", &n->switch_name, err) < 0 || read_wish(o, "port", &n->switch_port, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -198,11 +198,27 @@ static char *addresses_text(const struct site *site, const struct node *n)
 	return str_format("%s%s%s", addr4, a.addr4 && a.has6 ? ", " : "", addr6);
 }
 
+char *api_known_by(const struct node *n)
+{
+	if (n->macs.len)
+		return str_format("MAC %s", n->macs.items[0]);
+	if (n->serial)
+		return str_format("the machine with serial number %s when it arrives", n->serial);
+	return str_format("the machine at port %s of %s when it arrives", n->switch_port, n->switch_name);
+}
+
+void api_say_added(struct plan *plan, const struct site *site, const struct node *n)
+{
+	autofree char *step = str_format("add:%s", n->name);
+	autofree char *addr = addresses_text(site, n);
+	autofree char *known_by = api_known_by(n);
+
+	api_step(plan, step, "add %s: group %s, address %s, %s", n->name, n->group, addr, known_by);
+}
+
 int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
 		  struct err *err)
 {
-	autofree char *step = NULL, *addr = NULL;
-
 	if (str_check_hostname(n->name, err) < 0)
 		return err_wrap(err, "node");
 	if (roster_find(roster, n->name)) {
@@ -213,9 +229,7 @@ int api_node_make(struct roster *roster, const struct site *site, struct node *n
 		return err_set(err, ERR_INVALID, "%s: no group is given", n->name);
 	if (roster_place(roster, site, from, n, err) < 0 || roster_check(roster, site, n, err) < 0)
 		return -1;
-	addr = addresses_text(site, n);
-	step = str_format("add:%s", n->name);
-	api_step(plan, step, "add %s: group %s, address %s, MAC %s", n->name, n->group, addr, n->macs.items[0]);
+	api_say_added(plan, site, n);
 	roster_add(roster, n);
 	return 0;
 }
@@ -226,7 +240,7 @@ static int add_one(struct json_obj *o, const struct site *site, struct roster *r
 {
 	autoclean(node_free) struct node n = { 0 };
 
-	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || read_wishes(o, site, &n, err) < 0)
+	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || api_read_wishes(o, site, &n, err) < 0)
 		return -1;
 	return api_node_make(roster, site, &n, from, plan, err);
 }
@@ -322,7 +336,12 @@ static char *joined(const struct str_list *l)
 	return buf_steal(&b);
 }
 
-static void say_changes(struct plan *plan, const struct site *site, const struct node *old, const struct node *n)
+static const char *or_none(const char *text)
+{
+	return text ? text : "none";
+}
+
+void api_say_changes(struct plan *plan, const struct site *site, const struct node *old, const struct node *n)
 {
 	autofree char *old_macs = joined(&old->macs);
 	autofree char *macs = joined(&n->macs);
@@ -333,12 +352,13 @@ static void say_changes(struct plan *plan, const struct site *site, const struct
 	say_changed(plan, n->name, "address", old_addr, addr);
 	say_changed(plan, n->name, "image", old->image, n->image);
 	say_changed(plan, n->name, "disk layout", old->layout, n->layout);
-	say_changed(plan, n->name, "serial number", old->serial ? old->serial : "none", n->serial ? n->serial : "none");
+	say_changed(plan, n->name, "serial number", or_none(old->serial), or_none(n->serial));
+	say_changed(plan, n->name, "switch", or_none(old->switch_name), or_none(n->switch_name));
+	say_changed(plan, n->name, "switch port", or_none(old->switch_port), or_none(n->switch_port));
 }
 
-/* Another machine under this name: what the old one said of itself is not the new one's. */
-static int forget_machine(struct daemon *d, struct change *c, const struct node *n, struct run *r, struct plan *plan,
-			  struct err *err)
+int api_forget_machine(struct daemon *d, struct change *c, const struct node *n, struct run *r, struct plan *plan,
+		       struct err *err)
 {
 	autoclean(machine_free) struct machine m = { 0 };
 	autofree char *step = str_format("forget:%s", n->name);
@@ -377,17 +397,17 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	if (http_query_flag(call, "plan", &only_plan, err) < 0 || api_body(call, &doc, &o, err) < 0 ||
 	    daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0 ||
 	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
-	    bmc_request_read(&o, &bmc, err) < 0 || read_wishes(&o, &site, &n, err) < 0)
+	    bmc_request_read(&o, &bmc, err) < 0 || api_read_wishes(&o, &site, &n, err) < 0)
 		return -1;
 	if (!n.group)
 		return err_set(err, ERR_INVALID, "%s: a node must be in a group", n.name);
 	if (roster_check(&roster, &site, &n, err) < 0)
 		return -1;
-	say_changes(&plan, &site, roster_find(&roster, n.name), &n);
+	api_say_changes(&plan, &site, roster_find(&roster, n.name), &n);
 	/* How its BMC is reached does not matter to an installation, but to getting out of one that hangs. */
 	if ((plan.len || !bmc.given) && api_not_installing(n.name, &r, false, err) < 0)
 		return -1;
-	if (forget_machine(d, &c, &n, &r, &plan, err) < 0 || bmc_request_apply(&c, n.name, &bmc, &plan, err) < 0)
+	if (api_forget_machine(d, &c, &n, &r, &plan, err) < 0 || bmc_request_apply(&c, n.name, &bmc, &plan, err) < 0)
 		return -1;
 	if (plan.len && !only_plan) {
 		change_node(&c, &n);
@@ -417,7 +437,7 @@ int api_node_remove(void *ctx, struct http_call *call, struct err *err)
 	autoclean(run_free) struct run r = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(change_end) struct change c;
-	autofree char *step = NULL;
+	autofree char *step = NULL, *known_by = NULL;
 	bool only_plan, force;
 
 	change_begin(&c, d);
@@ -426,9 +446,10 @@ int api_node_remove(void *ctx, struct http_call *call, struct err *err)
 	    api_not_installing(n.name, &r, force, err) < 0)
 		return -1;
 	step = str_format("remove:%s", n.name);
+	known_by = api_known_by(&n);
 	api_step(&plan, step,
-		 "remove %s (MAC %s): its key, its address and its image are taken from it; its disks are left as they are",
-		 n.name, n.macs.items[0]);
+		 "remove %s (%s): its key, its address and its image are taken from it; its disks are left as they are", n.name,
+		 known_by);
 	if (!only_plan) {
 		if (forget_all(&c, n.name, err) < 0)
 			return -1;

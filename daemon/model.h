@@ -18,13 +18,14 @@ enum node_boot { NODE_BOOT_AUTO, NODE_BOOT_DISK, NODE_BOOT_NET }; /* AUTO: by th
 
 struct node {
 	char *name, *group;
-	struct str_list macs; /* canonical; whichever asks gets the address */
+	struct str_list macs; /* canonical; whichever asks gets the address; none: the machine is expected by serial or port */
 	/* Its own addresses on the provision network; roster.h's node_addresses() says which it really has. */
 	uint32_t addr4; /* 0: none */
 	bool has6;
 	struct addr6 addr6;
-	char *image, *layout; /* NULL: the group's */
-	char *serial;	      /* NULL, or what the machine's DMI must say */
+	char *image, *layout;		 /* NULL: the group's */
+	char *serial;			 /* NULL, or what the machine's DMI must say */
+	char *switch_name, *switch_port; /* both or none: where its cable is, as LLDP tells it */
 	enum node_boot boot;
 };
 int node_read(const char *json, struct node *out, struct err *err) WARN_UNUSED;

@@ -39,6 +39,8 @@ static int read_node(struct json_obj *o, void *node, struct err *err)
 	    json_strs(o, "macs", JSON_MUST, &out->macs, err) < 0 || json_str(o, "ipv4", JSON_MAY, &addr, err) < 0 ||
 	    json_str(o, "ipv6", JSON_MAY, &addr6, err) < 0 || json_str(o, "image", JSON_MAY, &out->image, err) < 0 ||
 	    json_str(o, "layout", JSON_MAY, &out->layout, err) < 0 || json_str(o, "serial", JSON_MAY, &out->serial, err) < 0 ||
+	    json_str(o, "switch", JSON_MAY, &out->switch_name, err) < 0 ||
+	    json_str(o, "port", JSON_MAY, &out->switch_port, err) < 0 ||
 	    json_enum(o, "boot", JSON_MAY, boot_names, &boot, err) < 0)
 		return -1;
 	out->boot = (enum node_boot)boot;
@@ -73,6 +75,8 @@ void node_put(const struct node *n, struct json_out *w)
 	json_put_str(w, "image", n->image);
 	json_put_str(w, "layout", n->layout);
 	json_put_str(w, "serial", n->serial);
+	json_put_str(w, "switch", n->switch_name);
+	json_put_str(w, "port", n->switch_port);
 	json_put_str(w, "boot", boot_names[n->boot]);
 }
 
@@ -91,6 +95,8 @@ void node_free(struct node *n)
 	free(n->image);
 	free(n->layout);
 	free(n->serial);
+	free(n->switch_name);
+	free(n->switch_port);
 	*n = (struct node){ 0 };
 }
 

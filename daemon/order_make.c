@@ -163,6 +163,10 @@ int order_make(struct daemon *d, const struct site *site, const struct node *n, 
 
 	if (!g || !layout)
 		return err_set(err, ERR_REFUSED, "%s: its group '%s' has no disk layout in the site", n->name, n->group);
+	if (!n->macs.len) {
+		err_set(err, ERR_REFUSED, "%s: its machine has not arrived yet", n->name);
+		return err_hint(err, "start it from the network; `orthrus node discover` shows it when it arrives");
+	}
 	if (read_cluster_id(d, &o.cluster_id, err) < 0 || copy_layout(layout, &o.layout, err) < 0)
 		return -1;
 	o.install_id = mem_strdup(install_id);

@@ -6,9 +6,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define MACS_MAX 16
 #define SERIAL_MAX 128
+#define PORT_TEXT_MAX 128
 
 int roster_load(struct daemon *d, struct roster *out, struct err *err)
 {
@@ -116,6 +118,44 @@ static int check_serial(const struct node *n, struct err *err)
 	return err_set(err, ERR_INVALID, "%s: a serial number has at most %d printable bytes", n->name, SERIAL_MAX);
 }
 
+static int check_text(const struct node *n, const char *what, const char *text, struct err *err)
+{
+	autofree char *shown = text ? str_printable(text, strlen(text)) : NULL;
+
+	if (!text || (*text && str_eq(shown, text) && strlen(text) <= PORT_TEXT_MAX))
+		return 0;
+	return err_set(err, ERR_INVALID, "%s: a %s has 1 to %d printable bytes", n->name, what, PORT_TEXT_MAX);
+}
+
+/* The other may not be checked yet, and have only one of the two. */
+static bool same_port(const struct node *a, const struct node *b)
+{
+	return a->switch_name && b->switch_name && a->switch_port && b->switch_port &&
+	       strcasecmp(a->switch_name, b->switch_name) == 0 && strcasecmp(a->switch_port, b->switch_port) == 0;
+}
+
+/* What a machine is recognized by before its MAC addresses are known belongs to one node. */
+static int check_expected(const struct roster *r, const struct node *n, struct err *err)
+{
+	if (check_text(n, "switch's name", n->switch_name, err) < 0 || check_text(n, "switch port", n->switch_port, err) < 0)
+		return -1;
+	if (!n->switch_name != !n->switch_port)
+		return err_set(err, ERR_INVALID, "%s: switch and port are given together; the %s is missing", n->name,
+			       n->switch_name ? "port" : "switch");
+	for (size_t i = 0; i < r->len; i++) {
+		const struct node *o = &r->nodes[i];
+
+		if (str_eq(o->name, n->name))
+			continue;
+		if (same_port(n, o))
+			return err_set(err, ERR_EXISTS, "%s: port %s of %s is %s's already", n->name, n->switch_port,
+				       n->switch_name, o->name);
+		if (n->serial && (!n->macs.len || !o->macs.len) && str_eq(n->serial, o->serial))
+			return err_set(err, ERR_EXISTS, "%s: the serial number %s is %s's already", n->name, n->serial, o->name);
+	}
+	return 0;
+}
+
 static int check_name(const struct site *site, const struct node *n, struct err *err)
 {
 	if (str_check_hostname(n->name, err) < 0)
@@ -130,8 +170,10 @@ static int check_name(const struct site *site, const struct node *n, struct err 
 
 static int check_macs(const struct roster *r, const struct node *n, struct err *err)
 {
-	if (n->macs.len == 0)
-		return err_set(err, ERR_INVALID, "%s: at least one MAC address is needed", n->name);
+	if (n->macs.len == 0 && !n->serial && !n->switch_name) {
+		err_set(err, ERR_INVALID, "%s: at least one MAC address is needed", n->name);
+		return err_hint(err, "or its serial number, or its switch and port: then the node waits for that machine");
+	}
 	if (n->macs.len > MACS_MAX)
 		return err_set(err, ERR_INVALID, "%s: %zu MAC addresses are too many, at most %d", n->name, n->macs.len,
 			       MACS_MAX);
@@ -154,8 +196,8 @@ static int check_macs(const struct roster *r, const struct node *n, struct err *
 int roster_check(const struct roster *r, const struct site *site, const struct node *n, struct err *err)
 {
 	return check_name(site, n, err) < 0 || check_wishes(site, n, err) < 0 || check_serial(n, err) < 0 ||
-			       check_macs(r, n, err) < 0 || roster_check_addr(r, site, n, err) < 0 ||
-			       node_networks_check(site, n, err) < 0
+			       check_macs(r, n, err) < 0 || check_expected(r, n, err) < 0 ||
+			       roster_check_addr(r, site, n, err) < 0 || node_networks_check(site, n, err) < 0
 		       ? -1
 		       : 0;
 }

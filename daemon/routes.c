@@ -29,6 +29,7 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/tokens", HTTP_ADMIN, api_tokens_get, 0, NULL },
 	{ "POST", "/v1/tokens", HTTP_ADMIN, api_tokens_make, 256 * KIB, NULL },
 	{ "DELETE", "/v1/tokens/:id", HTTP_ADMIN, api_token_delete, 0, "plan" },
+	{ "POST", "/v1/import", HTTP_ADMIN, api_import, 8 * MIB, NULL },
 	{ "POST", "/v1/install", HTTP_ADMIN, api_install, MIB, NULL },
 	{ "POST", "/v1/boot", HTTP_ADMIN, api_boot, MIB, NULL },
 	{ "POST", "/v1/power", HTTP_ADMIN, api_power, MIB, NULL },

@@ -44,7 +44,8 @@ static void test_node_round_trip(void **state)
 {
 	static const char text[] =
 		"{\"name\":\"n01\",\"group\":\"compute\",\"macs\":[\"52:54:00:00:00:01\",\"52:54:00:00:00:02\"],"
-		"\"ipv4\":\"10.1.0.2\",\"ipv6\":null,\"image\":null,\"layout\":\"raid1\",\"serial\":\"A\",\"boot\":\"net\"}";
+		"\"ipv4\":\"10.1.0.2\",\"ipv6\":null,\"image\":null,\"layout\":\"raid1\",\"serial\":\"A\","
+		"\"switch\":\"sw-r1\",\"port\":\"swp5\",\"boot\":\"net\"}";
 	static const char older[] = /* before there was IPv6 */
 		"{\"name\":\"n01\",\"group\":\"compute\",\"macs\":[\"52:54:00:00:00:01\"],\"ipv4\":\"10.1.0.2\"}";
 	static const char six[] =
@@ -58,6 +59,7 @@ static void test_node_round_trip(void **state)
 	assert_int_equal(n.boot, NODE_BOOT_NET);
 	assert_int_equal(n.addr4, 0x0a010002);
 	assert_null(n.image);
+	assert_string_equal(n.switch_port, "swp5");
 	print_with(node_any, &n, &out);
 	assert_string_equal(buf_str(&out), text);
 	assert_int_equal(node_read(older, &old, &err), 0);
