@@ -36,9 +36,103 @@ static int put_macs(struct json_obj *o, struct buf *out, struct err *err)
 	return 0;
 }
 
-static int put_machine(struct json_obj *o, struct buf *out, struct err *err)
+/* "sw-r1, port Ethernet1/5, VLAN 10" of what was heard on a card. */
+static int put_neighbour(struct json_obj *nic, struct buf *out, struct err *err)
+{
+	autofree char *system = NULL, *chassis = NULL, *port = NULL, *description = NULL;
+	struct json_obj o;
+	uint64_t vlan = 0;
+	int rc = json_obj(nic, "lldp", JSON_MAY, &o, err);
+
+	if (rc <= 0)
+		return rc;
+	if (json_str(&o, "system", JSON_MAY, &system, err) < 0 || json_str(&o, "chassis", JSON_MAY, &chassis, err) < 0 ||
+	    json_str(&o, "port", JSON_MAY, &port, err) < 0 || json_str(&o, "port_description", JSON_MAY, &description, err) < 0 ||
+	    json_u64(&o, "vlan", JSON_MAY, 0, UINT64_MAX, &vlan, err) < 0)
+		return -1;
+	buf_addf(out, "; %s, port %s", system ? system : chassis ? chassis : "?", port ? port : "?");
+	if (description && !str_eq(description, port))
+		buf_addf(out, " (%s)", description);
+	if (vlan)
+		buf_addf(out, ", VLAN %llu", (unsigned long long)vlan);
+	return 0;
+}
+
+static int put_nics(struct json_obj *m, struct buf *out, struct err *err)
+{
+	struct json_arr nics;
+	int rc = json_arr(m, "nics", JSON_MAY, &nics, err);
+
+	for (size_t i = 0; rc == 1 && i < nics.len; i++) {
+		autofree char *name = NULL, *mac = NULL;
+		struct json_obj n;
+		uint64_t mbps = 0;
+		bool link = false;
+
+		if (json_arr_obj(&nics, i, &n, err) < 0 || json_str(&n, "name", JSON_MUST, &name, err) < 0 ||
+		    json_str(&n, "mac", JSON_MUST, &mac, err) < 0 || json_bool(&n, "link", JSON_MAY, &link, err) < 0 ||
+		    json_u64(&n, "speed_mbps", JSON_MAY, 0, UINT64_MAX, &mbps, err) < 0)
+			return -1;
+		buf_addf(out, "%-12s %s, %s, %s", i ? "" : "cards", name, mac, link ? "link" : "no link");
+		if (mbps)
+			buf_addf(out, " of %llu Mbit/s", (unsigned long long)mbps);
+		if (put_neighbour(&n, out, err) < 0)
+			return -1;
+		buf_addc(out, '\n');
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+/* Processors, memory modules, TPM and BMC: what the machine says of its board. */
+static int put_board(struct json_obj *m, struct buf *out, struct err *err)
+{
+	autofree char *cpu = NULL, *tpm = NULL, *vendor = NULL, *address = NULL, *mac = NULL;
+	struct json_obj bmc;
+	uint64_t modules = 0;
+	int rc;
+
+	if (json_str(m, "cpu_model", JSON_MAY, &cpu, err) < 0 || json_str(m, "tpm", JSON_MAY, &tpm, err) < 0 ||
+	    json_u64(m, "memory_modules", JSON_MAY, 0, UINT64_MAX, &modules, err) < 0)
+		return -1;
+	if (cpu && *cpu)
+		buf_addf(out, "%-12s %s\n", "CPU", cpu);
+	if (modules)
+		buf_addf(out, "%-12s %llu module%s\n", "memory", (unsigned long long)modules, modules == 1 ? "" : "s");
+	if (tpm)
+		buf_addf(out, "%-12s %s\n", "TPM", tpm);
+	rc = json_obj(m, "bmc", JSON_MAY, &bmc, err);
+	if (rc <= 0)
+		return rc;
+	if (json_str(&bmc, "vendor", JSON_MAY, &vendor, err) < 0 || json_str(&bmc, "address", JSON_MAY, &address, err) < 0 ||
+	    json_str(&bmc, "mac", JSON_MAY, &mac, err) < 0)
+		return -1;
+	buf_addf(out, "%-12s %s, %s%s%s\n", "BMC", vendor ? vendor : "maker not known", address ? address : "no address",
+		 mac ? ", " : "", mac ? mac : "");
+	return 0;
+}
+
+static int put_disks(struct json_obj *m, struct buf *out, struct err *err)
 {
 	autoclean(disks_free) struct disks disks = { 0 };
+	char size[STR_BYTES_MAX];
+
+	if (disks_from_json(m, "disks", &disks, err) < 0)
+		return -1;
+	for (size_t i = 0; i < disks.len; i++) {
+		const struct disk *d = &disks.items[i];
+		autofree char *id = disk_id(d);
+
+		str_from_bytes(d->size_bytes, size);
+		buf_addf(out, "%-12s %s, %s, %s, %s%s%s\n", i ? "" : "disks", d->model[0] ? d->model : d->transport, id, size,
+			 d->rotational ? "rotating" : "solid state", d->bad ? "; BAD: " : "", d->bad ? d->bad : "");
+		for (size_t f = 0; f < d->found.len; f++)
+			buf_addf(out, "%-12s   has %s\n", "", d->found.items[f]);
+	}
+	return 0;
+}
+
+static int put_machine(struct json_obj *o, struct buf *out, struct err *err)
+{
 	autofree char *firmware = NULL;
 	struct json_obj m;
 	uint64_t memory = 0, cpus = 0;
@@ -53,22 +147,12 @@ static int put_machine(struct json_obj *o, struct buf *out, struct err *err)
 	}
 	if (json_str(&m, "firmware", JSON_MAY, &firmware, err) < 0 || json_bool(&m, "secure_boot", JSON_MAY, &secure, err) < 0 ||
 	    json_u64(&m, "memory_bytes", JSON_MAY, 0, UINT64_MAX, &memory, err) < 0 ||
-	    json_u64(&m, "cpus", JSON_MAY, 0, UINT64_MAX, &cpus, err) < 0 || disks_from_json(&m, "disks", &disks, err) < 0)
+	    json_u64(&m, "cpus", JSON_MAY, 0, UINT64_MAX, &cpus, err) < 0)
 		return -1;
 	str_from_bytes(memory, size);
 	buf_addf(out, "%-12s %s%s, %llu CPUs, %s\n", "machine", firmware ? firmware : "?", secure ? " with Secure Boot" : "",
 		 (unsigned long long)cpus, size);
-	for (size_t i = 0; i < disks.len; i++) {
-		const struct disk *d = &disks.items[i];
-		autofree char *id = disk_id(d);
-
-		str_from_bytes(d->size_bytes, size);
-		buf_addf(out, "%-12s %s, %s, %s, %s%s%s\n", i ? "" : "disks", d->model[0] ? d->model : d->transport, id, size,
-			 d->rotational ? "rotating" : "solid state", d->bad ? "; BAD: " : "", d->bad ? d->bad : "");
-		for (size_t f = 0; f < d->found.len; f++)
-			buf_addf(out, "%-12s   has %s\n", "", d->found.items[f]);
-	}
-	return 0;
+	return put_board(&m, out, err) < 0 || put_nics(&m, out, err) < 0 || put_disks(&m, out, err) < 0 ? -1 : 0;
 }
 
 static int put_steps(struct json_obj *o, struct buf *out, struct err *err)

@@ -77,9 +77,18 @@ struct machine {
 	bool secure_boot;
 	uint64_t memory_bytes, cpus;
 	char *vendor, *product, *serial;
+	char *cpu_model, *tpm; /* NULL: not told, or none; tpm "2.0" */
+	uint64_t memory_modules;
+	bool has_bmc;
+	char *bmc_address, *bmc_mac, *bmc_vendor;
 	struct nic {
 		char *name, *mac, *driver;
 		bool link;
+		uint64_t speed_mbps;
+		struct nic_port { /* the switch port at the other end, by LLDP; chassis NULL: nothing was heard */
+			char *system, *port, *description, *chassis;
+			uint64_t vlan;
+		} heard;
 	} * nics;
 	size_t n_nics;
 	struct disks disks;

@@ -3,17 +3,20 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "imaging/imager/inventory_priv.h"
+#include "imaging/imager/board.h"
 #include "sys/fs.h"
+#include "sys/log.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SMALL 4096
+#define CPUINFO_MAX ((size_t)16 << 20)
+#define SMBIOS_MAX ((size_t)1 << 20)
 #define SECURE_BOOT "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
-/* The one line of a small file of the kernel, made printable; "" when it is not there. Never NULL. */
-static char *read_line(const char *root, const char *path)
+char *inventory_line(const char *root, const char *path)
 {
 	autofree char *full = str_format("%s/%s", root, path);
 	autoclean(buf_free) struct buf b = { 0 };
@@ -65,60 +68,63 @@ static bool read_secure_boot(const char *root)
 	return fs_read(full, SMALL, &b, &ignored) == 0 && b.len >= 5 && b.data[4] == 1;
 }
 
-static char *read_driver(const char *root, const char *nic)
+/* "model name	: AMD EPYC 7302 16-Core Processor" */
+static char *read_cpu_model(const char *root)
 {
-	autofree char *full = str_format("%s/sys/class/net/%s/device/driver", root, nic);
-	char target[256];
-	const char *slash;
-	ssize_t n = readlink(full, target, sizeof(target) - 1);
+	autofree char *full = str_format("%s/proc/cpuinfo", root);
+	autoclean(buf_free) struct buf b = { 0 };
+	struct err ignored = { 0 };
+	const char *at;
 
-	if (n <= 0)
+	if (fs_read(full, CPUINFO_MAX, &b, &ignored) < 0 || !(at = strstr(buf_str(&b), "model name")) || !(at = strchr(at, ':')))
 		return mem_strdup("");
-	target[n] = '\0';
-	slash = strrchr(target, '/');
-	return mem_strdup(slash ? slash + 1 : target);
+	at += 1 + strspn(at + 1, " \t");
+	return str_printable(at, strcspn(at, "\n"));
 }
 
-/* Interfaces that are hardware: those with a device behind them. */
-static int read_nics(const char *root, struct inventory *out, struct err *err)
+static char *read_tpm(const char *root)
 {
-	autofree char *dir = str_format("%s/sys/class/net", root);
-	autoclean(str_list_free) struct str_list names = { 0 };
+	autofree char *major = inventory_line(root, "sys/class/tpm/tpm0/tpm_version_major");
 
-	if (fs_list(dir, &names, err) < 0)
-		return -1;
-	out->nics = mem_array(names.len ? names.len : 1, sizeof(*out->nics));
-	for (size_t i = 0; i < names.len; i++) {
-		const char *name = names.items[i];
-		autofree char *device = str_format("%s/%s/device", dir, name);
-		autofree char *address = str_format("sys/class/net/%s/address", name);
-		autofree char *carrier = str_format("sys/class/net/%s/carrier", name);
-		autofree char *link = NULL;
+	return mem_strdup(str_eq(major, "2") ? "2.0" : str_eq(major, "1") ? "1.2" : "");
+}
 
-		if (!fs_exists(device))
-			continue;
-		link = read_line(root, carrier);
-		out->nics[out->n_nics++] = (struct nic){ .name = mem_strdup(name),
-							 .mac = read_line(root, address),
-							 .driver = read_driver(root, name),
-							 .link = str_eq(link, "1") };
-	}
-	return 0;
+/* The BMC tells most; that there is one, the firmware's table knows too. */
+static void read_board(const char *root, struct inventory *out)
+{
+	autofree char *tables = str_format("%s/sys/firmware/dmi/tables/DMI", root);
+	autofree char *door = str_format("%s/dev/ipmi0", root);
+	autoclean(buf_free) struct buf table = { 0 };
+	struct board board = { 0 };
+	struct err why = { 0 }, no_bmc = { 0 };
+
+	if (fs_read(tables, SMBIOS_MAX, &table, &why) == 0 &&
+	    board_read((const uint8_t *)buf_str(&table), table.len, &board, &why) < 0)
+		log_warn("inventory", "%s", why.text);
+	if (table.data)
+		explicit_bzero(table.data, table.len); /* a token may be in it */
+	out->memory_modules = board.memory_modules;
+	out->has_bmc = board_bmc_probe(door, &out->bmc, &no_bmc) == 0 || board.bmc;
+	if (no_bmc.kind != ERR_NONE && no_bmc.kind != ERR_NOT_FOUND)
+		log_warn("inventory", "%s", no_bmc.text);
 }
 
 int inventory_read(const char *root, struct inventory *out, struct err *err)
 {
 	autofree char *efi = str_format("%s/sys/firmware/efi", root);
 
-	out->boot_id = read_line(root, "proc/sys/kernel/random/boot_id");
-	out->vendor = read_line(root, "sys/class/dmi/id/sys_vendor");
-	out->product = read_line(root, "sys/class/dmi/id/product_name");
-	out->serial = read_line(root, "sys/class/dmi/id/product_serial");
+	out->boot_id = inventory_line(root, "proc/sys/kernel/random/boot_id");
+	out->vendor = inventory_line(root, "sys/class/dmi/id/sys_vendor");
+	out->product = inventory_line(root, "sys/class/dmi/id/product_name");
+	out->serial = inventory_line(root, "sys/class/dmi/id/product_serial");
 	out->memory_bytes = read_memory(root);
 	out->cpus = count_cpus(root);
+	out->cpu_model = read_cpu_model(root);
+	out->tpm = read_tpm(root);
 	out->uefi = fs_exists(efi);
 	out->secure_boot = out->uefi && read_secure_boot(root);
-	return read_nics(root, out, err);
+	read_board(root, out);
+	return inventory_nics(root, out, err);
 }
 
 void inventory_free(struct inventory *inv)
@@ -127,12 +133,10 @@ void inventory_free(struct inventory *inv)
 	free(inv->vendor);
 	free(inv->product);
 	free(inv->serial);
-	for (size_t i = 0; i < inv->n_nics; i++) {
-		free(inv->nics[i].name);
-		free(inv->nics[i].mac);
-		free(inv->nics[i].driver);
-	}
-	free(inv->nics);
+	free(inv->cpu_model);
+	free(inv->tpm);
+	board_bmc_free(&inv->bmc);
+	inventory_nics_free(inv);
 	disks_free(&inv->disks);
 	*inv = (struct inventory){ 0 };
 }
@@ -154,16 +158,19 @@ void inventory_print(const struct inventory *inv, struct buf *out)
 	json_put_str(&w, "product", inv->product);
 	json_put_str(&w, "serial", inv->serial);
 	json_end_obj(&w);
-	json_put_arr(&w, "nics");
-	for (size_t i = 0; i < inv->n_nics; i++) {
-		json_put_obj(&w, NULL);
-		json_put_str(&w, "name", inv->nics[i].name);
-		json_put_str(&w, "mac", inv->nics[i].mac);
-		json_put_str(&w, "driver", inv->nics[i].driver);
-		json_put_bool(&w, "link", inv->nics[i].link);
+	json_put_str(&w, "cpu_model", inv->cpu_model);
+	json_put_u64(&w, "memory_modules", inv->memory_modules);
+	json_put_str(&w, "tpm", inv->tpm[0] ? inv->tpm : NULL);
+	if (inv->has_bmc) {
+		json_put_obj(&w, "bmc");
+		json_put_str(&w, "address", inv->bmc.address);
+		json_put_str(&w, "mac", inv->bmc.mac);
+		json_put_str(&w, "vendor", inv->bmc.vendor);
 		json_end_obj(&w);
+	} else {
+		json_put_str(&w, "bmc", NULL);
 	}
-	json_end_arr(&w);
+	inventory_print_nics(inv, &w);
 	disks_to_json(&inv->disks, &w, "disks");
 	json_end_obj(&w);
 }

@@ -5,6 +5,7 @@
 #include "imaging/imager/cmdline.h"
 #include "imaging/imager/identity.h"
 #include "imaging/imager/identity_disk.h"
+#include "imaging/imager/lldp_listen.h"
 #include "imaging/imager/report.h"
 #include "imaging/imager/serve.h"
 #include "imaging/imager/smbios.h"
@@ -174,6 +175,21 @@ static int find_identity(const struct options *o, struct identity *out, struct e
 	return identity_find(&from, out, err);
 }
 
+static void end_listening(struct lldp_listener **l)
+{
+	lldp_listen_end(*l);
+}
+
+/* From the very start: a switch speaks only every 30 s. */
+static void listen_to_switches(struct lldp_listener **l)
+{
+	const struct lldp_listen_opts opts = { .dir = LLDP_DIR };
+	struct err deaf = { 0 };
+
+	if (lldp_listen(&opts, l, &deaf) < 0)
+		report_error(&deaf); /* then nobody knows the switch port, that is all */
+}
+
 static int run(const struct options *o, struct err *err)
 {
 	autoclean(cmdline_free) struct cmdline line = { 0 };
@@ -183,6 +199,7 @@ static int run(const struct options *o, struct err *err)
 	struct head_opts opts = { .ca_file = ca, .identity = &identity };
 	struct head *head = NULL;
 	struct err why = { 0 };
+	autoclean(end_listening) struct lldp_listener *listener = NULL;
 	int there;
 
 	if (find_head(o, &line, err) < 0)
@@ -193,6 +210,7 @@ static int run(const struct options *o, struct err *err)
 		return -1;
 	report_line("version " ORTHRUS_VERSION "; machine %s, head %s, mode %s", line.mac, line.server,
 		    line.install ? "install" : "probe");
+	listen_to_switches(&listener);
 	if (find_identity(o, &identity, err) < 0)
 		return -1;
 	there = smbios_token_read(SMBIOS_TABLE, token, &why);

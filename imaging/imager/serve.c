@@ -20,10 +20,11 @@ struct serving {
 	const struct install_opts *opts;
 	const char *mac;
 	struct head *head;
-	char *failed_id; /* the installation that failed here: not begun again by itself */
-	char told[768];	 /* the last line that was said, so that it is said once */
-	int64_t said_ns; /* when the fingerprint was on the console last */
-	int64_t growth;	 /* pauses are so many times longer, since the head has rejected us */
+	int64_t said_ns;       /* when the fingerprint was on the console last */
+	int64_t growth;	       /* pauses are so many times longer, since the head has rejected us */
+	char *failed_id;       /* the installation that failed here: not begun again by itself */
+	struct buf neighbours; /* the switch ports of the last hello */
+	char told[768];	       /* the last line that was said, so that it is said once */
 };
 
 static void pause_a_little(const struct serving *s)
@@ -58,7 +59,17 @@ int serve_inventory(const struct install_work *work, const char *mac, struct inv
 	return -1;
 }
 
-/* The first answer at once, so that the console says what is awaited; then one as soon as the head has decided. */
+/* A switch tells its port's name only every 30 s, often after our first hello. */
+static bool neighbours_changed(const struct serving *s)
+{
+	autoclean(buf_free) struct buf now = { 0 };
+
+	inventory_neighbours("", &now);
+	return !str_eq(buf_str(&now), buf_str(&s->neighbours));
+}
+
+/* The first answer at once, so that the console says what is awaited; then one as soon as the head has decided. 0: approved; 1:
+ * there is more to tell of this machine, say it again. */
 static int enrol(struct serving *s, const char *inventory, struct err *err)
 {
 	enum head_standing standing = HEAD_PENDING;
@@ -77,24 +88,38 @@ static int enrol(struct serving *s, const char *inventory, struct err *err)
 			return 0;
 		tell_once(s, "this machine waits for approval: compare its fingerprint, then `orthrus node approve` on the head");
 		say_fingerprint(s);
+		if (neighbours_changed(s))
+			return 1;
 		/* A head that does not wait with its answer must not be asked in a circle. */
 		if (wait_s && clock_now_ns() - asked_ns < NS_PER_S)
 			pause_a_little(s);
 	}
 }
 
-/* A new inventory each time: disks change between two tries. */
-static int say_hello(struct serving *s, struct head_answer *answer, struct err *err)
+/* A new inventory each time: disks change between two tries. 1: once more. */
+static int tell_all(struct serving *s, struct head_answer *answer, struct err *err)
 {
 	autoclean(inventory_free) struct inventory inv = { 0 };
 	autoclean(buf_free) struct buf text = { 0 };
+	int rc;
 
+	buf_clear(&s->neighbours);
+	inventory_neighbours("", &s->neighbours);
 	if (serve_inventory(s->opts->work, s->mac, &inv, err) < 0)
 		return -1;
 	inventory_print(&inv, &text);
-	if (enrol(s, buf_str(&text), err) < 0)
-		return -1;
-	return head_hello(s->head, buf_str(&text), answer, err);
+	rc = enrol(s, buf_str(&text), err);
+	return rc ? rc : head_hello(s->head, buf_str(&text), answer, err);
+}
+
+static int say_hello(struct serving *s, struct head_answer *answer, struct err *err)
+{
+	int rc;
+
+	do {
+		rc = tell_all(s, answer, err);
+	} while (rc == 1);
+	return rc;
 }
 
 static bool may_install(const struct serving *s, const struct head_answer *answer)
@@ -113,7 +138,7 @@ static int wait_for_orders(struct serving *s, struct head_answer *answer, struct
 			pause_a_little(s);
 		tell_once(s, line);
 		head_answer_free(answer);
-		if (head_orders(s->head, ORDERS_WAIT_S, answer, err) < 0)
+		if ((neighbours_changed(s) ? say_hello(s, answer, err) : head_orders(s->head, ORDERS_WAIT_S, answer, err)) < 0)
 			return -1;
 	}
 	return 0;
@@ -155,4 +180,5 @@ void serve(const struct install_opts *opts, const char *mac, struct head *head)
 		pause_a_little(&s);
 	}
 	free(s.failed_id);
+	buf_free(&s.neighbours);
 }

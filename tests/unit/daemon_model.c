@@ -158,12 +158,31 @@ static void test_steps_have_an_end(void **state)
 static const char machine_text[] =
 	"{\"mac\":\"52:54:00:00:00:01\",\"boot_id\":\"b\",\"firmware\":\"uefi\",\"secure_boot\":true,\"memory_bytes\":2147483648,"
 	"\"cpus\":2,"
-	"\"dmi\":{\"vendor\":\"QEMU\",\"product\":\"PC\",\"serial\":\"A\"},"
-	"\"nics\":[{\"name\":\"eth0\",\"mac\":\"52:54:00:00:00:01\",\"driver\":\"virtio_net\",\"link\":true}],"
+	"\"dmi\":{\"vendor\":\"QEMU\",\"product\":\"PC\",\"serial\":\"A\"},\"cpu_model\":\"EPYC\",\"memory_modules\":8,\"tpm\":"
+	"\"2.0\","
+	"\"bmc\":{\"address\":\"10.9.0.1\",\"mac\":\"52:54:00:00:00:b1\",\"vendor\":\"Dell\"},"
+	"\"nics\":[{\"name\":\"eth0\",\"mac\":\"52:54:00:00:00:01\",\"driver\":\"virtio_net\",\"link\":true,\"speed_mbps\":10000,"
+	"\"lldp\":{\"system\":\"sw-r1\",\"port\":\"swp5\",\"port_description\":\"to n5\",\"chassis\":\"c\",\"vlan\":101}},"
+	"{\"name\":\"eth1\",\"mac\":\"52:54:00:00:00:02\",\"driver\":null,\"link\":false,\"speed_mbps\":0,\"lldp\":null}],"
 	"\"disks\":[{\"name\":\"vda\",\"model\":\"Q\",\"serial\":\"A0\",\"wwn\":\"\",\"transport\":\"virtio\",\"size_bytes\":"
 	"6442450944,"
 	"\"logical_sector_bytes\":512,\"physical_sector_bytes\":512,\"rotational\":false,\"removable\":false,\"read_only\":false,"
 	"\"in_use\":null,\"found\":[],\"bad\":null}]}";
+
+static const char old_text[] =
+	"{\"mac\":\"52:54:00:00:00:01\",\"firmware\":\"bios\",\"nics\":[{\"name\":\"eth0\",\"mac\":\"52:54:00:00:00:01\"}],"
+	"\"disks\":[]}";
+static const char *const wrong_parts[] = {
+	"\"bmc\":true",
+	"\"bmc\":{\"password\":\"x\"}",
+	"\"tpm\":2",
+	"\"memory_modules\":-1",
+	"\"memory_modules\":70000",
+	"\"nics\":[{\"name\":\"e\",\"mac\":\"x\",\"lldp\":{\"port\":\"1\"}}]",
+	"\"nics\":[{\"name\":\"e\",\"mac\":\"x\",\"lldp\":{\"chassis\":\"1\"}}]",
+	"\"nics\":[{\"name\":\"e\",\"mac\":\"x\",\"lldp\":{\"chassis\":\"c\",\"port\":\"1\",\"vlan\":4096}}]",
+	"\"nics\":[{\"name\":\"e\",\"mac\":\"x\",\"speed_mbps\":-1}]",
+};
 
 static void test_machine_round_trip(void **state)
 {
@@ -176,6 +195,20 @@ static void test_machine_round_trip(void **state)
 	assert_int_equal(m.disks.len, 1);
 	print_with(machine_any, &m, &out);
 	assert_string_equal(buf_str(&out), machine_text);
+	/* What an imager of before says. */
+	machine_free(&m);
+	assert_int_equal(machine_read(old_text, strlen(old_text), &m, &err), 0);
+	assert_null(m.nics[0].heard.chassis);
+	assert_false(m.has_bmc);
+	for (size_t i = 0; i < ARRAY_LEN(wrong_parts); i++) {
+		autofree char *text =
+			str_format("{\"mac\":\"52:54:00:00:00:01\",\"firmware\":\"bios\",\"disks\":[],%s}", wrong_parts[i]);
+		struct machine none = { 0 };
+
+		if (machine_read(text, strlen(text), &none, &err) == 0)
+			fail_msg("accepted: %s", wrong_parts[i]);
+		assert_null(none.mac);
+	}
 	/* Any cut of it is no machine, and nothing is left of it. */
 	for (size_t len = 0; len < strlen(machine_text); len++) {
 		struct machine cut = { 0 };

@@ -218,20 +218,38 @@ static char *make_machine(void)
 
 static void a_machine_is_described(void **state)
 {
+	static const uint8_t board[] = { 17, 14, 0, 0, 0, 0, 0, 0, 0, 0,   0, 0, 0, 64, 0,
+					 0,  38, 6, 0, 0, 0, 0, 0, 0, 127, 4, 0, 0, 0,	0 };
+	static const char frame[] = "\x01\x80\xc2\0\0\x0e\x02\0\0\0\0\x01\x88\xcc\x02\x07\x04\x02\x11\x22\x33\x44\x55"
+				    "\x04\x05\x05swp5\x06\x02\0\x78\x0a\x05sw-r1";
 	autofree char *root = make_machine();
+	autoclean(buf_free) struct buf neighbours = { 0 };
 	autoclean(inventory_free) struct inventory inv = { .mac = "52:54:00:77:00:01" };
 	autoclean(buf_free) struct buf text = { 0 };
 	struct err err = { 0 };
 
 	(void)state;
+	put_text(root, "proc/cpuinfo",
+		 "processor\t: 0\nmodel name\t: AMD EPYC 7302 16-Core\nprocessor\t: 1\nmodel name\t: other\n");
+	put_text(root, "sys/class/net/enp0s2/speed", "10000\n");
+	put_text(root, "sys/class/tpm/tpm0/tpm_version_major", "2\n");
+	put(root, "sys/firmware/dmi/tables/DMI", board, sizeof(board));
+	put(root, "run/orthrus/lldp/enp0s2", frame, sizeof(frame) - 1);
 	assert_int_equal(inventory_read(root, &inv, &err), 0);
 	inventory_print(&inv, &text);
 	assert_string_equal(
 		buf_str(&text),
 		"{\"mac\":\"52:54:00:77:00:01\",\"boot_id\":\"7c1f2f4e-0b0e-4d0c-9a47-5a4a0c0b0d0e\",\"firmware\":\"bios\","
 		"\"secure_boot\":false,\"memory_bytes\":2072616960,\"cpus\":2,\"dmi\":{\"vendor\":\"QEMU\","
-		"\"product\":\"Standard \\\\x1b[2J PC\",\"serial\":\"\"},\"nics\":[{\"name\":\"enp0s2\","
-		"\"mac\":\"52:54:00:77:00:01\",\"driver\":\"virtio_net\",\"link\":true}],\"disks\":[]}");
+		"\"product\":\"Standard \\\\x1b[2J PC\",\"serial\":\"\"},\"cpu_model\":\"AMD EPYC 7302 "
+		"16-Core\",\"memory_modules\":1,"
+		"\"tpm\":\"2.0\",\"bmc\":{\"address\":null,\"mac\":null,\"vendor\":null},\"nics\":[{\"name\":\"enp0s2\","
+		"\"mac\":\"52:54:00:77:00:01\",\"driver\":\"virtio_net\",\"link\":true,\"speed_mbps\":10000,"
+		"\"lldp\":{\"system\":\"sw-r1\",\"port\":\"swp5\",\"port_description\":null,\"chassis\":\"02:11:22:33:44:55\","
+		"\"vlan\":0}}],"
+		"\"disks\":[]}");
+	inventory_neighbours(root, &neighbours);
+	assert_string_equal(buf_str(&neighbours), "enp0s2: 02:11:22:33:44:55, sw-r1, swp5, , 0\n");
 	assert_int_equal(fs_remove_tree(root, &err), 0);
 }
 
