@@ -49,6 +49,9 @@
 	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \
 	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT,switch=NAME,port=PORT,bmc=ADDRESS*,bmc-user=USER,bmc-password-file=FILE,bmc-protocol=PROTOCOL,bmc-pin=FINGERPRINT", \
 	  "change nodes' group, addresses, image or layout") \
+	X("node", "discover", cmd_node_discover, CMD_CHANGES, "", \
+	  "serial=PATTERN,switch=PATTERN,mac=PATTERN,product=PATTERN,name=RULE*,group=GROUP,approve,once", \
+	  "watch machines arrive, name and approve them") \
 	X("node", "import", cmd_node_import, CMD_CHANGES, "FILE", "", "add and change nodes as a CSV table says") \
 	X("node", "export", cmd_node_export, CMD_READS, "[NODESET]", "", "print nodes as a CSV table") \
 	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \

@@ -60,7 +60,9 @@ static int read_row(struct json_obj *o, struct pending_row *row, struct err *err
 	    json_str(o, "first_seen", JSON_MUST, &row->first_seen, err) < 0 ||
 	    json_str(o, "last_seen", JSON_MUST, &row->last_seen, err) < 0 ||
 	    json_str(o, "state", JSON_MUST, &row->state, err) < 0 || json_str(o, "node", JSON_MAY, &row->node, err) < 0 ||
-	    json_str(o, "why", JSON_MUST, &row->why, err) < 0 || json_raw(o, "machine", JSON_MUST, &row->machine, err) < 0)
+	    json_bool(o, "other_key", JSON_MAY, &row->other_key, err) < 0 ||
+	    json_bool(o, "conflict", JSON_MAY, &row->conflict, err) < 0 || json_str(o, "why", JSON_MUST, &row->why, err) < 0 ||
+	    json_raw(o, "machine", JSON_MUST, &row->machine, err) < 0)
 		return -1;
 	read_dmi(row);
 	return json_obj_end(o, err);

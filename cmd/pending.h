@@ -7,7 +7,9 @@
 
 struct pending_row { /* one of GET /v1/pending */
 	char *fingerprint, *words, *mac, *from, *first_seen, *last_seen, *state;
-	char *node; /* which one it would be, or NULL */
+	char *node;	/* which one it would be, or NULL */
+	bool other_key; /* that node has a key already, and it is not this one */
+	bool conflict;	/* it looks like two nodes at once, or is not what its node must be: `why` says so */
 	char *why;
 	char *machine;			 /* the inventory's JSON */
 	char *vendor, *product, *serial; /* out of it; never NULL */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/expect.h"
 #include "daemon/pending.h"
 #include "daemon/reconcile.h"
 #include "daemon/roster.h"
@@ -18,15 +19,40 @@ static const char *words_of(const struct pending *p, char out[KEYWORDS_LEN])
 	return out;
 }
 
-static int put_pending(struct daemon *d, const struct pending *p, struct json_out *w, struct err *err)
+/* Which node it may be, and what speaks for or against it. */
+static int find_claim(struct daemon *d, const struct roster *roster, const struct pending *p, const char **node, int *known,
+		      struct err *why, struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+	autoclean(ident_free) struct ident id = { 0 };
+	const struct node *n = NULL;
+
+	if (machine_read(p->machine, strlen(p->machine), &m, err) < 0)
+		return -1;
+	if (expect_match(roster, &m, &n, why) < 0)
+		return 0;
+	*node = n ? n->name : NULL;
+	*known = n ? ident_get(d, n->name, &id, err) : 0;
+	if (*known < 0)
+		return -1;
+	err_set(why, ERR_NONE, "%s",
+		!n	      ? "no node has this MAC address, or waits for its serial number or switch port"
+		: *known      ? "the node has another key: a new installation of it, another machine, or somebody else"
+		: n->macs.len ? "the node has no key yet"
+			      : "the node waits for such a machine");
+	return 0;
+}
+
+static int put_pending(struct daemon *d, const struct roster *roster, const struct pending *p, struct json_out *w,
+		       struct err *err)
 {
 	char hex[DIGEST_HEX_LEN], words[KEYWORDS_LEN];
-	autoclean(ident_free) struct ident id = { 0 };
-	autofree char *node = NULL;
+	const char *node = NULL;
+	struct err why = { 0 };
 	struct digest fp;
 	int known = 0;
 
-	if (mac_index_find(d, p->mac, &node, err) < 0 || (node && (known = ident_get(d, node, &id, err)) < 0))
+	if (find_claim(d, roster, p, &node, &known, &why, err) < 0)
 		return -1;
 	node_key_fingerprint(&p->key, &fp);
 	digest_hex(&fp, hex);
@@ -39,10 +65,9 @@ static int put_pending(struct daemon *d, const struct pending *p, struct json_ou
 	json_put_str(w, "last_seen", p->last_seen);
 	json_put_str(w, "state", p->rejected ? "rejected" : "pending");
 	json_put_str(w, "node", node);
-	json_put_str(w, "why",
-		     !node   ? "no node has this MAC address"
-		     : known ? "the node has another key: a new installation of it, another machine, or somebody else"
-			     : "the node has no key yet");
+	json_put_bool(w, "other_key", known);
+	json_put_bool(w, "conflict", why.kind != ERR_NONE);
+	json_put_str(w, "why", why.text);
 	json_put_raw(w, "machine", p->machine);
 	json_end_obj(w);
 	return 0;
@@ -52,17 +77,16 @@ int api_pending_get(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
 	autoclean(pendings_free) struct pendings l = { 0 };
-	autoclean(change_end) struct change c; /* the index of MAC addresses is under its lock */
+	autoclean(roster_free) struct roster roster = { 0 };
 	struct json_out w;
 
-	change_begin(&c, d);
-	if (pending_list(d, &l, err) < 0)
+	if (pending_list(d, &l, err) < 0 || (l.len && roster_load(d, &roster, err) < 0))
 		return -1;
 	json_out_init(&w, http_out(call), true);
 	json_put_obj(&w, NULL);
 	json_put_arr(&w, "pending");
 	for (size_t i = 0; i < l.len; i++)
-		if (put_pending(d, &l.items[i], &w, err) < 0)
+		if (put_pending(d, &roster, &l.items[i], &w, err) < 0)
 			return -1;
 	json_end_arr(&w);
 	json_end_obj(&w);
@@ -76,6 +100,7 @@ struct approving {
 	struct site site;
 	struct roster roster;
 	struct pendings pendings;
+	struct naming names; /* the request's rules */
 	struct plan plan;
 	uint64_t from; /* where free addresses are looked for */
 	const char *who;
@@ -86,6 +111,7 @@ static void approving_free(struct approving *a)
 	site_free(&a->site);
 	roster_free(&a->roster);
 	pendings_free(&a->pendings);
+	naming_free(&a->names);
 	plan_free(&a->plan);
 }
 
@@ -106,10 +132,10 @@ static int read_wish(struct json_obj *o, const struct site *site, struct wish *o
 	struct err why = { 0 };
 
 	if (json_str(o, "fingerprint", JSON_MUST, &out->fingerprint, err) < 0 ||
-	    json_str(o, "node", JSON_MUST, &out->node, err) < 0 || json_str(o, "group", JSON_MAY, &out->wishes.group, err) < 0 ||
+	    json_str(o, "node", JSON_MAY, &out->node, err) < 0 || json_str(o, "group", JSON_MAY, &out->wishes.group, err) < 0 ||
 	    api_read_addresses(o, site, &out->wishes, err) < 0)
 		return -1;
-	if (str_check_hostname(out->node, &why) < 0)
+	if (out->node && str_check_hostname(out->node, &why) < 0)
 		return json_bad(o, "node", err, "%s", why.text);
 	return json_obj_end(o, err);
 }
@@ -161,6 +187,38 @@ static int check_serial(const struct node *n, const struct pending *p, struct er
 		       m.serial ? m.serial : "none");
 }
 
+static bool is_node(void *roster, const char *name)
+{
+	return roster_find(roster, name) != NULL;
+}
+
+/* No node is named: it is the one that expects this machine, else the rules name a new one. Nobody else names one meanwhile: the
+ * change is under way, and what was named before is in the roster. */
+static int find_name(struct approving *a, struct wish *wish, const struct pending *p, struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+	struct naming_port ports[EXPECT_PORTS_MAX];
+	const struct node *n = NULL;
+	const char *name = NULL;
+	char words[KEYWORDS_LEN];
+	int rc;
+
+	if (wish->node)
+		return 0;
+	if (machine_read(p->machine, strlen(p->machine), &m, err) < 0)
+		return -1;
+	rc = expect_match(&a->roster, &m, &n, err);
+	if (rc == 0)
+		rc = naming_name(&a->names, ports, expect_ports(&m, ports), is_node, &a->roster, &name, err);
+	if (rc < 0)
+		return err_wrap(err, "the machine with MAC %s and the key %s", p->mac, words_of(p, words));
+	wish->node = mem_strdup(n ? n->name : name);
+	/* The group is for those that are made. */
+	if (n)
+		model_set(&wish->wishes.group, NULL);
+	return 0;
+}
+
 /* A key is one node's alone. */
 static int check_key(struct approving *a, const char *node, const struct pending *p, struct err *err)
 {
@@ -188,6 +246,8 @@ static int approve_one(struct approving *a, struct json_obj *o, struct str_list 
 		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", wish.fingerprint);
 		return err_hint(err, "`orthrus node discover --once` lists those that do");
 	}
+	if (find_name(a, &wish, p, err) < 0)
+		return -1;
 	if (str_list_has(seen, wish.node) || str_list_has(seen, wish.fingerprint))
 		return err_set(err, ERR_CONFLICT, "%s and the machine %s can stand in one request only once", wish.node,
 			       words_of(p, words));
@@ -207,12 +267,24 @@ static int approve_one(struct approving *a, struct json_obj *o, struct str_list 
 	return 0;
 }
 
+static int read_names(struct approving *a, struct json_obj *o, struct err *err)
+{
+	autoclean(str_list_free) struct str_list rules = { 0 };
+
+	if (json_strs(o, "names", JSON_MAY, &rules, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rules.len; i++)
+		if (naming_add(&a->names, rules.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 static int approve_all(struct approving *a, struct json_obj *o, struct err *err)
 {
 	autoclean(str_list_free) struct str_list seen = { 0 };
 	struct json_arr items;
 
-	if (json_arr(o, "items", JSON_MUST, &items, err) < 0)
+	if (read_names(a, o, err) < 0 || json_arr(o, "items", JSON_MUST, &items, err) < 0)
 		return -1;
 	if (items.len == 0 || items.len > APPROVED_AT_ONCE)
 		return json_bad(o, "items", err, "has %zu entries; 1 to %d are approved at once", items.len, APPROVED_AT_ONCE);

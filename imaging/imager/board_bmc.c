@@ -29,8 +29,8 @@ struct answer {
 };
 
 /* 1: answered; 0: it says no (a completion code other than 0). */
-static int ask(const struct board_bmc_door *door, uint8_t netfn, uint8_t command, const uint8_t *data, size_t len, struct answer *out,
-	       struct err *err)
+static int ask(const struct board_bmc_door *door, uint8_t netfn, uint8_t command, const uint8_t *data, size_t len,
+	       struct answer *out, struct err *err)
 {
 	*out = (struct answer){ .len = sizeof(out->bytes) };
 	if (door->ask(door->ctx, netfn, command, data, len, out->bytes, &out->len, err) < 0)
@@ -129,7 +129,8 @@ static int read_ipv4(const struct board_bmc_door *door, uint8_t channel, struct 
 }
 
 /* Number of the address, its source, then the address itself. */
-static int read_ipv6(const struct board_bmc_door *door, uint8_t channel, uint8_t parameter, struct board_bmc *out, struct err *err)
+static int read_ipv6(const struct board_bmc_door *door, uint8_t channel, uint8_t parameter, struct board_bmc *out,
+		     struct err *err)
 {
 	char text[INET6_ADDRSTRLEN];
 	const uint8_t *value;
