@@ -81,8 +81,11 @@ API_HANDLER(api_secrets_list);	/* api_secret.c */
 API_HANDLER(api_secret_put);
 API_HANDLER(api_secret_rotate);
 API_HANDLER(api_secret_remove);
-API_HANDLER(api_node_files); /* api_node_files.c */
-API_HANDLER(api_power);	     /* api_power.c */
+API_HANDLER(api_node_files);   /* api_node_files.c */
+API_HANDLER(api_node_secrets); /* api_node_secret.c */
+API_HANDLER(api_node_hostkey);
+API_HANDLER(api_node_program);
+API_HANDLER(api_power); /* api_power.c */
 API_HANDLER(api_power_job);
 
 #endif

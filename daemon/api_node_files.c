@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The node makes these itself. */
+#define NOT_SHOWN "(the node's own)\n"
+
 static const struct hostfile *find_file(const struct hostfiles *f, const char *path)
 {
 	for (size_t i = 0; i < f->len; i++)
@@ -87,10 +90,15 @@ int api_node_files(void *ctx, struct http_call *call, struct err *err)
 	autoclean(order_free) struct order order = { 0 };
 	autoclean(raid_result_free) struct raid_result result = { 0 };
 	autoclean(hostfiles_free) struct hostfiles own = { 0 };
+	const struct install_identity not_shown = {
+		.key = NOT_SHOWN, .crt = NOT_SHOWN, .seal = NOT_SHOWN, .csr = NOT_SHOWN, .seal_key = NOT_SHOWN
+	};
 	struct order_files none = { 0 }, files;
 	struct order_image image = { .id = (char *)(uintptr_t) "ID", .manifest_digest = (char *)(uintptr_t) "" };
 	autofree char *name = NULL;
-	struct hostfiles_input in = { .order = &order, .result = &result, .ca_crt = "(the cluster's CA certificate)\n" };
+	struct hostfiles_input in = {
+		.order = &order, .result = &result, .ca_crt = "(the cluster's CA certificate)\n", .identity = &not_shown
+	};
 	struct json_out w;
 	int rc;
 

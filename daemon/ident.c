@@ -2,6 +2,7 @@
 #include "daemon/ident.h"
 
 #include "base/mem.h"
+#include "daemon/ssh_trust.h"
 #include "sys/clock.h"
 #include "sys/http_server.h"
 #include "sys/log.h"
@@ -224,8 +225,11 @@ int ident_forget(struct change *c, const char *node, struct err *err)
 	autoclean(ident_free) struct ident id = { 0 };
 	int known = ident_get(c->d, node, &id, err);
 
-	if (known <= 0)
-		return known;
+	/* By ssh it is known no more, either. */
+	if (known < 0 || ssh_forget(c, node, err) < 0)
+		return -1;
+	if (!known)
+		return 0;
 	if (id.has_now)
 		disown(c, &id.now);
 	if (id.has_installed && !(id.has_now && same_tls(&id.now, &id.installed)))

@@ -6,10 +6,9 @@
 #include "base/digest.h"
 #include "base/keywords.h"
 #include "daemon/change.h"
+#include "sys/keys_seal.h"
 
 struct http_call;
-
-#define SEAL_KEY_LEN 32 /* an X25519 public key */
 
 /* The public halves of what a machine made for itself. */
 struct node_key {

@@ -126,22 +126,27 @@ static int drop_ended(struct change *c, int64_t now, struct err *err)
 	return 0;
 }
 
+static int revoke_key(struct change *c, const char *node, const char *key, struct err *err)
+{
+	int64_t now = clock_wall_s();
+	autoclean(known_free) struct known_key k = {
+		.node = mem_strdup(node), .key = mem_strdup(key), .gone = true, .until_s = now + (int64_t)SSH_HOST_CERT_S
+	};
+
+	write_known(c, &k);
+	return drop_ended(c, now, err);
+}
+
 int ssh_forget(struct change *c, const char *node, struct err *err)
 {
 	autofree char *key = NULL;
-	int64_t now = clock_wall_s();
-	struct known_key k;
 
 	if (load_current(c->d, node, &key, err) < 0)
 		return -1;
 	if (!key)
 		return 0;
-	k = (struct known_key){ .node = mem_strdup(node), .key = key, .gone = true, .until_s = now + (int64_t)SSH_HOST_CERT_S };
-	key = NULL;
 	change_delete(c, "hostkey", node);
-	write_known(c, &k);
-	known_free(&k);
-	return drop_ended(c, now, err);
+	return revoke_key(c, node, key, err);
 }
 
 int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err)
@@ -160,7 +165,7 @@ int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN]
 	}
 	if (str_eq(current, key))
 		return 0;
-	if (ssh_forget(c, node, err) < 0)
+	if (current && revoke_key(c, node, current, err) < 0)
 		return -1;
 	known_free(&known);
 	known = (struct known_key){ .node = mem_strdup(node), .key = mem_strdup(key) };

@@ -217,6 +217,7 @@ int hostfiles_render(const struct hostfiles_input *in, struct hostfiles *out, st
 	hostfiles_add_boot(in, out);
 	hostfiles_add_report(in, out);
 	hostfiles_add_identity(in, out);
+	hostfiles_add_sync(out);
 	hostfiles_add_site(in, out);
 	return 0;
 }

@@ -66,6 +66,8 @@ void hostfiles_add_network(const struct hostfiles_input *in, struct hostfiles *o
 void hostfiles_add_identity(const struct hostfiles_input *in, struct hostfiles *out);
 void hostfiles_add_report(const struct hostfiles_input *in, struct hostfiles *out);
 void hostfiles_add_boot(const struct hostfiles_input *in, struct hostfiles *out);
+/* What fetches secrets and the ssh certificate, at each boot and every few minutes (hostfiles_sync.c). */
+void hostfiles_add_sync(struct hostfiles *out);
 /* After all others: what the site gives, in place of whatever we have at these paths (hostfiles_site.c). */
 void hostfiles_add_site(const struct hostfiles_input *in, struct hostfiles *out);
 

@@ -164,7 +164,7 @@ int pki_ssh_sign(const char *pki_dir, const struct ssh_cert *cert, struct buf *o
 	autoclean(temp_free) char *dir = NULL;
 	autoclean(buf_free) struct buf principals = { 0 };
 	autofree char *ca = ca_path(pki_dir, cert->ca), *key = NULL, *made = NULL;
-	autofree char *line = str_format("%s\n", cert->key);
+	autofree char *line = str_format("%s %s\n", cert->key, cert->identity);
 	autofree char *serial = str_format("%llu", (unsigned long long)cert->serial);
 	autofree char *valid = str_format("always:+%llus", (unsigned long long)cert->valid_s);
 	bool host = cert->ca == SSH_HOST_CA;

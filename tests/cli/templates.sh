@@ -72,7 +72,7 @@ jq -r '.nodes[0].files[] | select(.path == "etc/fstab") | .content' "$work/json"
 
 # the order, as the machine gets it
 port=$(tls_port)
-imager "" POST /v1/imager/hello "$(machine 52:54:00:00:00:01 n01)"
+hello 52:54:00:00:00:01 "$(machine 52:54:00:00:00:01 n01)"
 want 200 "hello"
 [ "$(value '.order.files[] | select(.path == "etc/motd") | [.mode, .content] | tojson')" = '["0644","Compute node n01\n"]' ] ||
     fail "the standing order does not follow the templates: $(head -c 3000 "$body")"

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a node fetches that is for it alone: its secrets, a certificate for its ssh host key, and the program that puts both in
+ * place. The caller is known by its key, at each call anew. */
+#include "base/mem.h"
+#include "daemon/api.h"
+#include "daemon/change.h"
+#include "daemon/ident.h"
+#include "daemon/reconcile.h"
+#include "daemon/secret_store.h"
+#include "daemon/ssh_trust.h"
+#include "site/addr.h"
+#include "sys/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PROGRAM_MAX ((size_t)64 << 20)
+
+/* A node that is being installed anew has two keys: what it fetches is sealed to the one that it calls with. */
+static int seal_key_of(struct daemon *d, struct http_call *call, const char *node, uint8_t key[SEAL_KEY_LEN], struct err *err)
+{
+	autoclean(ident_free) struct ident id = { 0 };
+	struct digest spki;
+
+	if (http_peer_node(call, &spki) && ident_get(d, node, &id, err) == 1) {
+		if (id.has_now && digest_cmp(&id.now.spki, &spki) == 0) {
+			memcpy(key, id.now.seal, SEAL_KEY_LEN);
+			return 0;
+		}
+		if (id.has_installed && digest_cmp(&id.installed.spki, &spki) == 0) {
+			memcpy(key, id.installed.seal, SEAL_KEY_LEN);
+			return 0;
+		}
+	}
+	http_set_status(call, 403);
+	return err_set(err, ERR_REFUSED, "%s: this key is not one of its any more", node);
+}
+
+int api_node_secrets(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(node_free) struct node n = { 0 };
+	autofree char *node = NULL;
+	uint8_t key[SEAL_KEY_LEN];
+
+	if (ident_caller(d, call, &node, NULL, err) < 0 || daemon_node(d, node, &n, NULL, err) < 0 ||
+	    seal_key_of(d, call, node, key, err) < 0)
+		return -1;
+	return secrets_deliver(d, n.group, key, http_out(call), err);
+}
+
+static int read_host_key(struct http_call *call, char out[SSH_KEY_LEN], struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autofree char *text = NULL;
+	struct err why = { 0 };
+	struct json_obj o;
+
+	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "key", JSON_MUST, &text, err) < 0)
+		return -1;
+	if (ssh_key_read(text, strlen(text), out, &why) < 0)
+		return json_bad(&o, "key", err, "%s", why.text);
+	return json_obj_end(&o, err);
+}
+
+static void addresses_of(const struct node *n, struct str_list *out)
+{
+	char addr[ADDR4_LEN];
+
+	if (!n->addr4)
+		return;
+	addr4_print(n->addr4, addr);
+	str_list_add(out, addr);
+}
+
+int api_node_hostkey(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(node_free) struct node n = { 0 };
+	autoclean(str_list_free) struct str_list addrs = { 0 };
+	autoclean(change_end) struct change c;
+	autofree char *node = NULL;
+	char key[SSH_KEY_LEN];
+	bool changed;
+
+	change_begin(&c, d);
+	if (ident_caller(d, call, &node, NULL, err) < 0 || read_host_key(call, key, err) < 0 ||
+	    daemon_node(d, node, &n, NULL, err) < 0 || daemon_site(d, &site, NULL, err) < 0 ||
+	    ssh_host_key(&c, node, key, &changed, err) < 0 || (changed && change_commit(&c, err) < 0))
+		return -1;
+	change_release(&c);
+	if (changed)
+		reconcile_kick(d->reconcile, false); /* the one before may be revoked */
+	addresses_of(&n, &addrs);
+	return ssh_answer(d, &site, node, &addrs, key, http_out(call), err);
+}
+
+/* What a file holds, as the caller may have it already. */
+static int digest_file(int fd, const char *path, char hex[DIGEST_HEX_LEN], struct err *err)
+{
+	autoclean(buf_free) struct buf data = { 0 };
+	struct digest d;
+
+	if (fs_read_fd(fd, path, PROGRAM_MAX, &data, err) < 0)
+		return -1;
+	digest_of(buf_str(&data), data.len, &d);
+	digest_hex(&d, hex);
+	return 0;
+}
+
+int api_node_program(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclose int fd = -1;
+	char hex[DIGEST_HEX_LEN];
+	struct stat st;
+
+	if (ident_caller(d, call, NULL, NULL, err) < 0)
+		return -1;
+	fd = fs_open_regular(d->paths.node_program, 0, err);
+	if (fd < 0 || digest_file(fd, d->paths.node_program, hex, err) < 0)
+		return err_hint(err, "this head's installation lacks a part: install it again");
+	if (str_eq(http_query(call, "have"), hex)) {
+		http_set_status(call, 204);
+		return 0;
+	}
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "%s", d->paths.node_program);
+	http_out_file(call, steal_fd(fd), (uint64_t)st.st_size, "application/octet-stream");
+	return 0;
+}
