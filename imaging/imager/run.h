@@ -22,6 +22,8 @@ struct install_run {
 
 /* For people: 1 is the first. */
 size_t install_step_number(const struct install_run *run, const struct plan_step *step);
+/* Fetch what nobody but this node may read, and put it into the system being installed (secrets.c). */
+int install_secrets(struct install_run *run, int target_fd, struct err *err) WARN_UNUSED;
 /* A file of the trust directory, appended to `out`. */
 int install_trust(const struct install_run *run, const char *name, struct buf *out, struct err *err) WARN_UNUSED;
 

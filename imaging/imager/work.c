@@ -91,7 +91,7 @@ static int perform_on_target(struct install_run *run, struct install_target *t, 
 	case INSTALL_RESTORE:
 		return restore_image(run, t->fd, err);
 	case INSTALL_HOST_FILES:
-		return install_hostfiles(t, err);
+		return install_hostfiles(t, err) < 0 ? -1 : install_secrets(run, t->fd, err);
 	case INSTALL_VERIFY:
 		return raid_verify(&run->result, err) < 0 ? -1 : install_verify(t, err);
 	case INSTALL_BOOT_LOADER:
