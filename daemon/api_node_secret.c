@@ -67,12 +67,16 @@ static int read_host_key(struct http_call *call, char out[SSH_KEY_LEN], struct e
 
 static void addresses_of(const struct node *n, struct str_list *out)
 {
-	char addr[ADDR4_LEN];
+	char addr4[ADDR4_LEN], addr6[ADDR6_LEN];
 
-	if (!n->addr4)
-		return;
-	addr4_print(n->addr4, addr);
-	str_list_add(out, addr);
+	if (n->addr4) {
+		addr4_print(n->addr4, addr4);
+		str_list_add(out, addr4);
+	}
+	if (n->has6) {
+		addr6_print(&n->addr6, addr6);
+		str_list_add(out, addr6);
+	}
 }
 
 int api_node_hostkey(void *ctx, struct http_call *call, struct err *err)

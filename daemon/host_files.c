@@ -33,13 +33,18 @@ static struct template_node *node_list(const struct roster *roster, struct str_l
 
 	for (size_t i = 0; i < roster->len; i++) {
 		const struct node *n = &roster->nodes[i];
-		char addr[ADDR4_LEN];
+		char addr4[ADDR4_LEN] = "", addr6[ADDR6_LEN] = "";
 
-		addr4_print(n->addr4, addr);
-		str_list_add(texts, n->addr4 ? addr : "");
+		if (n->addr4)
+			addr4_print(n->addr4, addr4);
+		if (n->has6)
+			addr6_print(&n->addr6, addr6);
+		str_list_add(texts, addr4);
+		str_list_add(texts, addr6);
 		out[i] = (struct template_node){ .name = n->name,
 						 .group = n->group,
-						 .ipv4 = texts->items[texts->len - 1],
+						 .ipv4 = texts->items[texts->len - 2],
+						 .ipv6 = texts->items[texts->len - 1],
 						 .mac = n->macs.len ? n->macs.items[0] : NULL };
 	}
 	return out;

@@ -36,8 +36,8 @@ static int follow_revoked(struct daemon *d, struct err *err)
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
 	autoclean(str_list_free) struct str_list keys = { 0 };
 	autoclean(buf_free) struct buf krl = { 0 }, text = { 0 }, before = { 0 };
-	autofree char *path = fs_join(d->paths.ssh_dir, "revoked");
-	autofree char *text_path = fs_join(d->paths.ssh_dir, "revoked.keys");
+	autofree char *path = fs_join(d->paths.ssh_dir, "revoked_keys");
+	autofree char *text_path = fs_join(d->paths.ssh_dir, "revoked_keys.list");
 	struct err none = { 0 };
 
 	if (state_list(d->state, "sshkey/", &docs, err) < 0)
@@ -81,7 +81,7 @@ int ssh_answer(struct daemon *d, const struct site *site, const char *node, cons
 	autoclean(str_list_free) struct str_list principals = { 0 };
 	autoclean(buf_free) struct buf cert = { 0 }, known = { 0 }, krl = { 0 }, b64 = { 0 };
 	autofree char *fqdn = str_format("%s.%s", node, site->domain);
-	autofree char *revoked = fs_join(d->paths.ssh_dir, "revoked");
+	autofree char *revoked = fs_join(d->paths.ssh_dir, "revoked_keys");
 	const struct ssh_cert spec = { .ca = SSH_HOST_CA,
 				       .key = key,
 				       .identity = fqdn,

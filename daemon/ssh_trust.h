@@ -24,7 +24,7 @@ int ssh_forget(struct change *c, const char *node, struct err *err) WARN_UNUSED;
 int ssh_answer(struct daemon *d, const struct site *site, const char *node, const struct str_list *addrs,
 	       const char key[SSH_KEY_LEN], struct buf *json, struct err *err) WARN_UNUSED;
 
-/* The files of this head in /var/lib/orthrus/ssh: known_hosts, revoked (a key revocation list), and root's key with its
+/* The files of this head in /var/lib/orthrus/ssh: known_hosts, revoked_keys (a key revocation list), and root's key with its
  * certificate. Made when they are not there, and brought up to date. The authorities must be there (pki_ssh_ensure()). */
 int ssh_follow(struct daemon *d, const struct site *site, struct err *err) WARN_UNUSED;
 

@@ -120,7 +120,7 @@ head=$root/var/lib/orthrus/ssh
 login() { # HOST-KEY-ALIAS [OPTION...]
     local alias=$1; shift
     ssh -F none -p 2222 -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$head/known_hosts" -o GlobalKnownHostsFile=none \
-        -o RevokedHostKeys="$head/revoked" -o HostKeyAlias="$alias" -o IdentitiesOnly=yes -i "$head/root" "$@" root@127.0.0.1 echo in >"$work/out" 2>&1
+        -o RevokedHostKeys="$head/revoked_keys" -o HostKeyAlias="$alias" -o IdentitiesOnly=yes -i "$head/root" "$@" root@127.0.0.1 echo in >"$work/out" 2>&1
 }
 [ "$(stat -c %a "$head/root")" = 600 ] || fail "the heads' key: mode $(stat -c %a "$head/root")"
 login n01.cluster.test || fail "the head does not get in: $(cat "$work/out" "$work/sshd.log")"
@@ -154,8 +154,8 @@ cmp -s "$node/usr/lib/orthrus/orthrus-node" "$agent" || fail "orthrus-sync did n
 mv "$node/etc/ssh/ssh_host_ed25519_key" "$work/old_key"; mv "$node/etc/ssh/ssh_host_ed25519_key.pub" "$work/old_key.pub"
 ssh-keygen -q -t ed25519 -N '' -f "$node/etc/ssh/ssh_host_ed25519_key" -C x
 imager $mac POST /v1/hostkey "{\"key\":\"$(cut -d' ' -f1,2 "$node/etc/ssh/ssh_host_ed25519_key.pub")\"}"; want 200 "another host key"
-for _ in $(seq 100); do ssh-keygen -Q -f "$head/revoked" "$work/old_key.pub" >/dev/null 2>&1 || break; sleep 0.1; done
-ssh-keygen -Q -f "$head/revoked" "$work/old_key.pub" >/dev/null 2>&1 && fail "the old host key is not revoked"
+for _ in $(seq 100); do ssh-keygen -Q -f "$head/revoked_keys" "$work/old_key.pub" >/dev/null 2>&1 || break; sleep 0.1; done
+ssh-keygen -Q -f "$head/revoked_keys" "$work/old_key.pub" >/dev/null 2>&1 && fail "the old host key is not revoked"
 login n01.cluster.test && fail "sshd still shows the old key, and is believed"
 grep -qi 'revoked' "$work/out" || fail "refused for another reason: $(cat "$work/out")"
 imager $mac POST /v1/hostkey "{\"key\":\"$(cut -d' ' -f1,2 "$work/old_key.pub")\"}"; want 403 "the revoked key once more"
@@ -166,12 +166,12 @@ before=$(date +%s)
 imager $mac GET /v1/secrets; want 403 "a removed node asks for secrets"
 imager $mac POST /v1/hostkey "{\"key\":\"$key\"}"; want 403 "a removed node asks for a certificate"
 imager $mac GET /v1/node-program; want 403 "a removed node asks for the program"
-ssh-keygen -Q -f "$head/revoked" "$node/etc/ssh/ssh_host_ed25519_key.pub" >/dev/null 2>&1 && fail "its host key is not revoked"
+ssh-keygen -Q -f "$head/revoked_keys" "$node/etc/ssh/ssh_host_ed25519_key.pub" >/dev/null 2>&1 && fail "its host key is not revoked"
 grep -q 'n01' "$head/known_hosts" && fail "known_hosts still speaks of n01"
 [ $(($(date +%s) - before)) -le 5 ] || fail "it took longer than 5 s"
-ssh-keygen -Q -f "$head/revoked" "$head/root.pub" >/dev/null 2>&1 || fail "too much is revoked"
+ssh-keygen -Q -f "$head/revoked_keys" "$head/root.pub" >/dev/null 2>&1 || fail "too much is revoked"
 # the name comes back with another machine: the old key stays revoked
 "$orthrus" node add n01 --group compute --mac 52:54:00:00:00:09 >/dev/null 2>&1 || fail "node add"
-ssh-keygen -Q -f "$head/revoked" "$node/etc/ssh/ssh_host_ed25519_key.pub" >/dev/null 2>&1 && fail "a new n01 takes the revocation back"
+ssh-keygen -Q -f "$head/revoked_keys" "$node/etc/ssh/ssh_host_ed25519_key.pub" >/dev/null 2>&1 && fail "a new n01 takes the revocation back"
 grep -rqaF "$canary" "$root" "$work/log" && fail "the secret is in $(grep -rlaF "$canary" "$root" "$work/log")"
 exit $failed
