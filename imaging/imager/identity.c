@@ -63,7 +63,7 @@ static int describe(struct identity *id, struct err *err)
 	id->csr = buf_steal(&csr);
 	digest_hex(&fp, id->fingerprint);
 	keywords_of(fp.bytes, id->words);
-	str_hex(id->keys.seal_public, NODE_SEAL_LEN, id->seal_key);
+	str_hex(id->keys.seal_public, SEAL_KEY_LEN, id->seal_key);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ int identity_take(struct node_keys *keys, const char *dir, struct identity *out,
 static int in_dir(const char *dir, struct node_keys *out, struct err *err)
 {
 	autofree char *key_path = fs_join(dir, "node.key"), *seal_path = fs_join(dir, "node.seal");
-	autoclean(buf_free) struct buf key = { 0 }, seal = { 0 };
+	autoclean(seal_wipe) struct buf key = { 0 }, seal = { 0 };
 	int rc;
 
 	if (!fs_exists(key_path) || !fs_exists(seal_path))
@@ -93,10 +93,6 @@ static int in_dir(const char *dir, struct node_keys *out, struct err *err)
 			     fs_read_secret(seal_path, 1, NODE_SEAL_TEXT_LEN, &seal, err) < 0
 		     ? -1
 		     : node_keys_read(&key, &seal, out, err);
-	if (key.data)
-		explicit_bzero(key.data, key.cap);
-	if (seal.data)
-		explicit_bzero(seal.data, seal.cap);
 	return rc < 0 ? -1 : 1;
 }
 

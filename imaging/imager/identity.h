@@ -17,7 +17,7 @@ struct identity {
 	char *key_path, *crt_path, *seal_path; /* node.key, node.crt (when the head has given one) and node.seal */
 	char fingerprint[DIGEST_HEX_LEN];      /* SHA-256, hex */
 	char words[KEYWORDS_LEN];	       /* its first 64 bits */
-	char seal_key[2 * NODE_SEAL_LEN + 1];  /* the public half, hex */
+	char seal_key[2 * SEAL_KEY_LEN + 1];   /* the public half, hex */
 };
 
 /* Where an identity may be found, in this order; what can't be looked at is said on the console and is no obstacle. */

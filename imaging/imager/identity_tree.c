@@ -90,7 +90,7 @@ static int is_ours(int root_fd, const char *cluster_id, const struct str_list *m
 int identity_in_tree(int root_fd, const char *cluster_id, const struct str_list *macs, struct node_keys *out, int64_t *written_s,
 		     struct err *err)
 {
-	autoclean(buf_free) struct buf key = { 0 }, seal = { 0 };
+	autoclean(seal_wipe) struct buf key = { 0 }, seal = { 0 };
 	int rc = is_ours(root_fd, cluster_id, macs, err);
 
 	if (rc > 0)
@@ -99,9 +99,5 @@ int identity_in_tree(int root_fd, const char *cluster_id, const struct str_list 
 		rc = read_secret(root_fd, "etc/orthrus/node.key", NODE_KEY_PEM_MAX, &key, written_s, err);
 	if (rc > 0 && node_keys_read(&key, &seal, out, err) < 0)
 		rc = err_wrap(err, "/etc/orthrus/node.key and node.seal");
-	if (key.data)
-		explicit_bzero(key.data, key.cap);
-	if (seal.data)
-		explicit_bzero(seal.data, seal.cap);
 	return rc;
 }

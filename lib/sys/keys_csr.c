@@ -13,10 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <sodium.h>
 #include <string.h>
-
-_Static_assert(NODE_SEAL_LEN == crypto_box_SECRETKEYBYTES && NODE_SEAL_LEN == crypto_box_PUBLICKEYBYTES, "X25519 keys");
 
 #define CN_MAX 64
 #define SCALAR_LEN 32
@@ -104,21 +101,19 @@ static void take_bio(BIO *bio, struct buf *out)
 
 void node_keys_clear(struct node_keys *k)
 {
-	if (k->tls_pem.data)
-		explicit_bzero(k->tls_pem.data, k->tls_pem.cap);
-	buf_free(&k->tls_pem);
+	seal_wipe(&k->tls_pem);
 	explicit_bzero(k, sizeof(*k));
 }
 
 /* The public half is always worked out, never believed. */
 static int find_public(struct node_keys *k, struct err *err)
 {
-	if (sodium_init() < 0)
-		return err_set(err, ERR_FAILED, "libsodium cannot be used on this machine");
-	/* Zeros are what a failed read or a fresh disk block looks like. */
-	if (sodium_is_zero(k->seal_secret, sizeof(k->seal_secret)) || crypto_scalarmult_base(k->seal_public, k->seal_secret) != 0)
+	static const uint8_t zeros[SEAL_KEY_LEN];
+
+	/* What a failed read or a fresh disk block looks like. */
+	if (memcmp(k->seal_secret, zeros, sizeof(zeros)) == 0)
 		return err_set(err, ERR_DAMAGED, "the key for sealed secrets is all zeros");
-	return 0;
+	return seal_public(k->seal_secret, k->seal_public, err);
 }
 
 int node_keys_make(struct node_keys *out, struct err *err)
@@ -148,11 +143,11 @@ int node_keys_read(const struct buf *tls_pem, const struct buf *seal_text, struc
 		return err_set(err, ERR_DAMAGED, "the private key's two halves do not belong together");
 	if (len && seal_text->data[len - 1] == '\n')
 		len--;
-	if (len != 2 * NODE_SEAL_LEN)
-		return err_set(err, ERR_DAMAGED, "the key for sealed secrets has %zu digits, not %d", len, 2 * NODE_SEAL_LEN);
+	if (len != 2 * SEAL_KEY_LEN)
+		return err_set(err, ERR_DAMAGED, "the key for sealed secrets has %zu digits, not %d", len, 2 * SEAL_KEY_LEN);
 	memcpy(digits, seal_text->data, len);
 	digits[len] = '\0';
-	rc = str_unhex(digits, out->seal_secret, NODE_SEAL_LEN, &why);
+	rc = str_unhex(digits, out->seal_secret, SEAL_KEY_LEN, &why);
 	explicit_bzero(digits, sizeof(digits));
 	if (rc < 0)
 		err_set(err, ERR_DAMAGED, "the key for sealed secrets has bytes that are not hex digits");
@@ -169,7 +164,7 @@ int node_keys_read(const struct buf *tls_pem, const struct buf *seal_text, struc
 
 void node_keys_seal_text(const struct node_keys *k, char out[NODE_SEAL_TEXT_LEN])
 {
-	str_hex(k->seal_secret, NODE_SEAL_LEN, out);
+	str_hex(k->seal_secret, SEAL_KEY_LEN, out);
 	memcpy(out + NODE_SEAL_TEXT_LEN - 2, "\n", 2);
 }
 
@@ -183,7 +178,7 @@ int node_keys_pack(const struct node_keys *k, uint8_t raw[NODE_KEYS_RAW_LEN], st
 	if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) != 1 ||
 	    BN_bn2binpad(scalar, raw, SCALAR_LEN) != SCALAR_LEN)
 		return failed(err, "take the secret out of a private key");
-	memcpy(raw + SCALAR_LEN, k->seal_secret, NODE_SEAL_LEN);
+	memcpy(raw + SCALAR_LEN, k->seal_secret, SEAL_KEY_LEN);
 	return 0;
 }
 
@@ -219,7 +214,7 @@ int node_keys_unpack(const uint8_t raw[NODE_KEYS_RAW_LEN], struct node_keys *out
 		return err_set(err, ERR_DAMAGED, "these bytes are no private key of ECDSA P-256");
 	if (!bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
 		return failed(err, "write a private key");
-	memcpy(out->seal_secret, raw + SCALAR_LEN, NODE_SEAL_LEN);
+	memcpy(out->seal_secret, raw + SCALAR_LEN, SEAL_KEY_LEN);
 	if (find_public(out, err) < 0) {
 		node_keys_clear(out);
 		return -1;
@@ -246,7 +241,7 @@ int node_keys_fingerprint(const struct node_keys *k, struct digest *out, struct 
 	OPENSSL_free(der);
 	ctx = digest_new();
 	digest_add(ctx, spki.bytes, DIGEST_LEN);
-	digest_add(ctx, k->seal_public, NODE_SEAL_LEN);
+	digest_add(ctx, k->seal_public, SEAL_KEY_LEN);
 	digest_end(ctx, out);
 	return 0;
 }
@@ -267,25 +262,4 @@ int x509_request_make(const struct buf *key_pem, const char *name, struct buf *c
 		return failed(err, "make a certificate request");
 	take_bio(bio, csr);
 	return 0;
-}
-
-int node_keys_open(const struct node_keys *k, const void *sealed, size_t len, struct buf *plain, struct err *err)
-{
-	autofree uint8_t *room = NULL;
-	size_t n;
-	int rc;
-
-	if (sodium_init() < 0)
-		return err_set(err, ERR_FAILED, "libsodium cannot be used on this machine");
-	if (len < crypto_box_SEALBYTES)
-		return err_set(err, ERR_DAMAGED, "a sealed secret has %zu bytes, which is less than its seal alone", len);
-	n = len - crypto_box_SEALBYTES;
-	room = mem_zalloc(n + 1);
-	rc = crypto_box_seal_open(room, sealed, len, k->seal_public, k->seal_secret);
-	if (rc == 0) {
-		buf_reserve(plain, n);
-		buf_add(plain, room, n);
-	}
-	explicit_bzero(room, n + 1);
-	return rc == 0 ? 0 : err_set(err, ERR_DAMAGED, "a sealed secret is not for this machine's key, or was changed");
 }

@@ -7,18 +7,18 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "sys/keys_seal.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define NODE_KEY_PEM_MAX 1024 /* one of P-256 has some 240 bytes */
-#define NODE_SEAL_LEN 32
-#define NODE_SEAL_TEXT_LEN (2 * NODE_SEAL_LEN + 2) /* hex digits, newline, NUL */
+#define NODE_KEY_PEM_MAX 1024			  /* one of P-256 has some 240 bytes */
+#define NODE_SEAL_TEXT_LEN (2 * SEAL_KEY_LEN + 2) /* hex digits, newline, NUL */
 #define NODE_KEYS_RAW_LEN 64
 
 struct node_keys {
 	struct buf tls_pem; /* private key, PKCS#8 PEM */
-	uint8_t seal_secret[NODE_SEAL_LEN], seal_public[NODE_SEAL_LEN];
+	uint8_t seal_secret[SEAL_KEY_LEN], seal_public[SEAL_KEY_LEN];
 };
 /* Wipes, and frees. */
 void node_keys_clear(struct node_keys *k);
@@ -38,9 +38,5 @@ int node_keys_fingerprint(const struct node_keys *k, struct digest *out, struct 
 /* A request (PKCS#10 PEM, appended) for a certificate of this key, signed by it. `name` becomes the common name, cut to 64 bytes;
  * the head decides what the certificate says in the end. */
 int x509_request_make(const struct buf *key_pem, const char *name, struct buf *csr, struct err *err) WARN_UNUSED;
-
-/* What was sealed to `k` (libsodium's crypto_box_seal), opened and appended to `plain`; wipe it after use. ERR_DAMAGED when it is
- * not for this key, or a bit of it is not what it was. */
-int node_keys_open(const struct node_keys *k, const void *sealed, size_t len, struct buf *plain, struct err *err) WARN_UNUSED;
 
 #endif

@@ -90,7 +90,7 @@ static int look_in(const struct scratch *s, const char *root, struct err *err)
 	rc = identity_in_tree(fd, CLUSTER, &s->macs, &got, &written_s, err);
 	if (rc == 1) {
 		assert_string_equal(buf_str(&got.tls_pem), buf_str(&s->keys.tls_pem));
-		assert_memory_equal(got.seal_secret, s->keys.seal_secret, NODE_SEAL_LEN);
+		assert_memory_equal(got.seal_secret, s->keys.seal_secret, SEAL_KEY_LEN);
 		assert_int_equal(written_s, 1000);
 	} else
 		assert_null(got.tls_pem.data);
