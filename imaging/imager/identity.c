@@ -85,15 +85,13 @@ static int in_dir(const char *dir, struct node_keys *out, struct err *err)
 {
 	autofree char *key_path = fs_join(dir, "node.key"), *seal_path = fs_join(dir, "node.seal");
 	autoclean(seal_wipe) struct buf key = { 0 }, seal = { 0 };
-	int rc;
 
 	if (!fs_exists(key_path) || !fs_exists(seal_path))
 		return 0;
-	rc = fs_read_secret(key_path, 1, NODE_KEY_PEM_MAX, &key, err) < 0 ||
-			     fs_read_secret(seal_path, 1, NODE_SEAL_TEXT_LEN, &seal, err) < 0
-		     ? -1
-		     : node_keys_read(&key, &seal, out, err);
-	return rc < 0 ? -1 : 1;
+	if (fs_read_secret(key_path, 1, NODE_KEY_PEM_MAX, &key, err) < 0 ||
+	    fs_read_secret(seal_path, 1, NODE_SEAL_TEXT_LEN, &seal, err) < 0 || node_keys_read(&key, &seal, out, err) < 0)
+		return -1;
+	return 1;
 }
 
 static int in_tpm(const struct tpm *t, struct node_keys *out, struct err *err)

@@ -45,8 +45,9 @@ machine_ram() { # N
 }
 power_on() { # N
     mkdir -p "$work/ram-$1"
+    : >"$work/console-$1"
     IMAGER=$BUILD/orthrus-imager unshare -m --propagation private bash "$work/ram" "$work/ram-$1" "$work/kept-$1" "$work/trust" \
-        --server "https://127.0.0.1:$port" --mac "$(mac "$1")" >"$work/console-$1" 2>&1 </dev/null &
+        --server "https://127.0.0.1:$port" --mac "$(mac "$1")" >>"$work/console-$1" 2>&1 </dev/null &
     imager_pid=$!
 }
 power_off() { kill "$imager_pid" 2>/dev/null; wait "$imager_pid" 2>/dev/null; imager_pid=""; }
