@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-/* At each boot, for the machine may have been off for long; then four times a day (the timer). What the head refuses is not asked
- * every minute: status 3. */
+/* At each boot, for the machine may have been off for long; then four times a day (the timer). The boot does not wait for the
+ * head. What the head refuses is not asked every minute: status 3. */
 static const char renew_unit[] = "# Written by orthrus.\n"
 				 "[Unit]\n"
 				 "Description=Get a new certificate for this node\n"
@@ -17,7 +17,7 @@ static const char renew_unit[] = "# Written by orthrus.\n"
 				 "StartLimitIntervalSec=0\n"
 				 "\n"
 				 "[Service]\n"
-				 "Type=oneshot\n"
+				 "Type=exec\n"
 				 "EnvironmentFile=/etc/orthrus/booted.env\n"
 				 "RuntimeDirectory=orthrus-renew\n"
 				 "RuntimeDirectoryMode=0700\n"

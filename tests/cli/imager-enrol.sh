@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The real imager and the real daemon, over TLS: the machine shows its fingerprint and waits, is approved, rejected, let in by a token,
 # removed while it runs; and the certificate that its installed system would have is renewed. The imager runs on a root of its own in
-# memory, as in the initramfs; it sees no disk there, and no mdadm.
+# memory, as in the initramfs; it sees no disk there, no network card that this machine has, and no mdadm.
 set -u
 . "$TOP/tests/cli/daemon.bash"
 [ "$(id -u)" = 0 ] || { echo "SKIP: needs root"; exit 77; }
@@ -39,8 +39,8 @@ exec env PATH=/fake:/usr/sbin:/usr/bin chroot "$ram" /fake/orthrus-imager "$@"
 END
 machine_ram() { # N
     local sys=$work/kept-$1/sys
-    mkdir -p "$sys"/{block,class/block,devices/system/cpu/cpu0,class/net/eth0/device,class/dmi/id,firmware/dmi/tables}
-    mac "$1" >"$sys/class/net/eth0/address"
+    mkdir -p "$sys"/{block,class/block,devices/system/cpu/cpu0,class/net/otest0/device,class/dmi/id,firmware/dmi/tables}
+    mac "$1" >"$sys/class/net/otest0/address"
     echo "BOX$1" >"$sys/class/dmi/id/product_serial"
 }
 power_on() { # N
