@@ -34,8 +34,11 @@ static const struct tool {
 };
 
 /* Loaded by dlopen in newer versions of udev and glibc, so that no header names them. */
-static const char *const run_time_libraries[] = { "libkmod.so.2", "libblkid.so.1", "libacl.so.1",
-						  "libcap.so.2",  "libgcc_s.so.1", "libtss2-tcti-device.so.0" };
+static const char *const run_time_libraries[] = { "libkmod.so.2", "libblkid.so.1", "libacl.so.1", "libcap.so.2",
+						  "libgcc_s.so.1" };
+
+/* By which tpm2 reaches the kernel's TPM; without it every machine would have a new identity at each network boot. */
+static const char tpm_driver[] = "libtss2-tcti-device.so.0";
 
 /* Names for disks and arrays, and drivers for devices. Not 64-md-raid-assembly: an array found on a disk is not started behind
  * our back. */
@@ -51,6 +54,18 @@ static const char group[] =
 	"video:x:44:\ninput:x:101:\nkvm:x:103:\nrender:x:104:\nsgx:x:105:\n";
 static const char mdadm_conf[] =
 	"CREATE owner=root group=disk mode=0660 auto=yes bbl=no\nHOMEHOST <ignore>\nMAILADDR root\nAUTO -all\n";
+
+static int add_tpm_driver(struct rootfs *r, struct err *err)
+{
+	int found = closure_library(r, tpm_driver, err);
+
+	if (found < 0)
+		return -1;
+	if (found)
+		return 0;
+	err_set(err, ERR_NOT_FOUND, "the library %s is not on this machine", tpm_driver);
+	return err_hint(err, "install the Debian package libtss2-tcti-device0 (in Debian 13: libtss2-tcti-device0t64)");
+}
 
 static int add_tools(struct rootfs *r, struct err *err)
 {
@@ -71,7 +86,7 @@ static int add_tools(struct rootfs *r, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(run_time_libraries); i++)
 		if (closure_library(r, run_time_libraries[i], err) < 0)
 			return -1;
-	return 0;
+	return add_tpm_driver(r, err);
 }
 
 /* busybox under every name that it has and that nothing better has taken. */

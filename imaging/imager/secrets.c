@@ -7,8 +7,8 @@
 
 #define ANSWER_MAX ((size_t)24 << 20)
 
-/* The answer is sealed to our key: what is in it need not be wiped. A secret whose user the image does not have is said, and is no
- * reason to leave the machine without a system: the node asks again at each boot. */
+/* The answer is sealed to our key: what is in it need not be wiped. A secret whose user the image does not have is said, and is
+ * no reason to leave the machine without a system: the node asks again at each boot. */
 int install_secrets(struct install_run *run, int target_fd, struct err *err)
 {
 	autoclean(buf_free) struct buf answer = { 0 };

@@ -74,6 +74,9 @@ for c in 'busybox true' 'modprobe --version' 'mdadm --version' 'mkfs.ext4 -V' 'm
     in_root $c >"$w/out" 2>&1 || fail "$c: $(cat "$w/out")"
 done
 in_root orthrus-imager --version >"$w/out" 2>&1 || ! grep -q 'shared libraries\|not found' "$w/out" || fail "orthrus-imager: $(cat "$w/out")"
+# tpm2 finds what it reaches a TPM by: it asks for the device, which is not there.
+! in_root tpm2 getcap handles-persistent -T device:/dev/no-tpm >"$w/out" 2>&1 || fail "there is such a TPM"
+grep -q 'TCTI device file /dev/no-tpm' "$w/out" || fail "tpm2: $(cat "$w/out")"
 in_root modprobe -S $v -R virtio:d00000001v00001AF4 2>/dev/null | grep -qx virtio_net || fail "the index knows no alias of virtio_net"
 
 echo "--- what is missing is named"
