@@ -241,6 +241,8 @@ static void list_table(const struct node_rows *rows, struct nodeset *set)
 			cmd_table_add(&t, r->error);
 		else if (str_eq(r->state, "installing") && r->step)
 			cmd_table_addf(&t, "%s %llu %%", r->step, (unsigned long long)r->percent);
+		else if (!r->macs.len)
+			cmd_table_add(&t, "waits for its machine");
 		else
 			cmd_table_add(&t, NULL);
 	}

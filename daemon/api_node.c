@@ -77,7 +77,8 @@ static void put_networks(struct daemon *d, const struct node *n, const struct ma
 	autoclean(site_free) struct site site = { 0 };
 	struct err why = { 0 };
 
-	if (daemon_site(d, &site, NULL, &why) < 0 || node_networks(&site, n, m, &l, &why) < 0)
+	/* Of an expected machine no card is known yet. */
+	if (n->macs.len && (daemon_site(d, &site, NULL, &why) < 0 || node_networks(&site, n, m, &l, &why) < 0))
 		api_put_error(w, "networks_problem", &why);
 	order_networks_print(&l, w);
 }

@@ -31,6 +31,8 @@ import "$work/a.csv"
 [ "$(node_value n02 '.macs + [.ipv4, .serial] | join(" ")')" = "$m:00:02 $m:00:12 10.77.1.2 A \"1\"" ] || fail "n02: $(node_value n02 .)"
 [ "$(node_value n03 '[.macs, .serial] | tojson')" = '[[],"S3"]' ] || fail "n03: $(node_value n03 .)"
 [ "$(node_value n04 '.switch + " " + .port')" = 'sw-r1 Ethernet1/4' ] || fail "n04: $(node_value n04 .)"
+"$orthrus" node list | grep -q '^n03 .*waits for its machine' || fail "list: $("$orthrus" node list)"
+"$orthrus" node show n04 | grep -q '^switch *sw-r1' || fail "show: $("$orthrus" node show n04)"
 grep -q n03 "$root"/srv/orthrus/tftp/grub/nodes/* 2>/dev/null && fail "GRUB has a file for a machine that nobody has seen"
 
 # Again, and what is exported: nothing to change.
