@@ -39,8 +39,8 @@ struct inventory {
  * machine does not have is left empty. */
 int inventory_read(const char *root, struct inventory *out, struct err *err) WARN_UNUSED;
 void inventory_free(struct inventory *inv);
-/* Appends which switch ports are heard now, below `root`: while the text stays the same the head knows them all. A card with a
- * cable that says nothing yet is no news. */
+/* Appends which switch ports are heard now, and which cards have a link, below `root`: while the text stays the same, the head
+ * knows it all. A card that was brought up only now has no link for some seconds. */
 void inventory_neighbours(const char *root, struct buf *out);
 /* The JSON document of POST /v1/imager/hello. */
 void inventory_print(const struct inventory *inv, struct buf *out);

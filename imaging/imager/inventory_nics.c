@@ -62,16 +62,22 @@ static void neighbour_free(struct lldp *l)
 	free(l);
 }
 
+static bool has_link(const char *root, const char *name)
+{
+	autofree char *carrier = str_format("sys/class/net/%s/carrier", name);
+	autofree char *link = inventory_line(root, carrier);
+
+	return str_eq(link, "1");
+}
+
 static struct nic read_nic(const char *root, const char *name)
 {
 	autofree char *address = str_format("sys/class/net/%s/address", name);
-	autofree char *carrier = str_format("sys/class/net/%s/carrier", name);
-	autofree char *link = inventory_line(root, carrier);
 
 	return (struct nic){ .name = mem_strdup(name),
 			     .mac = inventory_line(root, address),
 			     .driver = read_driver(root, name),
-			     .link = str_eq(link, "1"),
+			     .link = has_link(root, name),
 			     .speed_mbps = read_speed(root, name),
 			     .heard = read_neighbour(root, name) };
 }
@@ -105,21 +111,34 @@ void inventory_nics_free(struct inventory *inv)
 	free(inv->nics);
 }
 
+static void add_heard(const char *root, const char *name, struct buf *out)
+{
+	struct lldp *l = read_neighbour(root, name);
+
+	if (l)
+		buf_addf(out, "%s: %s, %s, %s, %s, %u\n", name, l->chassis, l->system ? l->system : "", l->port,
+			 l->port_description ? l->port_description : "", l->vlan);
+	neighbour_free(l);
+}
+
 void inventory_neighbours(const char *root, struct buf *out)
 {
 	autofree char *dir = str_format("%s" LLDP_DIR, root);
-	autoclean(str_list_free) struct str_list names = { 0 };
-	struct err nobody_listens = { 0 };
+	autofree char *cards = str_format("%s/sys/class/net", root);
+	autoclean(str_list_free) struct str_list heard = { 0 }, all = { 0 };
+	struct err nobody_listens = { 0 }, none = { 0 };
 
-	if (fs_list(dir, &names, &nobody_listens) < 0)
+	if (fs_list(dir, &heard, &nobody_listens) == 0)
+		for (size_t i = 0; i < heard.len; i++)
+			add_heard(root, heard.items[i], out);
+	if (fs_list(cards, &all, &none) < 0)
 		return;
-	for (size_t i = 0; i < names.len; i++) {
-		struct lldp *l = read_neighbour(root, names.items[i]);
+	for (size_t i = 0; i < all.len; i++) {
+		autofree char *device = fs_join(cards, all.items[i]);
+		autofree char *hardware = fs_join(device, "device");
 
-		if (l)
-			buf_addf(out, "%s: %s, %s, %s, %s, %u\n", names.items[i], l->chassis, l->system ? l->system : "", l->port,
-				 l->port_description ? l->port_description : "", l->vlan);
-		neighbour_free(l);
+		if (fs_exists(hardware) && has_link(root, all.items[i]))
+			buf_addf(out, "%s has a link\n", all.items[i]);
 	}
 }
 

@@ -62,6 +62,9 @@ for f in '--serial c-*:3' '--switch sw-r1:swp[34]:3 4' '--switch SW-R1.EXAMPLE.C
     [ "$rc" = 0 ] && [ "$(jq -r .mac "$work/out" | sort)" = "$want_macs" ] || fail "${f%:*}: $(jq -c .mac "$work/out")"
 done
 
+"$orthrus" node approve n02 --plan >"$work/out" 2>&1 && grep -q "n02: the machine with MAC $(mac 2)" "$work/out" ||
+    fail "the machine at n02's port is not taken for it: $(cat "$work/out")"
+
 # Nothing without a word.
 before=$(digest)
 nothing() { [ "$rc" = "$1" ] && [ "$before" = "$(digest)" ] || fail "$2: exit $rc, or the state changed: $(cat "$work/err")"; }

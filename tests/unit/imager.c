@@ -249,7 +249,7 @@ static void a_machine_is_described(void **state)
 		"\"vlan\":0}}],"
 		"\"disks\":[]}");
 	inventory_neighbours(root, &neighbours);
-	assert_string_equal(buf_str(&neighbours), "enp0s2: 02:11:22:33:44:55, sw-r1, swp5, , 0\n");
+	assert_string_equal(buf_str(&neighbours), "enp0s2: 02:11:22:33:44:55, sw-r1, swp5, , 0\nenp0s2 has a link\n");
 	assert_int_equal(fs_remove_tree(root, &err), 0);
 }
 

@@ -325,6 +325,12 @@ static void neighbours_are_heard(void **state)
 	say_until(&frame, file, true);
 	inventory_neighbours(root, &now);
 	assert_string_equal(buf_str(&now), "card0: 02:11:22:33:44:55, sw-r1, swp5, , 0\n");
+	/* Nobody's router has a say on a card that was down. */
+	if (fs_exists("/proc/sys/net/ipv6/conf/card0")) {
+		buf_clear(&now);
+		assert_int_equal(fs_read("/proc/sys/net/ipv6/conf/card0/disable_ipv6", 16, &now, &err), 0);
+		assert_string_equal(buf_str(&now), "1\n");
+	}
 	/* What is not sound changes nothing; the last word does. */
 	say(&bad);
 	say_until(&gone, file, false);
