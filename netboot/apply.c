@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Puts the rendered files where dnsmasq and GRUB find them. Each file is replaced whole and is on disk before the next is
+/* Puts the rendered files where dnsmasq and GRUB find them. Each file is replaced whole, GRUB's are on disk before dnsmasq's are
  * touched; a file whose content is right is not touched at all. */
 #include "netboot/netboot.h"
 #include "netboot/render.h"
@@ -68,18 +68,22 @@ static bool is_file(const char *dir, const char *name)
 }
 
 /* Every interface of a node gets the node's answer: which of them the firmware boots from is not ours to choose. */
-static void write_nodes(const struct netboot_input *in, const char *dir, struct str_list *written, struct failures *failures)
+static int write_nodes(const struct netboot_input *in, const char *dir, struct str_list *written, struct failures *failures,
+		       struct err *fatal)
 {
+	struct fs_batch batch = { 0 };
+
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		const struct netboot_node *n = &in->nodes[i];
 
 		for (size_t j = 0; j < n->macs->len; j++) {
 			autoclean(buf_free) struct buf text = { 0 };
 			autofree char *name = netboot_node_file(n->macs->items[j]);
+			autofree char *path = fs_join(dir, name);
 			struct err err = { 0 };
 
 			netboot_grub_node_mac(in, n, n->macs->items[j], &text);
-			if (write_one(dir, name, &text, NULL, &err) < 0) {
+			if (fs_batch_write(&batch, path, buf_str(&text), text.len, 0644, &err) < 0) {
 				err_wrap(&err, "node %s", n->name);
 				note_failure(failures, &err);
 				if (!is_file(dir, name))
@@ -88,6 +92,7 @@ static void write_nodes(const struct netboot_input *in, const char *dir, struct 
 			str_list_add(written, name);
 		}
 	}
+	return fs_batch_end(&batch, dir, fatal);
 }
 
 /* Two nodes with one MAC would overwrite each other's orders: found before anything is written. */
@@ -145,7 +150,8 @@ static int write_grub(const struct netboot_input *in, struct failures *failures,
 
 	if (fs_mkdirs(dir, 0755, err) < 0)
 		return -1;
-	write_nodes(in, dir, &written, failures);
+	if (write_nodes(in, dir, &written, failures, err) < 0)
+		return -1;
 	netboot_grub_main(in, &text);
 	if (write_one(in->tftp_root, NETBOOT_GRUB_CFG, &text, NULL, err) < 0)
 		return -1;

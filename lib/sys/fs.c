@@ -148,8 +148,8 @@ int fs_sync_parent(const char *path, struct err *err)
 	return sync_parent(path, path, err);
 }
 
-/* `shown` is what errors call it. */
-static int write_atomic(const char *path, const char *shown, const void *data, size_t len, mode_t mode, struct err *err)
+/* `shown` is what errors call it. Not `durable`: whole or not there for whoever reads it now, but not yet on the disk. */
+static int replace(const char *path, const char *shown, const void *data, size_t len, mode_t mode, bool durable, struct err *err)
 {
 	autofree char *tmp = str_format("%s.XXXXXX", path);
 	autoclose int fd = mkostemp(tmp, O_CLOEXEC);
@@ -158,7 +158,7 @@ static int write_atomic(const char *path, const char *shown, const void *data, s
 		return err_errno(err, errno, "create a temporary file for %s", shown);
 	if (fs_write_all(fd, shown, data, len, err) < 0)
 		goto failed;
-	if (fchmod(fd, mode) < 0 || fsync(fd) < 0) {
+	if (fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)) {
 		err_errno(err, errno, "write %s", shown);
 		goto failed;
 	}
@@ -166,7 +166,7 @@ static int write_atomic(const char *path, const char *shown, const void *data, s
 		err_errno(err, errno, "replace %s", shown);
 		goto failed;
 	}
-	return sync_parent(path, shown, err);
+	return durable ? sync_parent(path, shown, err) : 0;
 failed:
 	unlink(tmp);
 	return -1;
@@ -174,7 +174,7 @@ failed:
 
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
-	return write_atomic(path, path, data, len, mode, err);
+	return replace(path, path, data, len, mode, true, err);
 }
 
 int fs_write_atomic_at(int dirfd, const char *name, const char *name_for_errors, const void *data, size_t len, mode_t mode,
@@ -183,20 +183,51 @@ int fs_write_atomic_at(int dirfd, const char *name, const char *name_for_errors,
 	/* mkstemp(3) knows no directory but by its path. */
 	autofree char *path = str_format("/proc/self/fd/%d/%s", dirfd, name);
 
-	return write_atomic(path, name_for_errors, data, len, mode, err);
+	return replace(path, name_for_errors, data, len, mode, true, err);
 }
 
-int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t mode, bool *changed, struct err *err)
+static bool is_same(const char *path, const void *data, size_t len, mode_t mode)
 {
 	autoclean(buf_free) struct buf old = { 0 };
 	struct err ignored = { 0 };
 	struct stat st;
-	bool same = stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == mode && (uint64_t)st.st_size == len &&
-		    fs_read(path, len, &old, &ignored) == 0 && old.len == len && (len == 0 || memcmp(old.data, data, len) == 0);
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == mode && (uint64_t)st.st_size == len &&
+	       fs_read(path, len, &old, &ignored) == 0 && old.len == len && (len == 0 || memcmp(old.data, data, len) == 0);
+}
+
+int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t mode, bool *changed, struct err *err)
+{
+	bool same = is_same(path, data, len, mode);
 
 	if (changed)
 		*changed = !same;
 	return same ? 0 : fs_write_atomic(path, data, len, mode, err);
+}
+
+int fs_batch_write(struct fs_batch *b, const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	if (is_same(path, data, len, mode))
+		return 0;
+	if (++b->written <= FS_BATCH_ONE_BY_ONE)
+		return fs_write_atomic(path, data, len, mode, err);
+	b->later = true;
+	return replace(path, path, data, len, mode, false, err);
+}
+
+int fs_batch_end(struct fs_batch *b, const char *dir, struct err *err)
+{
+	autoclose int fd = -1;
+
+	if (!b->later)
+		return 0;
+	fd = fs_open_dir(dir, err);
+	if (fd < 0)
+		return -1;
+	if (syncfs(fd) < 0)
+		return err_errno(err, errno, "make the files in %s durable", dir);
+	b->later = false;
+	return 0;
 }
 
 int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve_more, struct err *err)

@@ -21,6 +21,15 @@ int fs_write_atomic_at(int dirfd, const char *name, const char *name_for_errors,
 int fs_sync_parent(const char *path, struct err *err) WARN_UNUSED;
 /* fs_write_atomic() only when the content differs; *changed may be NULL. */
 int fs_write_if_changed(const char *path, const void *data, size_t len, mode_t mode, bool *changed, struct err *err) WARN_UNUSED;
+/* The same for many files of one file system: the first few are durable one by one, as they are when they are few; from then on
+ * each is replaced whole, and all become durable together with fs_batch_end(), for `dir` on that file system (syncfs(2)). */
+#define FS_BATCH_ONE_BY_ONE 8
+struct fs_batch {
+	size_t written;
+	bool later;
+};
+int fs_batch_write(struct fs_batch *b, const char *path, const void *data, size_t len, mode_t mode, struct err *err) WARN_UNUSED;
+int fs_batch_end(struct fs_batch *b, const char *dir, struct err *err) WARN_UNUSED;
 /* Open a file to read it. What is no regular file is refused by its name, never waited for (a pipe would be). `flags`: 0 or
  * O_NOFOLLOW (a symbolic link as the last part of the path: ERR_REFUSED). Returns the fd or -1. */
 int fs_open_regular(const char *path, int flags, struct err *err) WARN_UNUSED;

@@ -22,6 +22,7 @@
 #include <sys/un.h>
 
 #define ENROL_TRIES 40
+#define ASK_AGAIN 60
 #define PROBES_MAX 200000
 #define STACK ((size_t)256 << 10)
 
@@ -115,10 +116,10 @@ static void put_inventory(const struct machine_sim *m, struct json_out *w, const
 
 static void enrol_body(const struct machine_sim *m, struct buf *out)
 {
-	char seal[2 * NODE_SEAL_LEN + 1];
+	char seal[2 * SEAL_KEY_LEN + 1];
 	struct json_out w;
 
-	str_hex(m->keys.seal_public, NODE_SEAL_LEN, seal);
+	str_hex(m->keys.seal_public, SEAL_KEY_LEN, seal);
 	json_out_init(&w, out, false);
 	json_put_obj(&w, NULL);
 	json_put_str(&w, "csr", buf_str(&m->csr));
@@ -179,7 +180,7 @@ static int enrol(struct machine_sim *m)
 static int say_hello(struct machine_sim *m)
 {
 	autoclean(buf_free) struct buf body = { 0 }, answer = { 0 };
-	struct tls_call call = { .from = m->node_addr,
+	struct tls_call call = { .from = m->pool_addr,
 				 .to = m->fleet->server,
 				 .port = m->fleet->port,
 				 .crt = buf_str(&m->crt),
@@ -214,10 +215,17 @@ static int live(struct machine_sim *m)
 		return fail_at(m, "dhcp", "no address for a machine that nobody knows");
 	if (enrol(m) < 0)
 		return -1;
-	/* The node's own address: dnsmasq follows the approval. */
-	if (fleet_dhcp_get(f->dhcp, m->number, m->mac, &m->node_addr) < 0)
-		return fail_at(m, "dhcp", "no address for the node");
-	return say_hello(m);
+	if (say_hello(m) < 0)
+		return -1;
+	/* It keeps the address that it booted with until it asks again. */
+	for (int tries = 0; tries < ASK_AGAIN; tries++) {
+		if (fleet_dhcp_get(f->dhcp, m->number, m->mac, &m->node_addr) < 0)
+			return fail_at(m, "dhcp", "no address for the node");
+		if (m->node_addr != m->pool_addr)
+			return 0;
+		clock_sleep_ns(NS_PER_S / 2);
+	}
+	return fail_at(m, "dhcp", "the node does not get its own address");
 }
 
 static void *run_machine(void *arg)
