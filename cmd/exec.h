@@ -85,6 +85,7 @@ struct exec_ssh {
 	const struct str_list *options; /* --ssh-option */
 	char **command;			/* NULL-terminated words */
 	char *known_hosts, *revoked;	/* the cluster's, or NULL */
+	char *identity;			/* the key by which heads are let in as root, or NULL */
 	char *domain;			/* with known_hosts */
 	char *agent_env;		/* SSH_AUTH_SOCK=.., or NULL */
 	struct str_list argv;		/* of the last exec_ssh_prepare() */

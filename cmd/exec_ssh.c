@@ -14,6 +14,7 @@
 
 #define KNOWN_HOSTS "/var/lib/orthrus/ssh/known_hosts"
 #define REVOKED "/var/lib/orthrus/ssh/revoked_keys"
+#define IDENTITY "/var/lib/orthrus/ssh/root" /* with root-cert.pub beside it, which ssh finds by itself */
 #define LOG_MAX ((size_t)1 << 20)
 #define SIGNAL_MAX 64
 #define SSH_OWN_EXIT 255 /* ssh(1): when an error occurred; also the command's own 255, and a signal that ended it */
@@ -47,6 +48,11 @@ int exec_ssh_init(struct exec_ssh *s, struct cmd *c, struct err *err)
 		free(s->revoked);
 		s->revoked = NULL;
 	}
+	s->identity = cmd_path(c, IDENTITY);
+	if (!str_eq(s->user, "root") || access(s->identity, R_OK) < 0) {
+		free(s->identity);
+		s->identity = NULL;
+	}
 	return find_domain(s, c, err);
 }
 
@@ -54,6 +60,7 @@ void exec_ssh_free(struct exec_ssh *s)
 {
 	free(s->known_hosts);
 	free(s->revoked);
+	free(s->identity);
 	free(s->domain);
 	free(s->agent_env);
 	str_list_free(&s->argv);
@@ -117,6 +124,8 @@ void exec_ssh_argv(struct exec_ssh *s, const char *node, const char *address, in
 		add_file(&s->argv, "RevokedHostKeys", s->revoked, false);
 	for (size_t i = 0; i < s->options->len; i++)
 		add_option(&s->argv, s->options->items[i]);
+	if (s->identity)
+		add_file(&s->argv, "IdentityFile", s->identity, true);
 	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
 		add_option(&s->argv, usual[i]);
 	/* Names need no DNS, and what was learned of the node under its name stays right when its address changes. */

@@ -188,8 +188,7 @@ static const char *hint_for(const struct exec_end *end)
 		return "compare the node's key with what its console shows, then put it into known_hosts; "
 		       "it is another one after an installation";
 	if (strstr(end->why, "Permission denied"))
-		return "let this user's key in: \"admin_ssh_keys\" in site.json is for root on all nodes; or load the key into "
-		       "an agent";
+		return "on a head root is let in by itself; others need a key in \"admin_ssh_keys\" of site.json";
 	return "`orthrus node list` shows whether they are up; `ssh -v root@NODE` shows how far it gets";
 }
 
@@ -345,16 +344,23 @@ static int exec_all(struct exec_run *r, struct err *err)
 	return rc;
 }
 
-static void find_addresses(struct exec_run *r, const struct node_rows *rows)
+static int find_addresses(struct exec_run *r, const struct node_rows *rows, struct err *err)
 {
 	size_t n = nodeset_count(r->nodes);
 
 	r->addresses = mem_array(n, sizeof(*r->addresses));
 	r->logs = mem_array(n, sizeof(*r->logs));
 	for (size_t i = 0; i < n; i++) {
-		r->addresses[i] = node_rows_find(rows, nodeset_get(r->nodes, i))->ipv4;
+		const struct node_row *row = node_rows_find(rows, nodeset_get(r->nodes, i));
+
 		r->logs[i] = -1;
+		r->addresses[i] = row->ipv4 ? row->ipv4 : row->ipv6;
+		if (r->addresses[i])
+			continue;
+		err_set(err, ERR_FAILED, "%s has no address", row->name);
+		return err_hint(err, "`orthrus node set %s --ipv4 ADDRESS` gives it one", row->name);
 	}
+	return 0;
 }
 
 int cmd_node_exec(struct cmd *c, struct err *err)
@@ -379,8 +385,7 @@ int cmd_node_exec(struct cmd *c, struct err *err)
 					   cmd_option(c, "connect-timeout") ? cmd_option(c, "connect-timeout") : CONNECT_DEFAULT,
 				   .options = &options,
 				   .command = c->argv + 1 };
-	find_addresses(&r, &rows);
-	if (exec_ssh_init(&r.ssh, c, err) == 0) {
+	if (find_addresses(&r, &rows, err) == 0 && exec_ssh_init(&r.ssh, c, err) == 0) {
 		rc = 0;
 		if (c->plan)
 			print_plan(&r);

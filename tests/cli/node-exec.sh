@@ -33,6 +33,8 @@ for k in 0 16 32 48; do # one sshd listens at 16 addresses
 Port 2222
 $(for i in $(seq 16); do echo "ListenAddress 10.77.1.$((k + i))"; done)
 HostKey $work/host_key
+HostCertificate $work/host_key-cert.pub
+TrustedUserCAKeys $work/user_ca.pub
 AuthorizedKeysFile $work/authorized
 PidFile none
 UsePAM no
@@ -75,24 +77,37 @@ said() { # STREAM TEXT: exactly this
 }
 has() { grep -qF -- "$2" "$work/$1" || fail "'$2' is not on std$1: $(head -c 3000 "$work/$1")"; }
 
-# --- host keys: this user's, when the cluster has none of its own; never unchecked
-run 1 -- n01 "${x[@]}" --ssh-option StrictHostKeyChecking=no --ssh-option "UserKnownHostsFile=$work/none" -- true
+for _ in $(seq 200); do [ -s "$root/var/lib/orthrus/pki/ssh/user_ca.pub" ] && break; sleep 0.1; done
+cp "$root/var/lib/orthrus/pki/ssh/user_ca.pub" "$work/user_ca.pub" || die "no user CA"
+
+# --- host keys: on the head by the cluster's authority and the node's name; never unchecked, whatever ssh is told
+for _ in $(seq 200); do [ -s "$known" ] && [ -s "$root/var/lib/orthrus/ssh/root-cert.pub" ] && break; sleep 0.1; done
+run 1 -- n01 "${x[@]}" --ssh-option StrictHostKeyChecking=no --ssh-option "UserKnownHostsFile=$work/own" -- true
 has err 'n01: ssh: Host key verification failed'
 has err 'next: compare the node'
-echo "n01 $(cut -d' ' -f1,2 "$work/host_key.pub")" >"$work/own"
-run 0 -- n01 "${x[@]}" --ssh-option "UserKnownHostsFile=$work/own" -- echo '$MARK'
+names=$(for i in $(seq 63); do printf 'n%02d.cluster.internal,' "$i"; done)
+ssh-keygen -q -s "$root/var/lib/orthrus/pki/ssh/host_ca" -I nodes -h -n "${names%,}" "$work/host_key.pub" || die "certificate"
+for p in $sshd; do kill -HUP "$p"; done # reads its configuration again, which names the certificate
+for _ in $(seq 200); do "$orthrus" node exec n01 "${x[@]}" -- true >/dev/null 2>&1 </dev/null && break; sleep 0.1; done
+run 0 -- n01 "${x[@]}" -- echo '$MARK'
 said out 'n01: sshd'
-# The cluster's own: the names in it are those with the domain.
-mkdir -p "${known%/*}"
-echo "*.cluster.internal $(cut -d' ' -f1,2 "$work/other.pub")" >"$known"
-run 1 -- n01 "${x[@]}" --ssh-option "UserKnownHostsFile=$work/own" -- true
-has err 'Host key verification failed'
-echo "@cert-authority *.cluster.internal $(cut -d' ' -f1,2 "$work/other.pub")" >"$known"
-run 1 -- n01 "${x[@]}" -- true
-echo "*.cluster.internal $(cut -d' ' -f1,2 "$work/host_key.pub")" >>"$known"
-run 1 -- n01 "${x[@]:0:2}" --ssh-option "IdentityFile=$work/other" --ssh-option IdentitiesOnly=yes -- true
+run 1 -- n64 "${x[@]}" -- true # certified, but for other names
+has err 'n64: ssh: Host key verification failed'
+ssh-keygen -q -s "$root/var/lib/orthrus/pki/ssh/host_ca" -I nodes -h -n "${names}n64.cluster.internal" "$work/host_key.pub" || die "certificate"
+for p in $sshd; do kill -HUP "$p"; done
+for _ in $(seq 200); do "$orthrus" node exec n64 "${x[@]}" -- true >/dev/null 2>&1 </dev/null && break; sleep 0.1; done
+# Who is let in: root of the head by its certificate, else by a key of one's own.
+run 0 -- n01 --ssh-option Port=2222 -- true
+run 1 -- n01 "${x[@]:0:2}" --user nobody --ssh-option "IdentityFile=$work/other" --ssh-option IdentitiesOnly=yes -- true
 has err 'Permission denied'
-has err 'next: let this user'
+has err 'next: on a head root is let in'
+# From another machine: this user's known_hosts, by the node's name.
+"$orthrus" head certificate anna --out "$work/anna" >/dev/null || die "head certificate"
+far=(--api "https://127.0.0.1:$(tls_port)" --ca "$work/anna/ca.crt" --cert "$work/anna/anna.crt" --key "$work/anna/anna.key")
+run 1 -- n01 "${far[@]}" "${x[@]}" --ssh-option "UserKnownHostsFile=$work/none" -- true
+has err 'Host key verification failed'
+echo "n01 $(cut -d' ' -f1,2 "$work/host_key.pub")" >"$work/own"
+run 0 -- n01 "${far[@]}" "${x[@]}" --ssh-option "UserKnownHostsFile=$work/own" -- true
 
 # --- the plan runs nothing
 run 0 -- 'n[01-02]' "${x[@]}" --plan -- touch "$work/ran"
