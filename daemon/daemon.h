@@ -26,6 +26,7 @@ struct daemon_paths { /* all below --root */
 	char *imager, *scripts_dir;
 	char *etc_dir, *var_dir, *log_dir; /* /etc/orthrus, /var/lib/orthrus, /var/log/orthrus */
 	char *ssh_dir, *templates_dir, *node_program;
+	char *root; /* "" or without a '/' at the end: for files of other programs */
 };
 
 struct daemon {

@@ -134,6 +134,7 @@ static void set_paths(const struct options *o, struct daemon_paths *p)
 {
 	const char *root = o->root && !str_eq(o->root, "/") ? o->root : "";
 
+	p->root = mem_strdup(root);
 	p->state_dir = str_format("%s/var/lib/orthrus/raft", root);
 	p->pki_dir = str_format("%s/var/lib/orthrus/pki", root);
 	p->store_dir = str_format("%s/srv/orthrus/store", root);
@@ -153,6 +154,7 @@ static void set_paths(const struct options *o, struct daemon_paths *p)
 
 static void free_paths(struct daemon_paths *p)
 {
+	free(p->root);
 	free(p->state_dir);
 	free(p->pki_dir);
 	free(p->store_dir);

@@ -6,6 +6,7 @@
 #include "daemon/change.h"
 #include "daemon/dnsmasq.h"
 #include "daemon/node_trust.h"
+#include "daemon/exports.h"
 #include "daemon/payloads.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -28,6 +29,7 @@ struct reconcile {
 	struct daemon *d;
 	struct payloads *payloads;
 	struct dnsmasq *dnsmasq; /* NULL with --no-dnsmasq */
+	struct exports *files;
 	char *conf_path, *pid_path;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -245,6 +247,7 @@ static void *work(void *arg)
 		if (do_round(r, &err) == 0)
 			err = (struct err){ 0 };
 		tell_problem(r, &before, &err);
+		exports_kick(r->files);
 		failures = err.kind == ERR_NONE ? 0 : failures + 1;
 		before = err;
 		pthread_mutex_lock(&r->lock);
@@ -353,10 +356,17 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 			reconcile_free(r);
 		return -1;
 	}
+	if (exports_start(d, &r->files, err) < 0) {
+		dnsmasq_stop(r->dnsmasq);
+		if (payloads_stop(r->payloads))
+			reconcile_free(r);
+		return -1;
+	}
 	*out = r; /* the thread opens the TLS listener, whose calls look there */
 	rc = pthread_create(&r->thread, NULL, work, r);
 	if (rc) {
 		*out = NULL;
+		exports_stop(r->files);
 		dnsmasq_stop(r->dnsmasq);
 		if (payloads_stop(r->payloads))
 			reconcile_free(r);
@@ -386,6 +396,7 @@ bool reconcile_stop(struct reconcile *r)
 	pthread_cond_broadcast(&r->more);
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);
+	exports_stop(r->files);
 	dnsmasq_stop(r->dnsmasq);
 	if (!payloads_stop(r->payloads))
 		return false;

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files on the head by which other programs know the nodes: genders, ClusterShell's groups, Slurm's nodes and partitions. They
+ * follow the state some moments later, on a thread of their own: a slow disk or a Slurm that does not answer holds up neither
+ * network boot nor an answer. */
+#ifndef ORTHRUS_DAEMON_EXPORTS_H
+#define ORTHRUS_DAEMON_EXPORTS_H
+
+#include "daemon/daemon.h"
+
+struct exports;
+int exports_start(struct daemon *d, struct exports **out, struct err *err) WARN_UNUSED;
+void exports_kick(struct exports *f); /* write also what somebody changed, not only what follows a change of the state */
+void exports_stop(struct exports *f); /* waits for what is being written, and some seconds for Slurm; NULL is fine */
+
+#endif
