@@ -65,12 +65,13 @@ static void put_link(const struct order_network *n, struct buf *out)
 	buf_addf(out, "RequiredForOnline=%s\n", !waited ? "no" : n->bond_mode ? "degraded-carrier" : "routable");
 }
 
-static bool has6(const struct order_network *n)
+/* Is one of them of IPv6? */
+static bool any6(const struct str_list *addresses)
 {
-	for (size_t i = 0; i < n->addresses.len; i++)
-		if (strchr(n->addresses.items[i], ':'))
+	for (size_t i = 0; i < addresses->len; i++)
+		if (strchr(addresses->items[i], ':'))
 			return true;
-	return n->dhcp6;
+	return false;
 }
 
 /* What a server says beside addresses is taken from the head alone: names, time and routes of others would lead astray. */
@@ -85,8 +86,10 @@ static void put_dhcp(const struct order_network *n, bool provision, struct buf *
 	if (n->dhcp6)
 		buf_addf(out,
 			 "\n[DHCPv6]\nDUIDType=link-layer\nUseDNS=%s\nUseDomains=%s\nUseNTP=%s\nUseHostname=no\n"
-			 "\n[IPv6AcceptRA]\nUseDNS=%s\nUseDomains=%s\n%s",
-			 use, use, use, use, use, n->default_route ? "" : "UseGateway=no\n");
+			 "\n[IPv6AcceptRA]\nUseDNS=%s\nUseDomains=%s\n%s%s",
+			 use, use, use, use, use,
+			 /* On the provision network a node has the address that the head knows, and no other beside it. */
+			 provision ? "UseAutonomousPrefix=no\n" : "", n->default_route ? "" : "UseGateway=no\n");
 }
 
 static void put_network(const struct order *o, const struct order_network *n, struct buf *out)
@@ -99,7 +102,7 @@ static void put_network(const struct order *o, const struct order_network *n, st
 		 : n->dhcp4	      ? "ipv4"
 		 : n->dhcp6	      ? "ipv6"
 				      : "no",
-		 n->dhcp6 ? "yes" : "no", provision || has6(n) ? "ipv6" : "no");
+		 n->dhcp6 ? "yes" : "no", provision || n->dhcp6 || any6(&n->addresses) ? "ipv6" : "no");
 	if (provision)
 		buf_addf(out, "Domains=%s\n", o->domain);
 	for (size_t i = 0; i < n->addresses.len; i++)

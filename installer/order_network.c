@@ -10,6 +10,7 @@
 
 #define NETWORKS_MAX 64
 #define PORTS_MAX 64
+#define ADDRESSES_MAX 64
 
 typedef int (*check_fn)(const char *s, struct err *err);
 
@@ -27,12 +28,14 @@ static int read_word(struct json_obj *o, const char *key, enum json_need need, c
 	return *out && check(*out, &why) < 0 ? json_bad(o, key, err, "%s", why.text) : 0;
 }
 
-static int read_words(struct json_obj *o, const char *key, check_fn check, struct str_list *out, struct err *err)
+static int read_words(struct json_obj *o, const char *key, size_t max, check_fn check, struct str_list *out, struct err *err)
 {
 	struct err why = { 0 };
 
 	if (json_strs(o, key, JSON_MAY, out, err) < 0)
 		return -1;
+	if (out->len > max)
+		return json_bad(o, key, err, "has %zu entries, at most %zu are allowed", out->len, max);
 	for (size_t i = 0; i < out->len; i++)
 		if (check(out->items[i], &why) < 0)
 			return json_bad(o, key, err, "entry %zu: %s", i + 1, why.text);
@@ -115,9 +118,9 @@ static int read_network(struct json_obj *o, struct order_network *out, struct er
 	    json_u64(o, "vlan", JSON_MAY, 1, 4094, &vlan, err) < 0 || json_u64(o, "mtu", JSON_MAY, 576, 9216, &mtu, err) < 0 ||
 	    read_bond(o, out, err) < 0 || json_bool(o, "dhcp4", JSON_MAY, &out->dhcp4, err) < 0 ||
 	    json_bool(o, "dhcp6", JSON_MAY, &out->dhcp6, err) < 0 ||
-	    read_words(o, "addresses", check_prefixed, &out->addresses, err) < 0 ||
-	    read_words(o, "gateways", word_address, &out->gateways, err) < 0 ||
-	    read_words(o, "dns", word_address, &out->dns, err) < 0 ||
+	    read_words(o, "addresses", ADDRESSES_MAX, check_prefixed, &out->addresses, err) < 0 ||
+	    read_words(o, "gateways", 2, word_address, &out->gateways, err) < 0 ||
+	    read_words(o, "dns", ADDRESSES_MAX, word_address, &out->dns, err) < 0 ||
 	    json_bool(o, "default_route", JSON_MAY, &out->default_route, err) < 0)
 		return -1;
 	out->role = (enum site_role)role;

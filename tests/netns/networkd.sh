@@ -112,6 +112,7 @@ dhcp-ignore-clid
 enable-ra
 dhcp-range=10.77.0.0,static,255.255.255.0,1h
 dhcp-range=fd00:77::,static,64,1h
+dhcp-range=fd00:77::1:0:0,fd00:77::1:0:ffff,slaac,64,10m
 dhcp-host=52:54:00:77:00:01,52:54:00:77:00:02,10.77.0.11,[fd00:77::b],n01,1h
 dhcp-option=option:router,10.77.0.1
 EOF
@@ -135,7 +136,7 @@ has port2 10.77.0.11/24 || fail "two-cables: $(ip addr show dev port2)"
 stop; head ip link set eth1 up
 
 fresh; unpack dual; start; on_line dual
-until_true 'dual: both addresses' eval 'has port1 10.77.0.11/24 && has port1 fd00:77::b/128'
+until_true 'dual: both addresses' eval 'has port1 10.77.0.11/24 && has port1 fd00:77::b/64'
 no_other6 fd00:77::b
 stop
 
@@ -143,6 +144,13 @@ fresh; unpack v6-only; start; on_line v6-only
 until_true 'v6-only: its address' has port1 fd00:77::b/128
 ! ip -4 addr show dev port1 | grep inet || fail "v6-only: it has IPv4"
 ip -6 route | grep -q 'default via fe80' || fail "v6-only: no route out"
+stop
+
+# A router that the site names is used, whoever else advertises itself as one.
+fresh; unpack v6-gateway; start; on_line v6-gateway
+until_true 'v6-gateway: its router' eval 'ip -6 route | grep -q "default via fd00:77::fe dev port1"'
+has port1 fd00:77::b/64 || fail "v6-gateway: $(ip addr show dev port1)"
+! ip -6 route | grep -q 'default via fe80' || fail "v6-gateway: an advertised router is used too"
 stop
 
 fresh; unpack static; start; on_line static
@@ -157,4 +165,4 @@ until_true 'an address' eval 'has port1 10.77.0.11/24 || has port2 10.77.0.11/24
 [ "$(cat /sys/class/net/port1/mtu 2>/dev/null || ip -o link show dev port1 | sed 's/.* mtu \([0-9]*\).*/\1/')" = 9000 ] || fail "the MTU is not set"
 ! ip route | grep -q 'default.*dev port1' || fail "the default route is the provision network's"
 stop
-echo "RESULT networkd goldens=$(ls "$golden"/*.files | wc -l) files=$files addresses=6"
+echo "RESULT networkd goldens=$(ls "$golden"/*.files | wc -l) files=$files addresses=7"

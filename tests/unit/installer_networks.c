@@ -148,6 +148,8 @@ static void bad_networks_are_refused(void **state)
 		"bond.hash");
 	refused("{\"device\":\"q\",\"ports\":[{\"name\":\"x\"}],\"addresses\":[\"10.1.0.1\"]}", "addresses");
 	refused("{\"device\":\"q\",\"ports\":[{\"name\":\"x\"}],\"gateways\":[\"10.1.0.1/8\"]}", "gateways");
+	refused("{\"device\":\"q\",\"ports\":[{\"name\":\"x\"}],\"gateways\":[\"10.1.0.1\",\"10.1.0.2\",\"10.1.0.3\"]}",
+		"gateways: has 3");
 	refused("{\"device\":\"q\",\"ports\":[{\"name\":\"x\"}],\"dns\":[\"a.b\"]}", "dns");
 	refused("{\"device\":\"q\",\"ports\":[{\"name\":\"x\"}],\"surprise\":1}", "surprise");
 }
