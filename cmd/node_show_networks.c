@@ -4,36 +4,11 @@
 #include "base/mem.h"
 #include "installer/order_network.h"
 
-/* MAC addresses of the machine's interfaces that have no link; none when it did not report. */
-static int read_unlinked(struct json_obj *o, struct str_list *out, struct err *err)
-{
-	struct json_obj m;
-	struct json_arr nics;
-	int rc = json_obj(o, "machine", JSON_MAY, &m, err);
-
-	if (rc > 0)
-		rc = json_arr(&m, "nics", JSON_MAY, &nics, err);
-	for (size_t i = 0; rc > 0 && i < nics.len; i++) {
-		autofree char *mac = NULL;
-		struct json_obj e;
-		bool link = true;
-
-		if (json_arr_obj(&nics, i, &e, err) < 0 || json_str(&e, "mac", JSON_MAY, &mac, err) < 0 ||
-		    json_bool(&e, "link", JSON_MAY, &link, err) < 0)
-			return -1;
-		if (mac && !link)
-			str_list_add(out, mac);
-	}
-	return rc < 0 ? -1 : 0;
-}
-
-/* "52:54:00:77:00:01 (no link)", "enp65s0f*, driver ice" */
-static void put_port(const struct order_port *p, const struct str_list *unlinked, struct buf *out)
+/* "52:54:00:77:00:01 (primary)", "enp65s0f*, driver ice" */
+static void put_port(const struct order_port *p, struct buf *out)
 {
 	if (p->mac)
 		buf_adds(out, p->mac);
-	if (p->mac && str_list_has(unlinked, p->mac))
-		buf_adds(out, " (no link)");
 	if (p->name)
 		buf_adds(out, p->name);
 	if (p->path)
@@ -44,7 +19,7 @@ static void put_port(const struct order_port *p, const struct str_list *unlinked
 		buf_adds(out, " (primary)");
 }
 
-static void put_device(const struct order_network *n, const struct str_list *unlinked, struct buf *out)
+static void put_device(const struct order_network *n, struct buf *out)
 {
 	if (n->vlan)
 		buf_addf(out, "%s on %s", n->device, n->on);
@@ -52,7 +27,7 @@ static void put_device(const struct order_network *n, const struct str_list *unl
 		buf_addf(out, "%s (%s of ", n->device, n->bond_mode);
 	for (size_t i = 0; i < n->n_ports; i++) {
 		buf_adds(out, i ? ", " : "");
-		put_port(&n->ports[i], unlinked, out);
+		put_port(&n->ports[i], out);
 	}
 	if (n->bond_mode && n->n_ports == 1 && n->ports[0].mac)
 		buf_adds(out, " alone: no other port can take over");
@@ -71,18 +46,17 @@ static void put_device(const struct order_network *n, const struct str_list *unl
 int node_show_networks(struct json_obj *o, struct buf *out, struct err *err)
 {
 	autoclean(order_networks_free) struct order_networks l = { 0 };
-	autoclean(str_list_free) struct str_list unlinked = { 0 };
 	autofree char *text = NULL, *hint = NULL;
 	struct json_obj problem;
 	int rc = json_obj(o, "networks_problem", JSON_MAY, &problem, err);
 
-	if (rc < 0 || order_networks_read(o, &l, err) < 0 || read_unlinked(o, &unlinked, err) < 0)
+	if (rc < 0 || order_networks_read(o, &l, err) < 0)
 		return -1;
 	for (size_t i = 0; i < l.len; i++) {
 		const struct order_network *n = &l.items[i];
 
 		buf_addf(out, "%-12s %-12s ", i ? "" : "networks", n->name ? n->name : "-");
-		put_device(n, &unlinked, out);
+		put_device(n, out);
 		buf_addc(out, '\n');
 	}
 	if (rc == 0)

@@ -236,14 +236,13 @@ static void add_provision6(const struct work *w, struct order_network *net, cons
 
 static void add_gateways(struct order_network *net, const struct site_network *sn)
 {
-	static const struct addr6 none = { { 0 } };
 	char text[ADDR6_LEN];
 
 	addr4_print(sn->gateway4, text);
 	if (sn->gateway4)
 		str_list_add(&net->gateways, text);
 	addr6_print(&sn->gateway6, text);
-	if (memcmp(sn->gateway6.bytes, none.bytes, sizeof(none.bytes)) != 0)
+	if (sn->has_gateway6)
 		str_list_add(&net->gateways, text);
 }
 

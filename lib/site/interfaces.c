@@ -238,9 +238,7 @@ const struct site_interfaces *site_interfaces(const struct site *site, const cha
 
 static bool has_router(const struct site_network *n)
 {
-	static const struct addr6 zero = { { 0 } };
-
-	return n->gateway4 || memcmp(n->gateway6.bytes, zero.bytes, sizeof(zero.bytes)) != 0;
+	return n->gateway4 || n->has_gateway6;
 }
 
 const struct site_network *site_default_network(const struct site *site, const struct site_interfaces *l, bool *two)

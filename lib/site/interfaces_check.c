@@ -115,7 +115,6 @@ static void check_ports(const struct place *w, size_t i)
 
 static void check_addresses(const struct place *w, size_t i)
 {
-	static const struct addr6 none = { { 0 } };
 	const struct site_interface *it = &w->l->items[i];
 	const struct site_network *n = site_network(w->site, it->network);
 
@@ -130,8 +129,7 @@ static void check_addresses(const struct place *w, size_t i)
 			bad(w, i, "default_route", "interfaces[%zu] has the default route already", k);
 	if (!it->network)
 		bad(w, i, "default_route", "there is no network here that could have a router");
-	else if (n && !n->gateway4 && memcmp(n->gateway6.bytes, none.bytes, sizeof(none.bytes)) == 0 &&
-		 it->addresses != SITE_DHCP)
+	else if (n && !n->gateway4 && !n->has_gateway6 && it->addresses != SITE_DHCP)
 		bad(w, i, "default_route", "the network '%s' has no gateway", n->name);
 	else if (n && it->addresses == SITE_NO_ADDRESS)
 		bad(w, i, "default_route", "there is no way to a router without an address");

@@ -6,8 +6,6 @@
 #include "site/problems.h"
 #include "site/site.h"
 
-#include <string.h>
-
 static int read_addr4(struct json_obj *o, uint32_t *out, struct err *err)
 {
 	autofree char *text = NULL;
@@ -109,11 +107,6 @@ const struct site_node *site_node(const struct site *site, const char *name)
 	return NULL;
 }
 
-static bool same6(const struct addr6 *a, const struct addr6 *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 /* The address that site.json names for this node on this network, or NULL. */
 static const struct site_address *named(const struct site_node *n, const struct site_network *net)
 {
@@ -130,24 +123,24 @@ static char *holder(const struct site *site, const struct site_network *net, con
 	for (size_t i = 0; i < site->n_heads; i++) {
 		const struct site_head *h = &site->heads[i];
 
-		if (a6 ? h->has6 && same6(&h->addr6, a6) : h->addr4 == a4)
+		if (a6 ? h->has6 && addr6_same(&h->addr6, a6) : h->addr4 == a4)
 			return str_format("the head %s's", h->name);
 	}
 	for (size_t i = 0; i < site->n_vips; i++) {
 		const struct site_vip *v = &site->vips[i];
 
-		if (a6 ? v->has6 && same6(&v->addr6, a6) : v->addr4 == a4)
+		if (a6 ? v->has6 && addr6_same(&v->addr6, a6) : v->addr4 == a4)
 			return str_format("the service address '%s'", v->name);
 	}
-	if (a6 ? same6(&net->gateway6, a6) : net->gateway4 == a4)
+	if (a6 ? net->has_gateway6 && addr6_same(&net->gateway6, a6) : net->gateway4 == a4)
 		return mem_strdup("the gateway's");
-	if (!a6 && net->pool4_first && a4 >= net->pool4_first && a4 <= net->pool4_last)
+	if (a6 ? site_in_pool6(net, a6) : net->pool4_first && a4 >= net->pool4_first && a4 <= net->pool4_last)
 		return mem_strdup("in the network's pool");
 	for (size_t i = 0; i < site->n_nodes; i++) {
 		const struct site_address *other = named(&site->nodes[i], net);
 
 		if (other && !str_eq(site->nodes[i].name, node) &&
-		    (a6 ? other->has6 && same6(&other->addr6, a6) : other->addr4 == a4))
+		    (a6 ? other->has6 && addr6_same(&other->addr6, a6) : other->addr4 == a4))
 			return str_format("%s's (nodes[%zu].addresses)", site->nodes[i].name, i);
 	}
 	return NULL;
@@ -175,10 +168,8 @@ int site_node_addr4(const struct site *site, const struct site_network *net, con
 	autofree char *who = NULL;
 	char text[ADDR4_LEN], subnet[NET4_LEN];
 
-	if (!a && host < UINT32_MAX - net->net4.base)
-		a = net->net4.base + (uint32_t)host;
 	net4_print(&net->net4, subnet);
-	if (!net4_has(&net->net4, a))
+	if (!a && !net4_at(&net->net4, host, &a))
 		return no_host(net, node, subnet, host, err);
 	who = holder(site, net, node, a, NULL);
 	addr4_print(a, text);
@@ -192,17 +183,14 @@ int site_node_addr6(const struct site *site, const struct site_network *net, con
 		    struct err *err)
 {
 	const struct site_address *own = named(site_node(site, node), net);
-	struct addr6 a = net->net6.base;
+	struct addr6 a;
 	autofree char *who = NULL;
 	char text[ADDR6_LEN], subnet[NET6_LEN];
 
-	for (size_t i = 0; i < 8; i++)
-		a.bytes[15 - i] |= (uint8_t)(host >> 8 * i);
+	net6_print(&net->net6, subnet);
 	if (own && own->has6)
 		a = own->addr6;
-	net6_print(&net->net6, subnet);
-	/* A host number beyond the prefix changes bits of the base, or none where these were set already. */
-	if (!net6_has(&net->net6, &a) || (!(own && own->has6) && net->net6.prefix > 64 && host >> (128 - net->net6.prefix) != 0))
+	else if (!net6_at(&net->net6, host, &a))
 		return no_host(net, node, subnet, host, err);
 	who = holder(site, net, node, 0, &a);
 	addr6_print(&a, text);

@@ -26,12 +26,12 @@ port=$(tls_port)
 settle
 
 # Before the machine was seen: what will be looked for.
-shows '^networks     provision    52:54:00:00:00:01, by DHCPv4$'
+shows '^networks     provision    52:54:00:00:00:01, fd[0-9a-f:]+::b/64, by DHCPv4$'
 shows ' fabric       bond0 \(active-backup of driver mlx5_core\), MTU 9000, 10.78.0.11/24$'
 shows ' storage      vlan20 on bond0, MTU 9000, 10.79.0.11/24, fd00:79::b/64$'
 
 # The machine has no such interface: nothing is ordered, and it is said what it has.
-imager '' POST /v1/imager/hello "$(nics ice)"; want 200 'hello of n01'
+hello $mac1 "$(nics ice)"; want 200 'hello of n01'
 "$orthrus" node install n01 --plan >"$work/out" 2>&1 && fail "a machine without the interface can be installed"
 grep -q 'n01: it has no interface with the driver mlx5_core' "$work/out" || fail "the refusal is: $(cat "$work/out")"
 grep -q "it has eth0 ($mac1, virtio_net), eth1 ($mac2, virtio_net), eth2 ($mlx1, ice)" "$work/out" || fail "the hint is: $(cat "$work/out")"
@@ -40,10 +40,10 @@ shows '^  next       it has eth0'
 [ "$("$orthrus" node show n01 --json | jq -r '.networks_problem.kind')" = refused ] || fail "node show --json does not say why there are no networks"
 
 # With it, its ports are known; the order carries them.
-imager '' POST /v1/imager/hello "$(nics mlx5_core)"; want 200 'hello with the interfaces'
-shows " fabric       bond0 \\(active-backup of $mlx1, $mlx2 \\(no link\\)\\), MTU 9000, 10.78.0.11/24\$"
+hello $mac1 "$(nics mlx5_core)"; want 200 'hello with the interfaces'
+shows " fabric       bond0 \\(active-backup of $mlx1, $mlx2\\), MTU 9000, 10.78.0.11/24\$"
 "$orthrus" node install n01 --yes >"$work/out" 2>&1 || fail "install n01: $(cat "$work/out")"
-order() { imager '' POST /v1/imager/hello "$(nics mlx5_core)"; value "$1"; }
+order() { hello $mac1 "$(nics mlx5_core)"; value "$1"; }
 [ "$(order '[.order.networks[] | .name, .device] | join(" ")')" = 'provision provision fabric bond0 storage vlan20' ] || fail "the order's networks are $(value .order.networks)"
 [ "$(value '.order.networks[1].ports | map(.mac) | join(" ")')" = "$mlx1 $mlx2" ] || fail "the bond's ports are $(value '.order.networks[1]')"
 

@@ -90,6 +90,7 @@ static void one_network_has_the_default_route(void **state)
 	s.networks[0].gateway4 = 0;
 	assert_string_equal(site_default_network(&s, l, &two)->name, "campus");
 	assert_null(site_default_network(&s, &none, &two)); /* the node is not on campus */
+	s.networks[2].has_gateway6 = true;
 	s.networks[2].gateway6 = s.networks[2].net6.base;
 	s.networks[2].gateway6.bytes[15] = 1;
 	assert_null(site_default_network(&s, l, &two));
