@@ -13,6 +13,7 @@ struct work {
 	const struct node *n;
 	const struct machine *machine; /* NULL: its interfaces are not known */
 	const struct site_network *default_network;
+	bool addresses_only; /* its interfaces are not looked at */
 	struct order_networks *out;
 };
 
@@ -158,6 +159,11 @@ static int add_ports(const struct work *w, struct order_network *net, const stru
 			return -1;
 	if (!it->n_match && add_match(w, net, &boot, err) < 0)
 		return -1;
+	if (!net->n_ports) { /* a node that is known by its serial number until it comes */
+		err_set(err, ERR_REFUSED, "%s: it has no MAC address yet by which its interface on %s would be known", w->n->name,
+			net->name ? net->name : net->device);
+		return err_hint(err, "it gets one when its machine enrols, or by `orthrus node set %s --mac`", w->n->name);
+	}
 	if (it->bond.has_primary && mark_primary(w, net, &it->bond, err) < 0)
 		return -1;
 	/* Only where it is the one that the head gives to whichever has the cable may an address be meant for several. */
@@ -304,7 +310,7 @@ static int add_one(struct work *w, const struct site_interfaces *l, const struct
 	set_text(&net->hash, it->bond.hash);
 	if (sn && add_addresses(w, net, sn, how, err) < 0)
 		return -1;
-	return it->on ? 0 : add_ports(w, net, it, err);
+	return it->on || w->addresses_only ? 0 : add_ports(w, net, it, err);
 }
 
 /* First the provision network, then the other hardware, then what is on these. */
@@ -326,8 +332,8 @@ static int add_all(struct work *w, const struct site_interfaces *l, struct err *
 	return 0;
 }
 
-int node_networks(const struct site *site, const struct node *n, const struct machine *machine, struct order_networks *out,
-		  struct err *err)
+static int make(const struct site *site, const struct node *n, const struct machine *machine, bool addresses_only,
+		struct order_networks *out, struct err *err)
 {
 	const struct site_interfaces *l = site_interfaces(site, n->group, n->name);
 	bool two;
@@ -335,6 +341,7 @@ int node_networks(const struct site *site, const struct node *n, const struct ma
 			  .n = n,
 			  .machine = machine && machine->n_nics ? machine : NULL,
 			  .default_network = site_default_network(site, l, &two),
+			  .addresses_only = addresses_only,
 			  .out = out };
 
 	*out = (struct order_networks){ .items = mem_array(l->len + 1, sizeof(*out->items)) };
@@ -344,9 +351,15 @@ int node_networks(const struct site *site, const struct node *n, const struct ma
 	return -1;
 }
 
+int node_networks(const struct site *site, const struct node *n, const struct machine *machine, struct order_networks *out,
+		  struct err *err)
+{
+	return make(site, n, machine, false, out, err);
+}
+
 int node_networks_check(const struct site *site, const struct node *n, struct err *err)
 {
 	autoclean(order_networks_free) struct order_networks l = { 0 };
 
-	return node_networks(site, n, NULL, &l, err);
+	return make(site, n, NULL, true, &l, err);
 }

@@ -167,7 +167,8 @@ int order_make(struct daemon *d, const struct site *site, const struct node *n, 
 		err_set(err, ERR_REFUSED, "%s: its machine has not arrived yet", n->name);
 		return err_hint(err, "start it from the network; `orthrus node discover` shows it when it arrives");
 	}
-	if (read_cluster_id(d, &o.cluster_id, err) < 0 || copy_layout(layout, &o.layout, err) < 0)
+	if (fill_networks(d, site, n, &o, err) < 0 || read_cluster_id(d, &o.cluster_id, err) < 0 ||
+	    copy_layout(layout, &o.layout, err) < 0)
 		return -1;
 	o.install_id = mem_strdup(install_id);
 	o.node = mem_strdup(n->name);
@@ -185,8 +186,6 @@ int order_make(struct daemon *d, const struct site *site, const struct node *n, 
 	o.mac = mem_strdup(n->macs.items[0]);
 	for (size_t i = 1; i < n->macs.len; i++)
 		str_list_add(&o.more_macs, n->macs.items[i]);
-	if (fill_networks(d, site, n, &o, err) < 0)
-		return -1;
 	o.server_url = daemon_server_url(site);
 	if (host_files_fill(d, site, n, &o, err) < 0)
 		return -1;

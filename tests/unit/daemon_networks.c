@@ -191,6 +191,24 @@ static void what_does_not_fit_the_machine_is_refused(void **state)
 		"none of the ports of b fit its \"primary\"", "MAC address");
 }
 
+/* A node that waits for its machine has a place, but nothing that could be ordered. */
+static void without_a_mac_address_nothing_is_ordered(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+	autoclean(node_free) struct node n = make_node("n01", 11);
+	autoclean(order_networks_free) struct order_networks l = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	make_site(good, &s);
+	str_list_free(&n.macs);
+	assert_int_equal(node_networks_check(&s, &n, &err), 0);
+	assert_int_equal(node_networks(&s, &n, NULL, &l, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_non_null(strstr(err.text, "n01: it has no MAC address yet"));
+	assert_int_equal(l.len, 0);
+}
+
 /* A node that could not have its address somewhere is not taken in, nor is a site that would make it so. */
 static void addresses_are_checked_with_the_roster(void **state)
 {
@@ -285,6 +303,7 @@ int main(void)
 		cmocka_unit_test(networks_follow_from_the_site),
 		cmocka_unit_test(what_does_not_fit_the_machine_is_refused),
 		cmocka_unit_test(addresses_are_checked_with_the_roster),
+		cmocka_unit_test(without_a_mac_address_nothing_is_ordered),
 		cmocka_unit_test(ipv6_of_the_provision_network_is_static),
 		cmocka_unit_test(other_networks_follow_from_either_family),
 	};
