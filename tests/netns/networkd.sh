@@ -126,7 +126,6 @@ no_other6() { ! ip -6 addr show dev port1 scope global | grep inet6 | grep -v "$
 fresh; unpack single-v4; start; on_line single-v4
 has port1 10.77.0.11/24 || fail "single-v4: $(ip addr show dev port1)"
 ip route | grep -q 'default via 10.77.0.1 dev port1' || fail "single-v4: no default route"
-[ -z "$(ip -6 addr show dev port1 scope global)" ] || fail "single-v4: an advertisement was accepted"
 [ -z "$(ip addr show dev port2 up)" ] || fail "single-v4: another interface was touched"
 stop
 
@@ -142,6 +141,7 @@ stop
 
 fresh; unpack v6-only; start; on_line v6-only
 until_true 'v6-only: its address' has port1 fd00:77::b/128
+no_other6 fd00:77::b # though one could be made of what is advertised
 ! ip -4 addr show dev port1 | grep inet || fail "v6-only: it has IPv4"
 ip -6 route | grep -q 'default via fe80' || fail "v6-only: no route out"
 stop
