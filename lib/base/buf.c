@@ -32,6 +32,7 @@ void buf_reserve(struct buf *b, size_t extra)
 	while (cap < need)
 		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
 	b->data = mem_grow(b->data, cap, 1);
+	b->data[b->len] = '\0';
 	b->cap = cap;
 }
 

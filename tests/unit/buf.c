@@ -38,6 +38,7 @@ static void test_clear_keeps_memory(void **state)
 	(void)state;
 	buf_clear(&b); /* of nothing */
 	buf_reserve(&b, 100);
+	assert_string_equal(buf_str(&b), ""); /* a string from the first moment */
 	before = b.data;
 	for (int i = 0; i < 100; i++)
 		buf_addc(&b, 'x');
