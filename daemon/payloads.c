@@ -111,9 +111,12 @@ void payloads_retry(struct payloads *p)
 void payloads_anchors(struct payloads *p, const struct pki_paths *pki)
 {
 	pthread_mutex_lock(&p->lock);
-	model_set(&p->ca_crt, pki->ca_crt);
-	model_set(&p->sign_pub, pki->sign_pub);
-	model_set(&p->cluster_id, pki->cluster_id);
+	/* They are the same as long as this daemon lives, and the worker reads them without the lock: once is enough. */
+	if (!p->ca_crt) {
+		model_set(&p->ca_crt, pki->ca_crt);
+		model_set(&p->sign_pub, pki->sign_pub);
+		model_set(&p->cluster_id, pki->cluster_id);
+	}
 	pthread_cond_signal(&p->more);
 	pthread_mutex_unlock(&p->lock);
 }
