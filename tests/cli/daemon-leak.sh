@@ -59,6 +59,11 @@ echo '{"serial":"A-box","ipv4":"10.77.0.7"}' >"$work/set.json"
 echo '{"install_id":' >"$work/broken.json"
 image=$(basename "$root"/srv/orthrus/store/images/compute/*)
 pack=$(basename "$root"/srv/orthrus/store/packs/*.pack)
+echo '{"path":"/etc/a","generate":32}' >"$work/secret.json"
+: >"$work/empty.json"
+echo '{"key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"}' >"$work/hostkey.json"
+mkdir -p "$root/etc/orthrus/templates.d/etc"
+echo '{{node.name}}: {{#each nodes}}{{name}} {{/each}}' >"$root/etc/orthrus/templates.d/etc/motd.tmpl"
 while [ $calls -lt 1000 ]; do
     u=http://x t=https://127.0.0.1:$port
     for p in status events?since=0 state/digest site nodes nodes/n01 nodes/n09 image-users/compute/$image nothing; do call GET $u/v1/$p; done
@@ -88,6 +93,16 @@ while [ $calls -lt 1000 ]; do
     call GET "$t/v1/packs/$pack" '' 'Range: bytes=0-3' $mac1
     call GET $t/v1/status
     call POST $u/v1/boot "$work/boot.json"
+    call PUT $u/v1/cluster-secrets/a "$work/secret.json"
+    call PUT $u/v1/cluster-secrets/b "$work/broken.json"
+    call POST $u/v1/cluster-secrets/a/rotate "$work/empty.json"
+    call GET $u/v1/cluster-secrets
+    call GET $u/v1/nodes/n01/files
+    call GET $t/v1/secrets '' '' $mac1
+    call POST $t/v1/hostkey "$work/hostkey.json" '' $mac1
+    call POST $t/v1/hostkey "$work/broken.json" '' $mac1
+    call GET "$t/v1/node-program?have=x" '' '' $mac1
+    call DELETE $u/v1/cluster-secrets/a
     call GET "$u/v1/events?since=99999&wait=0"
     run_batch
 done
