@@ -209,8 +209,10 @@ static int read_end(struct auditlog *a, struct auditlog_tail *tail, struct err *
 			buf_free(&tail->torn);
 			return -1;
 		}
-		if (!tail->torn.len)
+		if (!tail->torn.len) {
+			buf_free(&tail->torn);
 			break;
+		}
 		rc = mend(a, tail, err);
 		buf_free(&tail->torn);
 		if (rc < 0)
