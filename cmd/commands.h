@@ -81,6 +81,7 @@
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \
 	X("event", "list", cmd_event_list, CMD_READS, "", "since=NUMBER,limit=NUMBER", "list the latest events") \
+	X("event", "hooks", cmd_event_hooks, CMD_READS, "", "", "list the programs that are run with events, and how they do") \
 	X("audit", "show", cmd_audit_show, CMD_READS, "", "since=NUMBER|TIME,who=TEXT,node=NODE,limit=NUMBER", \
 	  "show who did what, and how it ended") \
 	X("audit", "verify", cmd_audit_verify, CMD_READS_HERE, "[FILE...]", "", "check that the audit log is what was written") \

@@ -49,7 +49,8 @@ int api_forget_machine(struct daemon *d, struct change *c, const struct node *n,
 API_HANDLER(api_status); /* api_event.c */
 API_HANDLER(api_events);
 API_HANDLER(api_state_digest);
-API_HANDLER(api_audit);	   /* api_audit.c */
+API_HANDLER(api_audit); /* api_audit.c */
+API_HANDLER(api_hooks);
 API_HANDLER(api_site_get); /* api_site.c */
 API_HANDLER(api_site_put);
 API_HANDLER(api_nodes_get); /* api_node.c */

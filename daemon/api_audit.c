@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The audit log to read: for people, and for whoever keeps a copy of it. */
+/* The audit log to read, for people and for whoever keeps a copy of it; and the hooks. */
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/audit.h"
+#include "daemon/hooks.h"
 #include "sys/auditlog.h"
 
 #define LINES_ANSWER_MAX 1000
@@ -29,6 +30,19 @@ int api_audit(void *ctx, struct http_call *call, struct err *err)
 	json_put_u64(&w, "number", head.number);
 	json_put_str(&w, "hash", head.number ? head.hash : NULL);
 	json_end_obj(&w);
+	json_end_obj(&w);
+	return 0;
+}
+
+int api_hooks(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	struct json_out w;
+
+	(void)err;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	hooks_status(d->hooks, &w);
 	json_end_obj(&w);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "daemon/change.h"
 
 #include "base/mem.h"
+#include "daemon/hooks.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
 #include "sys/http_server.h"
@@ -158,6 +159,7 @@ static int commit(struct change *c, struct err *err)
 	atomic_fetch_add(&c->d->last_event, c->n_events);
 	c->n_ops = 0;
 	c->n_events = 0;
+	hooks_wake(c->d->hooks);
 	if (!c->d->http)
 		return rc;
 	/* Progress is not an event, but those who watch want to look again. */

@@ -4,6 +4,7 @@
 #include "daemon/api.h"
 #include "daemon/audit.h"
 #include "daemon/change.h"
+#include "daemon/hooks.h"
 #include "daemon/power.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
@@ -228,8 +229,8 @@ static int start(struct daemon *d, const struct options *o, struct err *err)
 	if (state_open(&state, &d->state, err) < 0)
 		return err_wrap(err, "the cluster's state");
 	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
-	    audit_start(d, &d->audit, err) < 0 || reconcile_start(d, &d->reconcile, err) < 0 ||
-	    power_start(d, &d->power, err) < 0)
+	    audit_start(d, &d->audit, err) < 0 || hooks_start(d, &d->hooks, err) < 0 ||
+	    reconcile_start(d, &d->reconcile, err) < 0 || power_start(d, &d->power, err) < 0)
 		return -1;
 	/* Before anybody can ask: an order that was done before a crash must not be found again by a netbooting node. */
 	if (reconcile_wait(d->reconcile, &late) < 0)
@@ -249,6 +250,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
 			return;
 		log_info("daemon", "SIGHUP: looking at everything again");
 		reconcile_kick(d->reconcile, true);
+		hooks_wake(d->hooks);
 	}
 }
 
@@ -273,6 +275,7 @@ static bool stop(struct daemon *d)
 	all_ended = reconcile_stop(d->reconcile);
 	all_ended &= power_stop(d->power);
 	http_server_stop(d->http);
+	hooks_stop(d->hooks);
 	audit_stop(d->audit);
 	if (!all_ended)
 		hold_changes(d);
@@ -306,6 +309,7 @@ static int run(const struct options *o, const sigset_t *signals, struct err *err
 		_exit(rc == 0 ? 0 : err_exit_code(err->kind));
 	}
 	mac_index_free(&d.macs);
+	hooks_free(d.hooks);
 	free_paths(&d.paths);
 	pthread_mutex_destroy(&d.change_lock);
 	return rc;

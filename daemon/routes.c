@@ -13,6 +13,7 @@
 static const struct http_route routes[] = {
 	{ "GET", "/v1/status", HTTP_ADMIN, api_status, 0, NULL },
 	{ "GET", "/v1/events", HTTP_ADMIN, api_events, 0, "since latest wait" },
+	{ "GET", "/v1/hooks", HTTP_ADMIN, api_hooks, 0, NULL },
 	{ "GET", "/v1/audit", HTTP_ADMIN, api_audit, 0, "since latest limit" },
 	{ "GET", "/v1/state/digest", HTTP_ADMIN, api_state_digest, 0, NULL },
 	{ "GET", "/v1/site", HTTP_ADMIN, api_site_get, 0, NULL },

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/clock.h"
+#include "sys/spawn_jail.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,12 @@ void spawn_result_free(struct spawn_result *r)
 	buf_free(&r->err);
 }
 
+static void add_chosen(const struct spawn *s, struct str_list *env)
+{
+	for (size_t i = 0; s->env && s->env[i]; i++)
+		str_list_add(env, s->env[i]);
+}
+
 /* The chosen environment: nothing of ours leaks into children but what they need to find programs and temp files. */
 static void make_env(const struct spawn *s, struct str_list *env)
 {
@@ -36,8 +43,7 @@ static void make_env(const struct spawn *s, struct str_list *env)
 	str_list_add(env, "LANG=C.UTF-8");
 	str_list_addf(env, "HOME=%s", home ? home : "/root");
 	str_list_addf(env, "TMPDIR=%s", tmpdir ? tmpdir : "/tmp");
-	for (size_t i = 0; s->env && s->env[i]; i++)
-		str_list_add(env, s->env[i]);
+	add_chosen(s, env);
 }
 
 /* What we block or ignore is none of the child's business, and neither is what whoever started us ignored (nohup: SIGHUP): an
@@ -66,6 +72,8 @@ static void child_exec(const struct spawn *s, char *const *env, int in, int out,
 		goto failed;
 	if (s->chroot_dir && (chroot(s->chroot_dir) < 0 || chdir("/") < 0))
 		goto failed;
+	if (s->jail && spawn_jail_enter(s->jail) < 0)
+		goto failed;
 	execvpe(s->argv[0], (char *const *)(uintptr_t)s->argv, env);
 failed:
 	e = errno;
@@ -83,7 +91,10 @@ int spawn_child(const struct spawn *s, int in, int out, int err_fd, pid_t *pid, 
 	pid_t parent = getpid();
 	ssize_t n;
 
-	make_env(s, &env);
+	if (s->jail)
+		add_chosen(s, &env);
+	else
+		make_env(s, &env);
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_errno(err, errno, "start %s", s->argv[0]);
 	report_r = pipefd[0];
@@ -113,6 +124,7 @@ struct stream {
 	bool is_stderr;
 	struct buf *keep;
 	struct buf line;
+	size_t taken;
 };
 
 static void stream_feed(const struct spawn *s, struct stream *st, const char *data, size_t len)
@@ -140,6 +152,10 @@ static void stream_read(const struct spawn *s, struct stream *st)
 
 	if (n > 0) {
 		stream_feed(s, st, chunk, (size_t)n);
+		st->taken += (size_t)n;
+		/* Who goes on writing gets SIGPIPE. */
+		if (s->output_max && st->taken >= s->output_max)
+			close(steal_fd(st->fd));
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		if (s->line && st->line.len)
 			s->line(s->ctx, st->is_stderr, buf_str(&st->line));
@@ -182,6 +198,8 @@ static int pump(const struct spawn *s, pid_t pid, int in, struct stream streams[
 			break;
 		if (!exited && waitpid(pid, status, WNOHANG) == pid)
 			exited = true;
+		if (!timed_out && s->stop && atomic_load(s->stop))
+			deadline = 0;
 		if (!exited && clock_now_ns() > deadline && !killed) {
 			killed = timed_out;
 			kill(-pid, timed_out ? SIGKILL : SIGTERM);

@@ -6,10 +6,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+struct spawn_jail;
 struct spawn {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH */
 	const char *const *env;	 /* extra NAME=VALUE, NULL-terminated, or NULL; the base is PATH, LANG=C.UTF-8, HOME, TMPDIR */
@@ -19,8 +21,11 @@ struct spawn {
 	/* For streams that are too long to keep: an open fd in place of `input` and of the capture of its standard output; 0:
 	 * none. They stay the caller's. */
 	int stdin_fd, stdout_fd;
-	int64_t timeout_ns; /* 0: 10 minutes; then SIGTERM, 2 s later SIGKILL to its process group */
-	size_t capture_max; /* 0: 1 MiB; of stdout and stderr each; more is cut, not an error */
+	int64_t timeout_ns;	       /* 0: 10 minutes; then SIGTERM, 2 s later SIGKILL to its process group */
+	const struct spawn_jail *jail; /* sys/spawn_jail.h: not ours, and not trusted; NULL: it is */
+	size_t output_max;	       /* so much of stdout and stderr each is taken, then that is closed; 0: all */
+	const atomic_bool *stop;       /* once it is true, its time is over; may be NULL */
+	size_t capture_max;	       /* 0: 1 MiB; of stdout and stderr each; more is cut, not an error */
 	/* Called with each whole line of stdout or stderr as it comes (without '\n'); may be NULL. */
 	void (*line)(void *ctx, bool is_stderr, const char *line);
 	void *ctx;
