@@ -3,6 +3,7 @@
  * place. The caller is known by its key, at each call anew. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/audit.h"
 #include "daemon/change.h"
 #include "daemon/ident.h"
 #include "daemon/reconcile.h"
@@ -93,7 +94,8 @@ int api_node_hostkey(void *ctx, struct http_call *call, struct err *err)
 	change_begin(&c, d);
 	if (ident_caller(d, call, &node, NULL, err) < 0 || read_host_key(call, key, err) < 0 ||
 	    daemon_node(d, node, &n, NULL, err) < 0 || daemon_site(d, &site, NULL, err) < 0 ||
-	    ssh_host_key(&c, node, key, &changed, err) < 0 || (changed && change_commit(&c, err) < 0))
+	    ssh_host_key(&c, node, key, &changed, err) < 0 ||
+	    (changed && (audit_act(d, call, NULL, node, err) < 0 || change_commit(&c, err) < 0)))
 		return -1;
 	change_release(&c);
 	if (changed)

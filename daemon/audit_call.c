@@ -10,8 +10,8 @@
 
 bool audit_is_report(const char *method, const char *pattern)
 {
-	static const char *const reports[] = { "/v1/imager/hello",  "/v1/imager/event", "/v1/imager/done",
-					       "/v1/imager/booted", "/v1/enrol",	"/v1/images/look" };
+	static const char *const reports[] = { "/v1/imager/hello", "/v1/imager/event", "/v1/imager/done", "/v1/imager/booted",
+					       "/v1/enrol",	   "/v1/images/look",  "/v1/hostkey" };
 
 	if (!str_eq(method, "POST"))
 		return false;

@@ -60,6 +60,7 @@ static void test_reports(void **state)
 {
 	(void)state;
 	assert_true(audit_is_report("POST", "/v1/imager/event"));
+	assert_true(audit_is_report("POST", "/v1/hostkey")); /* every node asks every few minutes */
 	assert_false(audit_is_report("DELETE", "/v1/imager/event"));
 	assert_false(audit_is_report("POST", "/v1/install"));
 	assert_false(audit_is_report("POST", "/v1/something/new"));
