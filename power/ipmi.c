@@ -40,7 +40,7 @@ static void add(struct args *a, const char *word)
 /* How to reach the BMC; the command follows. */
 static int begin(const struct bmc *b, const char *suite, struct args *a, struct err *err)
 {
-	static const char *const fixed[] = { "-f", "/dev/stdin", "-L", "OPERATOR", "-N", "1", "-R", "4", "-C" };
+	static const char *const fixed[] = { "-f", "/dev/stdin", "-L", "OPERATOR", "-N", "1", "-R", "3", "-C" };
 
 	if (bmc_address_check(b->address, err) < 0 || bmc_login_check(BMC_IPMI, b->user, b->password, err) < 0)
 		return err_wrap(err, "%s", b->node);

@@ -35,6 +35,51 @@ static void test_only_our_ca_is_trusted(void **state)
 	http_client_free(name);
 }
 
+/* A server that no CA vouches for: its key is looked at, nothing secret goes there before it is trusted, and another is refused.
+ */
+static void test_a_pinned_key(void **state)
+{
+	struct bench *b = *state;
+	autofree char *url = str_format("https://127.0.0.1:%u", http_server_port(b->server));
+	autofree char *other = NULL;
+	autoclean(http_reply_free) struct http_reply r = { 0 };
+	struct http_client_opts look = { .base_url = url, .look = true }, pinned = { .base_url = url }, wrong;
+	struct http_client *c = NULL;
+	char pin[65];
+	struct err err = { 0 };
+
+	check(http_client_new(&look, &c, &err), &err);
+	check(get(c, "/any/x", &r, &err), &err);
+	http_client_free(c);
+	assert_int_equal(strlen(r.pin), 64);
+	memcpy(pin, r.pin, sizeof(pin));
+	pinned.pin = pin;
+	check(http_client_new(&pinned, &c, &err), &err);
+	check(get(c, "/any/x", &r, &err), &err);
+	assert_int_equal(r.status, 200);
+	assert_string_equal(r.pin, "");
+	http_client_free(c);
+	other = mem_strdup(pin);
+	other[0] = other[0] == '0' ? '1' : '0';
+	pinned.pin = other;
+	check(http_client_new(&pinned, &c, &err), &err);
+	assert_int_equal(get(c, "/any/x", &r, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	http_client_free(c);
+	wrong = look;
+	wrong.user = "admin";
+	assert_int_equal(http_client_new(&wrong, &c, &err), -1);
+	wrong = look;
+	wrong.bearer = "token";
+	assert_int_equal(http_client_new(&wrong, &c, &err), -1);
+	wrong = pinned;
+	wrong.ca_file = b->pki.ca_crt;
+	assert_int_equal(http_client_new(&wrong, &c, &err), -1);
+	wrong = pinned;
+	wrong.pin = "12";
+	assert_int_equal(http_client_new(&wrong, &c, &err), -1);
+}
+
 static void test_admin_routes_need_an_admin(void **state)
 {
 	struct bench *b = *state;
@@ -248,9 +293,14 @@ static void test_another_user_is_no_administrator(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_only_our_ca_is_trusted),		 cmocka_unit_test(test_admin_routes_need_an_admin),
-		cmocka_unit_test(test_a_new_certificate_without_a_gap),	 cmocka_unit_test(test_many_certificates),
-		cmocka_unit_test(test_the_same_again_is_no_change),	 cmocka_unit_test(test_another_port),
+		cmocka_unit_test(test_only_our_ca_is_trusted),
+		cmocka_unit_test(test_admin_routes_need_an_admin),
+		cmocka_unit_test(test_a_pinned_key),
+		cmocka_unit_test(test_admin_routes_need_an_admin),
+		cmocka_unit_test(test_a_new_certificate_without_a_gap),
+		cmocka_unit_test(test_many_certificates),
+		cmocka_unit_test(test_the_same_again_is_no_change),
+		cmocka_unit_test(test_another_port),
 		cmocka_unit_test(test_another_user_is_no_administrator),
 	};
 
