@@ -77,6 +77,7 @@
 	X("node", "sensors", cmd_node_sensors, CMD_READS, "NODESET", "", "read nodes' temperatures, fans and power by their BMCs") \
 	X("node", "bmc", cmd_node_bmc, CMD_READS, "NODESET", "", "show nodes' BMCs: address, maker, firmware, key of the certificate") \
 	X("node", "identify", cmd_node_identify, CMD_CHANGES, "NODESET", "off", "switch nodes' locating lights on or off") \
+	X("node", "console", cmd_node_console, CMD_READS, "NODE", "log", "show a node's serial console at this terminal, or what it has printed") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \

@@ -88,5 +88,8 @@ API_HANDLER(api_node_hostkey);
 API_HANDLER(api_node_program);
 API_HANDLER(api_power); /* api_power.c */
 API_HANDLER(api_power_job);
+API_HANDLER(api_console); /* api_console.c */
+API_HANDLER(api_console_read);
+API_HANDLER(api_console_log);
 
 #endif

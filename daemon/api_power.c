@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/nodeset.h"
 #include "daemon/api.h"
+#include "daemon/audit.h"
 #include "daemon/change.h"
 #include "daemon/power.h"
 #include "sys/clock.h"
@@ -78,8 +79,9 @@ static int add_step(struct daemon *d, const struct request *req, const char *nam
 }
 
 /* What is begun is told before it begins: a head that dies in the middle has said who asked for what. */
-static int note_begin(struct daemon *d, const struct request *req, const char *who, struct err *err)
+static int note_begin(struct daemon *d, const struct request *req, struct http_call *call, struct err *err)
 {
+	autofree char *what = str_format("power %s", power_ask_names[req->power.ask]);
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(buf_free) struct buf names = { 0 };
 	autoclean(change_end) struct change c;
@@ -88,9 +90,12 @@ static int note_begin(struct daemon *d, const struct request *req, const char *w
 		if (nodeset_add(&set, req->power.nodes.items[i], err) < 0)
 			return -1;
 	nodeset_fold(&set, &names);
+	/* To look is no act, and goes on when nothing can be written; all else is written down first. */
+	if (audit_act(d, call, what, buf_str(&names), err) < 0)
+		return -1;
 	change_begin(&c, d);
 	change_event(&c, EVENT_INFO, "node-power-asked", req->power.nodes.len == 1 ? req->power.nodes.items[0] : NULL,
-		     "power %s of %s asked for by %s", power_ask_names[req->power.ask], buf_str(&names), who);
+		     "power %s of %s asked for by %s", power_ask_names[req->power.ask], buf_str(&names), http_who(call));
 	return change_commit(&c, err);
 }
 
@@ -111,7 +116,7 @@ int api_power(void *ctx, struct http_call *call, struct err *err)
 		api_steps(call, &plan);
 		return 0;
 	}
-	if (req.power.ask > POWER_LAST_READ && note_begin(d, &req, http_who(call), err) < 0)
+	if (req.power.ask > POWER_LAST_READ && note_begin(d, &req, call, err) < 0)
 		return -1;
 	if (power_begin(d->power, &req.power, http_who(call), id, err) < 0)
 		return -1;

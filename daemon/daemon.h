@@ -20,6 +20,7 @@ struct reconcile;
 struct audit;
 struct hooks;
 struct power;
+struct consoles;
 
 struct daemon_paths { /* all below --root */
 	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
@@ -40,6 +41,7 @@ struct daemon {
 	struct audit *audit;
 	struct hooks *hooks;
 	struct power *power;
+	struct consoles *consoles;
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */
 	struct mac_index macs;	     /* under change_lock */

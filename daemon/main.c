@@ -4,6 +4,7 @@
 #include "daemon/api.h"
 #include "daemon/audit.h"
 #include "daemon/change.h"
+#include "daemon/console.h"
 #include "daemon/hooks.h"
 #include "daemon/power.h"
 #include "daemon/reconcile.h"
@@ -230,7 +231,8 @@ static int start(struct daemon *d, const struct options *o, struct err *err)
 		return err_wrap(err, "the cluster's state");
 	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
 	    audit_start(d, &d->audit, err) < 0 || hooks_start(d, &d->hooks, err) < 0 ||
-	    reconcile_start(d, &d->reconcile, err) < 0 || power_start(d, &d->power, err) < 0)
+	    reconcile_start(d, &d->reconcile, err) < 0 || power_start(d, &d->power, err) < 0 ||
+	    consoles_start(d, &d->consoles, err) < 0)
 		return -1;
 	/* Before anybody can ask: an order that was done before a crash must not be found again by a netbooting node. */
 	if (reconcile_wait(d->reconcile, &late) < 0)
@@ -274,6 +276,7 @@ static bool stop(struct daemon *d)
 	http_server_close(d->http);
 	all_ended = reconcile_stop(d->reconcile);
 	all_ended &= power_stop(d->power);
+	all_ended &= consoles_stop(d->consoles);
 	http_server_stop(d->http);
 	hooks_stop(d->hooks);
 	audit_stop(d->audit);

@@ -108,6 +108,9 @@ says 'it is off'
 expect 0 event list
 says 'power off of n01 asked for by uid 0'
 says 'power off by uid 0: done on n01'
+# Switching is an act that was written down before; looking is none.
+grep -q '"power off"' "$root/var/log/orthrus/audit.log" || fail "the audit log does not have 'power off': $(tail -n 3 "$root/var/log/orthrus/audit.log")"
+! grep -q '"power status"' "$root/var/log/orthrus/audit.log" || fail "the audit log has what was only looked at"
 
 # A wrong password, nobody there.
 expect 0 node set n01 --bmc-password-file "$work/wrong"
