@@ -59,6 +59,7 @@ seen "$work/two" 'root'
 grep -q operational "$work/one" && fail "what ipmitool says itself is shown: $(cat "$work/one")"
 grep -q 'n01 login' "$work/two" && fail "what was printed before is shown again"
 printf '\xff\x00\x1b[2J~.end' >&7
+seen "$work/one" '~.end'
 seen "$work/two" '~.end'
 [ "$(tail -c 11 "$work/one" | od -An -tx1 | tr -d ' \n')" = ff001b5b324a7e2e656e64 ] || fail "bytes are changed on the way: $(tail -c 20 "$work/one" | od -c)"
 kill "$one" "$two" 2>/dev/null
