@@ -155,6 +155,27 @@ static int put_machine(struct json_obj *o, struct buf *out, struct err *err)
 	return put_board(&m, out, err) < 0 || put_nics(&m, out, err) < 0 || put_disks(&m, out, err) < 0 ? -1 : 0;
 }
 
+/* How its BMC is reached: "10.2.0.7, user admin, password set, redfish, key 28430839.." */
+static int put_bmc(struct json_obj *o, struct buf *out, struct err *err)
+{
+	autofree char *address = NULL, *user = NULL, *protocol = NULL, *pin = NULL;
+	bool password = false;
+	struct json_obj b;
+	int rc = json_obj(o, "bmc", JSON_MAY, &b, err);
+
+	if (rc <= 0)
+		return rc;
+	if (json_str(&b, "address", JSON_MAY, &address, err) < 0 || json_str(&b, "user", JSON_MAY, &user, err) < 0 ||
+	    json_str(&b, "protocol", JSON_MAY, &protocol, err) < 0 || json_str(&b, "pin", JSON_MAY, &pin, err) < 0 ||
+	    json_bool(&b, "password_set", JSON_MAY, &password, err) < 0)
+		return -1;
+	buf_addf(out, "%-12s %s, %s%s, %s%s%s\n", "BMC", address ? address : "no address", user ? "user " : "no user",
+		 user ? user : "", password ? "password set" : "no password", protocol ? ", " : "", protocol ? protocol : "");
+	if (pin)
+		buf_addf(out, "%-12s   key %s\n", "", pin);
+	return 0;
+}
+
 static int put_steps(struct json_obj *o, struct buf *out, struct err *err)
 {
 	struct json_arr steps;
@@ -220,7 +241,7 @@ static int show(const char *json, size_t len, struct buf *out, struct err *err)
 	struct json_obj o;
 
 	if (json_parse(json, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    put_lines(&o, wishes, ARRAY_LEN(wishes), out, err) < 0 || put_macs(&o, out, err) < 0 ||
+	    put_lines(&o, wishes, ARRAY_LEN(wishes), out, err) < 0 || put_macs(&o, out, err) < 0 || put_bmc(&o, out, err) < 0 ||
 	    put_lines(&o, life, ARRAY_LEN(life), out, err) < 0 || put_image(&o, out, err) < 0 ||
 	    put_lines(&o, facts, ARRAY_LEN(facts), out, err) < 0 || put_booted(&o, out, err) < 0 ||
 	    node_show_networks(&o, out, err) < 0 || put_machine(&o, out, err) < 0 || put_steps(&o, out, err) < 0)

@@ -142,6 +142,9 @@ says '^n02 +Fan 1 +5640 RPM'
 ! grep -q 'CPU 2' "$work/out" || fail "a sensor that is absent is shown"
 expect 0 node bmc n02 --json
 [ "$(jq -r '.nodes[0].facts | .maker, .firmware, .key_shown' "$work/out" | tr '\n' ' ')" = "Example 2.71 $pin " ] || fail "node bmc n02: $(cat "$work/out")"
+expect 0 node show n02
+says "^BMC +127.0.0.1:$redfish_port, user admin, password set, redfish\$"
+says "key $pin"
 expect 0 node show n02 --json
 [ "$(jq -r '.bmc.pin, .bmc.protocol, .bmc.password_set' "$work/out" | tr '\n' ' ')" = "$pin redfish true " ] || fail "node show n02: $(cat "$work/out")"
 
