@@ -47,7 +47,7 @@ static char *holder6(const struct site *site, const struct site_network *net, co
 			return str_format("the service address '%s'", site->vips[i].name);
 	if (net->has_gateway6 && addr6_same(&net->gateway6, a))
 		return mem_strdup("the gateway's");
-	return site_in_pool6(net, a) ? mem_strdup("in the pool for machines not yet known") : NULL;
+	return site_in_pool6(net, a) ? mem_strdup("in the pool that firmware has addresses of") : NULL;
 }
 
 static int is_taken(const struct node *n, const char *addr, const char *option, const char *who, struct err *err)

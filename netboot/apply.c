@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUN_FILE_MAX ((size_t)16 << 20)
+#define LEASES_MAX ((size_t)16 << 20)
 
 static int write_one(const char *dir, const char *name, const struct buf *text, bool *changed, struct err *err)
 {
@@ -160,14 +160,13 @@ static int write_grub(const struct netboot_input *in, struct failures *failures,
 	return remove_stale(dir, &written, failures, err);
 }
 
-/* A file of dnsmasq's as it is; none is empty. */
-static int read_run(const struct netboot_input *in, const char *name, struct buf *out, struct err *err)
+static int read_leases(const struct netboot_input *in, struct buf *out, struct err *err)
 {
-	autofree char *path = fs_join(in->run_dir, name);
+	autofree char *path = fs_join(in->run_dir, NETBOOT_LEASES);
 
 	if (!fs_exists(path))
 		return 0;
-	return fs_read(path, RUN_FILE_MAX, out, err);
+	return fs_read(path, LEASES_MAX, out, err);
 }
 
 /* A machine must not get an address before the answer to its next question is there. */
@@ -188,19 +187,18 @@ static int write_dnsmasq(const struct netboot_input *in, const struct failures *
 			 struct err *err)
 {
 	int rc = 0;
-	autoclean(buf_free) struct buf conf = { 0 }, dhcp = { 0 }, hosts = { 0 }, leases = { 0 }, before = { 0 };
+	autoclean(buf_free) struct buf conf = { 0 }, dhcp = { 0 }, hosts = { 0 }, leases = { 0 };
 	bool conf_new = false, dhcp_new = false, hosts_new = false;
 
 	netboot_dnsmasq_conf(in, &conf);
 	answered_hosts(in, &failures->silent, &dhcp);
 	netboot_hosts(in, &hosts);
-	if (fs_mkdirs(in->run_dir, 0755, err) < 0 || read_run(in, NETBOOT_DHCP_HOSTS, &before, err) < 0 ||
-	    write_one(in->run_dir, NETBOOT_DHCP_HOSTS, &dhcp, &dhcp_new, err) < 0 ||
+	if (fs_mkdirs(in->run_dir, 0755, err) < 0 || write_one(in->run_dir, NETBOOT_DHCP_HOSTS, &dhcp, &dhcp_new, err) < 0 ||
 	    write_one(in->run_dir, NETBOOT_HOSTS, &hosts, &hosts_new, err) < 0 ||
-	    write_one(in->run_dir, NETBOOT_CONF, &conf, &conf_new, err) < 0 || read_run(in, NETBOOT_LEASES, &leases, err) < 0)
+	    write_one(in->run_dir, NETBOOT_CONF, &conf, &conf_new, err) < 0 || read_leases(in, &leases, err) < 0)
 		rc = -1;
 	/* What is written is told now: the next round finds no difference. */
-	if (conf_new || (rc == 0 && netboot_leases_stale(in, buf_str(&leases), buf_str(&before))))
+	if (conf_new || (rc == 0 && netboot_leases_keep(in, buf_str(&leases), NULL)))
 		*effect = NETBOOT_RESTART;
 	else if (dhcp_new || hosts_new)
 		*effect = NETBOOT_RELOAD;
@@ -228,12 +226,12 @@ int netboot_before_start(const struct netboot_input *in, struct err *err)
 	autoclean(buf_free) struct buf leases = { 0 }, kept = { 0 };
 	size_t dropped;
 
-	if (read_run(in, NETBOOT_LEASES, &leases, err) < 0)
+	if (read_leases(in, &leases, err) < 0)
 		return err_wrap(err, "network boot");
 	dropped = netboot_leases_keep(in, buf_str(&leases), &kept);
 	if (!dropped)
 		return 0;
-	log_info("netboot", "%zu lease(s) that would keep a node from its address are forgotten", dropped);
+	log_info("netboot", "%zu lease(s) of addresses that belong to another machine now are forgotten", dropped);
 	if (write_one(in->run_dir, NETBOOT_LEASES, &kept, NULL, err) < 0)
 		return err_wrap(err, "network boot");
 	return 0;

@@ -4,14 +4,8 @@
 #include "netboot/netboot.h"
 #include "netboot/render.h"
 
-#include "base/mem.h"
-
 /* Short enough that a replaced machine's old lease is soon gone, long enough that 5,000 nodes ask about 3 times a second. */
 #define LEASE_FIXED "1h"
-/* Only firmware asks by DHCPv6, and only while it loads the next stage. An IPv6 lease belongs to a DUID and IAID, not to a MAC:
- * firmware that comes back with others (its settings were cleared) is refused its own address until the lease ends. dnsmasq's
- * least. */
-#define LEASE_FIXED6 "2m"
 #define LEASE_POOL "10m"
 /* dnsmasq's own 50 would make the 51st node of a rack that is switched on at once wait for its firmware's time-out. */
 #define TFTP_MAX 600
@@ -21,13 +15,6 @@ bool netboot_has_pool(const struct site *site)
 	const struct site_network *net = site_provision(site);
 
 	return site->discover && net->has4 && net->pool4_first && net->pool4_last;
-}
-
-bool netboot_has_pool6(const struct site *site)
-{
-	const struct site_network *net = site_provision(site);
-
-	return site->discover && net->has6 && net->has_pool6;
 }
 
 static void add_dns(const struct netboot_input *in, const struct site_network *net, struct buf *out)
@@ -42,12 +29,14 @@ static void add_dns(const struct netboot_input *in, const struct site_network *n
 }
 
 /* What holds for both families. */
-static void add_dhcp(const struct netboot_input *in, struct buf *out)
+static void add_dhcp(const struct netboot_input *in, const struct site_network *net, struct buf *out)
 {
 	buf_adds(out, "\n# DHCP\n");
-	if (!netboot_has_pool(in->site) && !netboot_has_pool6(in->site))
-		/* Nobody but our nodes gets an answer, so a NAK can't reach another server's client. */
-		buf_adds(out, "dhcp-ignore=tag:!known\ndhcp-authoritative\n");
+	/* Nobody but our nodes gets an answer, so a NAK can't reach another server's client. A node with an IPv4 address is to
+	 * DHCPv6 one that is known on another network. */
+	if (!in->site->discover)
+		buf_addf(out, "dhcp-ignore=tag:!known%s\ndhcp-authoritative\n",
+			 net->has4 && net->has6 ? ",tag:!known-othernet" : "");
 	buf_addf(out, "dhcp-hostsfile=%s/" NETBOOT_DHCP_HOSTS "\n", in->run_dir);
 	buf_addf(out, "dhcp-leasefile=%s/" NETBOOT_LEASES "\n", in->run_dir);
 	/* A machine can't choose its name, nor put one into our DNS. */
@@ -96,24 +85,23 @@ static bool heads_route6(const struct site *site, const struct site_network *net
 
 /* Router advertisements say that the prefix is on this link and that addresses come from DHCPv6 (RFC 4861, M and L). Only for
  * unknown machines they also let an address be made without asking (A, RFC 4862): the imager has one so before anybody knows it.
- */
+ *
+ * Firmware and boot loader have addresses of the pool, not the node's own: a DHCPv6 lease belongs to a DUID and an IAID, of which
+ * each stage has others (UEFI's two within one boot), so that with one address by MAC the first of them would keep it from the
+ * next. */
 static void add_dhcp6(const struct netboot_input *in, const struct site_network *net, struct buf *out)
 {
-	char base[ADDR6_LEN], first[ADDR6_LEN], last[ADDR6_LEN], head[ADDR6_LEN];
+	char first[ADDR6_LEN], last[ADDR6_LEN], head[ADDR6_LEN];
 
-	addr6_print(&net->net6.base, base);
+	addr6_print(&net->pool6_first, first);
+	addr6_print(&net->pool6_last, last);
 	addr6_print(&in->head_addr6, head);
 	buf_addf(out, "\n# DHCPv6 and router advertisements\nenable-ra\nra-param=%s,", in->interface);
 	if (net->mtu)
 		buf_addf(out, "mtu:%u,", net->mtu);
 	/* A lifetime of 0: we are no router, but for a site whose heads are. */
 	buf_adds(out, heads_route6(in->site, net) ? "60,1800\n" : "60,0\n");
-	buf_addf(out, "dhcp-range=%s,static,64," LEASE_FIXED6 "\n", base);
-	if (netboot_has_pool6(in->site)) {
-		addr6_print(&net->pool6_first, first);
-		addr6_print(&net->pool6_last, last);
-		buf_addf(out, "dhcp-range=%s,%s,slaac,64," LEASE_POOL "\n", first, last);
-	}
+	buf_addf(out, "dhcp-range=%s,%s,%s64," LEASE_POOL "\n", first, last, in->site->discover ? "slaac," : "");
 	buf_addf(out, "dhcp-option=option6:dns-server,[%s]\ndhcp-option=option6:domain-search,%s\n", head, in->site->domain);
 }
 
@@ -155,7 +143,7 @@ void netboot_dnsmasq_conf(const struct netboot_input *in, struct buf *out)
 	buf_addf(out, "interface=%s\nexcept-interface=lo\nbind-dynamic\n", in->interface);
 	buf_addf(out, "user=dnsmasq\nkeep-in-foreground\nlog-facility=-\nlog-dhcp\npid-file=%s/" NETBOOT_PID "\n", in->run_dir);
 	add_dns(in, net, out);
-	add_dhcp(in, out);
+	add_dhcp(in, net, out);
 	if (net->has4)
 		add_dhcp4(in, net, out);
 	if (net->has6)
@@ -168,35 +156,26 @@ void netboot_dnsmasq_conf(const struct netboot_input *in, struct buf *out)
 	add_tftp(in, out);
 }
 
-static void add_dhcp_host(const struct netboot_node *n, const char *addr, const char *lease, struct buf *out)
-{
-	for (size_t k = 0; k < n->macs->len; k++)
-		buf_addf(out, "%s,", n->macs->items[k]);
-	buf_addf(out, "%s,%s,%s\n", addr, n->name, lease);
-}
-
 /* All MAC addresses of a node in one line: dnsmasq gives the address to whichever asks, and takes it from another of the same
- * line, whose lease it still is (the firmware tried one port, the cable is in the other now). For DHCPv6 too it goes by the MAC
- * address, which it asks its neighbour for: a DUID is another one in each stage. */
+ * line, whose lease it still is (the firmware tried one port, the cable is in the other now).
+ * With IPv6 no name: dnsmasq would look it up in NETBOOT_HOSTS and lease the node's own IPv6 address, or give the name to an
+ * address of the pool. The name that belongs to an IPv4 address it finds there by itself. */
 void netboot_dhcp_hosts(const struct netboot_input *in, struct buf *out)
 {
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		const struct netboot_node *n = &in->nodes[i];
-		char addr[ADDR6_LEN];
+		char addr[ADDR4_LEN] = "";
 
 		if (!n->macs->len)
 			continue;
-		if (n->addr4) {
+		for (size_t k = 0; k < n->macs->len; k++)
+			buf_addf(out, "%s,", n->macs->items[k]);
+		if (n->addr4)
 			addr4_print(n->addr4, addr);
-			add_dhcp_host(n, addr, LEASE_FIXED, out);
-		}
-		if (n->has6) {
-			autofree char *bracketed = NULL;
-
-			addr6_print(&n->addr6, addr);
-			bracketed = str_format("[%s]", addr);
-			add_dhcp_host(n, bracketed, LEASE_FIXED6, out);
-		}
+		if (n->addr4)
+			buf_addf(out, "%s%s%s," LEASE_FIXED "\n", addr, n->has6 ? "" : ",", n->has6 ? "" : n->name);
+		else
+			buf_adds(out, LEASE_POOL "\n");
 	}
 }
 

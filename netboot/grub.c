@@ -37,8 +37,7 @@ static void add_arg(struct buf *out, const char *name, const char *value)
 	add_quoted(out, arg);
 }
 
-/* The imager is told its IPv6 address: by DHCPv6 it would be another client than the firmware before it, whose lease the address
- * still is. */
+/* The imager is told its IPv6 address, which no server leases (netboot/dnsmasq.c). */
 static void add_address6(const struct netboot_input *in, const struct netboot_node *n, struct buf *out)
 {
 	const struct site_network *net = site_provision(in->site);

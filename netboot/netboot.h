@@ -62,7 +62,7 @@ enum netboot_effect {
 int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, struct err *err) WARN_UNUSED;
 /* Call while dnsmasq is not running, before each start: forgets the leases of addresses that belong to another MAC now, which
  * dnsmasq would honour until they end (a node whose mainboard was replaced). netboot_apply() says NETBOOT_RESTART when there is
- * such a lease. An IPv6 lease names no MAC: those of all nodes' addresses are forgotten, which nobody but their node gets. */
+ * such a lease. */
 int netboot_before_start(const struct netboot_input *in, struct err *err) WARN_UNUSED;
 /* The boot loaders of both firmwares into tftp_root (copied from the head's packages; BIOS core made by grub-mkimage).
  * Idempotent. */

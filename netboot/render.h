@@ -25,17 +25,13 @@
 int netboot_check(const struct netboot_input *in, struct err *err) WARN_UNUSED;
 /* Pure. Is there an address pool for machines we do not know? */
 bool netboot_has_pool(const struct site *site);
-bool netboot_has_pool6(const struct site *site);
 /* Pure. netboot_grub_node() for the interface `mac` of the node. */
 void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_node *n, const char *mac, struct buf *out);
 /* Pure. The name of the file below grub/nodes/ for a MAC address: "52:54:00:00:00:01.cfg". Caller frees. */
 char *netboot_node_file(const char *mac);
 
-/* Pure. The lease file without the IPv4 leases of addresses that belong to another MAC now, and without the IPv6 leases of nodes'
- * addresses; returns how many were left out. `out` may be NULL. */
+/* Pure. The lease file without the leases of addresses that belong to another MAC now; returns how many were left out. `out` may
+ * be NULL. */
 size_t netboot_leases_keep(const struct netboot_input *in, const char *leases, struct buf *out);
-/* Pure. How many leases keep an address from the node that it belongs to now: IPv4 leases of other MACs, and IPv6 leases of
- * addresses that went to a machine with none of the MACs in `old_hosts`, the file NETBOOT_DHCP_HOSTS as it was. */
-size_t netboot_leases_stale(const struct netboot_input *in, const char *leases, const char *old_hosts);
 
 #endif

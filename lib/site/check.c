@@ -94,8 +94,8 @@ static void check_owner_network(const struct site *site, const struct owner *o, 
 		addr6_print(o->addr6, addr);
 		addr6_print(&n->pool6_first, first);
 		addr6_print(&n->pool6_last, last);
-		problems_at(p, o->list, o->i, "ipv6", "%s lies in the pool %s-%s, which is given to unknown machines", addr,
-			    first, last);
+		problems_at(p, o->list, o->i, "ipv6", "%s lies in the pool %s-%s, which firmware has addresses of", addr, first,
+			    last);
 	}
 }
 

@@ -100,14 +100,23 @@ static void check_pool6(const struct site *site, size_t i, struct problems *p)
 	if (addr6_cmp(&n->pool6_first, &n->pool6_last) > 0)
 		problems_at(p, "networks", i, "ipv6.pool", "first, %s, is behind last, %s", first, last);
 	else if (n->has_gateway6 && site_in_pool6(n, &n->gateway6))
-		problems_at(p, "networks", i, "ipv6.gateway", "%s lies in the pool %s-%s, which is given to unknown machines",
+		problems_at(p, "networks", i, "ipv6.gateway", "%s lies in the pool %s-%s, which firmware has addresses of",
 			    gateway, first, last);
 }
 
-static void check_network(const struct site *site, size_t i, struct problems *p)
+/* Far from where nodes are: their host numbers are those of an IPv4 subnet, or count from 1. */
+static void default_pool6(struct site_network *n)
 {
-	const struct site_network *n = &site->networks[i];
+	if (n->has6 && !n->has_pool6 && n->role == SITE_PROVISION)
+		n->has_pool6 =
+			net6_at(&n->net6, 0xb00700000000, &n->pool6_first) && net6_at(&n->net6, 0xb0070000ffff, &n->pool6_last);
+}
 
+static void check_network(struct site *site, size_t i, struct problems *p)
+{
+	struct site_network *n = &site->networks[i];
+
+	default_pool6(n);
 	check_subnets(site, i, p);
 	if (!n->has4 && !n->has6 && !p->broken[PART_NETWORKS])
 		problems_at(p, "networks", i, "ipv4", "is missing; a network has ipv4, ipv6 or both");
@@ -136,10 +145,9 @@ static void check_boots(const struct site *site, size_t i, struct problems *p)
 	}
 	if (!site->discover)
 		return;
-	if (n->has4 ? !n->pool4_first : n->has6 && !n->has_pool6)
+	if (n->has4 && !n->pool4_first)
 		problems_at(p, NULL, 0, "netboot.unknown",
-			    "\"discover\" needs addresses for unknown machines: networks[%zu].%s.pool is missing", i,
-			    n->has4 ? "ipv4" : "ipv6");
+			    "\"discover\" needs addresses for unknown machines: networks[%zu].ipv4.pool is missing", i);
 }
 
 static void check_provision(const struct site *site, struct problems *p)
@@ -163,7 +171,7 @@ static void check_provision(const struct site *site, struct problems *p)
 		problems_at(p, NULL, 0, "networks", "no network has the role \"provision\": the one that nodes boot from");
 }
 
-void site_check_networks(const struct site *site, struct problems *p)
+void site_check_networks(struct site *site, struct problems *p)
 {
 	for (size_t i = 0; i < site->n_networks; i++)
 		check_network(site, i, p);

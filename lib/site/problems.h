@@ -42,8 +42,8 @@ void site_read_networks(struct json_obj *o, struct site *site, struct problems *
 void site_read_heads(struct json_obj *o, struct site *site, struct problems *p);
 void site_read_vips(struct json_obj *o, struct site *site, struct problems *p);
 
-/* check_network.c */
-void site_check_networks(const struct site *site, struct problems *p);
+/* check_network.c: fills in the pool of IPv6 addresses, too. */
+void site_check_networks(struct site *site, struct problems *p);
 /* `a` must be a host's address in network `i`'s subnet; what is not is noted at "list[at].key". */
 bool site_check_host4(const struct site *site, size_t i, const char *list, size_t at, const char *key, uint32_t a,
 		      struct problems *p);

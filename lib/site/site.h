@@ -26,7 +26,9 @@ struct site_network {
 	struct net6 net6; /* "ipv6.subnet"; of the provision network always a /64 */
 	bool has_gateway6;
 	struct addr6 gateway6;
-	bool has_pool6; /* addresses for machines not yet known */
+	/* Addresses for firmware and boot loaders, and for machines not yet known. After site_check the provision network has one
+	 * where it has IPv6: the host numbers b007:0:0 to b007:0:ffff when none is given. */
+	bool has_pool6;
 	struct addr6 pool6_first, pool6_last;
 	unsigned int vlan; /* 0: untagged */
 	unsigned int mtu;  /* 0: default */
@@ -121,7 +123,7 @@ const struct site_image *site_image(const struct site *site, const char *name);
 const struct layout *site_layout(const struct site *site, const char *name);
 const struct site_network *site_network(const struct site *site, const char *name);
 const struct site_network *site_provision(const struct site *site);	 /* the one provision network */
-bool site_in_pool6(const struct site_network *n, const struct addr6 *a); /* one of those for machines not yet known? */
+bool site_in_pool6(const struct site_network *n, const struct addr6 *a); /* one of its pool's? */
 /* The address nodes talk to: the "svc" service address if there is one, else the first head's on the provision network. Host
  * order. */
 uint32_t site_service_addr4(const struct site *site);		     /* 0: the site has no IPv4 there */

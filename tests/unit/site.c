@@ -245,6 +245,7 @@ static void init_is_dual(void **state)
 	assert_false(net6_overlap(&n->net6, &site_provision(&other)->net6));
 	assert_int_equal(s.heads[0].addr4, 0x0a4d0021);
 	assert_true(s.heads[0].has6 && net6_at(&n->net6, 0x21, &a) && addr6_same(&a, &s.heads[0].addr6));
+	assert_true(n->has_pool6 && net6_at(&n->net6, 0xb00700000005, &a) && site_in_pool6(n, &a));
 	assert_true(site_service_addr6(&s, &a) && addr6_same(&a, &s.heads[0].addr6));
 	seed.unique = NULL;
 	site_free(&other);
@@ -295,7 +296,7 @@ static void pool6(void **state)
 	assert_true(site_in_pool6(n, &n->pool6_first) && site_in_pool6(n, &a));
 	a.bytes[12]++;
 	assert_false(site_in_pool6(n, &a) || site_in_pool6(n, &n->gateway6));
-	assert_false(site_in_pool6(site_network(&s, "campus"), &a));
+	assert_false(site_in_pool6(site_network(&s, "campus"), &a) || site_network(&s, "campus")->has_pool6);
 	assert_true(site_service_addr6(&s, &a) && is6(&a, "fd00:1::9")); /* "svc" */
 }
 
