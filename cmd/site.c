@@ -85,7 +85,7 @@ int cmd_site_init(struct cmd *c, struct err *err)
 		.cluster = cmd_option(c, "cluster"),
 		.domain = cmd_option(c, "domain"),
 		.interface = cmd_option(c, "interface"),
-		.subnet = cmd_option(c, "subnet"),
+		.subnet = cmd_option(c, cmd_option(c, "ipv4") ? "ipv4" : "subnet"),
 		.ipv6 = cmd_option(c, "ipv6"),
 		.head_addr = cmd_option(c, "head-address"),
 		.head_name = cmd_option(c, "head-name"),
@@ -98,6 +98,8 @@ int cmd_site_init(struct cmd *c, struct err *err)
 	if (cmd_args(c, 0, 0, err) < 0 || need_interface(c, err) < 0 || unique_text(&unique, err) < 0)
 		return -1;
 	seed.unique = buf_str(&unique);
+	if (cmd_option(c, "ipv4") && cmd_option(c, "subnet"))
+		return err_set(err, ERR_USAGE, "--ipv4 and --subnet are the same: give one of them");
 	if (!seed.head_name)
 		seed.head_name = own_name(hostname);
 	if (site_init(&seed, &site, err) < 0) /* its own hint is for a file, and there is none yet */

@@ -68,6 +68,23 @@ for bad in "--subnet 10.77.0.1/24" "--head-address 10.9.9.9" "--suite sid" "--cl
     [ -s "$work/err" ] || fail "nothing is said about $bad"
 done
 grep -q eth8 "$site" || fail "a refused site init changed the file"
+for bad in "--ipv6 fd00::/65" "--ipv6 10.1.0.0/16" "--ipv4 off --ipv6 off" "--ipv4 10.1.0.0/16 --subnet 10.1.0.0/16"; do
+    # shellcheck disable=SC2086
+    run 2 site init --interface eth8 --yes $bad
+done
+
+# Both families, the IPv6 prefix the cluster's own and the same each time; or one of them.
+run 0 site init --interface eth8 --head-name alpha --plan --quiet
+cp "$work/out" "$work/first"
+run 0 site init --interface eth8 --head-name alpha --plan --quiet
+cmp -s "$work/out" "$work/first" || fail "another IPv6 prefix each time"
+grep -qE '"subnet": "fd[0-9a-f:]+::/64"' "$work/first" || fail "no own prefix in $(cat "$work/first")"
+run 0 site init --interface eth8 --head-name alpha --ipv6 off --plan --quiet
+! grep -q ipv6 "$work/out" || fail "--ipv6 off: $(cat "$work/out")"
+run 0 site init --interface eth8 --head-name alpha --ipv4 off --ipv6 fd12:3456:789a::/48 --plan --quiet
+! grep -q ipv4 "$work/out" || fail "--ipv4 off: $(cat "$work/out")"
+says '"ipv6": "fd12:3456:789a::1"'
+grep -q eth8 "$site" || fail "site init --plan changed the file"
 
 # check: all problems, the count, exit 2; the same as JSON, one document.
 run 2 site check "$TOP/tests/golden/site/many-problems.json"

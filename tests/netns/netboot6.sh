@@ -183,4 +183,28 @@ for bad in grub/nodes/$m:99.cfg ../run/dnsmasq.conf /etc/passwd "$run/dnsmasq.co
 done
 kill -0 "$pid" || fail "dnsmasq has ended"
 stop
+
+echo "--- the imager's address: an own one that nobody has, and one that another machine has until it lets go of it"
+ip -n "$head" addr add fd00:77::9/64 dev eth0
+{
+    echo "ifname=eth0 address6=\$1 gateway6='' conf6=/proc/sys/net/ipv6/conf/eth0"
+    echo "say() { echo \"\$*\" >>$w/said; }; debug_shell() { :; }"
+    sed -n '/^no_address()/,/^wait_ipv4()/p' "$TOP/netboot/initramfs/init" | sed '$d'
+    echo 'set_ipv6; wait_ipv6; echo "$ready"'
+} >"$w/part"
+grep -q '^wait_ipv6()' "$w/part" || fail "init has no wait_ipv6 any more"
+in_node sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/accept_dad; echo 1 >/proc/sys/net/ipv6/conf/eth0/accept_dad'
+: >"$w/said"
+got=$(in_node timeout 20 busybox sh "$w/part" fd00:77::8/64) || fail "init does not get its address: $(cat "$w/said")"
+[ "$got $(cat "$w/said")" = "fd000077000000000000000000000008 " ] || fail "init has $got and says: $(cat "$w/said")"
+in_node timeout 40 busybox sh "$w/part" fd00:77::9/64 >"$w/got" &
+waiting=$!
+for _ in $(seq 200); do
+    ! grep -q 'no address for eth0 yet: another machine has fd00:77::9/64 already (attempt 1)' "$w/said" || break
+    sleep 0.1
+done
+grep -q 'another machine has fd00:77::9/64' "$w/said" || fail "an address of another machine: init says: $(cat "$w/said")"
+ip -n "$head" addr del fd00:77::9/64 dev eth0
+wait $waiting || fail "init does not get the address when it is free"
+grep -q fd000077000000000000000000000009 "$w/got" || fail "init has $(cat "$w/got")"
 echo ok
