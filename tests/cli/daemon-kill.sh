@@ -31,7 +31,8 @@ for i in $(seq "$loops"); do
     stop_daemon KILL
     wait "$adder"
     start_daemon
-    curl -s --unix-socket "$sock" http://x/v1/nodes | jq -r '.nodes[] | .name + " " + .macs[0]' | sort >"$work/there"
+    curl -s --unix-socket "$sock" http://x/v1/nodes >"$work/nodes"
+    jq -r '.nodes[] | .name + " " + .macs[0]' "$work/nodes" | sort >"$work/there"
     missing=$(sort "$work/acked" | comm -23 - "$work/there")
     [ -z "$missing" ] || fail "loop $i: acknowledged and lost: $missing"
     # At most one more than was acknowledged each time: the one whose answer was cut.
@@ -39,7 +40,7 @@ for i in $(seq "$loops"); do
     [ "$extra" -le "$i" ] || fail "loop $i: $extra nodes that nobody was told of"
     while read -r name mac; do
         [ -e "$root/srv/orthrus/tftp/grub/nodes/$mac.cfg" ] || fail "loop $i: $name has no GRUB file after the restart"
-        grep -q "^$mac,.*,$name," "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "loop $i: $name has no address after the restart"
+        grep -q "^$mac,$(jq -r --arg n "$name" '.nodes[] | select(.name == $n) | .ipv4' "$work/nodes")," "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "loop $i: $name has no address after the restart"
     done <"$work/there"
     [ "$(curl -s --unix-socket "$sock" http://x/v1/nodes | jq -r '[.nodes[].ipv4] | length == (unique | length)')" = true ] ||
         fail "loop $i: two nodes have one address"

@@ -31,6 +31,6 @@ done
 got=$(order_of 52:54:00:00:00:02 B)
 [ "$got" = '["n02","install","52:54:00:00:00:02",null]' ] || fail "a node with one port: $got"
 addr=$(node_value n01 '.ipv4 // .address // .addr4')
-grep -qxF "$first,$second,$addr,n01,1h" "$root/run/orthrus/dnsmasq.dhcp-hosts" ||
+grep -qxF "$first,$second,$addr,1h" "$root/run/orthrus/dnsmasq.dhcp-hosts" ||
     fail "dnsmasq is told: $(cat "$root/run/orthrus/dnsmasq.dhcp-hosts") (address $addr)"
 [ "$failed" = 0 ] && echo ok

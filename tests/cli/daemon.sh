@@ -53,7 +53,7 @@ grep -q 'nothing to do' "$work/out" || fail "an applied site is planned again: $
 planned node add 'n[01-02]' --mac 52:54:00:00:00:01,52:54:00:00:00:02 --group compute
 done_ok node add 'n[01-02]' --mac 52:54:00:00:00:01,52:54:00:00:00:02 --group compute
 [ "$(node_value n01 .ipv4) $(node_value n02 .ipv4)" = '10.77.0.2 10.77.0.3' ] || fail "addresses: $(node_value n01 .ipv4) $(node_value n02 .ipv4)"
-grep -q '52:54:00:00:00:01,10.77.0.2,n01' "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "n01 is not in dnsmasq's hosts when the command returns"
+grep -q '^52:54:00:00:00:01,10.77.0.2,1h' "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "n01 is not in dnsmasq's hosts when the command returns"
 [ -e "$root/srv/orthrus/tftp/grub/nodes/52:54:00:00:00:02.cfg" ] || fail "no GRUB file for n02"
 done_ok node list
 grep -q n02 "$work/out" || fail "node list: $(cat "$work/out")"
@@ -61,7 +61,7 @@ done_ok node show n01 --json
 [ "$(jq -r '.state, .booted, .error' "$work/out" | tr '\n' ' ')" = 'new null null ' ] || fail "node show --json: $(cat "$work/out")"
 planned node set n02 --ipv4 10.77.0.50
 done_ok node set n02 --ipv4 10.77.0.50
-grep -q '52:54:00:00:00:02,10.77.0.50,n02' "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "n02's new address is not in dnsmasq's hosts"
+grep -q '^52:54:00:00:00:02,10.77.0.50,1h' "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "n02's new address is not in dnsmasq's hosts"
 done_ok node add n03 --mac 52:54:00:00:00:03,52:54:00:00:01:03 --group compute
 [ "$(node_value n03 .ipv4)" = 10.77.0.3 ] || fail "the lowest free address is not taken"
 
