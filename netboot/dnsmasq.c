@@ -9,6 +9,8 @@
 #define LEASE_POOL "10m"
 /* dnsmasq's own 50 would make the 51st node of a rack that is switched on at once wait for its firmware's time-out. */
 #define TFTP_MAX 600
+/* dnsmasq's own 1000 would leave the 1001st node without an address. Who may have one is bounded by the nodes and the pool. */
+#define LEASES_MAX 65536
 
 bool netboot_has_pool(const struct site *site)
 {
@@ -38,7 +40,7 @@ static void add_dhcp(const struct netboot_input *in, const struct site_network *
 		buf_addf(out, "dhcp-ignore=tag:!known%s\ndhcp-authoritative\n",
 			 net->has4 && net->has6 ? ",tag:!known-othernet" : "");
 	buf_addf(out, "dhcp-hostsfile=%s/" NETBOOT_DHCP_HOSTS "\n", in->run_dir);
-	buf_addf(out, "dhcp-leasefile=%s/" NETBOOT_LEASES "\n", in->run_dir);
+	buf_addf(out, "dhcp-leasefile=%s/" NETBOOT_LEASES "\ndhcp-lease-max=%d\n", in->run_dir, LEASES_MAX);
 	/* A machine can't choose its name, nor put one into our DNS. */
 	buf_adds(out, "dhcp-ignore-names\n");
 }

@@ -88,9 +88,10 @@ ask_ms() { # adds node $1 with MAC address $2 and asks dnsmasq until it gives it
     "$orthrus" node add "$1" --group compute --mac "$2" >"$work/out" 2>&1 || fail "node add $1: $(cat "$work/out")"
     addr=$(node_value "$1" .ipv4)
     for _ in $(seq 100); do
-        grep -q "$2,.*$addr" "$root/run/orthrus/dnsmasq.dhcp-hosts" && ip netns exec "$room" "$BUILD/tests/lab/fleet_lease" eth0 "$2" "$addr" && break
+        grep -q "$2,.*$addr" "$root/run/orthrus/dnsmasq.dhcp-hosts" && ip netns exec "$room" "$BUILD/tests/lab/fleet_lease" eth0 "$2" "$addr" &&
+            echo $((($(date +%s%N) - begin) / 1000000)) && return
     done
-    echo $((($(date +%s%N) - begin) / 1000000))
+    echo 999999 # never
 }
 for i in 1 2 3; do
     ms=$(ask_ms "x$i" "$(mac $((left + i)))")
