@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/audit.h"
+#include "daemon/enrol_read.h"
 #include "daemon/enrol_token.h"
 #include "daemon/pending.h"
 #include "sys/clock.h"
@@ -16,49 +17,6 @@
 
 #define WAIT_MAX_S 60
 #define SEEN_AGAIN_S 60 /* that a machine still asks is written so often */
-
-struct enrol {
-	char *csr, *token;
-	struct node_key key;
-	bool has_machine;
-	struct machine machine;
-};
-
-static void enrol_free(struct enrol *e)
-{
-	free(e->csr);
-	if (e->token)
-		explicit_bzero(e->token, strlen(e->token));
-	free(e->token);
-	machine_free(&e->machine);
-}
-
-static int read_machine(struct json_obj *o, struct enrol *out, struct err *err)
-{
-	autofree char *raw = NULL;
-
-	if (json_raw(o, "machine", JSON_MAY, &raw, err) < 0)
-		return -1;
-	out->has_machine = raw != NULL;
-	return raw ? machine_read(raw, strlen(raw), &out->machine, err) : 0;
-}
-
-static int read_enrol(const struct http_call *call, struct enrol *out, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autofree char *seal = NULL;
-	struct err why = { 0 };
-	struct json_obj o;
-
-	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "csr", JSON_MUST, &out->csr, err) < 0 ||
-	    json_str(&o, "seal_key", JSON_MUST, &seal, err) < 0 || json_str(&o, "token", JSON_MAY, &out->token, err) < 0)
-		return -1;
-	if (str_unhex(seal, out->key.seal, SEAL_KEY_LEN, &why) < 0)
-		return json_bad(&o, "seal_key", err, "is not an X25519 public key of %d hex digits", 2 * SEAL_KEY_LEN);
-	if (x509_request_check(out->csr, strlen(out->csr), &out->key.spki, err) < 0 || read_machine(&o, out, err) < 0)
-		return -1;
-	return json_obj_end(&o, err);
-}
 
 static int answer_certificate(struct daemon *d, struct http_call *call, const char *node, const struct enrol *e, struct err *err)
 {
@@ -289,8 +247,10 @@ int api_enrol(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(enrol_free) struct enrol e = { 0 };
 	uint64_t wait_s = 0;
+	size_t len;
+	const char *body = http_body(call, &len);
 
-	if (http_query_u64(call, "wait", 0, WAIT_MAX_S, &wait_s, err) < 0 || read_enrol(call, &e, err) < 0)
+	if (http_query_u64(call, "wait", 0, WAIT_MAX_S, &wait_s, err) < 0 || enrol_read(body, len, &e, err) < 0)
 		return -1;
 	return answer_enrol(ctx, call, &e, wait_s, err);
 }
