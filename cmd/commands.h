@@ -57,7 +57,7 @@
 	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \
 	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS,ipv6=ADDRESS", \
 	  "make machines that wait these nodes, after their keys were compared") \
-	X("node", "reject", cmd_node_reject, CMD_CHANGES, "", "fingerprint=WORDS*", "refuse machines that wait") \
+	X("node", "reject", cmd_node_reject, CMD_CHANGES, "[NODESET]", "fingerprint=WORDS*", "refuse machines that wait") \
 	X("node", "token", cmd_node_token, CMD_CHANGES, "[NODESET]", "minutes=N,list,revoke=ID", \
 	  "make, list or revoke tokens with which machines enrol without waiting") \
 	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \

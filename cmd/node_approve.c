@@ -132,34 +132,65 @@ int cmd_node_approve(struct cmd *c, struct err *err)
 	return 0;
 }
 
+static void add_once(struct str_list *list, const char *fingerprint)
+{
+	if (!str_list_has(list, fingerprint))
+		str_list_add(list, fingerprint);
+}
+
+/* Every machine that waits and would be one of these nodes. */
+static int reject_nodes(const struct pending_rows *rows, const char *text, struct str_list *out, struct err *err)
+{
+	autoclean(nodeset_free) struct nodeset set = { 0 };
+	struct node_rows none = { 0 };
+
+	if (node_set(&none, text, false, &set, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nodeset_count(&set); i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < rows->len; j++) {
+			if (!str_eq(rows->items[j].node, nodeset_get(&set, i)) || !str_eq(rows->items[j].state, "pending"))
+				continue;
+			add_once(out, rows->items[j].fingerprint);
+			found = true;
+		}
+		if (found)
+			continue;
+		err_set(err, ERR_NOT_FOUND, "no machine waits that would be %s", nodeset_get(&set, i));
+		return err_hint(err,
+				"`orthrus node discover --once` lists those that wait; say which one it is with --fingerprint");
+	}
+	return 0;
+}
+
 int cmd_node_reject(struct cmd *c, struct err *err)
 {
 	autoclean(pending_rows_free) struct pending_rows rows = { 0 };
-	autoclean(str_list_free) struct str_list keys = { 0 };
+	autoclean(str_list_free) struct str_list keys = { 0 }, fingerprints = { 0 };
 	autoclean(buf_free) struct buf body = { 0 };
 	struct json_out w;
 
 	cmd_option_all(c, "fingerprint", &keys);
-	if (cmd_args(c, 0, 0, err) < 0)
+	if (cmd_args(c, 0, 1, err) < 0)
 		return -1;
-	if (!keys.len) {
-		err_set(err, ERR_USAGE, "'node reject' needs --fingerprint WORDS: which machine");
+	if (!keys.len && !c->argc) {
+		err_set(err, ERR_USAGE, "'node reject' needs NODESET or --fingerprint WORDS: which machines");
 		return err_hint(err, "`orthrus node discover --once` lists the machines that wait, with their keys");
 	}
-	if (pending_rows_get(c, &rows, err) < 0)
+	if (pending_rows_get(c, &rows, err) < 0 || (c->argc && reject_nodes(&rows, c->argv[0], &fingerprints, err) < 0))
 		return -1;
-	json_out_init(&w, &body, false);
-	json_put_obj(&w, NULL);
-	json_put_bool(&w, "plan", c->plan);
-	json_put_arr(&w, "fingerprints");
 	for (size_t i = 0; i < keys.len; i++) {
 		const struct pending_row *row = pending_rows_find(&rows, keys.items[i], err);
 
 		if (!row)
 			return -1;
-		json_put_str(&w, NULL, row->fingerprint);
+		add_once(&fingerprints, row->fingerprint);
 	}
-	json_end_arr(&w);
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	json_put_bool(&w, "plan", c->plan);
+	json_put_strs(&w, "fingerprints", &fingerprints);
 	json_end_obj(&w);
 	return node_send_steps(c, "POST", "/v1/reject", buf_str(&body), err);
 }

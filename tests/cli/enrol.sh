@@ -85,6 +85,12 @@ before=$(digest)
 enrol other "$(machine "$mac1" A)"; nothing_changed 403 'a rejected machine'
 body_has rejected 'a rejected machine'
 [ "$(state_of "$mac1")" = rejected ] || fail "it is $(state_of "$mac1")"
+# By the node that they would be: all of them.
+for i in 1 2; do enrol s$i "$(machine "$mac3" S$i)"; done
+"$orthrus" node reject n03 --yes >"$work/out" 2>&1 || fail "reject n03: $(cat "$work/out")"
+[ "$(state_of "$mac3")" = 'rejected rejected' ] || fail "they are $(state_of "$mac3")"
+"$orthrus" node reject n02 --yes >"$work/out" 2>&1; rc=$?
+[ $rc = 1 ] && grep -q 'no machine waits that would be n02' "$work/out" || fail "nothing to reject: exit $rc: $(cat "$work/out")"
 
 # Tokens: shown once, kept as a hash, good once for one node; of many at once exactly one wins.
 "$orthrus" node token n02 --json >"$work/token.json" || fail "node token"
