@@ -74,10 +74,11 @@ static void server_names(const struct site *site, struct str_list *names, struct
 		add_addresses(site->vips[i].addr4, site->vips[i].has6 ? &site->vips[i].addr6 : NULL, addrs);
 }
 
-/* Every address, in both families where the site has IPv6 and this kernel does it. */
-static const char *listen_any(const struct site *site)
+/* Every address, in both families where this kernel has IPv6, whatever the site has: a socket for IPv4 alone would be in the way
+ * of the one for both when the site gets IPv6. */
+static const char *listen_any(void)
 {
-	return site_provision(site)->has6 && fs_exists("/proc/net/if_inet6") ? "[::]" : "0.0.0.0";
+	return fs_exists("/proc/net/if_inet6") ? "[::]" : "0.0.0.0";
 }
 
 /* Keys, certificates, and the listener that shows them. */
@@ -88,7 +89,7 @@ static int follow_trust(struct reconcile *r, const struct site *site, uint64_t v
 	autoclean(str_list_free) struct str_list addrs = { 0 };
 	autoclean(pki_paths_free) struct pki_paths pki = { 0 };
 	autofree char *listen =
-		d->listen ? mem_strdup(d->listen) : str_format("%s:%llu", listen_any(site), (unsigned long long)site->api_port);
+		d->listen ? mem_strdup(d->listen) : str_format("%s:%llu", listen_any(), (unsigned long long)site->api_port);
 	struct http_tls tls = { .listen = listen };
 	int64_t now = clock_now_ns();
 
