@@ -136,7 +136,7 @@ int cmd_node_boot(struct cmd *c, struct err *err)
 		rc = choose_target(c, &w, &set, err);
 		c->json = json;
 		if (rc < 0)
-			return err_wrap(err, "what to boot");
+			return power ? err_wrap(err, "what to boot") : -1;
 	}
 	if (!power)
 		return 0;
