@@ -4,7 +4,7 @@
 set -u
 . "$TOP/tests/cli/daemon.bash"
 store=$root/srv/orthrus/store
-ca=$root/var/lib/orthrus/pki/ca.crt
+mac1=52:54:00:00:00:01
 
 # verify CODE TEXT / plan KIND TEXT / serve STATUS PATH: what each of the three says
 verify() {
@@ -17,16 +17,17 @@ plan() {
     [ "$(value '.nodes[0].error.kind')" = "$1" ] || fail "$state: plan: not $1: $(cat "$body")"
     body_has "$2" "$state: plan"
 }
-serve() { request --cacert "$ca" "https://127.0.0.1:$port/v1/$2"; want "$1" "$state: GET $2"; }
+serve() { imager $mac1 GET "/v1/$2"; want "$1" "$state: GET $2"; }
 
 start_daemon
 make_site --trust-mac
 "$orthrus" site apply --yes >/dev/null || die "site apply"
-"$orthrus" node add n01 --mac 52:54:00:00:00:01 --group compute >/dev/null || die "node add n01"
+"$orthrus" node add n01 --mac $mac1 --group compute >/dev/null || die "node add n01"
 state='no store'; plan not_found 'image compute is not in the store'
 body_has 'orthrus image build compute' 'what to do without a store'
 tiny_image compute
 port=$(tls_port)
+enrol $mac1 "$(machine $mac1 A)"; want 200 enrol
 ref=$("$orthrus" image list --json | jq -r '.images[0].ref')
 pack=$(cd "$store/packs" && ls -- *.pack)
 whole() {
