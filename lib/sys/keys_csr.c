@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/keys.h"
+#include "sys/keys_ssl.h"
 #include "sys/keys_x509.h"
 
 #include <openssl/bio.h>
@@ -18,61 +19,19 @@
 #define CN_MAX 64
 #define SCALAR_LEN 32
 
-static void free_key(EVP_PKEY **k)
-{
-	EVP_PKEY_free(*k);
-}
-static void free_bio(BIO **b)
-{
-	BIO_free(*b);
-}
-static void free_request(X509_REQ **r)
-{
-	X509_REQ_free(*r);
-}
 static void free_number(BIGNUM **n)
 {
 	BN_clear_free(*n);
 }
 
-/* libcrypto's own words, then our context in front. */
-static int failed(struct err *err, const char *what)
-{
-	char text[256];
-	unsigned long code = ERR_get_error();
-
-	ERR_error_string_n(code, text, sizeof(text));
-	ERR_clear_error();
-	return err_set(err, ERR_FAILED, "%s: %s", what, code ? text : "libcrypto says no reason");
-}
-
-/* An encrypted key would make libcrypto ask at the terminal. */
-static int no_passphrase(char *out, int size, int rwflag, void *ctx)
-{
-	(void)out;
-	(void)size;
-	(void)rwflag;
-	(void)ctx;
-	return 0;
-}
-
-static bool is_p256(const EVP_PKEY *key)
-{
-	char group[32] = "";
-	size_t len;
-
-	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), &len) == 1 &&
-	       str_eq(group, "prime256v1");
-}
-
 /* NULL with err. */
 static EVP_PKEY *read_key(const struct buf *pem, struct err *err)
 {
-	autoclean(free_bio) BIO *bio = pem->len <= NODE_KEY_PEM_MAX ? BIO_new_mem_buf(buf_str(pem), (int)pem->len) : NULL;
-	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	autoclean(ssl_free_bio) BIO *bio = pem->len <= NODE_KEY_PEM_MAX ? BIO_new_mem_buf(buf_str(pem), (int)pem->len) : NULL;
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, ssl_no_passphrase, NULL) : NULL;
 
 	ERR_clear_error();
-	if (key && is_p256(key))
+	if (key && ssl_is_p256(key))
 		return key;
 	EVP_PKEY_free(key);
 	err_set(err, ERR_DAMAGED, key ? "the private key is not one of ECDSA P-256" : "the private key cannot be read");
@@ -129,7 +88,7 @@ int node_keys_make(struct node_keys *out, struct err *err)
 
 int node_keys_read(const struct buf *tls_pem, const struct buf *seal_text, struct node_keys *out, struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = NULL;
+	autoclean(ssl_free_key) EVP_PKEY *key = NULL;
 	char digits[NODE_SEAL_TEXT_LEN];
 	size_t len = seal_text->len;
 	struct err why = { 0 };
@@ -170,14 +129,14 @@ void node_keys_seal_text(const struct node_keys *k, char out[NODE_SEAL_TEXT_LEN]
 
 int node_keys_pack(const struct node_keys *k, uint8_t raw[NODE_KEYS_RAW_LEN], struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = read_key(&k->tls_pem, err);
+	autoclean(ssl_free_key) EVP_PKEY *key = read_key(&k->tls_pem, err);
 	autoclean(free_number) BIGNUM *scalar = NULL;
 
 	if (!key)
 		return -1;
 	if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) != 1 ||
 	    BN_bn2binpad(scalar, raw, SCALAR_LEN) != SCALAR_LEN)
-		return failed(err, "take the secret out of a private key");
+		return ssl_failed(err, "take the secret out of a private key");
 	memcpy(raw + SCALAR_LEN, k->seal_secret, SEAL_KEY_LEN);
 	return 0;
 }
@@ -201,8 +160,8 @@ static EVP_PKEY *key_of_scalar(const uint8_t *scalar)
 
 int node_keys_unpack(const uint8_t raw[NODE_KEYS_RAW_LEN], struct node_keys *out, struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = key_of_scalar(raw);
-	autoclean(free_bio) BIO *bio = BIO_new(BIO_s_secmem());
+	autoclean(ssl_free_key) EVP_PKEY *key = key_of_scalar(raw);
+	autoclean(ssl_free_bio) BIO *bio = BIO_new(BIO_s_secmem());
 	EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
 	int good = ctx ? EVP_PKEY_private_check(ctx) : 0;
 
@@ -213,7 +172,7 @@ int node_keys_unpack(const uint8_t raw[NODE_KEYS_RAW_LEN], struct node_keys *out
 	if (good != 1)
 		return err_set(err, ERR_DAMAGED, "these bytes are no private key of ECDSA P-256");
 	if (!bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
-		return failed(err, "write a private key");
+		return ssl_failed(err, "write a private key");
 	memcpy(out->seal_secret, raw + SCALAR_LEN, SEAL_KEY_LEN);
 	if (find_public(out, err) < 0) {
 		node_keys_clear(out);
@@ -226,7 +185,7 @@ int node_keys_unpack(const uint8_t raw[NODE_KEYS_RAW_LEN], struct node_keys *out
 
 int node_keys_fingerprint(const struct node_keys *k, struct digest *out, struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = read_key(&k->tls_pem, err);
+	autoclean(ssl_free_key) EVP_PKEY *key = read_key(&k->tls_pem, err);
 	struct digest_ctx *ctx;
 	unsigned char *der = NULL;
 	struct digest spki;
@@ -236,7 +195,7 @@ int node_keys_fingerprint(const struct node_keys *k, struct digest *out, struct 
 		return -1;
 	n = i2d_PUBKEY(key, &der);
 	if (n <= 0)
-		return failed(err, "encode a public key");
+		return ssl_failed(err, "encode a public key");
 	digest_of(der, (size_t)n, &spki);
 	OPENSSL_free(der);
 	ctx = digest_new();
@@ -248,9 +207,9 @@ int node_keys_fingerprint(const struct node_keys *k, struct digest *out, struct 
 
 int x509_request_make(const struct buf *key_pem, const char *name, struct buf *csr, struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = read_key(key_pem, err);
-	autoclean(free_request) X509_REQ *req = X509_REQ_new();
-	autoclean(free_bio) BIO *bio = BIO_new(BIO_s_mem());
+	autoclean(ssl_free_key) EVP_PKEY *key = read_key(key_pem, err);
+	autoclean(ssl_free_request) X509_REQ *req = X509_REQ_new();
+	autoclean(ssl_free_bio) BIO *bio = BIO_new(BIO_s_mem());
 	autofree char *cut = mem_strndup(name, strnlen(name, CN_MAX));
 
 	if (!key)
@@ -259,7 +218,7 @@ int x509_request_make(const struct buf *key_pem, const char *name, struct buf *c
 	    !X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_UTF8, (const unsigned char *)cut, -1, -1,
 					0) ||
 	    !X509_REQ_set_pubkey(req, key) || !X509_REQ_sign(req, key, EVP_sha256()) || PEM_write_bio_X509_REQ(bio, req) != 1)
-		return failed(err, "make a certificate request");
+		return ssl_failed(err, "make a certificate request");
 	take_bio(bio, csr);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "sys/keys.h"
+#include "sys/keys_ssl.h"
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
@@ -18,21 +19,9 @@
 #define HOUR_S INT64_C(3600)
 #define REQUEST_MAX 4096 /* one for P-256 has some 400 bytes */
 
-static void free_key(EVP_PKEY **k)
-{
-	EVP_PKEY_free(*k);
-}
-static void free_request(X509_REQ **r)
-{
-	X509_REQ_free(*r);
-}
 static void free_crt(X509 **c)
 {
 	X509_free(*c);
-}
-static void free_bio(BIO **b)
-{
-	BIO_free(*b);
 }
 static void free_ctx(EVP_PKEY_CTX **c)
 {
@@ -47,39 +36,18 @@ static void free_time(ASN1_TIME **t)
 	ASN1_TIME_free(*t);
 }
 
-/* libcrypto's own words, then our context in front. */
-static int failed(struct err *err, const char *what)
-{
-	char text[256];
-	unsigned long code = ERR_get_error();
-
-	ERR_error_string_n(code, text, sizeof(text));
-	ERR_clear_error();
-	return err_set(err, ERR_FAILED, "%s: %s", what, code ? text : "libcrypto says no reason");
-}
-
-/* An encrypted key would make libcrypto ask at the terminal: no, thanks. */
-static int no_passphrase(char *out, int size, int rwflag, void *ctx)
-{
-	(void)out;
-	(void)size;
-	(void)rwflag;
-	(void)ctx;
-	return 0;
-}
-
 static EVP_PKEY *read_key(const struct buf *pem)
 {
-	autoclean(free_bio) BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
+	autoclean(ssl_free_bio) BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
 
-	return bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	return bio ? PEM_read_bio_PrivateKey(bio, NULL, ssl_no_passphrase, NULL) : NULL;
 }
 
 static X509 *read_crt(const struct buf *pem)
 {
-	autoclean(free_bio) BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
+	autoclean(ssl_free_bio) BIO *bio = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
 
-	return bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+	return bio ? PEM_read_bio_X509(bio, NULL, ssl_no_passphrase, NULL) : NULL;
 }
 
 static void take_bio(BIO *bio, struct buf *out)
@@ -93,11 +61,11 @@ static void take_bio(BIO *bio, struct buf *out)
 
 int x509_key_make(struct buf *pem, struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = EVP_EC_gen("P-256");
-	autoclean(free_bio) BIO *bio = BIO_new(BIO_s_secmem());
+	autoclean(ssl_free_key) EVP_PKEY *key = EVP_EC_gen("P-256");
+	autoclean(ssl_free_bio) BIO *bio = BIO_new(BIO_s_secmem());
 
 	if (!key || !bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
-		return failed(err, "make a private key");
+		return ssl_failed(err, "make a private key");
 	take_bio(bio, pem);
 	return 0;
 }
@@ -250,21 +218,21 @@ static int issue(const struct x509_spec *spec, EVP_PKEY *key, const struct buf *
 		 struct err *err)
 {
 	autoclean(str_list_free) struct str_list wanted = { 0 };
-	autoclean(free_key) EVP_PKEY *issuer_key = ca_crt ? read_key(ca_key) : NULL;
+	autoclean(ssl_free_key) EVP_PKEY *issuer_key = ca_crt ? read_key(ca_key) : NULL;
 	autoclean(free_crt) X509 *issuer = ca_crt ? read_crt(ca_crt) : NULL;
 	autoclean(free_crt) X509 *crt = X509_new();
-	autoclean(free_bio) BIO *bio = BIO_new(BIO_s_mem());
+	autoclean(ssl_free_bio) BIO *bio = BIO_new(BIO_s_mem());
 	X509 *by = issuer ? issuer : crt;
 
 	if (wanted_names(spec, &wanted, err) < 0)
 		return -1;
 	if (!key || !crt || !bio || (ca_crt && (!issuer || !issuer_key)))
-		return failed(err, "read the keys for a certificate");
+		return ssl_failed(err, "read the keys for a certificate");
 	if (!X509_set_version(crt, X509_VERSION_3) || !set_serial(crt) || !set_times(crt, issuer, spec) ||
 	    !set_subject(crt, spec) || !X509_set_issuer_name(crt, X509_get_subject_name(by)) || !X509_set_pubkey(crt, key) ||
 	    !add_extensions(crt, by, spec->use) || (wanted.len && !add_alt_names(crt, &wanted)) ||
 	    !X509_sign(crt, issuer ? issuer_key : key, EVP_sha256()) || PEM_write_bio_X509(bio, crt) != 1)
-		return failed(err, "make a certificate");
+		return ssl_failed(err, "make a certificate");
 	take_bio(bio, out);
 	return 0;
 }
@@ -272,31 +240,22 @@ static int issue(const struct x509_spec *spec, EVP_PKEY *key, const struct buf *
 int x509_issue(const struct x509_spec *spec, const struct buf *key_pem, const struct buf *ca_crt, const struct buf *ca_key,
 	       struct buf *out, struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = read_key(key_pem);
+	autoclean(ssl_free_key) EVP_PKEY *key = read_key(key_pem);
 
 	return issue(spec, key, ca_crt, ca_key, out, err);
-}
-
-static bool is_p256(EVP_PKEY *key)
-{
-	char group[32] = "";
-	size_t len;
-
-	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), &len) == 1 &&
-	       str_eq(group, "prime256v1");
 }
 
 /* Type and length first, then the signature: whoever asks holds the private half. NULL with err. The key belongs to *request. */
 static EVP_PKEY *read_request(const char *pem, size_t len, X509_REQ **request, struct err *err)
 {
-	autoclean(free_bio) BIO *bio = len <= REQUEST_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+	autoclean(ssl_free_bio) BIO *bio = len <= REQUEST_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
 	EVP_PKEY *key;
 
-	*request = bio ? PEM_read_bio_X509_REQ(bio, NULL, no_passphrase, NULL) : NULL;
+	*request = bio ? PEM_read_bio_X509_REQ(bio, NULL, ssl_no_passphrase, NULL) : NULL;
 	key = *request ? X509_REQ_get0_pubkey(*request) : NULL;
 	if (!key)
 		err_set(err, ERR_INVALID, "the certificate request cannot be read");
-	else if (!is_p256(key))
+	else if (!ssl_is_p256(key))
 		err_set(err, ERR_INVALID, "the certificate request is not for a key of ECDSA P-256");
 	else if (X509_REQ_verify(*request, key) != 1)
 		err_set(err, ERR_INVALID, "the certificate request is not signed by its own key");
@@ -309,7 +268,7 @@ static EVP_PKEY *read_request(const char *pem, size_t len, X509_REQ **request, s
 int x509_issue_request(const struct x509_spec *spec, const struct buf *request, const struct buf *ca_crt,
 		       const struct buf *ca_key, struct buf *crt, struct err *err)
 {
-	autoclean(free_request) X509_REQ *req = NULL;
+	autoclean(ssl_free_request) X509_REQ *req = NULL;
 	EVP_PKEY *key = read_request(buf_str(request), request->len, &req, err);
 
 	return key ? issue(spec, key, ca_crt, ca_key, crt, err) : -1;
@@ -317,7 +276,7 @@ int x509_issue_request(const struct x509_spec *spec, const struct buf *request, 
 
 int x509_request_check(const char *pem, size_t len, struct digest *spki, struct err *err)
 {
-	autoclean(free_request) X509_REQ *req = NULL;
+	autoclean(ssl_free_request) X509_REQ *req = NULL;
 	EVP_PKEY *key = read_request(pem, len, &req, err);
 	unsigned char *der = NULL;
 	int n = key ? i2d_PUBKEY(key, &der) : 0;
@@ -325,7 +284,7 @@ int x509_request_check(const char *pem, size_t len, struct digest *spki, struct 
 	if (!key)
 		return -1;
 	if (n <= 0)
-		return failed(err, "encode the key of a certificate request");
+		return ssl_failed(err, "encode the key of a certificate request");
 	digest_of(der, (size_t)n, spki);
 	OPENSSL_free(der);
 	return 0;
@@ -346,7 +305,7 @@ int x509_until(const struct buf *crt_pem, int64_t *wall_s, struct err *err)
 
 int x509_check_pair(const struct buf *crt_pem, const struct buf *key_pem, struct err *err)
 {
-	autoclean(free_key) EVP_PKEY *key = read_key(key_pem);
+	autoclean(ssl_free_key) EVP_PKEY *key = read_key(key_pem);
 	autoclean(free_crt) X509 *crt = read_crt(crt_pem);
 	autoclean(free_ctx) EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
 	/* X509_check_private_key looks at public halves only: a hurt private half is seen by the pairwise check. */

@@ -28,6 +28,7 @@ trap finish EXIT
 ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$work/id" && ssh-keygen -q -t ed25519 -N '' -f "$work/other" || die keys
 cp "$work/id.pub" "$work/authorized"
 echo 'a banner that is no output' >"$work/banner"
+# With SHLVL bash does not read the .bashrc of whoever runs this, whose programs would talk between (bash(1), remote shell daemon).
 for k in 0 16 32 48; do # one sshd listens at 16 addresses
     cat >"$work/sshd_config.$k" <<END
 Port 2222
@@ -44,7 +45,7 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 MaxStartups 1000
 Banner $work/banner
-SetEnv MARK=sshd
+SetEnv MARK=sshd SHLVL=2
 END
     /usr/sbin/sshd -D -f "$work/sshd_config.$k" -E "$work/sshd.log" &
     sshd="$sshd $!"
