@@ -2,34 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A real dnsmasq with the files that netboot/ writes, and a real DHCP and TFTP client in another namespace.
 set -eu
-TOP=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
-BUILD=${BUILD:-$TOP/build}
-tool=$BUILD/tests/lab/netboot_tool
-for p in dnsmasq busybox ip; do command -v $p >/dev/null || { echo "needs the program $p"; exit 77; }; done
-[ "$(id -u)" = 0 ] || { echo "needs root for network namespaces"; exit 77; }
-id dnsmasq >/dev/null 2>&1 || { echo "needs the user dnsmasq (package dnsmasq-base)"; exit 77; }
-[ -x "$tool" ] || { echo "needs $tool: make tests"; exit 77; }
-
-w=$(mktemp -d "${TMPDIR:-/tmp}/orthrus-netboot.XXXXXX")
-head=nbh$$ node=nbn$$ pid=
-cleanup() {
-    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-    ip netns del "$head" 2>/dev/null || true
-    ip netns del "$node" 2>/dev/null || true
-    rm -rf "$w"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-fail() { echo "FAILED: $*"; [ ! -e "$w/log" ] || tail -n 30 "$w/log"; exit 1; }
-chmod 755 "$w" # dnsmasq serves as its own user
-
-ip netns add "$head"
-ip netns add "$node"
-ip -n "$head" link add eth0 type veth peer name eth0 netns "$node"
-ip -n "$head" addr add 10.77.0.1/16 dev eth0
-ip -n "$head" link set lo up
-ip -n "$head" link set eth0 up
-tftp=$w/tftp run=$w/run key=$(printf '%064d' 7)
+programs="" address=10.77.0.1/16
+. "$(dirname "$0")/netboot.bash"
 plain=$TOP/tests/golden/netboot/plain/site.json discover=$TOP/tests/golden/netboot/discover/site.json
 n01=n01,52:54:00:00:00:01,10.77.1.1,disk n02=n02,52:54:00:00:00:02,10.77.1.2,install,$key n03=n03,52:54:00:00:00:03,10.77.1.3,probe,$key
 
@@ -38,32 +12,6 @@ for f in "$TOP"/tests/golden/netboot/*/dnsmasq.conf; do
     dnsmasq --test -C "$f" >/dev/null 2>&1 || fail "dnsmasq refuses $f"
 done
 
-apply() { # $1: what it must say; $2: site; then nodes
-    want=$1 site=$2
-    shift 2
-    got=$("$tool" apply "$site" "$tftp" "$run" "$@") || fail "apply"
-    [ "$got" = "$want" ] || fail "apply said $got, not $want"
-}
-wait_log() { # until the log says $1 more often than $2 times
-    for _ in $(seq 100); do
-        [ "$(grep -c "$1" "$w/log")" -le "$2" ] || return 0
-        kill -0 "$pid" 2>/dev/null || fail "dnsmasq has ended"
-        sleep 0.1
-    done
-    fail "dnsmasq did not say '$1'"
-}
-start() {
-    : >"$w/log"
-    ip netns exec "$head" dnsmasq --conf-file="$run/dnsmasq.conf" >>"$w/log" 2>&1 &
-    pid=$!
-    wait_log "read $run/dnsmasq.dhcp-hosts" 0
-}
-stop() { kill "$pid"; wait "$pid" 2>/dev/null || true; pid=; }
-reload() {
-    n=$(grep -c "read $run/dnsmasq.dhcp-hosts" "$w/log")
-    kill -HUP "$pid"
-    wait_log "read $run/dnsmasq.dhcp-hosts" "$n"
-}
 cat >"$w/script" <<'END'
 #!/bin/sh
 [ "$1" != bound ] || echo "$ip $mask $hostname $domain boot=${bootfile:-$boot_file} next=$siaddr router=$router dns=$dns" >"$LEASE"
@@ -100,7 +48,6 @@ expect 52:54:00:00:00:02 0010 10.77.1.2 boot=
 no_lease 52:54:00:00:00:99
 
 echo "--- files by TFTP; a missing one is an error and nothing else"
-in_node() { ip netns exec "$node" "$@"; }
 in_node ip addr add 10.77.1.2/16 dev eth0
 get() { in_node busybox tftp -g -r "$1" -l "$w/got" 10.77.0.1 2>"$w/tftp.err"; }
 get grub/grub.cfg && cmp -s "$w/got" "$tftp/grub/grub.cfg" || fail "grub.cfg"
