@@ -77,7 +77,7 @@ $(BUILD)/%.o: %.c
 # The script is in the object, as it is (.incbin).
 $(BUILD)/imaging/capture_agent.o: imaging/capture_agent.sh
 
-# Unit tests may use the objects of daemon/, cmd/ and imaging/imager/ too.
+# Unit tests and the tools of the lab may use the objects of daemon/, cmd/ and imaging/imager/ too.
 $(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS))
 	@rm -f $@
 	@ar rcs $@ $^
@@ -87,7 +87,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libprograms.a $(LIB)
 $(BUILD)/tests/unit/daemon_change: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,state_write reconcile_kick reconcile_wait http_peer_node \
 	http_param http_query_flag http_who http_out http_set_status)
 $(BUILD)/tests/lab/fleet: LDLIBS += -lssl
-$(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(LIB)
+$(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lzstd -lpthread

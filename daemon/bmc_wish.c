@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "daemon/api.h"
-#include "sys/secretbox.h"
+#include "daemon/keys_check.h"
 
 #include <string.h>
 
@@ -159,8 +159,7 @@ static int seal_password(struct change *c, const char *node, const char *passwor
 	autoclean(buf_free) struct buf sealed = { 0 }, json = { 0 };
 	struct json_out w;
 
-	if (secretbox_key(c->d->paths.pki_dir, &key, err) < 0 ||
-	    secretbox_seal(&key, context, password, strlen(password), &sealed, err) < 0)
+	if (keys_of_secrets(c->d, &key, err) < 0 || secretbox_seal(&key, context, password, strlen(password), &sealed, err) < 0)
 		return -1;
 	json_out_init(&w, &json, false);
 	json_put_obj(&w, NULL);
@@ -247,7 +246,7 @@ static int open_password(struct daemon *d, const char *node, struct buf *out, st
 		return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "the password of its BMC is not known") : -1;
 	rc = json_read(doc.value, strlen(doc.value), read_sealed, &s, err);
 	if (rc == 0)
-		rc = secretbox_key(d->paths.pki_dir, &key, err);
+		rc = keys_of_secrets(d, &key, err);
 	if (rc == 0)
 		rc = secretbox_open(&key, context, s.sealed, out, err);
 	free(s.sealed);

@@ -106,6 +106,7 @@ static const char *look_up(struct daemon *d, const char *token, struct enrol_tok
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autofree char *hash = NULL, *key = NULL;
+	uint64_t now = (uint64_t)clock_wall_s();
 	struct err why = { 0 };
 
 	if (strlen(token) != ENROL_TOKEN_LEN - 1)
@@ -117,7 +118,10 @@ static const char *look_up(struct daemon *d, const char *token, struct enrol_tok
 		return why.kind == ERR_NOT_FOUND ? "there is none, or it was used" : "the state cannot be read";
 	if (read_doc(&doc, out, &why) < 0)
 		return "its document is damaged";
-	return out->until_s < (uint64_t)clock_wall_s() ? "it is over" : NULL;
+	if (out->until_s < now)
+		return "it is over";
+	/* It would be good for longer than any token is: the clock went back, and nobody knows whether it is over. */
+	return out->until_s - now > ENROL_TOKEN_MAX_S ? "this head's clock went back since it was made" : NULL;
 }
 
 int enrol_token_use(struct change *c, const char *token, char **node, struct err *err)

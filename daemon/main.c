@@ -6,6 +6,7 @@
 #include "daemon/change.h"
 #include "daemon/console.h"
 #include "daemon/hooks.h"
+#include "daemon/keys_check.h"
 #include "daemon/power.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
@@ -220,6 +221,20 @@ static int first_site(struct daemon *d, const char *path, struct err *err)
 	return change_commit(&c, err);
 }
 
+/* Whoever damaged a key, or had a look at it, stands in the log by what followed. */
+static int check_keys(struct daemon *d, struct err *err)
+{
+	if (clock_wall_s() < CLOCK_FLOOR_S)
+		event_note(d, EVENT_ERROR, "clock-wrong", NULL,
+			   "this head's clock is before 2026: no certificate is believed or issued until it is set (chronyc "
+			   "makestep, "
+			   "or date)");
+	if (keys_check(d, err) == 0)
+		return 0;
+	audit_refused(d, "orthrusd", "local", "start", err);
+	return -1;
+}
+
 static int start(struct daemon *d, const struct options *o, struct err *err)
 {
 	struct state_opts state = { .dir = d->paths.state_dir, .id = 1, .address = "127.0.0.1:8444" };
@@ -230,7 +245,7 @@ static int start(struct daemon *d, const struct options *o, struct err *err)
 	if (state_open(&state, &d->state, err) < 0)
 		return err_wrap(err, "the cluster's state");
 	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
-	    audit_start(d, &d->audit, err) < 0 || hooks_start(d, &d->hooks, err) < 0 ||
+	    audit_start(d, &d->audit, err) < 0 || check_keys(d, err) < 0 || hooks_start(d, &d->hooks, err) < 0 ||
 	    reconcile_start(d, &d->reconcile, err) < 0 || power_start(d, &d->power, err) < 0 ||
 	    consoles_start(d, &d->consoles, err) < 0)
 		return -1;

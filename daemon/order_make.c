@@ -67,7 +67,7 @@ int order_image_find(struct daemon *d, const char *ref, struct order_image *out,
 	autoclean(manifest_free) struct manifest m = { 0 };
 	autoclean(buf_free) struct buf json = { 0 };
 	autofree char *dir = NULL;
-	autofree char *cluster_id = NULL;
+	autofree char *cluster_id = NULL, *id = NULL;
 	struct digest digest;
 	char hex[DIGEST_HEX_LEN];
 
@@ -77,9 +77,10 @@ int order_image_find(struct daemon *d, const char *ref, struct order_image *out,
 	if (verified_manifest(d, dir, &json, &m, err) < 0 || read_cluster_id(d, &cluster_id, err) < 0 ||
 	    store_check_opens(store, found.name, found.id, err) < 0)
 		return err_wrap(err, "image %s/%s", found.name, found.id);
-	if (!str_eq(m.cluster_id, cluster_id) || !str_eq(m.name, found.name))
-		return err_set(err, ERR_DAMAGED, "image %s/%s: its manifest is that of image %s of cluster %s", found.name,
-			       found.id, m.name, m.cluster_id);
+	id = manifest_id(m.created, m.kind);
+	if (!str_eq(m.cluster_id, cluster_id) || !str_eq(m.name, found.name) || !str_eq(id, found.id))
+		return err_set(err, ERR_DAMAGED, "image %s/%s: its manifest is that of image %s/%s of cluster %s", found.name,
+			       found.id, m.name, id, m.cluster_id);
 	digest_of(buf_str(&json), json.len, &digest);
 	digest_hex(&digest, hex);
 	found.manifest_digest = mem_strdup(hex);

@@ -2,10 +2,10 @@
 #include "daemon/secret_store.h"
 
 #include "base/mem.h"
+#include "daemon/keys_check.h"
 #include "installer/node_secrets.h"
 #include "sys/clock.h"
 #include "sys/keys.h"
-#include "sys/secretbox.h"
 
 #include <string.h>
 
@@ -58,7 +58,7 @@ int secret_set_value(struct daemon *d, struct secret *s, const void *value, size
 	if (!len || len > NODE_SECRET_BYTES_MAX)
 		return err_set(err, ERR_INVALID, "secret %s: %zu bytes; it must have 1 to %zu", s->name, len,
 			       NODE_SECRET_BYTES_MAX);
-	if (secretbox_key(d->paths.pki_dir, &key, err) < 0 || secretbox_seal(&key, context, value, len, &box, err) < 0)
+	if (keys_of_secrets(d, &key, err) < 0 || secretbox_seal(&key, context, value, len, &box, err) < 0)
 		return err_wrap(err, "secret %s", s->name);
 	clock_utc(clock_wall_s(), now);
 	model_set(&s->box, buf_str(&box));
@@ -124,7 +124,7 @@ int secrets_deliver(struct daemon *d, const char *group, const uint8_t key[SEAL_
 	autoclean(secrets_free) struct secrets all = { 0 };
 	struct json_out w;
 
-	if (secrets_load(d, &all, err) < 0 || (all.len && secretbox_key(d->paths.pki_dir, &k, err) < 0))
+	if (secrets_load(d, &all, err) < 0 || (all.len && keys_of_secrets(d, &k, err) < 0))
 		return -1;
 	json_out_init(&w, json, true);
 	json_put_obj(&w, NULL);

@@ -27,6 +27,7 @@ static int check_identity(const struct restore_source *src, const struct manifes
 {
 	struct digest got;
 	char key_id[KEY_ID_LEN];
+	autofree char *id = manifest_id(m->created, m->kind);
 
 	verify_key_id(src->key, key_id);
 	digest_of(src->manifest, src->manifest_len, &got);
@@ -40,6 +41,8 @@ static int check_identity(const struct restore_source *src, const struct manifes
 			       src->cluster_id);
 	if (src->name && !str_eq(src->name, m->name))
 		return err_set(err, ERR_REFUSED, "the image is called %s, not %.80s", m->name, src->name);
+	if (src->id && !str_eq(src->id, id))
+		return err_set(err, ERR_REFUSED, "the image is %.80s, put in the place of %s", id, src->id);
 	if (m->sequence < src->min_sequence)
 		return err_set(err, ERR_REFUSED, "the image has number %llu, older than the %llu that is the least allowed",
 			       (unsigned long long)m->sequence, (unsigned long long)src->min_sequence);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,6 +32,8 @@ void image_unlock(const int *fd)
 void image_files_free(struct image_files *f)
 {
 	image_files_drop_documents(f);
+	free(f->id);
+	f->id = NULL;
 	if (f->locked)
 		image_unlock(&f->dir_fd);
 	f->locked = false;
@@ -99,6 +102,7 @@ int image_files_peek(const char *dir, struct image_files *out, struct err *err)
 	    read_one(dir, "tree.zst", STORE_DOC_MAX, &out->tree, err) < 0 ||
 	    read_one(dir, "chunks.bin", STORE_DOC_MAX, &out->chunks, err) < 0)
 		return -1;
+	out->id = mem_strdup(strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir);
 	return 0;
 }
 
@@ -112,6 +116,7 @@ void restore_source_of(const struct image_files *f, struct restore_source *src)
 	src->tree_len = f->tree.len;
 	src->chunks = f->chunks.data;
 	src->chunks_len = f->chunks.len;
+	src->id = f->id;
 }
 
 /* No byte of it is read: that is store_verify's, and takes minutes. */

@@ -68,19 +68,6 @@ static void describe(const struct ingest *in, const struct tree *tree, const str
 	chunk_table_root(table, &m->root);
 }
 
-/* "20261121T053000Z-golden" out of "2026-11-21T05:30:00Z". */
-static char *make_id(const char *utc, const char *kind)
-{
-	char compact[CLOCK_UTC_LEN];
-	size_t n = 0;
-
-	for (const char *p = utc; *p; p++)
-		if (*p != '-' && *p != ':')
-			compact[n++] = *p;
-	compact[n] = '\0';
-	return str_format("%s-%s", compact, kind);
-}
-
 /* Two images in one second: the later one is dated to the next free second, for ids must differ and sort. */
 static char *free_id(const struct store *s, const struct ingest *in, struct manifest *m)
 {
@@ -90,7 +77,7 @@ static char *free_id(const struct store *s, const struct ingest *in, struct mani
 		char *id;
 
 		clock_utc(t, utc);
-		id = make_id(utc, in->kind);
+		id = manifest_id(utc, in->kind);
 		dir = store_image_dir(s, in->name, id);
 		if (!fs_exists(dir)) {
 			m->created = mem_strdup(utc);

@@ -14,6 +14,16 @@
 
 static const char *const snapshots[] = { "directory", "lvm", "btrfs", "two-pass", "archive", NULL };
 
+char *manifest_id(const char *created, const char *kind)
+{
+	autoclean(buf_free) struct buf compact = { 0 };
+
+	for (const char *p = created; *p; p++)
+		if (*p != '-' && *p != ':')
+			buf_addc(&compact, *p);
+	return str_format("%s-%s", buf_str(&compact), kind);
+}
+
 void manifest_free(struct manifest *m)
 {
 	free(m->cluster_id);

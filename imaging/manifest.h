@@ -30,5 +30,8 @@ struct manifest {
 int manifest_read(const void *json, size_t len, struct manifest *out, struct err *err) WARN_UNUSED;
 void manifest_print(const struct manifest *m, struct buf *out);
 void manifest_free(struct manifest *m);
+/* The id of an image, "20261121T053000Z-golden", out of its `created` and `kind`. The signature covers both: an older image that
+ * somebody puts in the place of a newer one has another id than its directory. The caller frees. */
+char *manifest_id(const char *created, const char *kind);
 
 #endif

@@ -30,7 +30,7 @@ struct restore_source {
 	const void *chunks;
 	size_t chunks_len; /* chunks.bin */
 	const struct verify_key *key;
-	const char *cluster_id, *name;	      /* what the order says it must be */
+	const char *cluster_id, *name, *id;   /* what the order says it must be; NULL: any */
 	const struct digest *manifest_digest; /* ditto: SHA-256 of the manifest's bytes; NULL when not known */
 	uint64_t min_sequence;
 	/* The target may hold another tree (mostly an older one of the same image): what matches is kept, chunks whose bytes are

@@ -73,6 +73,7 @@ int store_read_table(const char *dir, struct manifest *m, struct chunk_table *ta
 /* An image that is read: what it is made of, as it is in its directory. As long as this is held, it can't be deleted. */
 struct image_files {
 	struct buf manifest, sig, tree, chunks;
+	char *id; /* by which it was asked for: the name of its directory */
 	bool locked;
 	int dir_fd; /* while `locked`: has the shared lock on the image's directory */
 };

@@ -26,6 +26,7 @@ lab="$lab bcache-tools btrfs-progs cryptsetup-bin exfatprogs lvm2 ntfs-3g"
 lab="$lab swtpm"
 # Whose view of the nodes cli/exports asks for.
 lab="$lab clustershell genders munge slurm-client slurmctld"
+lab="$lab faketime" # heads and machines whose clock is wrong
 bench="borgbackup debian-archive-keyring fsarchiver libarchive-tools mmdebstrap restic rsync time util-linux"
 . /etc/os-release
 case ${VERSION_CODENAME:-} in

@@ -54,6 +54,7 @@ static int restore_image(struct install_run *run, int target_fd, struct err *err
 	struct restore_source src = { .key = &key,
 				      .cluster_id = o->cluster_id,
 				      .name = o->image_name,
+				      .id = o->image_id,
 				      .manifest_digest = &approved,
 				      .min_sequence = o->min_sequence };
 	int rc;

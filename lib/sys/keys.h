@@ -45,6 +45,9 @@ struct pki_paths {
  * near its end. */
 int pki_ensure(const char *dir, const char *cluster, const struct str_list *names, const struct str_list *addrs,
 	       struct pki_paths *out, struct err *err) WARN_UNUSED;
+/* Makes nothing. -1 (ERR_REFUSED or ERR_DAMAGED): the directory or a part of it is missing, is no key, or a key that others may
+ * read; of the server's pair that both are missing is none of it. */
+int pki_check(const char *dir, struct err *err) WARN_UNUSED;
 void pki_paths_free(struct pki_paths *p);
 /* The cluster's identity as written in the file `cluster_id` (32 hex digits); the caller frees. */
 int cluster_id_load(const char *path, char **id, struct err *err) WARN_UNUSED;

@@ -18,15 +18,13 @@
 #define RENEW_DAYS 30
 #define PEM_MAX 16384
 #define CLUSTER_ID_BYTES 16
-/* A head whose clock lost its battery must not make a CA that ended in 1980: no certificate is dated before this program was
- * written. */
-#define WALL_FLOOR_S INT64_C(1767225600) /* 2026-01-01 */
 
+/* A head whose clock lost its battery must not make a CA that ended in 1980. */
 static int64_t wall_now(void)
 {
 	int64_t now = clock_wall_s();
 
-	return now < WALL_FLOOR_S ? WALL_FLOOR_S : now;
+	return now < CLOCK_FLOOR_S ? CLOCK_FLOOR_S : now;
 }
 
 static void secret_free(struct buf *b)
@@ -171,6 +169,21 @@ static int server_usable(const struct pki_paths *p, const struct x509_spec *spec
 	return x509_check_pair(&crt, &key, why) < 0 ? -1 : x509_check_issued(spec, &crt, ca_crt, RENEW_DAYS, why);
 }
 
+/* Whoever took the key, or could read it, is this head to every node until the certificate ends: somebody must know. */
+static int check_server_key(const char *dir, struct err *err)
+{
+	autofree char *key_path = fs_join(dir, "server.key");
+	autofree char *crt_path = fs_join(dir, "server.crt");
+	autoclean(secret_free) struct buf key = { 0 };
+
+	if (!fs_exists(key_path) && !fs_exists(crt_path))
+		return 0;
+	if (fs_read_secret(key_path, 64, PEM_MAX, &key, err) == 0)
+		return 0;
+	err->kind = ERR_REFUSED;
+	return err_hint(err, "ask who may have read it; then `rm -f %s %s`: a new pair is made", key_path, crt_path);
+}
+
 static int ensure_server(const char *dir, const struct pki_paths *p, const struct x509_spec *spec, struct err *err)
 {
 	autoclean(secret_free) struct buf ca_key = { 0 };
@@ -185,6 +198,8 @@ static int ensure_server(const char *dir, const struct pki_paths *p, const struc
 		return 0;
 	if (server_usable(p, spec, &ca_crt, &why) == 0)
 		return 0;
+	if (check_server_key(dir, err) < 0)
+		return -1;
 	if (x509_key_make(&key, err) < 0 || x509_issue(spec, &key, &ca_crt, &ca_key, &crt, err) < 0)
 		return -1;
 	/* A cut between the two leaves a pair that does not fit: the next start makes both again. */
@@ -193,6 +208,19 @@ static int ensure_server(const char *dir, const struct pki_paths *p, const struc
 		return -1;
 	log_info("keys", "made a new server certificate (%s)", why.kind == ERR_NOT_FOUND ? "there was none" : why.text);
 	return 0;
+}
+
+int pki_check(const char *dir, struct err *err)
+{
+	autoclean(pki_paths_free) struct pki_paths p = { 0 };
+
+	if (!fs_exists(dir)) {
+		err_set(err, ERR_REFUSED, "the cluster's keys are missing: there is no %s", dir);
+		return err_hint(err, "restore it from the backup: new keys would lock out every node that trusts the old ones");
+	}
+	if (whole(dir, err) < 0 || check_server_key(dir, err) < 0)
+		return -1;
+	return pki_ensure(dir, "", NULL, NULL, &p, err);
 }
 
 int pki_ensure(const char *dir, const char *cluster, const struct str_list *names, const struct str_list *addrs,
@@ -294,10 +322,15 @@ int pki_issue_client(const char *dir, const char *name, const char *out_dir, str
 
 int pki_issue_node(const char *dir, const char *name, const struct buf *request, struct buf *crt, struct err *err)
 {
-	struct x509_spec spec = { .use = X509_USE_NODE, .name = name, .wall_s = wall_now(), .hours = NODE_HOURS };
+	struct x509_spec spec = { .use = X509_USE_NODE, .name = name, .wall_s = clock_wall_s(), .hours = NODE_HOURS };
 	autoclean(secret_free) struct buf ca_key = { 0 };
 	autoclean(buf_free) struct buf ca_crt = { 0 };
 
+	if (spec.wall_s < CLOCK_FLOOR_S) {
+		err_set(err, ERR_REFUSED,
+			"this head's clock is wrong, it is not before 2026: no certificate for hours is issued by it");
+		return err_hint(err, "set the clock of the head (chronyc makestep, or date); the machine asks again by itself");
+	}
 	if (str_check_hostname(name, err) < 0 || whole(dir, err) < 0 || load_ca(dir, &ca_crt, &ca_key, err) < 0)
 		return -1;
 	return x509_issue_request(&spec, request, &ca_crt, &ca_key, crt, err);

@@ -100,8 +100,10 @@ static int check_pair(const char *dir, const char *name, struct err *err)
 	autoclean(buf_free) struct buf secret = { 0 };
 	char have[SSH_KEY_LEN], want[SSH_KEY_LEN];
 
-	if (fs_read_secret(path, 64, SECRET_MAX, &secret, err) < 0)
+	if (fs_read_secret(path, 64, SECRET_MAX, &secret, err) < 0) {
+		err->kind = ERR_REFUSED;
 		return -1;
+	}
 	explicit_bzero(secret.data, secret.cap);
 	if (read_public(pub_path, have, err) < 0 || spawn_run(&s, &r, err) < 0)
 		return -1;
@@ -110,18 +112,25 @@ static int check_pair(const char *dir, const char *name, struct err *err)
 	return strcmp(have, want) == 0 ? 0 : err_set(err, ERR_DAMAGED, "%s is not the public half of %s", pub_path, path);
 }
 
-int pki_ssh_ensure(const char *pki_dir, struct err *err)
+int pki_ssh_check(const char *pki_dir, struct err *err)
 {
 	autofree char *dir = fs_join(pki_dir, "ssh");
 
-	if (!fs_exists(dir) && create(pki_dir, dir, err) < 0)
-		return err_wrap(err, "make the cluster's ssh authorities");
 	for (size_t i = 0; i < ARRAY_LEN(ca_names); i++)
 		if (check_pair(dir, ca_names[i], err) < 0) {
 			err_wrap(err, "the cluster's ssh authorities");
 			return err_hint(err, "restore %s from the backup: every node trusts these keys", dir);
 		}
 	return 0;
+}
+
+int pki_ssh_ensure(const char *pki_dir, struct err *err)
+{
+	autofree char *dir = fs_join(pki_dir, "ssh");
+
+	if (!fs_exists(dir) && create(pki_dir, dir, err) < 0)
+		return err_wrap(err, "make the cluster's ssh authorities");
+	return pki_ssh_check(pki_dir, err);
 }
 
 static char *ca_path(const char *pki_dir, enum ssh_ca ca)

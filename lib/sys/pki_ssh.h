@@ -16,6 +16,8 @@ enum ssh_ca { SSH_HOST_CA, SSH_USER_CA };
 /* Both are made when neither is there, whole or not at all. Half of them, a key that others may read, or a public half of
  * another key is refused, never made again: every node trusts the old one. PKI_DIR must exist. */
 int pki_ssh_ensure(const char *pki_dir, struct err *err) WARN_UNUSED;
+/* Makes nothing: -1 when one of them is missing or not as it must be. */
+int pki_ssh_check(const char *pki_dir, struct err *err) WARN_UNUSED;
 /* The authority's public key: "ssh-ed25519 AAAA...". */
 int pki_ssh_public(const char *pki_dir, enum ssh_ca ca, char out[SSH_KEY_LEN], struct err *err) WARN_UNUSED;
 

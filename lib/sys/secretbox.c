@@ -57,7 +57,7 @@ static void key_id(const struct secret_key *k, uint8_t id[ID_LEN])
 	memcpy(id, hash, ID_LEN);
 }
 
-static int make(const char *dir, const char *path, struct err *err)
+static int make_file(const char *dir, const char *path, struct err *err)
 {
 	autoclose int fd = fs_open_dir(dir, err);
 	autoclean(secret_key_clear) struct secret_key key = { 0 };
@@ -100,7 +100,18 @@ static int load(const char *path, struct secret_key *out, struct err *err)
 	return err_hint(err, "restore it from the backup: without it no secret in the state can be opened");
 }
 
-int secretbox_key(const char *pki_dir, struct secret_key *out, struct err *err)
+/* Who sees that it is lost can choose: the hint says both ways. */
+static int lost(const char *path, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "%s is missing, though there are secrets that it has sealed", path);
+	return err_hint(
+		err,
+		"restore it from the backup; if it is lost for good: (umask 077; openssl rand -hex 32 >%s), then set every "
+		"secret and BMC password again",
+		path);
+}
+
+int secretbox_key(const char *pki_dir, bool make, struct secret_key *out, struct err *err)
 {
 	autofree char *path = fs_join(pki_dir, KEY_FILE);
 
@@ -109,7 +120,7 @@ int secretbox_key(const char *pki_dir, struct secret_key *out, struct err *err)
 	/* Where the limit of locked memory is used up the key works as well; it might only reach the swap. */
 	if (sodium_mlock(out->bytes, sizeof(out->bytes)) < 0)
 		log_debug("keys", "a key cannot be locked into memory");
-	if (!fs_exists(path) && make(pki_dir, path, err) < 0)
+	if (!fs_exists(path) && (make ? make_file(pki_dir, path, err) : lost(path, err)) < 0)
 		return err_wrap(err, "the key of secrets");
 	return load(path, out, err);
 }

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +17,10 @@
 struct secret_key {
 	uint8_t bytes[32];
 };
-/* The key in PKI_DIR/secrets.key (mode 0600), which is made when there is none; of several that make it at once one wins. A file
- * that others may read, or that holds no key, is refused. PKI_DIR must exist. */
-int secretbox_key(const char *pki_dir, struct secret_key *out, struct err *err) WARN_UNUSED;
+/* The key in PKI_DIR/secrets.key (mode 0600). When there is none and `make`, it is made; of several that make it at once one
+ * wins. Say it only while nothing was sealed yet: what the lost key has sealed a new one can't open. A file that others may read,
+ * or that holds no key, is refused, and so is none without `make` (ERR_REFUSED). PKI_DIR must exist. */
+int secretbox_key(const char *pki_dir, bool make, struct secret_key *out, struct err *err) WARN_UNUSED;
 void secret_key_clear(struct secret_key *k);
 
 /* Appends base64 (RFC 4648, one line) of the sealed secret. `context` says what it is and whose ("bmc/n01"): it opens only with

@@ -37,7 +37,7 @@ static void load(const char *dir, struct secret_key *key)
 {
 	struct err err = { 0 };
 
-	if (secretbox_key(dir, key, &err) < 0)
+	if (secretbox_key(dir, true, key, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -150,7 +150,7 @@ static void test_a_bad_key_file_is_refused(void **state)
 		struct err err = { 0 };
 
 		assert_int_equal(fs_write_atomic(path, bad[i].text, strlen(bad[i].text), bad[i].mode, &err), 0);
-		assert_int_equal(secretbox_key(*state, &key, &err), -1);
+		assert_int_equal(secretbox_key(*state, true, &key, &err), -1);
 		assert_int_equal(err.kind, ERR_REFUSED);
 		assert_non_null(strstr(err.text, path));
 		assert_memory_equal(&key, &zero, sizeof(key));
@@ -170,8 +170,14 @@ static void test_the_key_file_is_ours_alone(void **state)
 	load(*state, &key);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(secretbox_key(nowhere, &key, &err), -1);
+	assert_int_equal(secretbox_key(nowhere, true, &key, &err), -1);
 	assert_false(fs_exists(nowhere));
+	/* Something was sealed with the one that is gone: no other one takes its place. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(secretbox_key(*state, false, &key, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_non_null(strstr(err.text, "is missing"));
+	assert_false(fs_exists(path));
 }
 
 static void *load_one(void *dir)
@@ -179,7 +185,7 @@ static void *load_one(void *dir)
 	struct secret_key *key = mem_zalloc(sizeof(*key));
 	struct err err = { 0 };
 
-	return secretbox_key(dir, key, &err) == 0 ? key : NULL;
+	return secretbox_key(dir, true, key, &err) == 0 ? key : NULL;
 }
 
 static void test_of_many_that_make_it_one_wins(void **state)
