@@ -5,14 +5,14 @@
 #include "base/mem.h"
 #include "base/nodeset.h"
 #include "base/str.h"
+#include "daemon/power.h"
 
 #include <string.h>
 
 bool audit_is_report(const char *method, const char *pattern)
 {
-	static const char *const reports[] = { "/v1/imager/hello",  "/v1/imager/event", "/v1/imager/done",
-					       "/v1/imager/booted", "/v1/enrol",	"/v1/images/look",
-					       "/v1/hostkey",	    "/v1/power",	"/v1/console/:name" };
+	static const char *const reports[] = { "/v1/imager/hello", "/v1/imager/event", "/v1/imager/done", "/v1/imager/booted",
+					       "/v1/enrol",	   "/v1/images/look",  "/v1/hostkey",	  "/v1/console/:name" };
 
 	if (!str_eq(method, "POST"))
 		return false;
@@ -37,6 +37,21 @@ bool audit_is_plan(const char *body, size_t len)
 	bool plan = false;
 
 	return open_body(body, len, &doc, &o) && json_bool(&o, "plan", JSON_MAY, &plan, &ignored) == 0 && plan;
+}
+
+bool audit_is_look(const char *pattern, const char *body, size_t len)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autofree char *act = NULL;
+	struct err ignored = { 0 };
+	struct json_obj o;
+
+	if (!str_eq(pattern, "/v1/power") || !open_body(body, len, &doc, &o) || json_str(&o, "act", JSON_MAY, &act, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i <= POWER_LAST_READ; i++)
+		if (str_eq(power_ask_names[i], act))
+			return true;
+	return false;
 }
 
 /* A name that is none is left out: the handler refuses it. */

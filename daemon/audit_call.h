@@ -18,6 +18,8 @@ bool audit_is_report(const char *method, const char *pattern);
 
 /* {"plan":true,..}: nothing is changed. Every handler reads its body strictly: who does not know the word refuses it. */
 bool audit_is_plan(const char *body, size_t len);
+/* POST /v1/power with an "act" that only asks BMCs. */
+bool audit_is_look(const char *pattern, const char *body, size_t len);
 /* The nodes that the body names ("nodes": names or objects with "name"; "items" with "node"; "node"), folded; NULL: none. Caller
  * frees. */
 char *audit_nodes(const char *body, size_t len);

@@ -280,7 +280,7 @@ for bad_name in "${names[@]}"; do
         tokens) api POST /v1/tokens "$(jq -cn --arg n "$bad_name" '{nodes:[$n]}')" ;;
         install) api POST /v1/install "$(jq -cn --arg n "$bad_name" '{nodes:[$n]}')" ;;
         boot) api POST /v1/boot "$(jq -cn --arg n "$bad_name" '{nodes:[$n], target:"net"}')" ;;
-        power) api POST /v1/power "$(jq -cn --arg n "$bad_name" '{nodes:[$n], act:"status"}')" ;;
+        power) api POST /v1/power "$(jq -cn --arg n "$bad_name" '{nodes:[$n], act:"off"}')" ;;
         esac
         case $status in 400 | 404) tries=$((tries + 1)) ;; *) fail "$what '$bad_name': $status" ;; esac
     done

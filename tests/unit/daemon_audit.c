@@ -56,6 +56,24 @@ static void test_plan(void **state)
 	assert_false(plan(""));
 }
 
+static bool look(const char *body)
+{
+	return audit_is_look("/v1/power", body, strlen(body));
+}
+
+/* What is not known to be a look is an act. */
+static void test_looks(void **state)
+{
+	(void)state;
+	assert_true(look("{\"act\":\"status\",\"nodes\":[\"n1\"]}"));
+	assert_false(look("{\"act\":\"off\"}"));
+	assert_false(look("{\"act\":\"Status\"}"));
+	assert_false(look("{\"act\":1}"));
+	assert_false(look("{}"));
+	assert_false(look(""));
+	assert_false(audit_is_look("/v1/boot", "{\"act\":\"status\"}", 16));
+}
+
 static void test_reports(void **state)
 {
 	(void)state;
@@ -147,9 +165,9 @@ static void test_many_sources(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nodes),	     cmocka_unit_test(test_plan),   cmocka_unit_test(test_reports),
-		cmocka_unit_test(test_digest),	     cmocka_unit_test(test_source), cmocka_unit_test(test_one_source),
-		cmocka_unit_test(test_many_sources),
+		cmocka_unit_test(test_nodes),	   cmocka_unit_test(test_plan),		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_reports),	   cmocka_unit_test(test_digest),	cmocka_unit_test(test_source),
+		cmocka_unit_test(test_one_source), cmocka_unit_test(test_many_sources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
