@@ -61,11 +61,12 @@ lab_vm_cut 2
 lab_say "both: n02 was installed and answers at 10.77.0.3 and ${prefix}3"
 
 # Nodes that have only the place that IPv4 gave them have none when it goes; they are given one of their own first.
-jq 'del(.networks[0].ipv4, .heads[0].ipv4)' "$site" >"$W/six.json"
+six="del(.networks[0].ipv4, .heads[0].ipv4) | .heads[0].ipv6 = \"${prefix}1\"" # which followed from its IPv4 address
+jq "$six" "$site" >"$W/six.json"
 if orthrus site apply --yes --site "$W/six.json" 2>"$W/refused"; then lab_fail "IPv4 went from under the nodes"; fi
 grep -q "n01: has no IPv6 address" "$W/refused" || lab_fail "the refusal says: $(cat "$W/refused")"
 orthrus node set 'n[01-02]' --ipv6 "${prefix}2"
-change_site 'del(.networks[0].ipv4, .heads[0].ipv4)'
+change_site "$six"
 ip -n "$NS_HEAD" addr del 10.77.0.1/24 dev eth0
 wants 2 null "${prefix}3"
 forget
