@@ -231,6 +231,27 @@ static int check_key(struct approving *a, const char *node, const struct pending
 	return err_set(err, ERR_CONFLICT, "this machine's key is %s's already: it can't be %s too", owner, node);
 }
 
+/* Of those with this fingerprint the one with the node's MAC address, else the one that came first. */
+static const struct pending *find_pending(struct approving *a, const struct wish *wish)
+{
+	const struct pending *first = pendings_find(&a->pendings, wish->fingerprint, NULL);
+	const struct node *n = wish->node ? roster_find(&a->roster, wish->node) : NULL;
+
+	for (const struct pending *p = first; p && n; p = pendings_find(&a->pendings, wish->fingerprint, p))
+		if (str_list_has(&n->macs, p->mac))
+			return p;
+	return first;
+}
+
+/* Who is a node waits no longer, under no MAC address, nor does anybody else with this one. */
+static int delete_pendings(struct approving *a, const struct pending *p, const char *fingerprint, struct err *err)
+{
+	for (const struct pending *o = NULL; (o = pendings_find(&a->pendings, fingerprint, o));)
+		if (!str_eq(o->mac, p->mac))
+			pending_delete(a->c, o);
+	return pending_delete_mac(a->c, p->mac, err);
+}
+
 static int approve_one(struct approving *a, struct json_obj *o, struct str_list *seen, struct err *err)
 {
 	autoclean(wish_free) struct wish wish = { 0 };
@@ -241,7 +262,7 @@ static int approve_one(struct approving *a, struct json_obj *o, struct str_list 
 
 	if (read_wish(o, &a->site, &wish, err) < 0)
 		return -1;
-	p = pendings_find(&a->pendings, wish.fingerprint);
+	p = find_pending(a, &wish);
 	if (!p) {
 		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", wish.fingerprint);
 		return err_hint(err, "`orthrus node discover --once` lists those that do");
@@ -261,7 +282,7 @@ static int approve_one(struct approving *a, struct json_obj *o, struct str_list 
 	api_step(&a->plan, step, "%s: the machine with MAC %s and the key %s is this node from now on", wish.node, p->mac,
 		 words_of(p, words));
 	by = str_format("approved by %s", a->who);
-	if (ident_approve(a->c, wish.node, &p->key, by, err) < 0 || pending_delete_mac(a->c, p->mac, err) < 0)
+	if (ident_approve(a->c, wish.node, &p->key, by, err) < 0 || delete_pendings(a, p, wish.fingerprint, err) < 0)
 		return -1;
 	change_event(a->c, EVENT_INFO, "node-approved", wish.node, "the key %s is its key now: %s", words_of(p, words), by);
 	return 0;
@@ -326,27 +347,36 @@ int api_approve(void *ctx, struct http_call *call, struct err *err)
 
 /* --- reject --- */
 
-static int reject_one(struct change *c, struct pendings *l, const char *fingerprint, const char *who, struct plan *plan,
+static int reject_one(struct change *c, struct pending *p, const char *fingerprint, const char *who, struct plan *plan,
 		      struct err *err)
 {
-	const struct pending *found = pendings_find(l, fingerprint);
-	struct pending *p = found ? &l->items[found - l->items] : NULL;
-	autofree char *step = NULL;
+	autofree char *step = str_format("reject:%.16s", fingerprint);
 	char words[KEYWORDS_LEN];
 
-	if (!p) {
-		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", fingerprint);
-		return err_hint(err, "`orthrus node discover --once` lists those that do");
-	}
 	if (p->rejected)
 		return 0;
 	p->rejected = true;
-	step = str_format("reject:%.16s", fingerprint);
 	api_step(plan, step, "reject the machine with MAC %s and the key %s: it is told so as long as it asks", p->mac,
 		 words_of(p, words));
 	change_event(c, EVENT_INFO, "node-rejected", NULL, "the machine with MAC %s and the key %s was rejected by %s", p->mac,
 		     words_of(p, words), who);
 	return pending_put(c, p, err);
+}
+
+/* Under every MAC address that the machine with this key waits with. */
+static int reject_key(struct change *c, struct pendings *l, const char *fingerprint, const char *who, struct plan *plan,
+		      struct err *err)
+{
+	struct pending *p = pendings_find(l, fingerprint, NULL);
+
+	if (!p) {
+		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", fingerprint);
+		return err_hint(err, "`orthrus node discover --once` lists those that do");
+	}
+	for (; p; p = pendings_find(l, fingerprint, p))
+		if (reject_one(c, p, fingerprint, who, plan, err) < 0)
+			return -1;
+	return 0;
 }
 
 int api_reject(void *ctx, struct http_call *call, struct err *err)
@@ -368,7 +398,7 @@ int api_reject(void *ctx, struct http_call *call, struct err *err)
 		return json_bad(&o, "fingerprints", err, "has %zu entries; at most %d are rejected at once", fingerprints.len,
 				APPROVED_AT_ONCE);
 	for (size_t i = 0; i < fingerprints.len; i++)
-		if (reject_one(&c, &l, fingerprints.items[i], http_who(call), &plan, err) < 0)
+		if (reject_key(&c, &l, fingerprints.items[i], http_who(call), &plan, err) < 0)
 			return -1;
 	if (!only_plan && change_commit(&c, err) < 0)
 		return -1;

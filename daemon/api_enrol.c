@@ -8,6 +8,7 @@
 #include "daemon/enrol_read.h"
 #include "daemon/enrol_token.h"
 #include "daemon/pending.h"
+#include "daemon/roster.h"
 #include "sys/clock.h"
 #include "sys/keys.h"
 #include "sys/keys_x509.h"
@@ -94,6 +95,22 @@ static int approve(struct change *c, const char *node, const struct enrol *e, co
 	return change_commit(c, err);
 }
 
+/* The node waited for its machine: what it says of its MAC address must not be another node's, or neither could boot. */
+static int take_mac(struct change *c, struct node *n, const char *mac, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(roster_free) struct roster roster = { 0 };
+
+	if (n->macs.len)
+		return 0;
+	str_list_add(&n->macs, mac);
+	if (daemon_site(c->d, &site, NULL, err) < 0 || roster_load(c->d, &roster, err) < 0 ||
+	    roster_check(&roster, &site, n, err) < 0)
+		return -1;
+	change_node(c, n);
+	return 0;
+}
+
 static int by_token(struct change *c, struct http_call *call, struct enrol *e, char **node, struct err *err)
 {
 	autoclean(node_free) struct node n = { 0 };
@@ -103,25 +120,32 @@ static int by_token(struct change *c, struct http_call *call, struct enrol *e, c
 		http_set_status(call, 403);
 		return -1;
 	}
-	if (daemon_node(c->d, *node, &n, NULL, err) < 0 || check_fits(&n, &e->machine, err) < 0)
+	if (daemon_node(c->d, *node, &n, NULL, err) < 0 || check_fits(&n, &e->machine, err) < 0 ||
+	    take_mac(c, &n, e->machine.mac, err) < 0)
 		return -1;
-	if (!n.macs.len) {
-		str_list_add(&n.macs, e->machine.mac);
-		change_node(c, &n);
-	}
 	if (audit_act(c->d, call, "POST /v1/enrol (a token approves the key)", *node, err) < 0)
 		return -1;
 	by = str_format("a token, from %s", http_who(call));
 	return approve(c, *node, e, by, EVENT_INFO, err);
 }
 
+static int refuse_rejected(struct err *err)
+{
+	err_set(err, ERR_REFUSED, "the administrator rejected this machine");
+	return err_hint(err, "if that was a mistake: orthrus node discover shows it, orthrus node approve takes it");
+}
+
 /* The site trusts MAC addresses: said at each new key, for whoever is on that network can have one. */
 static int by_mac(struct change *c, struct http_call *call, const struct enrol *e, const struct node *n, struct err *err)
 {
 	autofree char *by = str_format("its MAC address alone, from %s (enrol.trust_mac)", http_who(call));
+	autoclean(pending_free) struct pending p = { 0 };
 
-	if (check_fits(n, &e->machine, err) < 0)
+	if (check_fits(n, &e->machine, err) < 0 || pending_get(c->d, e->machine.mac, &e->key, &p, err) < 0)
 		return -1;
+	/* Of this very key somebody said no. */
+	if (p.rejected)
+		return refuse_rejected(err);
 	if (audit_act(c->d, call, "POST /v1/enrol (the MAC address alone approves the key)", n->name, err) < 0)
 		return -1;
 	return approve(c, n->name, e, by, EVENT_WARNING, err);
@@ -194,10 +218,8 @@ static int wait_for_word(struct change *c, struct http_call *call, const struct 
 
 	if (note_pending(c, call, e, n, &p, err) < 0)
 		return -1;
-	if (p.rejected) {
-		err_set(err, ERR_REFUSED, "the administrator rejected this machine");
-		return err_hint(err, "if that was a mistake: orthrus node discover shows it, orthrus node approve takes it");
-	}
+	if (p.rejected)
+		return refuse_rejected(err);
 	topic = pending_topic(&p);
 	if (wait_s && http_wait(call, topic, (int64_t)wait_s * NS_PER_S))
 		return 0;

@@ -113,9 +113,9 @@ int pending_list(struct daemon *d, struct pendings *out, struct err *err)
 	return list(d, "pend/", out, err);
 }
 
-const struct pending *pendings_find(const struct pendings *l, const char *fingerprint)
+struct pending *pendings_find(const struct pendings *l, const char *fingerprint, const struct pending *after)
 {
-	for (size_t i = 0; i < l->len; i++) {
+	for (size_t i = after ? (size_t)(after - l->items) + 1 : 0; i < l->len; i++) {
 		char hex[DIGEST_HEX_LEN];
 		struct digest fp;
 
@@ -155,7 +155,7 @@ void pending_delete(struct change *c, const struct pending *p)
 	change_delete(c, "pend", name);
 }
 
-/* Those that were not heard of for long, but for those of `mac`; *kept is how many are left. */
+/* Those that were not heard of for long or were rejected, but for those of `mac`; *kept is how many are left. */
 static int drop_old(struct change *c, const char *mac, size_t *kept, size_t *bytes, struct err *err)
 {
 	autoclean(pendings_free) struct pendings l = { 0 };
@@ -165,7 +165,7 @@ static int drop_old(struct change *c, const char *mac, size_t *kept, size_t *byt
 		return -1;
 	*kept = *bytes = 0;
 	for (size_t i = 0; i < l.len; i++) {
-		if (l.items[i].seen_s + PENDING_KEPT_S < now && !str_eq(l.items[i].mac, mac)) {
+		if ((l.items[i].rejected || l.items[i].seen_s + PENDING_KEPT_S < now) && !str_eq(l.items[i].mac, mac)) {
 			pending_delete(c, &l.items[i]);
 			continue;
 		}

@@ -4,8 +4,13 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/pki_ssh.h"
 
 #include <string.h>
+
+#define PUBLIC_KEY_MAX 4096
+#define KEYS_GONE_MAX 64 /* of one node within the life of a certificate: each is a line that every node reads */
 
 /* "sshkey/DIGEST" */
 struct known_key {
@@ -108,11 +113,12 @@ static void write_current(struct change *c, const char *node, const char *key)
 	change_put(c, "hostkey", node, &json);
 }
 
-/* The list would only grow: a key whose certificates have ended by themselves needs no line. */
-static int drop_ended(struct change *c, int64_t now, struct err *err)
+/* The list would only grow: a key whose certificates have ended by themselves needs no line. *kept: how many lines `node` has. */
+static int drop_ended(struct change *c, const char *node, int64_t now, size_t *kept, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
 
+	*kept = 0;
 	if (state_list(c->d->state, "sshkey/", &docs, err) < 0)
 		return -1;
 	for (size_t i = 0; i < docs.len; i++) {
@@ -122,11 +128,13 @@ static int drop_ended(struct change *c, int64_t now, struct err *err)
 			return err_wrap(err, "%s", docs.items[i].key);
 		if (k.gone && k.until_s < now)
 			change_delete(c, "sshkey", docs.items[i].key + strlen("sshkey/"));
+		else if (k.gone && str_eq(k.node, node))
+			++*kept;
 	}
 	return 0;
 }
 
-static int revoke_key(struct change *c, const char *node, const char *key, struct err *err)
+static int revoke_key(struct change *c, const char *node, const char *key, size_t *kept, struct err *err)
 {
 	int64_t now = clock_wall_s();
 	autoclean(known_free) struct known_key k = {
@@ -134,30 +142,78 @@ static int revoke_key(struct change *c, const char *node, const char *key, struc
 	};
 
 	write_known(c, &k);
-	return drop_ended(c, now, err);
+	return drop_ended(c, node, now, kept, err);
 }
 
 int ssh_forget(struct change *c, const char *node, struct err *err)
 {
 	autofree char *key = NULL;
+	size_t ignored;
 
 	if (load_current(c->d, node, &key, err) < 0)
 		return -1;
 	if (!key)
 		return 0;
 	change_delete(c, "hostkey", node);
-	return revoke_key(c, node, key, err);
+	return revoke_key(c, node, key, &ignored, err);
+}
+
+/* 1: the file has this key; a head may lack the file. */
+static int is_in_file(const char *path, const char key[SSH_KEY_LEN], struct err *err)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	char have[SSH_KEY_LEN];
+
+	if (!fs_exists(path))
+		return 0;
+	if (fs_read(path, PUBLIC_KEY_MAX, &text, err) < 0 || ssh_key_read(buf_str(&text), text.len, have, err) < 0)
+		return err_wrap(err, "%s", path);
+	return str_eq(have, key);
+}
+
+/* A node shows a public half and proves nothing: one that says an authority's is its own, and then another, would have the
+ * authority revoked, and with it the certificates of all. 1: it is one of the cluster's own keys. */
+static int is_clusters_own(struct daemon *d, const char key[SSH_KEY_LEN], struct err *err)
+{
+	autofree char *login = fs_join(d->paths.ssh_dir, "root.pub");
+	autofree char *host = str_format("%s/etc/ssh/ssh_host_ed25519_key.pub", d->paths.root);
+	char host_ca[SSH_KEY_LEN], user_ca[SSH_KEY_LEN];
+	int rc;
+
+	if (pki_ssh_public(d->paths.pki_dir, SSH_HOST_CA, host_ca, err) < 0 ||
+	    pki_ssh_public(d->paths.pki_dir, SSH_USER_CA, user_ca, err) < 0)
+		return -1;
+	if (str_eq(host_ca, key) || str_eq(user_ca, key))
+		return 1;
+	rc = is_in_file(login, key, err);
+	return rc ? rc : is_in_file(host, key, err);
+}
+
+/* What it had is revoked, but not without end: the lists of all would be full. */
+static int replace_key(struct change *c, const char *node, const char *current, struct err *err)
+{
+	size_t kept;
+
+	if (revoke_key(c, node, current, &kept, err) < 0)
+		return -1;
+	if (kept < KEYS_GONE_MAX)
+		return 0;
+	err_set(err, ERR_REFUSED, "%s: it has shown %zu ssh host keys within four weeks, and gets no certificate for another", node,
+		kept + 1);
+	return err_hint(err, "look at who is root there; `orthrus node remove %s` shuts it out", node);
 }
 
 int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err)
 {
 	autoclean(known_free) struct known_key known = { 0 };
 	autofree char *current = NULL;
-	int there = load_known(c->d, key, &known, err);
+	int there = load_known(c->d, key, &known, err), own = is_clusters_own(c->d, key, err);
 
 	*changed = false;
-	if (there < 0 || load_current(c->d, node, &current, err) < 0)
+	if (there < 0 || own < 0 || load_current(c->d, node, &current, err) < 0)
 		return -1;
+	if (own)
+		return err_set(err, ERR_REFUSED, "%s: this ssh key is one of the cluster's own, and no host key of a node", node);
 	if (there && (known.gone || !str_eq(known.node, node))) {
 		err_set(err, ERR_REFUSED, "%s: its ssh host key %s %s", node, known.gone ? "was revoked with" : "is that of",
 			known.node);
@@ -165,7 +221,7 @@ int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN]
 	}
 	if (str_eq(current, key))
 		return 0;
-	if (current && revoke_key(c, node, current, err) < 0)
+	if (current && replace_key(c, node, current, err) < 0)
 		return -1;
 	known_free(&known);
 	known = (struct known_key){ .node = mem_strdup(node), .key = mem_strdup(key) };

@@ -113,6 +113,23 @@ wait $racers
 [ "$(cat "$work"/race-* | sort | uniq -c | tr -s ' \n' ' ')" = ' 1 200 approved 7 403 null ' ] || fail "one token, eight machines: $(cat "$work"/race-*)"
 before=$(digest)
 enrol "$mac2" "$(machine "$mac2" B)" "$token"; nothing_changed 403 'a token that was used'
+# A node that waits for its machine: a token for it gives it no MAC address that another node has.
+"$orthrus" node add n07 --group compute --switch sw1 --port p7 >/dev/null 2>&1 || fail "node add n07"
+token=$("$orthrus" node token n07 --json | jq -r '.tokens[0].token')
+make_keys taker
+before=$(digest)
+enrol taker "$(machine "$mac1" T)" "$token"; nothing_changed 409 "n07's token with n01's MAC address"
+body_has "n01's already" "n07's token with n01's MAC address"
+enrol taker "$(machine "$(mac 7)" T)" "$token"; approved "n07's token with a MAC address of its own" n07
+# One key under two MAC addresses is one machine: rejected as one, approved as the node whose MAC address it names.
+make_keys two
+for i in 21 22; do enrol two "$(machine "$(mac $i)" W)"; pending "two interfaces, $i"; done
+words=$(value .words)
+"$orthrus" node reject --fingerprint "$words" --yes >"$work/out" 2>&1 || fail "reject both: $(cat "$work/out")"
+[ "$(state_of "$(mac 21)") $(state_of "$(mac 22)")" = 'rejected rejected' ] || fail "one of two MAC addresses still waits"
+"$orthrus" node add n22 --group compute --mac "$(mac 22)" >/dev/null 2>&1 || fail "node add n22"
+"$orthrus" node approve n22 --fingerprint "$words" --yes >"$work/out" 2>&1 || fail "approve by the second MAC address: $(cat "$work/out")"
+[ -z "$(state_of "$(mac 21)")" ] || fail "a node still waits under its other MAC address"
 "$orthrus" node token n03 --json >"$work/token.json" || fail "node token n03"
 "$orthrus" node token --revoke "$(jq -r '.tokens[0].id' "$work/token.json")" --yes >"$work/out" 2>&1 || fail "revoke: $(cat "$work/out")"
 before=$(digest)

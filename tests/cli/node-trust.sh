@@ -99,6 +99,12 @@ for text in 'host certificate' 'n01.cluster.test' '10.77.0.'; do grep -qF "$text
 imager $mac2 POST /v1/hostkey "{\"key\":\"$key\"}"; want 403 "another node with the same host key"
 body_has 'is that of n01' "another node with the same host key"
 
+# a node that calls the cluster's own keys its host key, to have them revoked with its next one
+for k in "$root/var/lib/orthrus/pki/ssh/host_ca.pub" "$root/var/lib/orthrus/pki/ssh/user_ca.pub" "$root/var/lib/orthrus/ssh/root.pub"; do
+    imager $mac2 POST /v1/hostkey "{\"key\":\"$(cut -d' ' -f1,2 "$k")\"}"; want 403 "a node shows ${k##*/}"
+    body_has "one of the cluster's own" "a node shows ${k##*/}"
+done
+
 # sshd reads its keys for each connection anew: it keeps those that it began with.
 cp -a "$node/etc/ssh" "$work/ssh1"
 sed "s|/etc/ssh/|$work/ssh1/|" "$node/etc/ssh/sshd_config.d/orthrus.conf" >"$work/sshd_config"
