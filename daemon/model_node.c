@@ -124,6 +124,18 @@ static int read_steps(struct json_obj *o, struct run *out, struct err *err)
 	return 0;
 }
 
+/* What versions before enrolment by key kept here (their bearer tokens' digests): read, and never written again. */
+static int skip_retired(struct json_obj *o, struct err *err)
+{
+	static const char *const retired[] = { "token", "report_token", "prior_report_token" };
+	autofree char *ignored = NULL;
+
+	for (size_t i = 0; i < sizeof(retired) / sizeof(retired[0]); i++)
+		if (json_str(o, retired[i], JSON_MAY, &ignored, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int read_run(struct json_obj *o, void *run, struct err *err)
 {
 	struct run *out = run;
@@ -143,7 +155,7 @@ static int read_run(struct json_obj *o, void *run, struct err *err)
 	    json_str(o, "since", JSON_MAY, &out->since, err) < 0 ||
 	    json_u64(o, "last_seq", JSON_MAY, 0, UINT64_MAX, &out->last_seq, err) < 0 ||
 	    json_str(o, "seen", JSON_MAY, &out->seen, err) < 0 || json_raw(o, "booted", JSON_MAY, &out->booted, err) < 0 ||
-	    json_str(o, "esp_uuid", JSON_MAY, &out->esp_uuid, err) < 0 || read_steps(o, out, err) < 0)
+	    json_str(o, "esp_uuid", JSON_MAY, &out->esp_uuid, err) < 0 || read_steps(o, out, err) < 0 || skip_retired(o, err) < 0)
 		return -1;
 	out->state = (enum run_state)state;
 	out->prior = (enum run_state)prior;

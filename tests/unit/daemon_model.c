@@ -141,6 +141,24 @@ static void test_run_round_trip_and_secrets(void **state)
 	assert_non_null(strstr(buf_str(&out), "\"state\":\"failed\""));
 }
 
+/* A head from before enrolment by key wrote its bearer tokens here: its nodes are read, and what is written has none. */
+static void test_run_of_an_older_head(void **state)
+{
+	static const char old[] = "{\"state\":\"installing\",\"prior\":\"up\",\"prior_boot\":\"disk\",\"install_id\":\"00\","
+				  "\"prior_report_token\":\"aa\",\"percent\":7,\"token\":\"bb\",\"report_token\":\"cc\",\"last_"
+				  "seq\":3,\"steps\":[]}";
+	autoclean(run_free) struct run r = { 0 };
+	autoclean(buf_free) struct buf out = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(run_read(old, &r, &err), 0);
+	assert_int_equal(r.state, RUN_INSTALLING);
+	assert_int_equal(r.last_seq, 3);
+	print_with(run_any, &r, &out);
+	assert_null(strstr(buf_str(&out), "token"));
+}
+
 static void test_steps_have_an_end(void **state)
 {
 	autoclean(run_free) struct run r = { 0 };
@@ -329,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_node_round_trip),
 		cmocka_unit_test(test_wrong_nodes),
 		cmocka_unit_test(test_run_round_trip_and_secrets),
+		cmocka_unit_test(test_run_of_an_older_head),
 		cmocka_unit_test(test_steps_have_an_end),
 		cmocka_unit_test(test_machine_round_trip),
 		cmocka_unit_test(test_events),
