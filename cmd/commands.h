@@ -54,7 +54,10 @@
 	  "watch machines arrive, name and approve them") \
 	X("node", "import", cmd_node_import, CMD_CHANGES, "FILE", "", "add and change nodes as a CSV table says") \
 	X("node", "export", cmd_node_export, CMD_READS, "[NODESET]", "", "print nodes as a CSV table") \
-	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force", "forget nodes; their disks are left as they are") \
+	X("node", "remove", cmd_node_remove, CMD_CHANGES, "NODESET", "force,keep-secrets", \
+	  "forget nodes, and take from them all that they had; their disks are left as they are") \
+	X("node", "replace", cmd_node_replace, CMD_CHANGES, "NODE", "mac=MAC*,fingerprint=WORDS,keep-secrets", \
+	  "give a node's place to another machine") \
 	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS,ipv6=ADDRESS", \
 	  "make machines that wait these nodes, after their keys were compared") \
 	X("node", "reject", cmd_node_reject, CMD_CHANGES, "[NODESET]", "fingerprint=WORDS*", "refuse machines that wait") \

@@ -319,8 +319,8 @@ int cmd_node_set(struct cmd *c, struct err *err)
 
 int cmd_node_remove(struct cmd *c, struct err *err)
 {
-	bool force = cmd_flag(c, "force");
-	const char *query = c->plan ? (force ? "?plan=1&force=1" : "?plan=1") : force ? "?force=1" : "";
+	autofree char *query =
+		str_format("?plan=%d&force=%d&keep_secrets=%d", c->plan, cmd_flag(c, "force"), cmd_flag(c, "keep-secrets"));
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(buf_free) struct buf names = { 0 };

@@ -57,7 +57,8 @@ API_HANDLER(api_nodes_get); /* api_node.c */
 API_HANDLER(api_nodes_add);
 API_HANDLER(api_node_get);
 API_HANDLER(api_node_set);
-API_HANDLER(api_node_remove);
+API_HANDLER(api_node_remove); /* api_node_remove.c */
+API_HANDLER(api_node_replace);
 API_HANDLER(api_enrol);	      /* api_enrol.c */
 API_HANDLER(api_pending_get); /* api_approve.c */
 API_HANDLER(api_approve);

@@ -220,6 +220,24 @@ int ident_erased(struct change *c, const char *node, struct err *err)
 	return 0;
 }
 
+int ident_replace(struct change *c, const char *node, const struct node_key *k, const char *by, struct err *err)
+{
+	autoclean(ident_free) struct ident old = { 0 }, id = { .has_now = true, .now = *k, .by = mem_strdup(by) };
+	char at[CLOCK_UTC_LEN];
+
+	if (ident_get(c->d, node, &old, err) < 0 || ssh_forget(c, node, err) < 0)
+		return -1;
+	if (old.has_now && !same_tls(&old.now, k))
+		disown(c, &old.now);
+	if (old.has_installed && !same_tls(&old.installed, k) && !(old.has_now && same_tls(&old.now, &old.installed)))
+		disown(c, &old.installed);
+	clock_utc(clock_wall_s(), at);
+	model_set(&id.at, at);
+	own(c, k, node);
+	put_ident(c, node, &id);
+	return 0;
+}
+
 int ident_forget(struct change *c, const char *node, struct err *err)
 {
 	autoclean(ident_free) struct ident id = { 0 };

@@ -34,6 +34,8 @@ int ident_find(struct daemon *d, const struct digest *spki, char **node, struct 
 
 /* The node's newest key becomes this one. What no system on its disks uses any more is nobody's key from the commit on. */
 int ident_approve(struct change *c, const char *node, const struct node_key *k, const char *by, struct err *err) WARN_UNUSED;
+/* The node is another machine from now on, with this key: what it had is forgotten as by ident_forget(). */
+int ident_replace(struct change *c, const char *node, const struct node_key *k, const char *by, struct err *err) WARN_UNUSED;
 /* What is installed now was installed under the newest key. */
 int ident_installed(struct change *c, const char *node, struct err *err) WARN_UNUSED;
 /* What was installed begins to be erased. */

@@ -86,8 +86,7 @@ static int read_current(struct json_obj *o, void *to, struct err *err)
 	return json_str(o, "key", JSON_MUST, key, err) < 0 ? -1 : json_obj_end(o, err);
 }
 
-/* *key NULL: the node never showed one. */
-static int load_current(struct daemon *d, const char *node, char **key, struct err *err)
+int ssh_current(struct daemon *d, const char *node, char **key, struct err *err)
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autofree char *name = str_format("hostkey/%s", node);
@@ -150,7 +149,7 @@ int ssh_forget(struct change *c, const char *node, struct err *err)
 	autofree char *key = NULL;
 	size_t ignored;
 
-	if (load_current(c->d, node, &key, err) < 0)
+	if (ssh_current(c->d, node, &key, err) < 0)
 		return -1;
 	if (!key)
 		return 0;
@@ -210,7 +209,7 @@ int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN]
 	int there = load_known(c->d, key, &known, err), own = is_clusters_own(c->d, key, err);
 
 	*changed = false;
-	if (there < 0 || own < 0 || load_current(c->d, node, &current, err) < 0)
+	if (there < 0 || own < 0 || ssh_current(c->d, node, &current, err) < 0)
 		return -1;
 	if (own)
 		return err_set(err, ERR_REFUSED, "%s: this ssh key is one of the cluster's own, and no host key of a node", node);

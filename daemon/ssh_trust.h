@@ -17,6 +17,8 @@
 /* `node` shows this host key. One that was revoked, or is another node's, is refused: an image that brings host keys along would
  * make all its nodes one. *changed: something is to be committed; the key that it had before is revoked then. */
 int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err) WARN_UNUSED;
+/* The host key that the node has now; *key NULL: it never showed one. The caller frees. */
+int ssh_current(struct daemon *d, const char *node, char **key, struct err *err) WARN_UNUSED;
 /* The node is no more, or is another machine from now on: its key is revoked. */
 int ssh_forget(struct change *c, const char *node, struct err *err) WARN_UNUSED;
 

@@ -102,6 +102,7 @@ static void must_start(struct daemon *d, const char *dir)
 	struct err err = { 0 };
 
 	*d = (struct daemon){ .reconcile = (struct reconcile *)d }; /* never looked into: its functions are above */
+	d->paths.run_dir = d->paths.tftp_dir = d->paths.ssh_dir = mem_strdup(dir);
 	pthread_mutex_init(&d->change_lock, NULL);
 	assert_int_equal(state_open(&opts, &d->state, &err), 0);
 	assert_int_equal(event_start(d, &err), 0);
@@ -112,6 +113,7 @@ static void must_start(struct daemon *d, const char *dir)
 static void stop(struct daemon *d)
 {
 	state_close(d->state);
+	free(d->paths.run_dir);
 	mac_index_free(&d->macs);
 	pthread_mutex_destroy(&d->change_lock);
 	buf_free(&out);
@@ -262,6 +264,41 @@ static void test_keys_of_a_node(void **state)
 	stop(&d);
 }
 
+/* Another machine in its place: both keys that the one before had are nobody's. */
+static void test_node_replaced(void **state)
+{
+	struct daemon d;
+	struct err err = { 0 };
+	const struct node_key key = key_of(7);
+
+	must_start(&d, *state);
+	assert_int_equal(add_node(&d, "n01", "52:54:00:00:00:01", &err), 0);
+	approve(&d, "n01", 1);
+	change_ident(&d, ident_installed);
+	approve(&d, "n01", 2);
+	{
+		autoclean(change_end) struct change c;
+
+		change_begin(&c, &d);
+		assert_int_equal(ident_replace(&c, "n01", &key, "a test", &err), 0);
+		assert_int_equal(change_commit(&c, &err), 0);
+	}
+	assert_false(calls(&d, "n01", 1));
+	assert_false(calls(&d, "n01", 2));
+	assert_true(calls(&d, "n01", 7));
+	assert_int_equal(count(&d, "spki/"), 1);
+	/* The same key again: it stays its own. */
+	{
+		autoclean(change_end) struct change c;
+
+		change_begin(&c, &d);
+		assert_int_equal(ident_replace(&c, "n01", &key, "a test", &err), 0);
+		assert_int_equal(change_commit(&c, &err), 0);
+	}
+	assert_true(calls(&d, "n01", 7));
+	stop(&d);
+}
+
 static void test_node_remove_takes_its_keys(void **state)
 {
 	autoclean(enrol_token_free) struct enrol_token told = { 0 };
@@ -351,6 +388,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failed_commit, memory_dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(test_commit_not_known, memory_dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(test_keys_of_a_node, memory_dir_setup, dir_teardown),
+		cmocka_unit_test_setup_teardown(test_node_replaced, memory_dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(test_node_remove_takes_its_keys, memory_dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(test_pending_is_bounded, memory_dir_setup, dir_teardown),
 	};
