@@ -21,6 +21,7 @@ struct audit;
 struct hooks;
 struct power;
 struct consoles;
+struct helper_call;
 
 struct daemon_paths { /* all below --root */
 	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
@@ -34,6 +35,7 @@ struct daemon {
 	struct daemon_paths paths;
 	const char *listen; /* --listen, or NULL: every address, the site's port */
 	bool no_dnsmasq;
+	struct helper_call *helper; /* who starts dnsmasq for us; NULL: we do it */
 	int64_t started_ns;
 	struct state *state;
 	struct http_server *http;

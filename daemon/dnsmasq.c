@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "daemon/helper_call.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -91,8 +92,10 @@ static void start(struct dnsmasq *d)
 	d->started_ns = clock_now_ns();
 	d->next_start_ns = d->started_ns + d->backoff_ns;
 	if ((d->opts.before_start && d->opts.before_start(d->opts.ctx, &err) < 0) ||
-	    spawn_watched(&s, &pid, &d->pid_fd, &err) < 0) {
-		autofree char *text = str_format("dnsmasq cannot be started: %s", err.text);
+	    (d->opts.helper ? helper_call(d->opts.helper, HELPER_DNSMASQ_START, &pid, &err)
+			    : spawn_watched(&s, &pid, &d->pid_fd, &err)) < 0) {
+		autofree char *text =
+			str_format("dnsmasq cannot be started: %s%s%s", err.text, err.hint[0] ? "; " : "", err.hint);
 
 		d->backoff_ns = d->backoff_ns * 2 < BACKOFF_MAX_NS ? d->backoff_ns * 2 : BACKOFF_MAX_NS;
 		note_end(d, true, text);
@@ -102,14 +105,23 @@ static void start(struct dnsmasq *d)
 	log_info("dnsmasq", "started (pid %d)", (int)pid);
 }
 
-/* It ended by itself, or was asked to. */
-static void reap(struct dnsmasq *d, bool expected)
+static char *end_text(int status, int64_t pause_ns)
 {
-	pid_t pid = d->pid;
-	int status = 0;
+	long long s = (long long)(pause_ns / NS_PER_S);
+
+	if (status == HELPER_GONE)
+		return str_format("dnsmasq ended with orthrusd's helper; it is started again in %lld s", s);
+	if (WIFSIGNALED(status))
+		return str_format("dnsmasq was ended by signal %d; it is started again in %lld s", WTERMSIG(status), s);
+	return str_format("dnsmasq ended (exit %d); it is started again in %lld s", WEXITSTATUS(status), s);
+}
+
+/* It ended by itself, or was asked to. `status`: as the helper told it. */
+static void reap(struct dnsmasq *d, bool expected, int status)
+{
 	autofree char *text = NULL;
 
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (!d->opts.helper && waitpid(d->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (d->pid_fd >= 0)
 		close(steal_fd(d->pid_fd));
@@ -119,10 +131,7 @@ static void reap(struct dnsmasq *d, bool expected)
 	if (clock_now_ns() - d->started_ns > STEADY_NS)
 		d->backoff_ns = BACKOFF_MIN_NS;
 	d->next_start_ns = clock_now_ns() + d->backoff_ns;
-	text = WIFSIGNALED(status) ? str_format("dnsmasq was ended by signal %d; it is started again in %lld s", WTERMSIG(status),
-						(long long)(d->backoff_ns / NS_PER_S))
-				   : str_format("dnsmasq ended (exit %d); it is started again in %lld s", WEXITSTATUS(status),
-						(long long)(d->backoff_ns / NS_PER_S));
+	text = end_text(status, d->backoff_ns);
 	d->backoff_ns = d->backoff_ns * 2 < BACKOFF_MAX_NS ? d->backoff_ns * 2 : BACKOFF_MAX_NS;
 	note_end(d, true, text);
 }
@@ -130,13 +139,50 @@ static void reap(struct dnsmasq *d, bool expected)
 static void end_child(struct dnsmasq *d)
 {
 	struct pollfd p = { .fd = d->pid_fd, .events = POLLIN };
+	struct err err = { 0 };
 
 	if (!d->pid)
 		return;
-	kill(d->pid, SIGTERM);
-	if (poll(&p, 1, END_GRACE_MS) <= 0)
-		kill(d->pid, SIGKILL);
-	reap(d, true);
+	if (d->opts.helper) {
+		/* A helper that is gone has ended it. */
+		if (helper_call(d->opts.helper, HELPER_DNSMASQ_STOP, NULL, &err) < 0)
+			log_err("dnsmasq", "end it", &err);
+	} else {
+		kill(d->pid, SIGTERM);
+		if (poll(&p, 1, END_GRACE_MS) <= 0)
+			kill(d->pid, SIGKILL);
+	}
+	reap(d, true, 0);
+}
+
+static void tell_reload(struct dnsmasq *d)
+{
+	struct err err = { 0 };
+
+	if (!d->opts.helper)
+		kill(d->pid, SIGHUP);
+	else if (helper_call(d->opts.helper, HELPER_DNSMASQ_RELOAD, NULL, &err) < 0)
+		log_err("dnsmasq", "let it read its hosts again", &err);
+}
+
+/* What becomes readable when it ends. */
+static int end_fd(const struct dnsmasq *d)
+{
+	if (!d->pid)
+		return -1;
+	return d->opts.helper ? d->opts.helper->fd : d->pid_fd;
+}
+
+static void look_for_end(struct dnsmasq *d, bool readable)
+{
+	int status = 0;
+
+	if (!d->pid)
+		return;
+	if (d->opts.helper && !readable && d->opts.helper->fd >= 0 && !d->opts.helper->ended)
+		return;
+	if (d->opts.helper ? helper_ended(d->opts.helper, &status) : readable)
+		reap(d, false, status);
 }
 
 /* How long nothing has to be done; -1: until woken. */
@@ -155,8 +201,7 @@ static void *supervise(void *arg)
 	bool wanted = false;
 
 	for (;;) {
-		struct pollfd p[2] = { { .fd = d->wake_fd, .events = POLLIN },
-				       { .fd = d->pid ? d->pid_fd : -1, .events = POLLIN } };
+		struct pollfd p[2] = { { .fd = d->wake_fd, .events = POLLIN }, { .fd = end_fd(d), .events = POLLIN } };
 		bool reload, restart, stop;
 		uint64_t n;
 
@@ -164,8 +209,7 @@ static void *supervise(void *arg)
 			log_error("dnsmasq", "poll: errno %d", errno);
 		if ((p[0].revents & POLLIN) && read(d->wake_fd, &n, sizeof(n)) < 0)
 			log_error("dnsmasq", "cannot read the wake-up");
-		if (d->pid && p[1].revents)
-			reap(d, false);
+		look_for_end(d, p[1].revents);
 		pthread_mutex_lock(&d->lock);
 		wanted = d->wanted;
 		reload = d->reload;
@@ -180,7 +224,8 @@ static void *supervise(void *arg)
 			d->next_start_ns = 0;
 			d->backoff_ns = BACKOFF_MIN_NS;
 		} else if (reload && d->pid) {
-			kill(d->pid, SIGHUP);
+			tell_reload(d);
+			look_for_end(d, false);
 		}
 		if (wanted && !d->pid && clock_now_ns() >= d->next_start_ns)
 			start(d);
@@ -231,7 +276,8 @@ int dnsmasq_new(const struct dnsmasq_opts *opts, struct dnsmasq **out, struct er
 	struct dnsmasq *d = mem_zalloc(sizeof(*d));
 	int rc;
 
-	end_old(opts);
+	if (!opts->helper)
+		end_old(opts);
 	d->opts = *opts;
 	d->pid_fd = -1;
 	d->backoff_ns = BACKOFF_MIN_NS;

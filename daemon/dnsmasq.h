@@ -10,9 +10,11 @@
 #include <sys/types.h>
 
 struct dnsmasq;
+struct helper_call;
 struct dnsmasq_opts {
 	const char *program;				     /* NULL: "dnsmasq" */
 	const char *conf_path, *pid_path;		     /* outlive it */
+	struct helper_call *helper;			     /* starts it for us; outlives it. NULL: we are root, and start it */
 	int (*before_start)(void *ctx, struct err *err);     /* while it does not run; may be NULL */
 	void (*tell)(void *ctx, bool bad, const char *text); /* "dnsmasq ended (exit 2)": on the supervisor's thread */
 	void *ctx;

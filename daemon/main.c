@@ -7,11 +7,14 @@
 #include "daemon/console.h"
 #include "daemon/hooks.h"
 #include "daemon/keys_check.h"
+#include "daemon/helper_call.h"
 #include "daemon/power.h"
+#include "daemon/privsep.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
+#include "sys/privilege.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -29,17 +32,25 @@
 
 struct options {
 	const char *root, *site, *listen, *netboot_dir;
-	bool no_dnsmasq, debug, print_routes;
+	const char *user, *helper_socket, *client;
+	bool no_dnsmasq, debug, print_routes, helper, prepare;
 };
 
 static const char usage[] =
 	"usage: orthrusd [--root DIR] [--site FILE] [--listen ADDRESS:PORT] [--netboot-dir DIR] [--no-dnsmasq] [--debug]\n"
+	"                [--user NAME | --helper-socket PATH]\n"
+	"       orthrusd --prepare --user NAME [--root DIR]\n"
+	"       orthrusd --helper [--user NAME] [--client NAME] [--root DIR]\n"
 	"\n"
 	"  --root DIR           everything is below DIR (default: $ORTHRUS_ROOT, else /)\n"
 	"  --site FILE          the site to start with when none was applied yet\n"
 	"  --listen ADDR:PORT   where nodes and administrators are served over TLS (default: every address, the site's port)\n"
 	"  --netboot-dir DIR    the imager's scripts (default: /usr/lib/orthrus/netboot)\n"
 	"  --no-dnsmasq         write the files of network boot, but run no dnsmasq\n"
+	"  --user NAME          started by root: start a helper for dnsmasq, and become this user without any privilege\n"
+	"  --helper-socket PATH where such a helper listens already\n"
+	"  --prepare            as root: make the directories of that user, and end\n"
+	"  --helper             be the helper (of --client's orthrusd): start dnsmasq, and nothing else\n"
 	"  --debug              log more\n"
 	"  --version, --help\n";
 
@@ -47,11 +58,21 @@ static const char usage[] =
 static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "root", required_argument, NULL, 'r' },   { "site", required_argument, NULL, 's' },
-		{ "listen", required_argument, NULL, 'l' }, { "netboot-dir", required_argument, NULL, 'n' },
-		{ "no-dnsmasq", no_argument, NULL, 'D' },   { "debug", no_argument, NULL, 'd' },
-		{ "print-routes", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+		{ "root", required_argument, NULL, 'r' },
+		{ "site", required_argument, NULL, 's' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "netboot-dir", required_argument, NULL, 'n' },
+		{ "no-dnsmasq", no_argument, NULL, 'D' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "user", required_argument, NULL, 'u' },
+		{ "helper-socket", required_argument, NULL, 'S' },
+		{ "client", required_argument, NULL, 'c' },
+		{ "helper", no_argument, NULL, 'H' },
+		{ "prepare", no_argument, NULL, 'P' },
+		{ "print-routes", no_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct err err = { 0 };
 	int c;
@@ -77,6 +98,21 @@ static int read_options(int argc, char **argv, struct options *o)
 		case 'd':
 			o->debug = true;
 			break;
+		case 'u':
+			o->user = optarg;
+			break;
+		case 'S':
+			o->helper_socket = optarg;
+			break;
+		case 'c':
+			o->client = optarg;
+			break;
+		case 'H':
+			o->helper = true;
+			break;
+		case 'P':
+			o->prepare = true;
+			break;
 		case 'p':
 			o->print_routes = true;
 			break;
@@ -93,6 +129,10 @@ static int read_options(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc) {
 		fprintf(stderr, "orthrusd: what is '%s' for?\n%s", argv[optind], usage);
+		return -1;
+	}
+	if ((o->user && o->helper_socket) || (o->prepare && (o->helper || !o->user)) || (o->client && !o->helper)) {
+		fprintf(stderr, "orthrusd: these options do not go together\n%s", usage);
 		return -1;
 	}
 	if (o->listen && http_listen_check(o->listen, &err) < 0) {
@@ -178,7 +218,7 @@ static void free_paths(struct daemon_paths *p)
 static int make_dirs(const struct daemon_paths *p, int *lock, struct err *err)
 {
 	if (fs_mkdirs(p->run_dir, 0755, err) < 0 || fs_mkdirs(p->tftp_dir, 0755, err) < 0 ||
-	    fs_mkdirs(p->state_dir, 0700, err) < 0)
+	    fs_mkdirs(p->var_dir, 0755, err) < 0 || fs_mkdirs(p->state_dir, 0700, err) < 0)
 		return -1;
 	*lock = fs_lock(p->lock, err);
 	if (*lock < 0)
@@ -305,13 +345,22 @@ static bool stop(struct daemon *d)
 static int run(const struct options *o, const sigset_t *signals, struct err *err)
 {
 	struct daemon d = { .listen = o->listen, .no_dnsmasq = o->no_dnsmasq, .started_ns = clock_now_ns() };
+	struct helper_call helper = { .socket = o->helper_socket, .fd = -1 };
 	autoclose int lock = -1;
-	int rc;
+	int rc = 0;
 
 	pthread_mutex_init(&d.change_lock, NULL);
 	set_paths(o, &d.paths);
 	raise_files();
-	rc = make_dirs(&d.paths, &lock, err);
+	/* Before there is a thread, a listener or a key. */
+	if (o->user)
+		rc = privsep_split(&d.paths, o->root ? o->root : "/", o->user, !o->no_dnsmasq, &helper.fd, err);
+	if (rc == 0)
+		rc = privilege_hide_memory(err);
+	if (o->user || o->helper_socket)
+		d.helper = &helper;
+	if (rc == 0)
+		rc = make_dirs(&d.paths, &lock, err);
 	if (rc == 0)
 		rc = start(&d, o, err);
 	if (rc == 0) {
@@ -328,8 +377,22 @@ static int run(const struct options *o, const sigset_t *signals, struct err *err
 	}
 	mac_index_free(&d.macs);
 	hooks_free(d.hooks);
+	helper_call_close(&helper);
 	free_paths(&d.paths);
 	pthread_mutex_destroy(&d.change_lock);
+	return rc;
+}
+
+/* --helper, --prepare */
+static int run_other(const struct options *o, struct err *err)
+{
+	struct daemon_paths paths = { 0 };
+	int rc;
+
+	set_paths(o, &paths);
+	rc = o->prepare ? privsep_prepare(&paths, o->user, err)
+			: privsep_helper(&paths, o->user, o->client ? o->client : PRIVSEP_CLIENT, err);
+	free_paths(&paths);
 	return rc;
 }
 
@@ -347,14 +410,14 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	umask(022);
-	log_init("orthrusd", o.debug);
+	log_init(o.helper ? "orthrusd-helper" : "orthrusd", o.debug);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	if (run(&o, &signals, &err) == 0)
+	if ((o.helper || o.prepare ? run_other(&o, &err) : run(&o, &signals, &err)) == 0)
 		return 0;
 	log_err("daemon", "cannot start", &err);
 	return err_exit_code(err.kind);

@@ -5,6 +5,7 @@
 #include "daemon/boot_input.h"
 #include "daemon/change.h"
 #include "daemon/dnsmasq.h"
+#include "daemon/helper_call.h"
 #include "daemon/node_trust.h"
 #include "daemon/exports.h"
 #include "daemon/payloads.h"
@@ -305,8 +306,12 @@ static int before_start(void *ctx, struct err *err)
 	struct reconcile *r = ctx;
 	autoclean(boot_input_free) struct boot_input b = { 0 };
 	autoclean(str_list_free) struct str_list missing = { 0 };
+	autofree char *leases = NULL;
 
-	return boot_input_make(r->d, r->payloads, &b, &missing, err) < 0 ? -1 : netboot_before_start(&b.in, err);
+	if (boot_input_make(r->d, r->payloads, &b, &missing, err) < 0 || netboot_before_start(&b.in, err) < 0)
+		return -1;
+	leases = fs_join(r->d->paths.run_dir, "dnsmasq.leases");
+	return r->d->helper ? helper_share_leases(leases, err) : 0;
 }
 
 static void on_dnsmasq(void *ctx, bool bad, const char *text)
@@ -340,6 +345,7 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	r->pid_path = fs_join(d->paths.run_dir, "dnsmasq.pid");
 	opts.conf_path = r->conf_path;
 	opts.pid_path = r->pid_path;
+	opts.helper = d->helper;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

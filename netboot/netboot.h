@@ -46,6 +46,9 @@ struct netboot_input {
 
 /* Pure: the text of each file. */
 void netboot_dnsmasq_conf(const struct netboot_input *in, struct buf *out);
+/* Is each of the `len` bytes of `text` what netboot_dnsmasq_conf() writes, for these directories? ERR_REFUSED with the line that
+ * is not: dnsmasq.conf can name programs to run, and this is asked by who runs dnsmasq for somebody it does not trust. */
+int netboot_conf_check(const char *text, size_t len, const char *run_dir, const char *tftp_root, struct err *err) WARN_UNUSED;
 void netboot_dhcp_hosts(const struct netboot_input *in, struct buf *out);
 void netboot_hosts(const struct netboot_input *in, struct buf *out);	 /* /etc/hosts format for dnsmasq's addn-hosts */
 void netboot_grub_main(const struct netboot_input *in, struct buf *out); /* /grub/grub.cfg: the dispatch */

@@ -111,13 +111,25 @@ static void PRINTF_LIKE(2, 3) add_note(struct auditlog *a, const char *fmt, ...)
 	add_late(a, &(struct audit_entry){ .phase = AUDIT_NOTE, .text = text });
 }
 
+/* Where orthrusd has a user of its own, the log is that user's: what root begins, orthrusd must be able to go on with. */
+static int give_to_owner(const struct auditlog *a, int fd)
+{
+	struct stat dir, file;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(a->dir, &dir) < 0 || fstat(fd, &file) < 0)
+		return -1;
+	return file.st_uid == dir.st_uid || file.st_uid != 0 ? 0 : fchown(fd, dir.st_uid, (gid_t)-1);
+}
+
 /* Another program writes a line in milliseconds; one that was stopped meanwhile shall not stop us too. */
 static int take_lock(const struct auditlog *a, struct err *err)
 {
 	int64_t until = clock_now_ns() + LOCK_WAIT_NS;
 	autoclose int fd = open(a->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0)
+	if (fd < 0 || give_to_owner(a, fd) < 0)
 		return err_errno(err, errno, "open %s", a->lock);
 	while (fs_flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
@@ -129,13 +141,14 @@ static int take_lock(const struct auditlog *a, struct err *err)
 	return steal_fd(fd);
 }
 
-/* 0640 root:adm, as the other logs; a system without that group keeps it to root. */
+/* 0640, group adm, as the other logs; a system without that group keeps it to its owner. */
 static int make_readable(int fd, const char *path, struct err *err)
 {
 	char text[1024];
 	struct group group, *adm = NULL;
 
-	if (geteuid() == 0 && getgrnam_r("adm", &group, text, sizeof(text), &adm) == 0 && adm && fchown(fd, 0, adm->gr_gid) < 0)
+	if (geteuid() == 0 && getgrnam_r("adm", &group, text, sizeof(text), &adm) == 0 && adm &&
+	    fchown(fd, (uid_t)-1, adm->gr_gid) < 0)
 		log_warn("audit", "%s can't be given to the group adm", path);
 	if (fchmod(fd, 0640) < 0)
 		return err_errno(err, errno, "set the mode of %s", path);
@@ -256,7 +269,7 @@ static int catch_up(struct auditlog *a, struct err *err)
 		return 0;
 	forget_file(a);
 	a->fd = open(a->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (a->fd < 0 || fstat(a->fd, &st) < 0)
+	if (a->fd < 0 || give_to_owner(a, a->fd) < 0 || fstat(a->fd, &st) < 0)
 		return err_errno(err, errno, "open %s", a->path);
 	if (!S_ISREG(st.st_mode)) {
 		forget_file(a);

@@ -308,6 +308,16 @@ int fs_lock(const char *path, struct err *err)
 	return steal_fd(fd);
 }
 
+/* Whoever owns its directory could put another file there as well: root believes that no less than what is there. */
+static bool owns_dir_of(const char *path, uid_t uid)
+{
+	const char *slash = strrchr(path, '/');
+	autofree char *dir = slash && slash != path ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup(slash ? "/" : ".");
+	struct stat st;
+
+	return stat(dir, &st) == 0 && st.st_uid == uid && !(st.st_mode & 022);
+}
+
 int fs_read_secret(const char *path, size_t min, size_t max, struct buf *out, struct err *err)
 {
 	autoclose int fd = fs_open_regular(path, O_NOFOLLOW, err);
@@ -318,7 +328,7 @@ int fs_read_secret(const char *path, size_t min, size_t max, struct buf *out, st
 		return err_wrap(err, "secret file");
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, errno, "open secret file %s", path);
-	if ((st.st_mode & 077) || (st.st_uid != geteuid() && st.st_uid != 0)) {
+	if ((st.st_mode & 077) || (st.st_uid != geteuid() && st.st_uid != 0 && !owns_dir_of(path, st.st_uid))) {
 		err_set(err, ERR_REFUSED, "secret file %s can be read by others (mode %04o, owner %u)", path,
 			(unsigned int)st.st_mode & 07777, (unsigned int)st.st_uid);
 		return err_hint(err, "run: chmod 0600 %s; and think about who may have read it", path);

@@ -71,7 +71,8 @@ int fs_list_fd(int dirfd, const char *name_for_errors, struct str_list *out, str
 int fs_flock(int fd, int how) WARN_UNUSED;
 /* An exclusive flock on `path` (created); held until the fd is closed or the process dies. Held by another: ERR_CONFLICT. */
 int fs_lock(const char *path, struct err *err) WARN_UNUSED;
-/* Refuse (ERR_REFUSED) a secret file that others may read, that is empty, or not ours; then read it. */
+/* Refuse (ERR_REFUSED) a secret file that others may read, that is empty, or that is neither ours nor root's; then read it. What
+ * is of the owner of its directory, where nobody else may write, is fine too: root reads keys of the user orthrus. */
 int fs_read_secret(const char *path, size_t min, size_t max, struct buf *out, struct err *err) WARN_UNUSED;
 /* "a/b": joins, with exactly one slash. Caller frees. */
 char *fs_join(const char *a, const char *b);

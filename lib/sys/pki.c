@@ -5,6 +5,7 @@
 #include "sys/keys.h"
 #include "sys/keys_x509.h"
 #include "sys/log.h"
+#include "sys/privilege.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -95,7 +96,9 @@ static int create(const char *dir, const char *cluster, struct err *err)
 
 	if (fs_remove_tree(tmp, err) < 0 || fs_mkdirs(tmp, 0700, err) < 0)
 		return -1;
-	if (make_signing(tmp, err) < 0 || make_ca(tmp, cluster, err) < 0 || make_cluster_id(tmp, err) < 0)
+	/* `orthrus image build` may be the first that needs keys: they are orthrusd's, whoever makes them. */
+	if (make_signing(tmp, err) < 0 || make_ca(tmp, cluster, err) < 0 || make_cluster_id(tmp, err) < 0 ||
+	    privilege_give_to_owner_of_dir(tmp, err) < 0)
 		goto out;
 	if (rename(tmp, dir) < 0) {
 		err_errno(err, errno, "rename %s to %s", tmp, dir);

@@ -300,5 +300,5 @@ int spawn_start(const struct spawn *s, pid_t *pid, struct err *err)
 
 	if (null < 0)
 		return err_errno(err, errno, "open /dev/null");
-	return spawn_child(s, null, STDERR_FILENO, STDERR_FILENO, pid, err);
+	return spawn_child(s, s->stdin_fd ? s->stdin_fd : null, STDERR_FILENO, STDERR_FILENO, pid, err);
 }

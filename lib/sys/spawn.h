@@ -44,7 +44,8 @@ int spawn_run(const struct spawn *s, struct spawn_result *r, struct err *err) WA
 /* The common case: run argv, demand exit 0. `SPAWN(err, "mdadm", "--stop", path)`. */
 #define SPAWN(err, ...) spawn_run(&(const struct spawn){ .argv = (const char *const[]){ __VA_ARGS__, NULL } }, NULL, (err))
 
-/* For long-lived servers: starts and returns; stdout and stderr go to our stderr. The caller watches the pid. */
+/* For long-lived servers: starts and returns; stdin is stdin_fd or /dev/null, stdout and stderr go to our stderr. The caller
+ * watches the pid. */
 int spawn_start(const struct spawn *s, pid_t *pid, struct err *err) WARN_UNUSED;
 
 #endif

@@ -29,7 +29,7 @@ objects() { # source files of $@, with the objects they were built to
 mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' '*/plan.c' '*/plan_*.c' 'netboot/*.c' | grep -vE '^tests/' |
     while IFS= read -r f; do
         # Of netboot, the files whose functions its headers call pure: those that render.
-        case $f in netboot/check.c|netboot/dnsmasq.c|netboot/grub.c|netboot/leases.c) ;; netboot/*) continue ;; esac
+        case $f in netboot/check.c|netboot/conf_check.c|netboot/dnsmasq.c|netboot/grub.c|netboot/leases.c) ;; netboot/*) continue ;; esac
         echo "$f"
     done)
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
