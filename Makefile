@@ -136,7 +136,10 @@ install: programs
 	install -D -m 755 $(BUILD)/orthrus-node $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-node
 	install -d $(DESTDIR)$(PREFIX)/lib/orthrus/netboot $(DESTDIR)/etc/orthrus
 	install -m 755 netboot/initramfs/* $(DESTDIR)$(PREFIX)/lib/orthrus/netboot/
-	install -D -m 644 packages/orthrusd.service $(DESTDIR)/lib/systemd/system/orthrusd.service
+	install -d $(DESTDIR)/lib/systemd/system
+	install -m 644 packages/*.service packages/*.socket $(DESTDIR)/lib/systemd/system/
+	install -D -m 644 packages/orthrus.sysusers $(DESTDIR)/usr/lib/sysusers.d/orthrus.conf
+	$(if $(DESTDIR),,systemd-sysusers /usr/lib/sysusers.d/orthrus.conf)
 	install -D -m 644 docs/site.schema.json $(DESTDIR)$(PREFIX)/share/orthrus/site.schema.json
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(BUILD)/orthrus completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus

@@ -18,6 +18,7 @@ head="$head tpm2-tools" # into the imager: identities in TPMs
 lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 isc-dhcp-client jq libarchive-tools libcap2-bin libclang-rt-14-dev
     mandoc mtools ndisc6 nftables openssh-server openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat squashfs-tools strace systemd
     tftp-hpa tmux valgrind"
+head="$head systemd" # its sysusers make the users of orthrusd and of its dnsmasq
 # Nodes' BMCs, and simulated ones for tests.
 head="$head ipmitool"
 lab="$lab openipmi python3-minimal libpython3-stdlib"
