@@ -11,6 +11,7 @@
 #include "sys/spawn.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -22,6 +23,22 @@
 /* What dnsmasq needs: addresses that have no ARP entry yet, raw sockets, and ports below 1024. */
 #define HELPER_CAPS (PRIVILEGE_CAP(CAP_NET_ADMIN) | PRIVILEGE_CAP(CAP_NET_RAW) | PRIVILEGE_CAP(CAP_NET_BIND_SERVICE))
 
+/* What is begun in the log by whoever may not give it away is still for the group adm, as the other logs. */
+static int share_log(const char *dir, struct err *err)
+{
+	autoclose int fd = fs_open_dir(dir, err);
+	struct group group, *adm = NULL;
+	char text[4096];
+
+	if (fd < 0)
+		return -1;
+	if (getgrnam_r("adm", &group, text, sizeof(text), &adm) != 0 || !adm)
+		return 0;
+	if (fchown(fd, (uid_t)-1, adm->gr_gid) < 0 || fchmod(fd, 02755) < 0)
+		return err_errno(err, errno, "give %s to the group adm", dir);
+	return 0;
+}
+
 static int prepare(const struct daemon_paths *p, const struct privilege_user *u, struct err *err)
 {
 	const char *const dirs[] = { p->var_dir, p->log_dir, p->tftp_dir, p->run_dir };
@@ -29,7 +46,7 @@ static int prepare(const struct daemon_paths *p, const struct privilege_user *u,
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		if (fs_mkdirs(dirs[i], 0755, err) < 0 || privilege_give(dirs[i], u->uid, err) < 0)
 			return err_wrap(err, "directories of the user %s", u->name);
-	return 0;
+	return share_log(p->log_dir, err);
 }
 
 int privsep_prepare(const struct daemon_paths *p, const char *user, struct err *err)

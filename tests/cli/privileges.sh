@@ -134,6 +134,7 @@ tiny_image compute
 find "$root/var/lib/orthrus" "$root/var/log/orthrus" "$root/srv/orthrus/tftp" "$root/run/orthrus" ! -user orthrus >"$work/others"
 [ ! -s "$work/others" ] || fail "not of the user orthrus: $(head -5 "$work/others")"
 find "$root/var/lib/orthrus/pki" -name '*.key' ! -perm 600 | grep . && fail "keys that others may read"
+! getent group adm >/dev/null || find "$root/var/log/orthrus" -name 'audit*.log' ! -group adm | grep . && fail "a part of the audit log is not for the group adm"
 "$orthrus" audit verify >"$work/out" 2>&1 || fail "audit verify: $(cat "$work/out")"
 mkdir "$work/admin" && "$orthrus" head certificate admin --out "$work/admin" >"$work/out" 2>&1 || fail "head certificate: $(cat "$work/out")"
 setpriv --reuid nobody --regid nogroup --clear-groups cat "$root/var/lib/orthrus/pki/ca.key" >/dev/null 2>&1 && fail "anybody may read the CA's key"
