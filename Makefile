@@ -137,7 +137,7 @@ install: programs
 	install -d $(DESTDIR)$(PREFIX)/lib/orthrus/netboot $(DESTDIR)/etc/orthrus
 	install -m 755 netboot/initramfs/* $(DESTDIR)$(PREFIX)/lib/orthrus/netboot/
 	install -d $(DESTDIR)/lib/systemd/system
-	install -m 644 packages/*.service packages/*.socket $(DESTDIR)/lib/systemd/system/
+	install -m 644 packages/*.service packages/*.socket packages/*.path $(DESTDIR)/lib/systemd/system/
 	install -D -m 644 packages/orthrus.sysusers $(DESTDIR)/usr/lib/sysusers.d/orthrus.conf
 	$(if $(DESTDIR),,systemd-sysusers /usr/lib/sysusers.d/orthrus.conf)
 	install -D -m 644 docs/site.schema.json $(DESTDIR)$(PREFIX)/share/orthrus/site.schema.json

@@ -10,8 +10,10 @@
 #include "sys/spawn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PAUSE_NS NS_PER_S /* a change is seen so soon */
 #define BREATH 10	  /* a round with thousands of nodes takes time: of ten parts of the time it has one */
@@ -19,6 +21,8 @@
 #define SLURM_QUIET_NS (3 * NS_PER_S) /* systemd gives up what is restarted 5 times in 10 s */
 #define SLURM_LONG_NS (30 * NS_PER_S)
 #define FILE_MAX ((size_t)16 << 20)
+#define OURS "/var/lib/orthrus/exports"
+#define RESTART_SLURM "slurm-restart" /* orthrus-slurm.path looks at it */
 
 /* `dir` below the root; ours is made, another program's must be there: else the file is not wanted. */
 static const struct follower {
@@ -26,7 +30,7 @@ static const struct follower {
 	bool ours, slurm;
 	void (*render)(const struct export_node *nodes, size_t n, struct buf *out);
 } followers[] = {
-	{ "/var/lib/orthrus/exports", "genders", true, false, exports_render_genders },
+	{ OURS, "genders", true, false, exports_render_genders },
 	{ "/etc/clustershell/groups.d", "orthrus.yaml", false, false, exports_render_groups },
 	{ "/etc/slurm", "orthrus.conf", false, true, exports_render_slurm },
 };
@@ -44,6 +48,33 @@ struct exports {
 	bool slurm_behind;	 /* it has not read what was written */
 	int64_t slurm_since_ns, slurm_changed_ns, slurm_told_ns;
 };
+
+static int link_one(const char *target, const char *dir, const char *name, struct err *err)
+{
+	autofree char *path = fs_join(dir, name), *temp = str_format("%s.new", path);
+	char is[4096];
+	ssize_t n = readlink(path, is, sizeof(is) - 1);
+
+	if (n >= 0)
+		is[n] = '\0';
+	if (n >= 0 && str_eq(is, target))
+		return 0;
+	if ((unlink(temp) < 0 && errno != ENOENT) || symlink(target, temp) < 0 || rename(temp, path) < 0)
+		return err_errno(err, errno, "link %s to %s", path, target);
+	return 0;
+}
+
+int exports_link(const struct daemon_paths *p, struct err *err)
+{
+	for (size_t i = 0; i < N_FOLLOWERS; i++) {
+		autofree char *dir = str_format("%s%s", p->root, followers[i].dir);
+		autofree char *target = str_format("%s" OURS "/%s", p->root, followers[i].name);
+
+		if (!followers[i].ours && fs_exists(dir) && link_one(target, dir, followers[i].name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
 
 /* Said when it begins, when it becomes another problem, and when it is over. */
 static void tell(struct exports *f, size_t which, const char *what, const struct err *now)
@@ -120,12 +151,21 @@ static bool slurm_is_due(const struct exports *f, int64_t now)
 	       (now - f->slurm_changed_ns >= SLURM_QUIET_NS || now - f->slurm_since_ns >= SLURM_LONG_NS);
 }
 
-static void tell_slurm(struct exports *f)
+static int restart_slurm(const struct daemon *d, struct err *err)
 {
 	const char *const argv[] = { "systemctl", "try-restart", "slurmctld.service", NULL };
+	autofree char *ask = fs_join(d->paths.run_dir, RESTART_SLURM);
+
+	/* Who has no privilege asks systemd to do that one thing. */
+	return d->helper ? fs_write_atomic(ask, "", 0, 0644, err)
+			 : spawn_run(&(const struct spawn){ .argv = argv, .timeout_ns = SLURM_NS }, NULL, err);
+}
+
+static void tell_slurm(struct exports *f)
+{
 	struct err err = { 0 };
 
-	if (spawn_run(&(const struct spawn){ .argv = argv, .timeout_ns = SLURM_NS }, NULL, &err) < 0)
+	if (restart_slurm(f->d, &err) < 0)
 		err_hint(&err, "`systemctl restart slurmctld` by hand lets it follow; it is tried again");
 	else
 		f->slurm_behind = false;
@@ -163,11 +203,11 @@ static void note_slurm(struct exports *f, const struct buf *before, const struct
 static int write_one(struct exports *f, const struct follower *w, const struct facts *facts, const char *path, struct err *err)
 {
 	autoclean(buf_free) struct buf text = { 0 }, before = { 0 };
-	autofree char *dir = str_format("%s%s", f->d->paths.root, w->dir);
+	autofree char *dir = str_format("%s" OURS, f->d->paths.root);
 	struct err none = { 0 };
 	bool changed = false;
 
-	if (w->ours && fs_mkdirs(dir, 0755, err) < 0)
+	if ((w->ours || f->d->helper) && fs_mkdirs(dir, 0755, err) < 0)
 		return -1;
 	w->render(facts->nodes, facts->roster.len, &text);
 	if (w->slurm && fs_read(path, FILE_MAX, &before, &none) < 0)
@@ -202,7 +242,8 @@ static void follow(struct exports *f)
 	}
 	tell(f, TOLD_STATE, "what other programs know of the nodes", &(struct err){ 0 });
 	for (size_t i = 0; i < N_FOLLOWERS; i++) {
-		autofree char *path = str_format("%s%s/%s", f->d->paths.root, followers[i].dir, followers[i].name);
+		autofree char *path =
+			str_format("%s%s/%s", f->d->paths.root, f->d->helper ? OURS : followers[i].dir, followers[i].name);
 		struct err why = { 0 };
 
 		if (is_wanted(f, &followers[i]) && write_one(f, &followers[i], &facts, path, &why) == 0)

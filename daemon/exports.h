@@ -8,6 +8,9 @@
 #include "daemon/daemon.h"
 
 struct exports;
+/* As root, for an orthrusd that may write below /var/lib/orthrus only: what other programs read is a symbolic link to its file
+ * there. */
+int exports_link(const struct daemon_paths *p, struct err *err) WARN_UNUSED;
 int exports_start(struct daemon *d, struct exports **out, struct err *err) WARN_UNUSED;
 void exports_kick(struct exports *f); /* write also what somebody changed, not only what follows a change of the state */
 void exports_stop(struct exports *f); /* waits for what is being written, and some seconds for Slurm; NULL is fine */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "daemon/daemon.h"
+#include "daemon/exports.h"
 #include "daemon/helper_serve.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -46,7 +47,7 @@ static int prepare(const struct daemon_paths *p, const struct privilege_user *u,
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		if (fs_mkdirs(dirs[i], 0755, err) < 0 || privilege_give(dirs[i], u->uid, err) < 0)
 			return err_wrap(err, "directories of the user %s", u->name);
-	return share_log(p->log_dir, err);
+	return share_log(p->log_dir, err) < 0 ? -1 : exports_link(p, err);
 }
 
 int privsep_prepare(const struct daemon_paths *p, const char *user, struct err *err)

@@ -49,9 +49,11 @@ static const struct {
 	{ "local", LOCAL_NAME, NULL },
 	{ "addn-hosts", RUN_FILE, NETBOOT_HOSTS },
 	{ "dhcp-ignore", EXACTLY, "tag:!known" },
+	{ "dhcp-ignore", EXACTLY, "tag:!known,tag:!known-othernet" },
 	{ "dhcp-authoritative", NOTHING, NULL },
 	{ "dhcp-hostsfile", RUN_FILE, NETBOOT_DHCP_HOSTS },
 	{ "dhcp-leasefile", RUN_FILE, NETBOOT_LEASES },
+	{ "dhcp-lease-max", NUMBER, NULL },
 	{ "dhcp-ignore-names", NOTHING, NULL },
 	{ "dhcp-range", OPTION, NULL },
 	{ "no-ping", NOTHING, NULL },
@@ -133,8 +135,9 @@ static bool line_fits(char *line, const char *run_dir, const char *tftp_root)
 	if (value)
 		*value++ = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(grammar); i++)
-		if (str_eq(line, grammar[i].key))
-			return value ? value_fits(i, value, run_dir, tftp_root) : grammar[i].value == NOTHING;
+		if (str_eq(line, grammar[i].key) &&
+		    (value ? value_fits(i, value, run_dir, tftp_root) : grammar[i].value == NOTHING))
+			return true;
 	return false;
 }
 

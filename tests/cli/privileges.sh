@@ -78,6 +78,8 @@ make_site
 "$orthrus" site apply --yes >/dev/null || die "site apply"
 "$orthrus" node add n01 --mac $mac --group compute >/dev/null || die "node add"
 stop_daemon TERM
+mkdir -p "$root/etc/slurm" "$root/etc/clustershell/groups.d"
+echo old >"$root/etc/slurm/orthrus.conf"
 [ "$(stat -c %u "$root/var/lib/orthrus/pki/ca.key")" = 0 ] || fail "root's orthrusd made keys of another"
 launch --user orthrus
 wait_dnsmasq running
@@ -128,6 +130,15 @@ grep -q 52:54:00:00:00:02 "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "n02 is
 for _ in $(seq 50); do [ "$(grep -c "read $root/run/orthrus/dnsmasq.dhcp-hosts" "$work/log")" -ge 2 ] && break; sleep 0.1; done
 [ "$(grep -c "read $root/run/orthrus/dnsmasq.dhcp-hosts" "$work/log")" -ge 2 ] || fail "dnsmasq did not read its hosts again"
 [ "$(status_of .dnsmasq_pid)" = "$dnsmasq_pid" ] || fail "a new node restarted dnsmasq"
+
+say "what other programs read"
+for f in slurm/orthrus.conf clustershell/groups.d/orthrus.yaml; do
+    for _ in $(seq 100); do grep -qs n02 "$root/etc/$f" && break; sleep 0.1; done
+    grep -q n02 "$root/etc/$f" && [ -L "$root/etc/$f" ] || fail "$f does not follow the nodes, or is no link: $(ls -l "$root/etc/$f")"
+done
+for _ in $(seq 100); do [ -e "$root/run/orthrus/slurm-restart" ] && break; sleep 0.1; done
+[ -e "$root/run/orthrus/slurm-restart" ] || fail "nobody is asked to restart slurmctld"
+grep -qx 'PathChanged=/run/orthrus/slurm-restart' "$TOP/packages/orthrus-slurm.path" || fail "orthrus-slurm.path looks elsewhere"
 
 say "what root does beside it"
 tiny_image compute
