@@ -105,16 +105,22 @@ static int read_replacing(struct daemon *d, struct json_obj *o, struct replacing
 static int find_machine(struct daemon *d, const char *node, struct replacing *w, struct err *err)
 {
 	autofree char *owner = NULL;
+	const struct pending *any = NULL, *p = NULL;
 
 	if (!w->fingerprint)
 		return 0;
-	w->machine = pendings_find(&w->pendings, w->fingerprint);
-	if (!w->machine) {
+	/* It may wait under several of its MAC addresses. */
+	while ((p = pendings_find(&w->pendings, w->fingerprint, p))) {
+		any = p;
+		if (!w->machine && str_list_has(&w->macs, p->mac))
+			w->machine = p;
+	}
+	if (!any) {
 		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", w->fingerprint);
 		return err_hint(err, "`orthrus node discover --once` lists those that do");
 	}
-	if (!str_list_has(&w->macs, w->machine->mac))
-		return err_set(err, ERR_REFUSED, "the machine with this key has the MAC address %s, not %s", w->machine->mac,
+	if (!w->machine)
+		return err_set(err, ERR_REFUSED, "the machine with this key has the MAC address %s, not %s", any->mac,
 			       w->macs.items[0]);
 	if (ident_find(d, &w->machine->key.spki, &owner, err) < 0)
 		return -1;

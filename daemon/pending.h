@@ -28,8 +28,8 @@ struct pendings {
 };
 int pending_list(struct daemon *d, struct pendings *out, struct err *err) WARN_UNUSED;
 void pendings_free(struct pendings *l);
-/* The one with this fingerprint (hex) behind `after` (NULL: the first), or NULL. A machine that booted by one of its interfaces and
- * then by another waits with the same key under both MAC addresses. */
+/* The one with this fingerprint (hex) behind `after` (NULL: the first), or NULL. A machine that booted by one of its interfaces
+ * and then by another waits with the same key under both MAC addresses. */
 struct pending *pendings_find(const struct pendings *l, const char *fingerprint, const struct pending *after);
 
 /* Written with the commit of `c`. Of one MAC address only the newest few are kept. When there are too many, those go that were

@@ -197,8 +197,8 @@ static int replace_key(struct change *c, const char *node, const char *current, 
 		return -1;
 	if (kept < KEYS_GONE_MAX)
 		return 0;
-	err_set(err, ERR_REFUSED, "%s: it has shown %zu ssh host keys within four weeks, and gets no certificate for another", node,
-		kept + 1);
+	err_set(err, ERR_REFUSED, "%s: it has shown %zu ssh host keys within four weeks, and gets no certificate for another",
+		node, kept + 1);
 	return err_hint(err, "look at who is root there; `orthrus node remove %s` shuts it out", node);
 }
 
