@@ -74,7 +74,7 @@ wait_dnsmasq() { # until it is $1
 say "what a root orthrusd left is gone on with"
 daemon_options=""
 launch --no-dnsmasq
-make_site
+make_site --trust-mac
 "$orthrus" site apply --yes >/dev/null || die "site apply"
 "$orthrus" node add n01 --mac $mac --group compute >/dev/null || die "node add"
 stop_daemon TERM
@@ -132,9 +132,11 @@ for _ in $(seq 50); do [ "$(grep -c "read $root/run/orthrus/dnsmasq.dhcp-hosts" 
 [ "$(status_of .dnsmasq_pid)" = "$dnsmasq_pid" ] || fail "a new node restarted dnsmasq"
 
 say "what other programs read"
+curl() { ip netns exec "$head" curl "$@"; } # Slurm's file has the nodes that reported their hardware
+port=8443; hello $mac "$(machine $mac A)"; want 200 'hello'
 for f in slurm/orthrus.conf clustershell/groups.d/orthrus.yaml; do
-    for _ in $(seq 100); do grep -qs n02 "$root/etc/$f" && break; sleep 0.1; done
-    grep -q n02 "$root/etc/$f" && [ -L "$root/etc/$f" ] || fail "$f does not follow the nodes, or is no link: $(ls -l "$root/etc/$f")"
+    for _ in $(seq 100); do grep -Eqs '^NodeName=n01|n.01-02' "$root/etc/$f" && break; sleep 0.1; done
+    grep -Eq '^NodeName=n01|n.01-02' "$root/etc/$f" && [ -L "$root/etc/$f" ] || fail "$f does not follow the nodes, or is no link: $(ls -l "$root/etc/$f")"
 done
 for _ in $(seq 100); do [ -e "$root/run/orthrus/slurm-restart" ] && break; sleep 0.1; done
 [ -e "$root/run/orthrus/slurm-restart" ] || fail "nobody is asked to restart slurmctld"
@@ -243,7 +245,7 @@ rm -f "$conf"; cp "$work/good.conf" "$conf"
 n=$(grep -c 'dnsmasq.dhcp-hosts$' "$work/log")
 ask "$uid" 1:0 1:0 "@$((n + 1))" 2:0 "@$((n + 2))" 3:0 3:0 2:0 >"$work/out" 2>&1
 [ "$(cut -d' ' -f1 "$work/out" | tr '\n' ' ')" = '1 2 1 1 1 2 ' ] || fail "start, start, reload, stop, stop, reload: $(cat "$work/out")"
-pgrep -u orthrus-net dnsmasq >/dev/null && fail "a dnsmasq is left"
+for p in $(ip netns pids "$head"); do [ "$(cat "/proc/$p/comm" 2>/dev/null)" != dnsmasq ] || fail "a dnsmasq is left"; done
 
 say "orthrusd with that helper, as the unit starts it"
 ip netns exec "$head" setpriv --reuid orthrus --regid orthrus --init-groups --no-new-privs --bounding-set -all "$work/bin/orthrusd" --root "$root" \
