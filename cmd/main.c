@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
+#include <sys/resource.h>
 
 static int run(struct cmd *c, struct err *err)
 {
@@ -42,6 +43,18 @@ static int flush(struct err *err)
 	return err_errno(err, errno ? errno : EIO, "write to standard output");
 }
 
+/* Secrets and keys pass through some commands: none leaves them in a core. */
+static void no_core(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_CORE, &l) == 0) {
+		l.rlim_cur = 0;
+		if (setrlimit(RLIMIT_CORE, &l) < 0)
+			log_warn("command", "cannot forbid core dumps");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	autoclean(cmd_clear) struct cmd c = { 0 };
@@ -50,6 +63,7 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	log_init("orthrus", c.debug);
+	no_core();
 	if (rc == 0)
 		rc = run(&c, &err);
 	if (rc == 0 && flush(&err) < 0) {
