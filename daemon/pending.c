@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define LOOK_AGAIN_NS (300 * NS_PER_S) /* whether some of too many may go by now */
+
 void pending_free(struct pending *p)
 {
 	free(p->mac);
@@ -152,6 +154,7 @@ void pending_delete(struct change *c, const struct pending *p)
 {
 	autofree char *name = name_of(p->mac, &p->key);
 
+	c->d->pending_full_ns = 0;
 	change_delete(c, "pend", name);
 }
 
@@ -181,6 +184,7 @@ static int make_room(struct change *c, const struct pending *p, size_t len, stru
 	autoclean(pendings_free) struct pendings same = { 0 };
 	autofree char *prefix = str_format("pend/%s/", p->mac);
 	size_t bytes, n = state_usage(c->d->state, "pend/", &bytes);
+	int64_t now = clock_now_ns();
 
 	if (list(c->d, prefix, &same, err) < 0)
 		return -1;
@@ -188,10 +192,14 @@ static int make_room(struct change *c, const struct pending *p, size_t len, stru
 		pending_delete(c, &same.items[i]);
 	if (n < PENDING_MAX && bytes + len <= PENDING_BYTES_MAX)
 		return 0;
-	if (drop_old(c, p->mac, &n, &bytes, err) < 0)
-		return -1;
-	if (n < PENDING_MAX && bytes + len <= PENDING_BYTES_MAX)
-		return 0;
+	/* To read them all takes seconds, for which everybody else would wait: not for each of those who are too many. */
+	if (c->d->pending_full_ns <= now) {
+		if (drop_old(c, p->mac, &n, &bytes, err) < 0)
+			return -1;
+		if (n < PENDING_MAX && bytes + len <= PENDING_BYTES_MAX)
+			return 0;
+		c->d->pending_full_ns = now + LOOK_AGAIN_NS;
+	}
 	err_set(err, ERR_REFUSED, "too many machines wait for approval (%zu)", n);
 	return err_hint(err, "the administrator must approve or reject some: orthrus node discover");
 }
@@ -203,6 +211,8 @@ int pending_put(struct change *c, const struct pending *p, struct err *err)
 	autofree char *name = name_of(p->mac, &p->key);
 	int known = pending_get(c->d, p->mac, &p->key, &old, err);
 
+	if (p->rejected)
+		c->d->pending_full_ns = 0;
 	print(p, &json);
 	if (known < 0 || (!known && make_room(c, p, json.len, err) < 0))
 		return -1;

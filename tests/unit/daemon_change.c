@@ -347,6 +347,15 @@ static int wait_for_word(struct daemon *d, const char *mac, uint8_t n, size_t by
 	return pending_put(&c, &p, err) < 0 || change_commit(&c, err) < 0 ? -1 : 0;
 }
 
+static int reject(struct daemon *d, struct pending *p, struct err *err)
+{
+	autoclean(change_end) struct change c;
+
+	change_begin(&c, d);
+	p->rejected = true;
+	return pending_put(&c, p, err) < 0 || change_commit(&c, err) < 0 ? -1 : 0;
+}
+
 /* Machines that are none fill neither the memory nor the list. */
 static void test_pending_is_bounded(void **state)
 {
@@ -379,6 +388,11 @@ static void test_pending_is_bounded(void **state)
 	}
 	assert_int_equal(err.kind, ERR_REFUSED);
 	assert_non_null(strstr(err.text, "too many machines"));
+	/* As the hint says: who is rejected makes room, at once. */
+	pendings_free(&l);
+	assert_int_equal(pending_list(&d, &l, &err), 0);
+	assert_int_equal(reject(&d, &l.items[0], &err), 0);
+	assert_int_equal(wait_for_word(&d, "52:54:00:00:04:01", 1, 10, 0, &err), 0);
 	stop(&d);
 }
 
