@@ -34,13 +34,16 @@ bool cmd_spec_next(const char **rest, struct cmd_spec *out)
 	if (!*p)
 		return false;
 	end = strchrnul(p, ',');
+	*rest = *end ? end + 1 : end;
 	eq = memchr(p, '=', (size_t)(end - p));
 	*out = (struct cmd_spec){ .name = p, .name_len = (size_t)((eq ? eq : end) - p), .value = eq ? eq + 1 : NULL };
 	if (eq) {
 		out->repeats = end[-1] == '*';
-		out->value_len = (size_t)(end - eq - 1) - (out->repeats ? 1 : 0);
+		end -= out->repeats;
+		out->may_be_empty = end[-1] == '?';
+		end -= out->may_be_empty;
+		out->value_len = (size_t)(end - eq - 1);
 	}
-	*rest = *end ? end + 1 : end;
 	return true;
 }
 
@@ -147,7 +150,7 @@ static int take_option(struct cmd *c, int argc, char **argv, int *i, struct err 
 		return wrong_value(c, err, "--%.*s needs a value", (int)len, word);
 	if (takes && !value)
 		value = argv[*i];
-	if (takes && !*value)
+	if (takes && !*value && (g < cmd_n_globals || !s.may_be_empty))
 		return wrong_value(c, err, "--%.*s was given an empty value", (int)len, word);
 	if (g < cmd_n_globals) {
 		set_global(c, g, value);

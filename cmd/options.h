@@ -18,7 +18,7 @@ extern const size_t cmd_n_globals;
 struct cmd_spec {
 	const char *name, *value;
 	size_t name_len, value_len;
-	bool repeats;
+	bool repeats, may_be_empty; /* an empty value takes back what was set */
 };
 /* Take the next from *rest; false at the end. */
 bool cmd_spec_next(const char **rest, struct cmd_spec *out);
