@@ -74,7 +74,7 @@
 	  "keep a secret for nodes, or change it") \
 	X("secret", "rotate", cmd_secret_rotate, CMD_CHANGES, "NAME", "", "replace a secret that was made here by a new one") \
 	X("secret", "remove", cmd_secret_remove, CMD_CHANGES, "NAME", "", "forget a secret, and have nodes remove its file") \
-	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,on,off,cycle,reset,soft-off,pxe,stagger=SECONDS,force", \
+	X("node", "boot", cmd_node_boot, CMD_CHANGES, "NODESET", "disk,net,diskless,rescue,stay,on,off,cycle,reset,soft-off,pxe,stagger=SECONDS,force", \
 	  "choose what nodes boot next, and switch them on, off or anew") \
 	X("node", "power", cmd_node_power, CMD_READS, "NODESET", "", "ask nodes' BMCs whether they are on") \
 	X("node", "sensors", cmd_node_sensors, CMD_READS, "NODESET", "", "read nodes' temperatures, fans and power by their BMCs") \

@@ -21,7 +21,7 @@ static const struct {
 };
 
 struct wish {
-	const char *target; /* "disk", "net" or NULL */
+	const char *target; /* "disk", "net", "rescue", "diskless" or NULL */
 	size_t act;	    /* of acts[], or ARRAY_LEN(acts): none */
 	bool pxe;
 	uint64_t stagger_ms;
@@ -49,24 +49,33 @@ bad:
 
 static int read_wish(const struct cmd *c, struct wish *w, struct err *err)
 {
-	bool disk = cmd_flag(c, "disk"), net = cmd_flag(c, "net");
+	static const char *const targets[] = { "disk", "net", "rescue", "diskless" };
 	const char *stagger = cmd_option(c, "stagger");
-	size_t given = 0;
+	size_t given = 0, chosen = 0;
 
-	*w = (struct wish){ .target = disk ? "disk" : net ? "net" : NULL, .act = ARRAY_LEN(acts), .pxe = cmd_flag(c, "pxe") };
+	*w = (struct wish){ .act = ARRAY_LEN(acts), .pxe = cmd_flag(c, "pxe") };
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
+		if (cmd_flag(c, targets[i])) {
+			w->target = targets[i];
+			chosen++;
+		}
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++)
 		if (cmd_flag(c, acts[i].option)) {
 			w->act = i;
 			given++;
 		}
-	if ((disk && net) || given > 1 || (!disk && !net && !given && !w->pxe)) {
+	if (chosen > 1 || given > 1 || (!chosen && !given && !w->pxe)) {
 		err_set(err, ERR_USAGE,
-			"'node boot' needs one of --disk and --net, one of --on, --off, --cycle, --reset and --soft-off, "
+			"'node boot' needs one of --disk, --net, --diskless and --rescue, one of --on, --off, --cycle, --reset "
+			"and "
+			"--soft-off, "
 			"or one of each");
-		return err_hint(err,
-				"--disk: their own disk; --net: the imager, which reports the hardware and waits; the others are "
-				"about the power");
+		return err_hint(err, "--disk: their own disk; --net: the imager, which reports the hardware and waits; "
+				     "--diskless: their image from memory; --rescue: a system to "
+				     "repair them from; the others are about the power");
 	}
+	if (cmd_flag(c, "stay") && !str_eq(w->target, "rescue"))
+		return err_set(err, ERR_USAGE, "--stay is for --rescue, which is once without it; the others stay by themselves");
 	if (w->pxe && given && !acts[w->act].starts && !str_eq(acts[w->act].act, "reset"))
 		return err_set(err, ERR_USAGE, "--pxe is for machines that start: --%s does not start them", acts[w->act].option);
 	if (stagger)
@@ -105,6 +114,8 @@ static int choose_target(struct cmd *c, const struct wish *w, struct nodeset *se
 	json_put_obj(&out, NULL);
 	node_put_names(&out, set);
 	json_put_str(&out, "target", w->target);
+	if (cmd_flag(c, "stay"))
+		json_put_bool(&out, "stay", true);
 	json_put_bool(&out, "force", cmd_flag(c, "force"));
 	json_put_bool(&out, "plan", c->plan);
 	json_end_obj(&out);

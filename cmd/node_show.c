@@ -232,7 +232,7 @@ static int show(const char *json, size_t len, struct buf *out, struct err *err)
 	static const char *const wishes[][2] = { { "name", "node" },	 { "group", "group" },	 { "ipv4", "IPv4" },
 						 { "ipv6", "IPv6" },	 { "image", "image" },	 { "layout", "layout" },
 						 { "serial", "serial" }, { "switch", "switch" }, { "port", "  port" },
-						 { "boot", "boot" } };
+						 { "boot", "boot" },	 { "rescue", "rescue" } };
 	static const char *const life[][2] = { { "state", "state" }, { "since", "since" }, { "seen", "last seen" } };
 	static const char *const facts[][2] = {
 		{ "step", "step" }, { "step_text", "" }, { "error", "error" }, { "hint", "  next" }

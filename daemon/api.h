@@ -74,6 +74,7 @@ API_HANDLER(api_image_look);
 API_HANDLER(api_image_delete);
 API_HANDLER(api_image_file); /* api_files.c */
 API_HANDLER(api_pack);
+API_HANDLER(api_diskless);
 API_HANDLER(api_imager_hello); /* api_imager.c */
 API_HANDLER(api_imager_orders);
 API_HANDLER(api_imager_event); /* api_progress.c */

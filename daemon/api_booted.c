@@ -75,12 +75,32 @@ static int note_boot(struct change *c, const char *node, struct run *r, const st
 	return change_commit(c, err);
 }
 
+/* What runs from memory is no installation: it says so at each boot, and what the disks hold is not told of by that. */
+static int note_diskless(struct change *c, const char *node, struct run *r, struct imager_booted *b, struct err *err)
+{
+	autoclean(buf_free) struct buf json = { 0 };
+	struct json_out w;
+
+	model_set(&b->root, "memory");
+	json_out_init(&w, &json, false);
+	imager_booted_print(b, &w);
+	if (r->state == RUN_UP && str_eq(r->booted, buf_str(&json)))
+		return 0;
+	run_set_state(r, RUN_UP, clock_wall_s());
+	change_event(c, EVENT_INFO, "node-up", node, "runs from memory: kernel %s%s%s", b->kernel ? b->kernel : "?",
+		     b->os ? ", " : "", b->os ? b->os : "");
+	model_set(&r->booted, buf_str(&json));
+	change_run(c, node, r);
+	return change_commit(c, err);
+}
+
 int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
 	autoclean(imager_booted_free) struct imager_booted b = { 0 };
 	autofree char *node = NULL;
 	autoclean(run_free) struct run r = { 0 };
+	autoclean(node_free) struct node n = { 0 };
 	autoclean(change_end) struct change c;
 	size_t len;
 	const char *body = http_body(call, &len);
@@ -89,6 +109,16 @@ int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
 	change_begin(&c, d);
 	if (ident_caller(d, call, &node, &r, err) < 0 || imager_booted_read(body, len, &b, err) < 0)
 		return -1;
+	if (daemon_node(d, node, &n, NULL, err) < 0)
+		return -1;
+	/* The system on its disks may still speak, which was told to be left at the next start. */
+	if (n.boot == NODE_BOOT_DISKLESS && r.state != RUN_ORDERED && r.state != RUN_INSTALLING &&
+	    !str_eq(r.install_id, b.install_id)) {
+		if (note_diskless(&c, node, &r, &b, err) < 0)
+			return -1;
+		buf_adds(http_out(call), "{\"ok\":true}");
+		return 0;
+	}
 	/* Ordered again before it reported for the first time: it speaks of what is there now. */
 	before = r.state == RUN_ORDERED && str_eq(r.prior_install_id, b.install_id);
 	if (!before && api_check_install(&r, node, b.install_id, err) < 0)

@@ -3,6 +3,7 @@
  * directories. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/diskless.h"
 #include "daemon/ident.h"
 #include "sys/fs.h"
 
@@ -60,4 +61,19 @@ int api_pack(void *ctx, struct http_call *call, struct err *err)
 	if (strspn(pack, "0123456789abcdef") != 64 || !str_eq(pack + 64, ".pack"))
 		return err_set(err, ERR_NOT_FOUND, "a pack is named by 64 hex digits and '.pack'");
 	return serve(ctx, call, "packs", pack, "application/octet-stream", err);
+}
+
+int api_diskless(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclose int fd = -1;
+	struct stat st;
+
+	if (ident_caller(d, call, NULL, NULL, err) < 0 ||
+	    diskless_open(d, http_param(call, "name"), http_param(call, "id"), &fd, err) < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "an image's squashfs");
+	http_out_file(call, steal_fd(fd), (uint64_t)st.st_size, "application/octet-stream");
+	return 0;
 }

@@ -3,17 +3,39 @@
  * only its word. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/diskless.h"
 #include "daemon/ident.h"
+#include "daemon/order_make.h"
 #include "daemon/prior.h"
 #include "daemon/reconcile.h"
+#include "daemon/roster.h"
 #include "sys/clock.h"
+#include "sys/keys.h"
 #include "sys/log.h"
 
 #include <string.h>
 
 #define ORDERS_WAIT_MAX_S 60
+#define DISKLESS_ID_BYTES 16
 
-enum action { ACTION_WAIT, ACTION_INSTALL, ACTION_DISK };
+enum action { ACTION_WAIT, ACTION_INSTALL, ACTION_DISK, ACTION_RESCUE, ACTION_DISKLESS };
+
+static enum action without_order(const struct node *n, const struct run *r)
+{
+	switch (node_target(n, r, false)) {
+	case NETBOOT_DISK:
+		return ACTION_DISK;
+	case NETBOOT_RESCUE:
+		return ACTION_RESCUE;
+	case NETBOOT_DISKLESS:
+		return ACTION_DISKLESS;
+	case NETBOOT_WAIT:
+	case NETBOOT_PROBE:
+	case NETBOOT_INSTALL:
+		break;
+	}
+	return ACTION_WAIT;
+}
 
 /* The order's JSON in `order` with ACTION_INSTALL. */
 static enum action choose(struct daemon *d, const struct node *n, const struct run *r, struct state_doc *order)
@@ -23,12 +45,17 @@ static enum action choose(struct daemon *d, const struct node *n, const struct r
 
 	if (state_get(d->state, key, order, &none) == 0)
 		return ACTION_INSTALL;
-	return node_target(n, r, false) == NETBOOT_DISK ? ACTION_DISK : ACTION_WAIT;
+	return without_order(n, r);
 }
 
-static void answer(struct http_call *call, const char *node, enum action action, const char *order)
+static void answer(struct http_call *call, const char *node, enum action action, const char *order,
+		   const struct diskless_image *squashfs)
 {
-	static const char *const names[] = { [ACTION_WAIT] = "wait", [ACTION_INSTALL] = "install", [ACTION_DISK] = "disk" };
+	static const char *const names[] = { [ACTION_WAIT] = "wait",
+					     [ACTION_INSTALL] = "install",
+					     [ACTION_DISK] = "disk",
+					     [ACTION_RESCUE] = "rescue",
+					     [ACTION_DISKLESS] = "diskless" };
 	struct json_out w;
 
 	json_out_init(&w, http_out(call), false);
@@ -39,7 +66,49 @@ static void answer(struct http_call *call, const char *node, enum action action,
 		json_put_raw(&w, "order", order);
 	else
 		json_put_str(&w, "order", NULL);
+	if (action == ACTION_DISKLESS) {
+		json_put_obj(&w, "squashfs");
+		json_put_str(&w, "digest", squashfs->digest);
+		json_put_u64(&w, "bytes", squashfs->bytes);
+		json_end_obj(&w);
+	}
 	json_end_obj(&w);
+}
+
+/* Made anew each time: nothing of it outlives the machine's memory. ACTION_WAIT: its squashfs is being made. */
+static int make_diskless(struct daemon *d, const struct node *n, struct state_doc *order, struct diskless_image *squashfs,
+			 enum action *action, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(order_image_free) struct order_image image = { 0 };
+	autoclean(order_free) struct order o = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	autofree char *ref = NULL;
+	char id[2 * DISKLESS_ID_BYTES + 1];
+	uint8_t raw[DISKLESS_ID_BYTES];
+	struct json_out w;
+	int found;
+
+	if (daemon_site(d, &site, NULL, err) < 0)
+		return -1;
+	if (!node_image(&site, n))
+		return err_set(err, ERR_REFUSED, "%s: neither it nor its group has an image", n->name);
+	if (order_image_find(d, node_image(&site, n), &image, err) < 0)
+		return -1;
+	ref = str_format("%s/%s", image.name, image.id);
+	found = diskless_find(d, ref, squashfs, err);
+	if (found <= 0) {
+		*action = ACTION_WAIT;
+		return found;
+	}
+	random_bytes(raw, sizeof(raw));
+	str_hex(raw, sizeof(raw), id);
+	if (order_make(d, &site, n, &image, id, NULL, &o, err) < 0)
+		return -1;
+	json_out_init(&w, &text, false);
+	order_print(&o, &w, NULL);
+	order->value = buf_steal(&text);
+	return 0;
 }
 
 /* It speaks for the node; whether it is the hardware that the node shall be is another question. */
@@ -125,6 +194,7 @@ int api_imager_hello(void *ctx, struct http_call *call, struct err *err)
 	autoclean(state_doc_free) struct state_doc order = { 0 };
 	autofree char *name = NULL;
 	autoclean(change_end) struct change c;
+	struct diskless_image squashfs = { 0 };
 	enum action action;
 	size_t len;
 	const char *body = http_body(call, &len);
@@ -137,12 +207,13 @@ int api_imager_hello(void *ctx, struct http_call *call, struct err *err)
 	refused = check_shown(&c, &n, &m, &r, err);
 	if (refused < 0)
 		return -1;
-	action = refused ? node_target(&n, &r, false) == NETBOOT_DISK ? ACTION_DISK : ACTION_WAIT : choose(d, &n, &r, &order);
+	action = refused ? without_order(&n, &r) : choose(d, &n, &r, &order);
 	note_hello(&c, &n, &m, &r);
 	change_run(&c, n.name, &r);
-	if (change_commit(&c, err) < 0)
+	if (change_commit(&c, err) < 0 ||
+	    (action == ACTION_DISKLESS && make_diskless(d, &n, &order, &squashfs, &action, err) < 0))
 		return -1;
-	answer(call, n.name, action, order.value);
+	answer(call, n.name, action, order.value, &squashfs);
 	if (refused) {
 		change_release(&c);
 		reconcile_kick(d->reconcile, false);
@@ -157,6 +228,7 @@ int api_imager_orders(void *ctx, struct http_call *call, struct err *err)
 	autoclean(run_free) struct run r = { 0 };
 	autoclean(node_free) struct node n = { 0 };
 	autoclean(state_doc_free) struct state_doc order = { 0 };
+	struct diskless_image squashfs = { 0 };
 	enum action action;
 	uint64_t wait_s = 0;
 
@@ -164,8 +236,10 @@ int api_imager_orders(void *ctx, struct http_call *call, struct err *err)
 	    daemon_node(d, name, &n, NULL, err) < 0)
 		return -1;
 	action = choose(d, &n, &r, &order);
+	if (action == ACTION_DISKLESS && make_diskless(d, &n, &order, &squashfs, &action, err) < 0)
+		return -1;
 	if (action == ACTION_WAIT && wait_s && http_wait(call, name, (int64_t)wait_s * NS_PER_S))
 		return 0;
-	answer(call, name, action, order.value);
+	answer(call, name, action, order.value, &squashfs);
 	return 0;
 }

@@ -178,6 +178,10 @@ static int prepare(struct daemon *d, const struct site *site, const struct insta
 	if (daemon_node(d, name, &it->node, NULL, err) < 0 || daemon_run(d, name, &it->run, err) < 0 ||
 	    api_not_installing(name, &it->run, false, err) < 0 || check_machine(d, it, req->unseen, err) < 0)
 		return -1;
+	if (it->node.boot == NODE_BOOT_DISKLESS) {
+		err_set(err, ERR_REFUSED, "%s runs without disks: what is on them may be somebody's scratch space", name);
+		return err_hint(err, "if they shall be erased: orthrus node boot %s --net, then install it", name);
+	}
 	ref = req->image ? req->image : node_image(site, &it->node);
 	if (!ref)
 		return err_set(err, ERR_REFUSED, "%s: neither it nor its group has an image", name);
@@ -206,8 +210,9 @@ static void add_order(struct change *c, struct install_item *it, const char *who
 	run_set_state(&next, RUN_ORDERED, clock_wall_s());
 	change_run(c, it->node.name, &next);
 	run_free(&next);
-	if (it->node.boot != NODE_BOOT_AUTO) {
+	if (it->node.boot != NODE_BOOT_AUTO || it->node.rescue != NODE_RESCUE_NO) {
 		it->node.boot = NODE_BOOT_AUTO;
+		it->node.rescue = NODE_RESCUE_NO;
 		change_node(c, &it->node);
 	}
 	change_event(c, EVENT_INFO, "install-ordered", it->node.name, "installation of %s ordered by %s%s", it->image, who,

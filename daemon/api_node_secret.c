@@ -52,14 +52,15 @@ int api_node_secrets(void *ctx, struct http_call *call, struct err *err)
 	return secrets_deliver(d, n.group, key, http_out(call), err);
 }
 
-static int read_host_key(struct http_call *call, char out[SSH_KEY_LEN], struct err *err)
+static int read_host_key(struct http_call *call, char out[SSH_KEY_LEN], bool *rescue, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autofree char *text = NULL;
 	struct err why = { 0 };
 	struct json_obj o;
 
-	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "key", JSON_MUST, &text, err) < 0)
+	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "key", JSON_MUST, &text, err) < 0 ||
+	    json_bool(&o, "rescue", JSON_MAY, rescue, err) < 0)
 		return -1;
 	if (ssh_key_read(text, strlen(text), out, &why) < 0)
 		return json_bad(&o, "key", err, "%s", why.text);
@@ -80,6 +81,24 @@ static void addresses_of(const struct node *n, struct str_list *out)
 	}
 }
 
+/* The rescue system can be reached from here on: what was to happen once has happened. */
+static int take_key(struct change *c, struct node *n, const char key[SSH_KEY_LEN], bool rescue, bool *changed, struct err *err)
+{
+	if (!rescue && n->boot != NODE_BOOT_DISKLESS)
+		return ssh_host_key(c, n->name, key, changed, err);
+	if (ssh_passing_key(c, n->name, key, changed, err) < 0)
+		return -1;
+	if (!rescue)
+		return 0;
+	*changed = true;
+	change_event(c, EVENT_INFO, "rescue-up", n->name, "the rescue system runs; `orthrus node exec %s` reaches it", n->name);
+	if (n->rescue == NODE_RESCUE_ONCE) {
+		n->rescue = NODE_RESCUE_NO;
+		change_node(c, n);
+	}
+	return 0;
+}
+
 int api_node_hostkey(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
@@ -89,17 +108,17 @@ int api_node_hostkey(void *ctx, struct http_call *call, struct err *err)
 	autoclean(change_end) struct change c;
 	autofree char *node = NULL;
 	char key[SSH_KEY_LEN];
-	bool changed;
+	bool changed, rescue = false;
 
 	change_begin(&c, d);
-	if (ident_caller(d, call, &node, NULL, err) < 0 || read_host_key(call, key, err) < 0 ||
+	if (ident_caller(d, call, &node, NULL, err) < 0 || read_host_key(call, key, &rescue, err) < 0 ||
 	    daemon_node(d, node, &n, NULL, err) < 0 || daemon_site(d, &site, NULL, err) < 0 ||
-	    ssh_host_key(&c, node, key, &changed, err) < 0 ||
+	    take_key(&c, &n, key, rescue, &changed, err) < 0 ||
 	    (changed && (audit_act(d, call, NULL, node, err) < 0 || change_commit(&c, err) < 0)))
 		return -1;
 	change_release(&c);
 	if (changed)
-		reconcile_kick(d->reconcile, false); /* the one before may be revoked */
+		reconcile_kick(d->reconcile, false); /* the one before may be revoked; what is booted next may be another thing */
 	addresses_of(&n, &addrs);
 	return ssh_answer(d, &site, node, &addrs, key, http_out(call), err);
 }

@@ -2,6 +2,7 @@
 #include "daemon/boot_input.h"
 
 #include "base/mem.h"
+#include "daemon/diskless.h"
 #include "daemon/reconcile.h"
 #include "imaging/store.h"
 #include "sys/fs.h"
@@ -12,11 +13,15 @@ enum netboot_target node_target(const struct node *n, const struct run *r, bool 
 {
 	if (has_order)
 		return NETBOOT_INSTALL;
+	if (n->rescue != NODE_RESCUE_NO)
+		return NETBOOT_RESCUE;
 	switch (n->boot) {
 	case NODE_BOOT_DISK:
 		return NETBOOT_DISK;
 	case NODE_BOOT_NET:
 		return NETBOOT_PROBE;
+	case NODE_BOOT_DISKLESS:
+		return NETBOOT_DISKLESS;
 	case NODE_BOOT_AUTO:
 		break;
 	}
@@ -97,6 +102,7 @@ static int fill_node(struct daemon *d, struct payloads *p, struct boot_input *b,
 	bool ordered = has_doc(orders, order_key);
 	const char *image = node_image(&b->site, n), *ref;
 	const struct site_group *g = site_group(&b->site, n->group);
+	struct diskless_image squashfs;
 	struct node_addrs addrs;
 
 	node_addresses(&b->site, n, &addrs);
@@ -119,6 +125,11 @@ static int fill_node(struct daemon *d, struct payloads *p, struct boot_input *b,
 		str_list_add(missing, image);
 	b->payloads[i] = ref ? payloads_get(p, ref) : NULL;
 	out->payload = b->payloads[i];
+	if (ref && out->target == NETBOOT_DISKLESS && diskless_find(d, ref, &squashfs, err) <= 0) {
+		*err = (struct err){ 0 };
+		payloads_want_diskless(p, ref);
+		out->payload = NULL;
+	}
 	if (!out->payload)
 		out->target = ref && !payloads_failed(p, ref) ? NETBOOT_WAIT : NETBOOT_DISK;
 	return 0;

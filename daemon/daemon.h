@@ -27,7 +27,7 @@ struct daemon_paths { /* all below --root */
 	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
 	char *imager, *scripts_dir;
 	char *etc_dir, *var_dir, *log_dir; /* /etc/orthrus, /var/lib/orthrus, /var/log/orthrus */
-	char *ssh_dir, *templates_dir, *node_program;
+	char *ssh_dir, *templates_dir, *node_program, *diskless_dir;
 	char *root; /* "" or without a '/' at the end: for files of other programs */
 };
 

@@ -182,6 +182,7 @@ static void set_paths(const struct options *o, struct daemon_paths *p)
 	p->pki_dir = str_format("%s/var/lib/orthrus/pki", root);
 	p->store_dir = str_format("%s/srv/orthrus/store", root);
 	p->tftp_dir = str_format("%s/srv/orthrus/tftp", root);
+	p->diskless_dir = str_format("%s/srv/orthrus/diskless", root);
 	p->run_dir = str_format("%s/run/orthrus", root);
 	p->socket = str_format("%s/run/orthrus/api.sock", root);
 	p->lock = str_format("%s/run/orthrus/lock", root);
@@ -213,6 +214,7 @@ static void free_paths(struct daemon_paths *p)
 	free(p->ssh_dir);
 	free(p->templates_dir);
 	free(p->node_program);
+	free(p->diskless_dir);
 }
 
 static int make_dirs(const struct daemon_paths *p, int *lock, struct err *err)

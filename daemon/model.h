@@ -14,7 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum node_boot { NODE_BOOT_AUTO, NODE_BOOT_DISK, NODE_BOOT_NET }; /* AUTO: by the run state */
+enum node_boot { NODE_BOOT_AUTO, NODE_BOOT_DISK, NODE_BOOT_NET, NODE_BOOT_DISKLESS }; /* AUTO: by the run state */
+/* The rescue system goes before that: until it has come up once, or until something else is chosen. */
+enum node_rescue { NODE_RESCUE_NO, NODE_RESCUE_ONCE, NODE_RESCUE_STAY };
 
 struct node {
 	char *name, *group;
@@ -27,6 +29,7 @@ struct node {
 	char *serial;			 /* NULL, or what the machine's DMI must say */
 	char *switch_name, *switch_port; /* both or none: where its cable is, as LLDP tells it */
 	enum node_boot boot;
+	enum node_rescue rescue;
 };
 int node_read(const char *json, struct node *out, struct err *err) WARN_UNUSED;
 void node_print(const struct node *n, struct json_out *w);

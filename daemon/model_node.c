@@ -6,7 +6,12 @@
 
 #include <string.h>
 
-static const char *const boot_names[] = { [NODE_BOOT_AUTO] = "auto", [NODE_BOOT_DISK] = "disk", [NODE_BOOT_NET] = "net", NULL };
+static const char *const boot_names[] = {
+	[NODE_BOOT_AUTO] = "auto", [NODE_BOOT_DISK] = "disk", [NODE_BOOT_NET] = "net", [NODE_BOOT_DISKLESS] = "diskless", NULL
+};
+static const char *const rescue_names[] = {
+	[NODE_RESCUE_NO] = "no", [NODE_RESCUE_ONCE] = "once", [NODE_RESCUE_STAY] = "stay", NULL
+};
 static const char *const state_names[] = { [RUN_NEW] = "new",
 					   [RUN_READY] = "ready",
 					   [RUN_ORDERED] = "ordered",
@@ -33,7 +38,7 @@ static int read_node(struct json_obj *o, void *node, struct err *err)
 {
 	struct node *out = node;
 	autofree char *addr = NULL, *addr6 = NULL;
-	int boot = NODE_BOOT_AUTO;
+	int boot = NODE_BOOT_AUTO, rescue = NODE_RESCUE_NO;
 
 	if (json_str(o, "name", JSON_MUST, &out->name, err) < 0 || json_str(o, "group", JSON_MUST, &out->group, err) < 0 ||
 	    json_strs(o, "macs", JSON_MUST, &out->macs, err) < 0 || json_str(o, "ipv4", JSON_MAY, &addr, err) < 0 ||
@@ -41,9 +46,11 @@ static int read_node(struct json_obj *o, void *node, struct err *err)
 	    json_str(o, "layout", JSON_MAY, &out->layout, err) < 0 || json_str(o, "serial", JSON_MAY, &out->serial, err) < 0 ||
 	    json_str(o, "switch", JSON_MAY, &out->switch_name, err) < 0 ||
 	    json_str(o, "port", JSON_MAY, &out->switch_port, err) < 0 ||
-	    json_enum(o, "boot", JSON_MAY, boot_names, &boot, err) < 0)
+	    json_enum(o, "boot", JSON_MAY, boot_names, &boot, err) < 0 ||
+	    json_enum(o, "rescue", JSON_MAY, rescue_names, &rescue, err) < 0)
 		return -1;
 	out->boot = (enum node_boot)boot;
+	out->rescue = (enum node_rescue)rescue;
 	out->has6 = addr6 != NULL;
 	if ((addr && addr4_read(addr, &out->addr4, err) < 0) || (addr6 && addr6_read(addr6, &out->addr6, err) < 0))
 		return -1;
@@ -78,6 +85,8 @@ void node_put(const struct node *n, struct json_out *w)
 	json_put_str(w, "switch", n->switch_name);
 	json_put_str(w, "port", n->switch_port);
 	json_put_str(w, "boot", boot_names[n->boot]);
+	if (n->rescue != NODE_RESCUE_NO)
+		json_put_str(w, "rescue", rescue_names[n->rescue]);
 }
 
 void node_print(const struct node *n, struct json_out *w)

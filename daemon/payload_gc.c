@@ -3,6 +3,7 @@
  */
 #include "base/mem.h"
 #include "daemon/change.h"
+#include "daemon/diskless.h"
 #include "daemon/payloads.h"
 #include "imaging/store.h"
 #include "sys/fs.h"
@@ -75,6 +76,8 @@ int payloads_collect(struct daemon *d, struct err *err)
 	/* What a deletion that was cut off did not get to. */
 	if (store_finish_deletes(store, &late) < 0)
 		log_err("payload", "finish the deletion of an image", &late);
+	if (diskless_collect(d, store, err) < 0)
+		return -1;
 	if (!fs_exists(dir))
 		return 0;
 	if (forget_gone(d, store, &keys, err) < 0 || fs_list(dir, &names, err) < 0)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "daemon/change.h"
+#include "daemon/diskless.h"
 #include "netboot/netboot.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -19,6 +20,7 @@ enum payload_state { PAYLOAD_QUEUED, PAYLOAD_BUILDING, PAYLOAD_READY, PAYLOAD_FA
 struct payload {
 	char *ref, *key; /* key NULL: there are no files yet */
 	enum payload_state state;
+	bool diskless; /* its squashfs is wanted too */
 	char *error;
 	int64_t failed_ns;
 };
@@ -86,6 +88,20 @@ char *payloads_get(struct payloads *p, const char *ref)
 	return key;
 }
 
+void payloads_want_diskless(struct payloads *p, const char *ref)
+{
+	struct payload *x;
+
+	pthread_mutex_lock(&p->lock);
+	x = find(p, ref);
+	if (x && !x->diskless) {
+		x->diskless = true;
+		x->state = PAYLOAD_QUEUED; /* once more after one that is under way, which may not have heard of it */
+		pthread_cond_signal(&p->more);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 bool payloads_failed(struct payloads *p, const char *ref)
 {
 	const struct payload *x;
@@ -121,7 +137,7 @@ void payloads_anchors(struct payloads *p, const struct pki_paths *pki)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static int build(struct payloads *p, const char *ref, char **key, struct err *err)
+static int build(struct payloads *p, const char *ref, bool diskless, char **key, struct err *err)
 {
 	struct netboot_payload in = { .store_dir = p->d->paths.store_dir,
 				      .image_ref = ref,
@@ -133,7 +149,7 @@ static int build(struct payloads *p, const char *ref, char **key, struct err *er
 				      .tftp_root = p->d->paths.tftp_dir };
 	int64_t begin = clock_now_ns();
 
-	if (netboot_payload_build(&in, key, err) < 0)
+	if (netboot_payload_build(&in, key, err) < 0 || (diskless && diskless_make(p->d, ref, p->sign_pub, err) < 0))
 		return -1;
 	log_info("payload", "%s: %s (%.1f s)", ref, *key, (double)(clock_now_ns() - begin) / (double)NS_PER_S);
 	return 0;
@@ -180,17 +196,17 @@ static bool work_one(struct payloads *p, size_t i)
 	autofree char *ref = mem_strdup(p->items[i].ref);
 	autofree char *key = NULL;
 	struct err err = { 0 };
-	bool news;
+	bool news, diskless = p->items[i].diskless;
 	int rc;
 
 	p->items[i].state = PAYLOAD_BUILDING;
 	pthread_mutex_unlock(&p->lock);
-	rc = build(p, ref, &key, &err);
+	rc = build(p, ref, diskless, &key, &err);
 	pthread_mutex_lock(&p->lock);
 	if (p->stop)
 		return false;
 	news = !str_eq(rc < 0 ? p->items[i].error : p->items[i].key, rc < 0 ? err.text : key);
-	p->items[i].state = rc < 0 ? PAYLOAD_FAILED : PAYLOAD_READY;
+	p->items[i].state = rc < 0 ? PAYLOAD_FAILED : diskless != p->items[i].diskless ? PAYLOAD_QUEUED : PAYLOAD_READY;
 	p->items[i].failed_ns = clock_now_ns();
 	model_set(&p->items[i].error, rc < 0 ? err.text : NULL);
 	if (rc == 0)

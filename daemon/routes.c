@@ -43,6 +43,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/images/look", HTTP_ADMIN, api_image_look, 0, NULL },
 	{ "DELETE", "/v1/images/:name/:id", HTTP_ADMIN, api_image_delete, 0, "plan" },
 	{ "GET", "/v1/images/:name/:id/:file", HTTP_NODE, api_image_file, 0, NULL },
+	{ "GET", "/v1/diskless/:name/:id", HTTP_NODE, api_diskless, 0, NULL },
 	{ "GET", "/v1/packs/:pack", HTTP_NODE, api_pack, 0, NULL },
 	{ "POST", "/v1/imager/hello", HTTP_NODE, api_imager_hello, 256 * KIB, NULL },
 	{ "GET", "/v1/imager/orders", HTTP_NODE, api_imager_orders, 0, "wait" },

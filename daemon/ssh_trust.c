@@ -10,13 +10,16 @@
 #include <string.h>
 
 #define PUBLIC_KEY_MAX 4096
-#define KEYS_GONE_MAX 64 /* of one node within the life of a certificate: each is a line that every node reads */
+#define KEYS_GONE_MAX 64     /* of one node within the life of a certificate: each is a line that every node reads */
+#define KEYS_PASSING_MAX 512 /* ditto, of systems in its memory: such a node may start often */
+#define HOUR_S 3600
 
 /* "sshkey/DIGEST" */
 struct known_key {
 	char *node, *key;
 	bool gone;
-	int64_t until_s; /* of a key that is gone: no certificate over it is good any more */
+	int64_t until_s; /* no certificate over it is good any more then, by itself; 0: of the installed system, which asks anew
+			  */
 };
 
 static void known_free(struct known_key *k)
@@ -112,12 +115,15 @@ static void write_current(struct change *c, const char *node, const char *key)
 	change_put(c, "hostkey", node, &json);
 }
 
-/* The list would only grow: a key whose certificates have ended by themselves needs no line. *kept: how many lines `node` has. */
-static int drop_ended(struct change *c, const char *node, int64_t now, size_t *kept, struct err *err)
+/* The list would only grow: a key whose certificates have ended by themselves needs no line. *kept: of `node`. */
+struct key_counts {
+	size_t gone, passing; /* each gone one is a line */
+};
+static int drop_ended(struct change *c, const char *node, int64_t now, struct key_counts *kept, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
 
-	*kept = 0;
+	*kept = (struct key_counts){ 0 };
 	if (state_list(c->d->state, "sshkey/", &docs, err) < 0)
 		return -1;
 	for (size_t i = 0; i < docs.len; i++) {
@@ -125,15 +131,15 @@ static int drop_ended(struct change *c, const char *node, int64_t now, size_t *k
 
 		if (json_read(docs.items[i].value, strlen(docs.items[i].value), read_known, &k, err) < 0)
 			return err_wrap(err, "%s", docs.items[i].key);
-		if (k.gone && k.until_s < now)
+		if (k.until_s && k.until_s < now)
 			change_delete(c, "sshkey", docs.items[i].key + strlen("sshkey/"));
-		else if (k.gone && str_eq(k.node, node))
-			++*kept;
+		else if (k.until_s && str_eq(k.node, node))
+			++*(k.gone ? &kept->gone : &kept->passing);
 	}
 	return 0;
 }
 
-static int revoke_key(struct change *c, const char *node, const char *key, size_t *kept, struct err *err)
+static int revoke_key(struct change *c, const char *node, const char *key, struct key_counts *kept, struct err *err)
 {
 	int64_t now = clock_wall_s();
 	autoclean(known_free) struct known_key k = {
@@ -146,15 +152,26 @@ static int revoke_key(struct change *c, const char *node, const char *key, size_
 
 int ssh_forget(struct change *c, const char *node, struct err *err)
 {
+	autoclean(state_docs_free) struct state_docs docs = { 0 };
 	autofree char *key = NULL;
-	size_t ignored;
+	struct key_counts ignored;
 
-	if (ssh_current(c->d, node, &key, err) < 0)
+	if (ssh_current(c->d, node, &key, err) < 0 || state_list(c->d->state, "sshkey/", &docs, err) < 0)
 		return -1;
-	if (!key)
-		return 0;
-	change_delete(c, "hostkey", node);
-	return revoke_key(c, node, key, &ignored, err);
+	if (key) {
+		change_delete(c, "hostkey", node);
+		if (revoke_key(c, node, key, &ignored, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < docs.len; i++) {
+		autoclean(known_free) struct known_key k = { 0 };
+
+		if (json_read(docs.items[i].value, strlen(docs.items[i].value), read_known, &k, err) < 0)
+			return err_wrap(err, "%s", docs.items[i].key);
+		if (!k.gone && str_eq(k.node, node) && !str_eq(k.key, key) && revoke_key(c, node, k.key, &ignored, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* 1: the file has this key; a head may lack the file. */
@@ -191,33 +208,70 @@ static int is_clusters_own(struct daemon *d, const char key[SSH_KEY_LEN], struct
 /* What it had is revoked, but not without end: the lists of all would be full. */
 static int replace_key(struct change *c, const char *node, const char *current, struct err *err)
 {
-	size_t kept;
+	struct key_counts kept;
 
 	if (revoke_key(c, node, current, &kept, err) < 0)
 		return -1;
-	if (kept < KEYS_GONE_MAX)
+	if (kept.gone < KEYS_GONE_MAX)
 		return 0;
 	err_set(err, ERR_REFUSED, "%s: it has shown %zu ssh host keys within four weeks, and gets no certificate for another",
-		node, kept + 1);
+		node, kept.gone + 1);
 	return err_hint(err, "look at who is root there; `orthrus node remove %s` shuts it out", node);
+}
+
+/* 1: known as this node's; 0: not known. */
+static int key_is_free(struct change *c, const char *node, const char *key, struct known_key *known, struct err *err)
+{
+	int there = load_known(c->d, key, known, err), own = is_clusters_own(c->d, key, err);
+
+	if (there < 0 || own < 0)
+		return -1;
+	if (own)
+		return err_set(err, ERR_REFUSED, "%s: this ssh key is one of the cluster's own, and no host key of a node", node);
+	if (!there || (!known->gone && str_eq(known->node, node)))
+		return there;
+	err_set(err, ERR_REFUSED, "%s: its ssh host key %s %s", node, known->gone ? "was revoked with" : "is that of",
+		known->node);
+	return err_hint(err, "make the node its own: rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh");
+}
+
+int ssh_passing_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err)
+{
+	autoclean(known_free) struct known_key known = { 0 };
+	int64_t now = clock_wall_s();
+	int there = key_is_free(c, node, key, &known, err);
+	struct key_counts counts;
+
+	*changed = false;
+	/* One that the installed system shows too is that one's. A node asks every few minutes: not each time a write. */
+	if (there < 0 || (there && (!known.until_s || known.until_s - now >= (int64_t)SSH_HOST_CERT_S)))
+		return there < 0 ? -1 : 0;
+	known_free(&known);
+	known = (struct known_key){ .node = mem_strdup(node),
+				    .key = mem_strdup(key),
+				    .until_s = now + (int64_t)SSH_HOST_CERT_S + HOUR_S };
+	write_known(c, &known);
+	*changed = true;
+	if (drop_ended(c, node, now, &counts, err) < 0)
+		return -1;
+	if (there || counts.passing < KEYS_PASSING_MAX)
+		return 0;
+	err_set(err, ERR_REFUSED,
+		"%s: it has shown %zu passing ssh host keys within four weeks, and gets no certificate for another", node,
+		counts.passing);
+	return err_hint(err, "look at why it starts so often, or who is root there; `orthrus node remove %s` shuts it out", node);
 }
 
 int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err)
 {
 	autoclean(known_free) struct known_key known = { 0 };
 	autofree char *current = NULL;
-	int there = load_known(c->d, key, &known, err), own = is_clusters_own(c->d, key, err);
 
 	*changed = false;
-	if (there < 0 || own < 0 || ssh_current(c->d, node, &current, err) < 0)
+	if (key_is_free(c, node, key, &known, err) < 0 || ssh_current(c->d, node, &current, err) < 0)
 		return -1;
-	if (own)
-		return err_set(err, ERR_REFUSED, "%s: this ssh key is one of the cluster's own, and no host key of a node", node);
-	if (there && (known.gone || !str_eq(known.node, node))) {
-		err_set(err, ERR_REFUSED, "%s: its ssh host key %s %s", node, known.gone ? "was revoked with" : "is that of",
-			known.node);
-		return err_hint(err, "make the node its own: rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh");
-	}
+	if (known.until_s)
+		return ssh_passing_key(c, node, key, changed, err);
 	if (str_eq(current, key))
 		return 0;
 	if (current && replace_key(c, node, current, err) < 0)

@@ -19,7 +19,10 @@
 int ssh_host_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err) WARN_UNUSED;
 /* The host key that the node has now; *key NULL: it never showed one. The caller frees. */
 int ssh_current(struct daemon *d, const char *node, char **key, struct err *err) WARN_UNUSED;
-/* The node is no more, or is another machine from now on: its key is revoked. */
+/* A system that lives in the node's memory shows this key, beside that of the installed one, which stays as it is: good until its
+ * certificate ends by itself, or the node is no more. Refused as above; *changed as well. Such a key never becomes the node's. */
+int ssh_passing_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err) WARN_UNUSED;
+/* The node is no more, or is another machine from now on: its keys are revoked. */
 int ssh_forget(struct change *c, const char *node, struct err *err) WARN_UNUSED;
 
 /* {"certificate","user_ca","known_hosts","revoked"} for the node, whose addresses are `addrs`. */

@@ -45,7 +45,9 @@ int hostfiles_apply(int target_fd, const struct hostfiles *files, struct err *er
 
 int hostfiles_of(const struct install_target *t, struct hostfiles *out, struct err *err)
 {
-	struct hostfiles_input in = { .order = t->order, .result = t->result, .ca_crt = t->ca_crt, .identity = t->identity };
+	struct hostfiles_input in = {
+		.order = t->order, .result = t->result, .ca_crt = t->ca_crt, .identity = t->identity, .diskless = t->diskless
+	};
 
 	return hostfiles_probe(t->fd, &in.facts, err) < 0 ? -1 : hostfiles_render(&in, out, err);
 }

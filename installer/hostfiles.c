@@ -157,6 +157,15 @@ static void add_storage(const struct raid_result *r, struct hostfiles *out)
 	text(out, "etc/mdadm/mdadm.conf", 0644, buf_steal(&mdadm));
 }
 
+/* The disks may be somebody's: nothing of them is mounted, started or brought in step behind anybody's back. */
+static void add_no_storage(struct hostfiles *out)
+{
+	text(out, "etc/fstab", 0644, mem_strdup("# Written by orthrus: this node runs from memory.\n"));
+	text(out, "etc/mdadm/mdadm.conf", 0644,
+	     mem_strdup(
+		     "# Written by orthrus: this node runs from memory, its disks are left alone.\nAUTO -all\nMAILADDR root\n"));
+}
+
 static void add_time(const struct hostfiles_input *in, struct hostfiles *out)
 {
 	const struct order *o = in->order;
@@ -207,10 +216,13 @@ static void add_access(const struct order *o, struct hostfiles *out)
 
 int hostfiles_render(const struct hostfiles_input *in, struct hostfiles *out, struct err *err)
 {
-	if (!hostfiles_uuid(in->result, "/"))
+	if (!in->diskless && !hostfiles_uuid(in->result, "/"))
 		return err_set(err, ERR_INVALID, "the layout has no file system for /");
 	add_names(in->order, out);
-	add_storage(in->result, out);
+	if (in->diskless)
+		add_no_storage(out);
+	else
+		add_storage(in->result, out);
 	hostfiles_add_network(in, out);
 	add_time(in, out);
 	add_access(in->order, out);

@@ -41,6 +41,7 @@ struct hostfiles_input {
 	struct hostfiles_facts facts;
 	const char *ca_crt; /* PEM text: whom the node trusts as head */
 	const struct install_identity *identity;
+	bool diskless; /* as install_target's: `result` is empty */
 };
 
 /* Pure. ERR_INVALID when the result has no file system for "/". */

@@ -8,6 +8,8 @@
 #include "installer/order.h"
 #include "raidsetup/raidsetup.h"
 
+#include <stdbool.h>
+
 /* By what the head knows the installed system, and gives it secrets: texts of files. All but `seal_key` is for root alone. */
 struct install_identity {
 	const char *key, *crt; /* P-256 private key and its certificate, PEM */
@@ -24,6 +26,7 @@ struct install_target {
 	int fd;		    /* the same directory, opened */
 	const char *ca_crt; /* PEM text: whom the node trusts as head */
 	const struct install_identity *identity;
+	bool diskless;		   /* its root is in memory: no file system is to be named, and no array to be started */
 	const struct disks *disks; /* for install_bootloader: probed now, to find the members */
 };
 

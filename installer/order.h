@@ -16,6 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a node that runs its image from memory needs beside the squashfs: for the kernel, its programs and what they write. */
+#define DISKLESS_ROOM_BYTES (UINT64_C(384) << 20)
+
 struct order {
 	char *install_id; /* 32 hex digits; also the seed of every identifier made */
 	char *node, *domain, *cluster_id;

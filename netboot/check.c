@@ -70,7 +70,7 @@ static int check_node(const struct netboot_input *in, const struct netboot_node 
 		return err_set(err, ERR_INVALID, "address %s is outside the provision network %s", addr,
 			       net->has6 ? subnet : "(no IPv6)");
 	}
-	if ((n->target == NETBOOT_PROBE || n->target == NETBOOT_INSTALL) && check_payload("network boot", n->payload, err) < 0)
+	if (n->target != NETBOOT_DISK && n->target != NETBOOT_WAIT && check_payload("network boot", n->payload, err) < 0)
 		return -1;
 	for (size_t i = 0; n->kernel_args && i < n->kernel_args->len; i++)
 		if (check_chars("kernel argument", n->kernel_args->items[i], "._,:=/+@%-", err) < 0)

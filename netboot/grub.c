@@ -74,7 +74,11 @@ static void add_imager(const struct netboot_input *in, const struct netboot_node
 		add_arg(out, args->items[i], "");
 	add_arg(out, "quiet", "");
 	add_arg(out, "panic=30", "");
-	buf_addf(out, "; then\n\tif initrd '/" NETBOOT_PAYLOAD_DIR "/%s/initrd.img'; then\n\t\tboot\n\tfi\nfi\n", payload);
+	buf_addf(out, "; then\n\tif initrd '/" NETBOOT_PAYLOAD_DIR "/%s/initrd.img'", payload);
+	/* Two archives, one after the other: the kernel unpacks both. */
+	if (str_eq(mode, "rescue"))
+		buf_addf(out, " '/" NETBOOT_PAYLOAD_DIR "/%s/rescue.img'", payload);
+	buf_adds(out, "; then\n\t\tboot\n\tfi\nfi\n");
 	buf_adds(out, "echo 'orthrus: kernel or initramfs could not be loaded; trying again in 30 s'\nsleep 30\nreboot\n");
 }
 
@@ -176,6 +180,14 @@ void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_
 	case NETBOOT_INSTALL:
 		buf_addf(out, "echo 'orthrus: %s: booting to be installed'\n", n->name);
 		add_imager(in, n, n->payload, "install", bootif, out);
+		break;
+	case NETBOOT_DISKLESS:
+		buf_addf(out, "echo 'orthrus: %s: booting its image into memory'\n", n->name);
+		add_imager(in, n, n->payload, "diskless", bootif, out);
+		break;
+	case NETBOOT_RESCUE:
+		buf_addf(out, "echo 'orthrus: %s: booting the rescue system'\n", n->name);
+		add_imager(in, n, n->payload, "rescue", bootif, out);
 		break;
 	}
 }

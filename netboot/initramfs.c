@@ -47,7 +47,7 @@ static const char *const udev_rules[] = {
 	"60-persistent-storage.rules", "63-md-raid-arrays.rules", "80-drivers.rules"
 };
 
-static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n";
+static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\nsshd:x:104:65534::/run/sshd:/bin/false\n";
 /* The groups that udev's rules name. */
 static const char group[] =
 	"root:x:0:\ntty:x:5:\ndisk:x:6:\nlp:x:7:\nkmem:x:15:\ndialout:x:20:\ncdrom:x:24:\ntape:x:26:\naudio:x:29:\n"

@@ -12,6 +12,9 @@
 /* Everything but the modules: the same for every image. */
 int initramfs_base(struct rootfs *r, const struct netboot_payload *p, struct err *err) WARN_UNUSED;
 
+/* What a rescue boot has beside `base`: programs and libraries that it lacks, and what takes the place of its files. */
+int initramfs_rescue(struct rootfs *r, const struct rootfs *base, struct err *err) WARN_UNUSED;
+
 /* The newest kernel below `tree` (an image's boot/ and usr/lib/modules/) that has its modules there; new strings. */
 int initramfs_kernel(const char *tree, char **vmlinuz, char **version, struct err *err) WARN_UNUSED;
 /* Add the wanted modules of that kernel, what they depend on, their firmware if the tree has it, and the indexes that depmod(8)

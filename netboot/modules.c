@@ -22,7 +22,9 @@ const char *const modules_wanted[] = {
 	"realtek", "broadcom", "marvell", "r8152", "cdc_ether", "ax88179_178a",
 	/* arrays and file systems, and the checksums and character sets that they ask for by name */
 	"md_mod", "raid0", "raid1", "raid10", "raid456", "ext4", "xfs", "vfat", "nls_cp437", "nls_ascii", "nls_utf8",
-	"nls_iso8859_1", "crc32c_generic", "crc32c_intel", "crc32_generic", "efivarfs", "overlay", NULL
+	"nls_iso8859_1", "crc32c_generic", "crc32c_intel", "crc32_generic", "efivarfs",
+	/* what runs an image from memory */
+	"loop", "squashfs", "overlay", NULL
 };
 
 struct module {

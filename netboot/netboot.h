@@ -12,10 +12,12 @@
 #include <stdint.h>
 
 enum netboot_target {
-	NETBOOT_DISK,	 /* go on to the machine's own disk */
-	NETBOOT_WAIT,	 /* its payload is still being made: start over in some seconds */
-	NETBOOT_PROBE,	 /* imager: report the inventory and wait for orders */
-	NETBOOT_INSTALL, /* imager: carry out the order */
+	NETBOOT_DISK,	  /* go on to the machine's own disk */
+	NETBOOT_WAIT,	  /* its payload is still being made: start over in some seconds */
+	NETBOOT_PROBE,	  /* imager: report the inventory and wait for orders */
+	NETBOOT_INSTALL,  /* imager: carry out the order */
+	NETBOOT_DISKLESS, /* imager: run the image from memory */
+	NETBOOT_RESCUE,	  /* imager with the tools of the rescue system */
 };
 
 struct netboot_node {
@@ -25,7 +27,7 @@ struct netboot_node {
 	bool has6;
 	struct addr6 addr6;
 	enum netboot_target target;
-	const char *payload;		    /* key of the kernel+initrd to boot for PROBE and INSTALL; NULL with DISK */
+	const char *payload;		    /* key of the kernel+initrd to boot for all but DISK and WAIT; NULL with DISK */
 	const struct str_list *kernel_args; /* for the imager's kernel (console=...), may be NULL */
 	const char *esp_uuid;		    /* DISK: the EFI system partition to start from; NULL: the first that has a loader */
 };
@@ -77,7 +79,7 @@ struct netboot_payload {
 	const char *imager;			    /* path of orthrus-imager */
 	const char *scripts_dir;		    /* netboot/initramfs or /usr/lib/orthrus/netboot: init, udhcpc script */
 	const char *ca_crt, *sign_pub, *cluster_id; /* trust anchors put into the initramfs: paths */
-	const char *tftp_root;			    /* result: tftp_root/payload/KEY/{vmlinuz,initrd.img} */
+	const char *tftp_root;			    /* result: tftp_root/payload/KEY/{vmlinuz,initrd.img,rescue.img} */
 };
 int netboot_payload_build(const struct netboot_payload *p, char **key, struct err *err) WARN_UNUSED;
 

@@ -25,7 +25,7 @@
 /* Measured with 2 processors (docs/netboot.md): 19 makes it 11 % smaller than 12 and takes 12 times as long. */
 #define LEVEL 12
 /* Grows when the same inputs would come to another initramfs. */
-#define FORMAT "orthrus payload 1"
+#define FORMAT "orthrus payload 2"
 
 static void store_closep(struct store **s)
 {
@@ -33,16 +33,31 @@ static void store_closep(struct store **s)
 		store_close(*s);
 }
 
-int payload_key(struct rootfs *base, const char *source_id, char **key, struct err *err)
+int payload_roots_make(struct payload_roots *out, const struct netboot_payload *p, struct err *err)
+{
+	return initramfs_base(&out->base, p, err) < 0 ? -1 : initramfs_rescue(&out->rescue, &out->base, err);
+}
+
+void payload_roots_free(struct payload_roots *r)
+{
+	rootfs_free(&r->base);
+	rootfs_free(&r->rescue);
+}
+
+int payload_key(struct payload_roots *roots, const char *source_id, char **key, struct err *err)
 {
 	autoclean(buf_free) struct buf text = { 0 };
-	char hex[DIGEST_HEX_LEN];
+	char hex[DIGEST_HEX_LEN], rescue[DIGEST_HEX_LEN];
 	struct digest d;
 
-	if (rootfs_digest(base, &d, err) < 0)
+	if (rootfs_digest(&roots->rescue, &d, err) < 0)
+		return -1;
+	digest_hex(&d, rescue);
+	if (rootfs_digest(&roots->base, &d, err) < 0)
 		return -1;
 	digest_hex(&d, hex);
-	buf_addf(&text, FORMAT "\nsource %s\nbase %s\nzstd %u %d\nmodules", source_id, hex, compress_version(), LEVEL);
+	buf_addf(&text, FORMAT "\nsource %s\nbase %s\nrescue %s\nzstd %u %d\nmodules", source_id, hex, rescue, compress_version(),
+		 LEVEL);
 	for (const char *const *m = modules_wanted; *m; m++)
 		buf_addf(&text, " %s", *m);
 	digest_of(text.data, text.len, &d);
@@ -52,24 +67,37 @@ int payload_key(struct rootfs *base, const char *source_id, char **key, struct e
 	return 0;
 }
 
-int payload_from_tree(struct rootfs *base, const char *tree, const char *work, const char *out_dir, struct err *err)
+/* What it has in bytes, then compressed. */
+static int write_archive(struct rootfs *r, const char *path, size_t *raw, size_t *packed, struct err *err)
 {
-	autofree char *vmlinuz = NULL, *version = NULL, *kernel_to = fs_join(out_dir, "vmlinuz"), *initrd_to = NULL;
-	autoclean(buf_free) struct buf kernel = { 0 }, archive = { 0 }, small = { 0 };
-	char raw[STR_BYTES_MAX], packed[STR_BYTES_MAX];
+	autoclean(buf_free) struct buf archive = { 0 }, small = { 0 };
+
+	if (rootfs_cpio(r, &archive, err) < 0 || compress_zstd(&archive, LEVEL, &small, err) < 0)
+		return -1;
+	*raw = archive.len;
+	*packed = small.len;
+	return fs_write_atomic(path, buf_str(&small), small.len, 0644, err);
+}
+
+int payload_from_tree(struct payload_roots *roots, const char *tree, const char *work, const char *out_dir, struct err *err)
+{
+	autofree char *vmlinuz = NULL, *version = NULL, *kernel_to = fs_join(out_dir, "vmlinuz");
+	autofree char *initrd_to = fs_join(out_dir, "initrd.img"), *rescue_to = fs_join(out_dir, "rescue.img");
+	autoclean(buf_free) struct buf kernel = { 0 };
+	char raw[STR_BYTES_MAX], packed[STR_BYTES_MAX], more[STR_BYTES_MAX];
+	size_t n_raw, n_packed, n_rescue, n_more;
 
 	if (initramfs_kernel(tree, &vmlinuz, &version, err) < 0 || fs_read(vmlinuz, KERNEL_MAX, &kernel, err) < 0 ||
 	    fs_write_atomic(kernel_to, buf_str(&kernel), kernel.len, 0644, err) < 0)
 		return -1;
-	if (initramfs_modules(base, tree, version, work, err) < 0 || rootfs_cpio(base, &archive, err) < 0 ||
-	    compress_zstd(&archive, LEVEL, &small, err) < 0)
+	if (initramfs_modules(&roots->base, tree, version, work, err) < 0 ||
+	    write_archive(&roots->base, initrd_to, &n_raw, &n_packed, err) < 0 ||
+	    write_archive(&roots->rescue, rescue_to, &n_rescue, &n_more, err) < 0)
 		return -1;
-	initrd_to = fs_join(out_dir, "initrd.img");
-	if (fs_write_atomic(initrd_to, buf_str(&small), small.len, 0644, err) < 0)
-		return -1;
-	str_from_bytes(archive.len, raw);
-	str_from_bytes(small.len, packed);
-	log_info("netboot", "imager initramfs for kernel %s: %s, compressed %s", version, raw, packed);
+	str_from_bytes(n_raw, raw);
+	str_from_bytes(n_packed, packed);
+	str_from_bytes(n_more, more);
+	log_info("netboot", "imager initramfs for kernel %s: %s, compressed %s; %s more for rescue", version, raw, packed, more);
 	return 0;
 }
 
@@ -91,9 +119,10 @@ static int image_identity(const char *dir, char **source_id, struct err *err)
 
 static bool is_complete(const char *dir)
 {
-	autofree char *kernel = fs_join(dir, "vmlinuz"), *initrd = fs_join(dir, "initrd.img");
+	autofree char *kernel = fs_join(dir, "vmlinuz"), *initrd = fs_join(dir, "initrd.img"),
+		      *rescue = fs_join(dir, "rescue.img");
 
-	return fs_exists(kernel) && fs_exists(initrd);
+	return fs_exists(kernel) && fs_exists(initrd) && fs_exists(rescue);
 }
 
 /* What a build that was cut short left behind; the lock says that none is running. */
@@ -112,8 +141,8 @@ static int remove_leftovers(const char *dir, struct err *err)
 	return 0;
 }
 
-static int build_in(const struct netboot_payload *p, struct store *store, const char *ref, struct rootfs *base, const char *dir,
-		    struct err *err)
+static int build_in(const struct netboot_payload *p, struct store *store, const char *ref, struct payload_roots *roots,
+		    const char *dir, struct err *err)
 {
 	static const char *const wanted[] = { "boot/vmlinuz-",	   "usr/lib/modules/", "lib/modules/",
 					      "usr/lib/firmware/", "lib/firmware/",    NULL };
@@ -129,12 +158,12 @@ static int build_in(const struct netboot_payload *p, struct store *store, const 
 		err_set(err, ERR_NOT_FOUND, "the image has no kernel: there is no /boot/vmlinuz-*");
 		return err_hint(err, "build it again with a kernel package, as `orthrus image build` does by itself");
 	}
-	return payload_from_tree(base, tree, work, out, err);
+	return payload_from_tree(roots, tree, work, out, err);
 }
 
 /* Built aside and put in place whole: a machine that boots meanwhile sees all of it or nothing. */
-static int build(const struct netboot_payload *p, struct store *store, const char *ref, struct rootfs *base, const char *payloads,
-		 const char *final, struct err *err)
+static int build(const struct netboot_payload *p, struct store *store, const char *ref, struct payload_roots *roots,
+		 const char *payloads, const char *final, struct err *err)
 {
 	autofree char *lock_path = fs_join(payloads, ".lock"), *dir = fs_join(payloads, WORK_PREFIX "XXXXXX"), *out = NULL;
 	autoclose int lock = fs_lock(lock_path, err), top = -1;
@@ -150,7 +179,7 @@ static int build(const struct netboot_payload *p, struct store *store, const cha
 	if (!mkdtemp(dir))
 		return err_errno(err, errno, "create a directory in %s", payloads);
 	out = fs_join(dir, "out");
-	if (build_in(p, store, ref, base, dir, err) < 0)
+	if (build_in(p, store, ref, roots, dir, err) < 0)
 		rc = -1;
 	else if (rename(out, final) < 0)
 		rc = err_errno(err, errno, "rename %s to %s", out, final);
@@ -167,18 +196,18 @@ int netboot_payload_build(const struct netboot_payload *p, char **key, struct er
 {
 	autofree char *name = NULL, *id = NULL, *dir = NULL, *ref = NULL, *source_id = NULL, *payloads = NULL, *final = NULL;
 	autofree char *made = NULL;
-	autoclean(rootfs_free) struct rootfs base = { 0 };
+	autoclean(payload_roots_free) struct payload_roots roots = { 0 };
 	autoclean(store_closep) struct store *store = NULL;
 
 	if (store_open(p->store_dir, false, &store, err) < 0 || store_find(store, p->image_ref, &name, &id, &dir, err) < 0)
 		return err_wrap(err, "imager for %s", p->image_ref);
 	ref = str_format("%s/%s", name, id);
 	payloads = fs_join(p->tftp_root, NETBOOT_PAYLOAD_DIR);
-	if (image_identity(dir, &source_id, err) < 0 || initramfs_base(&base, p, err) < 0 ||
-	    payload_key(&base, source_id, &made, err) < 0 || fs_mkdirs(payloads, 0755, err) < 0)
+	if (image_identity(dir, &source_id, err) < 0 || payload_roots_make(&roots, p, err) < 0 ||
+	    payload_key(&roots, source_id, &made, err) < 0 || fs_mkdirs(payloads, 0755, err) < 0)
 		return err_wrap(err, "imager for %s", ref);
 	final = fs_join(payloads, made);
-	if (!is_complete(final) && build(p, store, ref, &base, payloads, final, err) < 0)
+	if (!is_complete(final) && build(p, store, ref, &roots, payloads, final, err) < 0)
 		return err_wrap(err, "imager for %s", ref);
 	free(*key);
 	*key = steal(made);

@@ -11,12 +11,17 @@
 
 #define FILE_MAX ((size_t)256 << 20)
 
+static void entry_free(struct rootfs_entry *e)
+{
+	free(e->path);
+	free(e->source);
+	buf_free(&e->data);
+}
+
 void rootfs_free(struct rootfs *r)
 {
 	for (size_t i = 0; i < r->len; i++) {
-		free(r->items[i].path);
-		free(r->items[i].source);
-		buf_free(&r->items[i].data);
+		entry_free(&r->items[i]);
 	}
 	free(r->items);
 	*r = (struct rootfs){ 0 };
@@ -47,6 +52,19 @@ bool rootfs_has(const struct rootfs *r, const char *path)
 	autofree char *normal = normal_path(path);
 
 	return find(r, normal) != NULL;
+}
+
+void rootfs_without(struct rootfs *r, const struct rootfs *other)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->len; i++) {
+		if (find(other, r->items[i].path))
+			entry_free(&r->items[i]);
+		else
+			r->items[kept++] = r->items[i];
+	}
+	r->len = kept;
 }
 
 static struct rootfs_entry *add(struct rootfs *r, enum rootfs_type type, const char *path, unsigned int mode)

@@ -36,6 +36,8 @@ void rootfs_file(struct rootfs *r, const char *path, unsigned int mode, const ch
 void rootfs_data(struct rootfs *r, const char *path, unsigned int mode, const char *text);
 void rootfs_link(struct rootfs *r, const char *path, const char *target);
 void rootfs_char(struct rootfs *r, const char *path, unsigned int mode, unsigned int major, unsigned int minor);
+/* Take out of `r` every path that `other` has, too. */
+void rootfs_without(struct rootfs *r, const struct rootfs *other);
 bool rootfs_has(const struct rootfs *r, const char *path);
 
 /* SHA-256 over all entries in order of their paths, with the files' content. */

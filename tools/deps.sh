@@ -25,6 +25,7 @@ lab="$lab openipmi python3-minimal libpython3-stdlib"
 # What disks may have been used for before: unit/oldsigs has each of these put its signature on one.
 lab="$lab bcache-tools btrfs-progs cryptsetup-bin exfatprogs lvm2 ntfs-3g"
 lab="$lab swtpm"
+head="$head fdisk openssh-server" # into the rescue system
 # Whose view of the nodes cli/exports asks for.
 lab="$lab clustershell genders munge slurm-client slurmctld"
 lab="$lab faketime" # heads and machines whose clock is wrong

@@ -29,10 +29,14 @@ static int read_server(const char *value, struct cmdline *out, struct err *err)
 
 static int read_mode(const char *value, struct cmdline *out, struct err *err)
 {
-	out->install = str_eq(value, "install");
-	if (!out->install && !str_eq(value, "probe"))
-		return err_set(err, ERR_INVALID, "the mode is 'probe' or 'install'");
-	return 0;
+	static const char *const modes[] = { "probe", "install", "rescue", "diskless" };
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (str_eq(value, modes[i])) {
+			out->mode = modes[i];
+			return 0;
+		}
+	return err_set(err, ERR_INVALID, "the mode is 'probe', 'install', 'rescue' or 'diskless'");
 }
 
 static int read_word(const char *word, struct cmdline *out, struct err *err)
@@ -54,7 +58,7 @@ static int read_word(const char *word, struct cmdline *out, struct err *err)
 
 int cmdline_read(const char *text, struct cmdline *out, struct err *err)
 {
-	*out = (struct cmdline){ 0 };
+	*out = (struct cmdline){ .mode = "probe" };
 	for (const char *at = text + strspn(text, " \t\r\n"); *at; at += strspn(at, " \t\r\n")) {
 		size_t len = strcspn(at, " \t\r\n");
 		autofree char *word = mem_strndup(at, len);

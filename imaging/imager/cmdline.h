@@ -11,7 +11,7 @@
 struct cmdline {
 	char *server;	       /* orthrus.server=: "https://10.0.0.1:8443"; NULL when absent */
 	char mac[STR_MAC_LEN]; /* BOOTIF=: the interface that the firmware booted from; "" when absent */
-	bool install;	       /* orthrus.mode=install: only shown, the head decides */
+	const char *mode;      /* orthrus.mode=: "probe", "install", "rescue", "diskless"; only shown, the head decides; static */
 };
 /* Pure. Other words are the kernel's and are skipped; of one given twice the last counts, as for the kernel. ERR_INVALID names a
  * bad one. */

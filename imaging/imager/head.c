@@ -14,6 +14,7 @@
 #define PAUSE_GROWTH 10
 #define PATIENCE_NS (1800 * NS_PER_S)
 #define FOREVER_NS INT64_MAX
+#define HOST_KEY_ANSWER_MAX ((size_t)24 << 20)
 
 int head_open(const struct head_opts *opts, struct head **out, struct err *err)
 {
@@ -248,6 +249,26 @@ int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, siz
 	if (len && (reply.status != 206 || reply.body.len != len))
 		return err_set(err, ERR_DAMAGED, "fetch %s: asked for %llu bytes, got %zu with status %d", path,
 			       (unsigned long long)len, reply.body.len, reply.status);
+	buf_add(out, buf_str(&reply.body), reply.body.len);
+	return 0;
+}
+
+int head_host_key(struct head *h, const char *key, struct buf *out, struct err *err)
+{
+	autoclean(buf_free) struct buf body = { 0 };
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	struct http_request req = { .method = "POST", .path = "/v1/hostkey", .max_body = HOST_KEY_ANSWER_MAX };
+	struct json_out w;
+
+	json_out_init(&w, &body, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "key", key);
+	json_put_bool(&w, "rescue", true);
+	json_end_obj(&w);
+	req.body = body.data;
+	req.body_len = body.len;
+	if (send_patiently(h, &req, h->patience_ns, &reply, err) < 0)
+		return err_wrap(err, "have the ssh host key certified");
 	buf_add(out, buf_str(&reply.body), reply.body.len);
 	return 0;
 }

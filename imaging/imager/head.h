@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum head_action { HEAD_WAIT, HEAD_INSTALL, HEAD_DISK };
+enum head_action { HEAD_WAIT, HEAD_INSTALL, HEAD_DISK, HEAD_RESCUE, HEAD_DISKLESS };
 struct head_answer {
 	char *node; /* who we are */
 	enum head_action action;
-	struct order order; /* with HEAD_INSTALL */
+	struct order order;    /* with HEAD_INSTALL and HEAD_DISKLESS; of the latter, layout and plan count for nothing */
+	char *squashfs_digest; /* with HEAD_DISKLESS: SHA-256, hex */
+	uint64_t squashfs_bytes;
 };
 void head_answer_free(struct head_answer *a);
 /* Pure. */
@@ -63,6 +65,9 @@ int head_event(struct head *h, const struct head_event *ev, struct err *err) WAR
 void head_tell(struct head *h, const struct head_event *ev);
 /* The installation is complete; tried, however long, until the head has switched the machine to its own disks. */
 int head_done(struct head *h, const char *install_id, const char *report_json, struct err *err) WARN_UNUSED;
+/* The head certifies the rescue system's ssh host key ("ssh-ed25519 AAAA..."); its answer (installer/node_ssh.h) is appended to
+ * `out`. Tried, however long, until it has answered. */
+int head_host_key(struct head *h, const char *key, struct buf *out, struct err *err) WARN_UNUSED;
 /* A file of an image or pack, appended to `out`: whole (len 0, at most `max` bytes) or exactly `len` bytes from `first`. Waits
  * for a head that is away; one that answers, but fails to give it for `patience_ns`, has a damaged store. */
 int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, size_t max, struct buf *out,

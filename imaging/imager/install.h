@@ -8,6 +8,7 @@
 #include "raidsetup/raidsetup.h"
 
 struct install_run;
+struct install_opts;
 /* What is done to this machine: a table, so that a test can try what depends on it without disks. */
 struct install_work {
 	/* Which disks there are, tested. Inventory, approval and disk test ask in the same way, so that they see the same bad
@@ -17,6 +18,11 @@ struct install_work {
 	int (*perform)(struct install_run *run, const struct plan_step *step, struct err *err);
 	int (*undo_boot)(const char *target, struct raid_ctx *raid, const struct raid_result *result, struct err *err);
 	void (*release)(const char *target);
+	/* diskless.h. */
+	int (*diskless)(const struct install_opts *opts, struct head *head, const struct head_answer *answer, struct err *err);
+	/* rescue.h, for this machine. */
+	bool (*rescue_is_here)(const char *root);
+	int (*rescue)(const char *root, struct head *head, const char *node, const struct disks *disks, struct err *err);
 };
 extern const struct install_work install_work;
 

@@ -23,6 +23,8 @@
 
 #define CMDLINE_MAX 65536
 #define SMALL 4096
+#define EXIT_RESCUE 10 /* to /init, and in orthrus-imager(8) */
+#define EXIT_SYSTEM 11
 
 struct options {
 	const char *cmdline, *server, *mac;
@@ -33,7 +35,8 @@ struct options {
 static const char usage[] =
 	"usage: orthrus-imager [options]\n"
 	"Runs on a machine that was started from the network: tells the head what the machine is, waits for its\n"
-	"orders and installs it. Exits with 0 when the machine shall be restarted.\n"
+	"orders and installs it. Exits with 0 when the machine shall be restarted, with 10 when it\n"
+	"shall run the rescue system, with 11 when what is mounted at the target is its root from now on.\n"
 	"\n"
 	"  --cmdline FILE  read orthrus.server= and BOOTIF= from FILE (default /proc/cmdline)\n"
 	"  --server URL    the head, in place of orthrus.server=\n"
@@ -190,7 +193,7 @@ static void listen_to_switches(struct lldp_listener **l)
 		report_error(&deaf); /* then nobody knows the switch port, that is all */
 }
 
-static int run(const struct options *o, struct err *err)
+static int run(const struct options *o, enum serve_end *end, struct err *err)
 {
 	autoclean(cmdline_free) struct cmdline line = { 0 };
 	autoclean(identity_free) struct identity identity = { 0 };
@@ -208,8 +211,7 @@ static int run(const struct options *o, struct err *err)
 		return print_inventory(line.mac, err);
 	if (demand_ram_disk(err) < 0)
 		return -1;
-	report_line("version " ORTHRUS_VERSION "; machine %s, head %s, mode %s", line.mac, line.server,
-		    line.install ? "install" : "probe");
+	report_line("version " ORTHRUS_VERSION "; machine %s, head %s, mode %s", line.mac, line.server, line.mode);
 	listen_to_switches(&listener);
 	if (find_identity(o, &identity, err) < 0)
 		return -1;
@@ -221,7 +223,7 @@ static int run(const struct options *o, struct err *err)
 	if (head_open(&opts, &head, err) < 0)
 		return -1;
 	explicit_bzero(token, sizeof(token));
-	serve(&o->install, line.mac, head);
+	*end = serve(&o->install, line.mac, head);
 	head_close(head);
 	return 0;
 }
@@ -230,6 +232,7 @@ int main(int argc, char **argv)
 {
 	struct options o = { .cmdline = "/proc/cmdline",
 			     .install = { .target = "/target", .trust_dir = "/etc/orthrus", .work = &install_work } };
+	enum serve_end end = SERVE_RESTART;
 	struct err err = { 0 };
 
 	signal(SIGPIPE, SIG_IGN);
@@ -244,8 +247,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_init("orthrus-imager", o.debug);
-	if (run(&o, &err) == 0)
-		return 0;
+	if (run(&o, &end, &err) == 0)
+		return end == SERVE_RESCUE ? EXIT_RESCUE : end == SERVE_SYSTEM ? EXIT_SYSTEM : 0;
 	fprintf(stderr, "orthrus-imager: %s\n", err.text);
 	if (err.hint[0])
 		fprintf(stderr, "orthrus-imager: next: %s\n", err.hint);

@@ -24,7 +24,8 @@ struct serving {
 	int64_t growth;	       /* pauses are so many times longer, since the head has rejected us */
 	char *failed_id;       /* the installation that failed here: not begun again by itself */
 	struct buf neighbours; /* the switch ports of the last hello */
-	char told[768];	       /* the last line that was said, so that it is said once */
+	enum serve_end end;
+	char told[768]; /* the last line that was said, so that it is said once */
 };
 
 static void pause_a_little(const struct serving *s)
@@ -132,7 +133,7 @@ static int wait_for_orders(struct serving *s, struct head_answer *answer, struct
 {
 	autofree char *line = str_format("this is %s; waiting for orders", answer->node);
 
-	while (answer->action != HEAD_DISK && !may_install(s, answer)) {
+	while ((answer->action == HEAD_WAIT || answer->action == HEAD_INSTALL) && !may_install(s, answer)) {
 		/* The order that failed here stands until the administrator gives a new one: don't ask in a circle. */
 		if (answer->action == HEAD_INSTALL)
 			pause_a_little(s);
@@ -144,13 +145,47 @@ static int wait_for_orders(struct serving *s, struct head_answer *answer, struct
 	return 0;
 }
 
-/* One hello and what follows from it. 0: the machine shall be restarted. */
+/* Whoever stands at the console gets in, also when nobody can from elsewhere. */
+static void begin_rescue(struct serving *s, const char *node)
+{
+	const struct install_work *work = s->opts->work;
+	autoclean(disks_free) struct disks disks = { 0 };
+	struct err why = { 0 };
+
+	if (!work->rescue_is_here("/")) {
+		report_line("%s shall run the rescue system, which was not loaded: starting anew", node);
+		return;
+	}
+	s->end = SERVE_RESCUE;
+	if (work->look(&disks, &why) < 0)
+		report_error(&why);
+	why = (struct err){ 0 };
+	if (work->rescue("/", s->head, node, &disks, &why) == 0) {
+		report_line("rescue system of %s; on the head: orthrus node exec %s -- COMMAND", node, node);
+		return;
+	}
+	report_error(&why);
+	report_line("the rescue system of %s can't be reached over the network: its consoles are open", node);
+}
+
+/* One hello and what follows from it. 0: it is over. */
 static int serve_once(struct serving *s, struct err *err)
 {
 	autoclean(head_answer_free) struct head_answer answer = { 0 };
 
 	if (say_hello(s, &answer, err) < 0 || wait_for_orders(s, &answer, err) < 0)
 		return -1;
+	if (answer.action == HEAD_RESCUE) {
+		begin_rescue(s, answer.node);
+		return 0;
+	}
+	if (answer.action == HEAD_DISKLESS) {
+		if (s->opts->work->diskless(s->opts, s->head, &answer, err) < 0)
+			return -1;
+		report_line("%s starts from memory", answer.node);
+		s->end = SERVE_SYSTEM;
+		return 0;
+	}
 	if (answer.action == HEAD_DISK) {
 		report_line("%s starts from its own disks", answer.node);
 		return 0;
@@ -164,7 +199,7 @@ static int serve_once(struct serving *s, struct err *err)
 	return -1;
 }
 
-void serve(const struct install_opts *opts, const char *mac, struct head *head)
+enum serve_end serve(const struct install_opts *opts, const char *mac, struct head *head)
 {
 	struct serving s = { .opts = opts, .mac = mac, .head = head, .said_ns = clock_now_ns(), .growth = 1 };
 
@@ -181,4 +216,5 @@ void serve(const struct install_opts *opts, const char *mac, struct head *head)
 	}
 	free(s.failed_id);
 	buf_free(&s.neighbours);
+	return s.end;
 }

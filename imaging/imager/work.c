@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/mem.h"
+#include "imaging/imager/diskless.h"
 #include "imaging/imager/fetch.h"
 #include "imaging/imager/identity.h"
 #include "imaging/imager/report.h"
+#include "imaging/imager/rescue.h"
 #include "imaging/imager/run.h"
 #include "imaging/restore.h"
 #include "installer/installer.h"
@@ -170,5 +172,11 @@ static int look(struct disks *out, struct err *err)
 }
 
 const struct install_work install_work = {
-	.look = look, .perform = perform, .undo_boot = install_undo_boot, .release = install_release
+	.look = look,
+	.perform = perform,
+	.undo_boot = install_undo_boot,
+	.release = install_release,
+	.diskless = diskless_prepare,
+	.rescue_is_here = rescue_is_here,
+	.rescue = rescue_prepare,
 };

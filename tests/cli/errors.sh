@@ -103,7 +103,7 @@ wrong 2 'there are not 2 addresses from it on' 'those that follow' -- node set '
 [ "$before" = "$(digest)" ] || fail "a wrong --ipv4 changed a node"
 wrong 4 'n03: 10.77.0.255 is no host address' '' -- node set 'n[02-03]' --ipv4 10.77.0.254
 wrong 3 'remove n01 from the cluster: not confirmed' '--yes' -- node remove n01
-wrong 2 'needs one of --disk and --net' 'their own disk' -- node boot n01
+wrong 2 'needs one of --disk, --net, --diskless and --rescue' 'their own disk' -- node boot n01
 wrong 3 '1 of 1 node cannot be installed; nothing was ordered' 'stand with each node above' -- node install n01 --yes
 grep -q '^cannot be installed: n01 has not told what disks it has' "$work/out" || fail "node install: $(cat "$work/out")"
 wrong 3 '2 of 2 nodes cannot be installed' 'stand with each node above' -- node install 'n[01-02]' --plan

@@ -44,7 +44,7 @@ key=$(make_payload "$w/one") || fail "payload"
 find "$w/tree" "$w/anchors" -exec touch -d '2001-01-01' {} +
 again=$(make_payload "$w/two") || fail "payload"
 [ "$key" = "$again" ] || fail "another key for the same inputs"
-cmp "$w/one/payload/$key/initrd.img" "$w/two/payload/$key/initrd.img" || fail "other bytes from the same inputs"
+for f in initrd.img rescue.img; do cmp "$w/one/payload/$key/$f" "$w/two/payload/$key/$f" || fail "other bytes from the same inputs: $f"; done
 grep -q "kernel $v" "$w/one/payload/$key/vmlinuz" || fail "not the newest kernel that has modules"
 [ "$(stat -c %a "$w/one/payload/$key")" = 755 ] && [ "$(stat -c %a "$w/one/payload/$key/initrd.img")" = 644 ] || fail "modes"
 echo changed >>"$w/anchors/ca.crt"
@@ -78,6 +78,26 @@ in_root orthrus-imager --version >"$w/out" 2>&1 || ! grep -q 'shared libraries\|
 ! in_root tpm2 getcap handles-persistent -T device:/dev/no-tpm >"$w/out" 2>&1 || fail "there is such a TPM"
 grep -q 'TCTI device file /dev/no-tpm' "$w/out" || fail "tpm2: $(cat "$w/out")"
 in_root modprobe -S $v -R virtio:d00000001v00001AF4 2>/dev/null | grep -qx virtio_net || fail "the index knows no alias of virtio_net"
+
+echo "--- the rescue system over it: what the first has is not there twice, and its programs start"
+zstd -dqc "$w/one/payload/$key/rescue.img" | cpio -it --quiet >"$w/more" || fail "cpio can't read rescue.img"
+[ "$(sort "$w/list" "$w/more" | uniq -d | tr '\n' ' ')" = "etc etc/mdadm etc/mdadm/mdadm.conf " ] || fail "twice: $(sort "$w/list" "$w/more" | uniq -d)"
+zstd -dqc "$w/one/payload/$key/rescue.img" | (cd "$w/root" && cpio -iud --quiet)
+for c in 'e2fsck -V' 'tune2fs -V' 'dumpe2fs -V' 'xfs_repair -V' 'fsck.fat --help' 'sfdisk --version' 'lsblk --version' 'fsck.ext4 -V' 'mdadm --version'; do
+    # shellcheck disable=SC2086
+    in_root $c >"$w/out" 2>&1 || ! grep -q 'shared libraries\|not found' "$w/out" || fail "$c: $(cat "$w/out")"
+done
+grep -q '^AUTO' "$w/root/etc/mdadm/mdadm.conf" && fail "the rescue system can't assemble an array"
+# sshd takes its configuration with what the imager writes, and no other way in than a certificate
+mknod -m 666 "$w/root/dev/null" c 1 3
+in_root ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key || fail "ssh-keygen"
+mkdir -p "$w/root/run/sshd" "$w/root/etc/ssh/sshd_config.d"
+echo "TrustedUserCAKeys /etc/ssh/ssh_host_ed25519_key.pub" >"$w/root/etc/ssh/sshd_config.d/orthrus.conf"
+in_root /usr/sbin/sshd -T >"$w/out" 2>&1 || fail "sshd: $(cat "$w/out")"
+for line in 'passwordauthentication no' 'kbdinteractiveauthentication no' 'authorizedkeysfile none' 'allowusers root' 'usepam no' \
+    'authenticationmethods publickey' 'trustedusercakeys /etc/ssh/ssh_host_ed25519_key.pub'; do
+    grep -qix "$line" "$w/out" || fail "sshd does not have '$line': $(cat "$w/out")"
+done
 
 echo "--- what is missing is named"
 mv "$w/tree/boot/vmlinuz-$v" "$w/tree/boot/vmlinuz-6.1.0-9-amd64" "$w"

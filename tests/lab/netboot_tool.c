@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Runs one function of netboot/ from a test script, without orthrusd and without an image store.
- *   netboot_tool apply SITE.json TFTP RUN [NAME,MAC,ADDRESS,disk|probe|install,KEY ...]   prints: nothing | reload | restart
- *   netboot_tool before-start SITE.json TFTP RUN [NODE ...]
- *   netboot_tool loaders TFTP
- *   netboot_tool payload TREE IMAGER SCRIPTS ANCHORS TFTP                                 prints the key
- * MAC may be several: MAC+MAC; ADDRESS may be of either family, or IPV4+IPV6. Environment: DISCOVER_KEY, KERNEL_ARG. */
+ *   netboot_tool apply SITE.json TFTP RUN [NAME,MAC,ADDRESS,disk|probe|install|rescue,KEY ...]   prints: nothing | reload |
+ * restart netboot_tool before-start SITE.json TFTP RUN [NODE ...] netboot_tool loaders TFTP netboot_tool payload TREE IMAGER
+ * SCRIPTS ANCHORS TFTP                                 prints the key MAC may be several: MAC+MAC; ADDRESS may be of either
+ * family, or IPV4+IPV6. Environment: DISCOVER_KEY, KERNEL_ARG. */
 #include "base/mem.h"
-#include "netboot/initramfs.h"
 #include "netboot/netboot.h"
 #include "netboot/payload.h"
 #include "sys/fs.h"
@@ -19,10 +17,14 @@
 
 static int read_target(const char *word, enum netboot_target *out, struct err *err)
 {
-	static const char *const words[] = { [NETBOOT_DISK] = "disk", [NETBOOT_PROBE] = "probe", [NETBOOT_INSTALL] = "install" };
+	static const char *const words[] = { [NETBOOT_DISK] = "disk",
+					     [NETBOOT_PROBE] = "probe",
+					     [NETBOOT_INSTALL] = "install",
+					     [NETBOOT_DISKLESS] = "diskless",
+					     [NETBOOT_RESCUE] = "rescue" };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_eq(word, words[i])) {
+		if (words[i] && str_eq(word, words[i])) {
 			*out = (enum netboot_target)i;
 			return 0;
 		}
@@ -97,17 +99,17 @@ static int make_payload(char **argv, struct err *err)
 	autofree char *ca = fs_join(argv[5], "ca.crt"), *sign = fs_join(argv[5], "sign.pub"),
 		      *id = fs_join(argv[5], "cluster-id");
 	autofree char *key = NULL, *out = NULL, *work = NULL;
-	autoclean(rootfs_free) struct rootfs base = { 0 };
+	autoclean(payload_roots_free) struct payload_roots roots = { 0 };
 	struct netboot_payload p = {
 		.imager = argv[3], .scripts_dir = argv[4], .ca_crt = ca, .sign_pub = sign, .cluster_id = id
 	};
 
-	if (initramfs_base(&base, &p, err) < 0 || payload_key(&base, argv[2], &key, err) < 0)
+	if (payload_roots_make(&roots, &p, err) < 0 || payload_key(&roots, argv[2], &key, err) < 0)
 		return -1;
 	out = str_format("%s/payload/%s", argv[6], key);
 	work = str_format("%s/.work", argv[6]);
 	if (fs_mkdirs(out, 0755, err) < 0 || fs_mkdirs(work, 0700, err) < 0 ||
-	    payload_from_tree(&base, argv[2], work, out, err) < 0 || fs_remove_tree(work, err) < 0)
+	    payload_from_tree(&roots, argv[2], work, out, err) < 0 || fs_remove_tree(work, err) < 0)
 		return -1;
 	puts(key);
 	return 0;

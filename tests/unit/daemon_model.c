@@ -338,6 +338,11 @@ static void test_boot_targets(void **state)
 		assert_int_equal(node_target(&n, &r, false), NETBOOT_DISK);
 		n.boot = NODE_BOOT_NET;
 		assert_int_equal(node_target(&n, &r, false), NETBOOT_PROBE);
+		n.boot = NODE_BOOT_DISKLESS;
+		assert_int_equal(node_target(&n, &r, false), NETBOOT_DISKLESS);
+		n.rescue = NODE_RESCUE_ONCE;
+		assert_int_equal(node_target(&n, &r, false), NETBOOT_RESCUE);
+		assert_int_equal(node_target(&n, &r, true), NETBOOT_INSTALL);
 	}
 }
 

@@ -29,12 +29,12 @@ static void the_command_line_is_read(void **state)
 		0);
 	assert_string_equal(c.server, "https://10.77.0.1:8443");
 	assert_string_equal(c.mac, "52:54:00:77:00:ab");
-	assert_true(c.install);
+	assert_string_equal(c.mode, "install");
 	cmdline_free(&c);
 	assert_int_equal(cmdline_read(" BOOTIF=01-52:54:00:77:00:01\torthrus.mode=install orthrus.mode=probe", &c, &err), 0);
 	assert_string_equal(c.mac, "52:54:00:77:00:01");
 	assert_null(c.server);
-	assert_false(c.install);
+	assert_string_equal(c.mode, "probe");
 	cmdline_free(&c);
 	assert_int_equal(cmdline_read("", &c, &err), 0);
 	assert_string_equal(c.mac, "");

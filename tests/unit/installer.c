@@ -65,6 +65,40 @@ static void one_golden(const char *path)
 	check_golden(path, "stub", &stub);
 }
 
+/* A node that runs from memory names no file system and starts no array; all else is as on disks. */
+static void from_memory_nothing_of_the_disks_is_named(void **state)
+{
+	autofree char *path = str_format("%s/tests/golden/installer/raid1.in.json", getenv("TOP") ? getenv("TOP") : ".");
+	autoclean(input_free) struct input in = { 0 };
+	autoclean(hostfiles_free) struct hostfiles files = { 0 }, none = { 0 };
+	const struct raid_result nothing = { 0 };
+	const struct install_identity own = { .key = "key", .crt = "crt", .seal = "seal", .csr = "csr", .seal_key = "00" };
+	struct hostfiles_input with = { .order = &in.order, .result = &nothing, .ca_crt = "ca", .identity = &own };
+	unsigned int seen = 0;
+	struct err err = { 0 };
+
+	(void)state;
+	load(path, &in);
+	assert_int_equal(hostfiles_render(&with, &none, &err), -1);
+	with.diskless = true;
+	assert_int_equal(hostfiles_render(&with, &files, &err), 0);
+	for (size_t i = 0; i < files.len; i++) {
+		const struct hostfile *f = &files.items[i];
+
+		if (str_eq(f->path, "etc/fstab")) {
+			assert_null(strstr(f->content, "UUID"));
+			seen++;
+		}
+		if (str_eq(f->path, "etc/mdadm/mdadm.conf")) {
+			assert_non_null(strstr(f->content, "AUTO -all\n"));
+			assert_null(strstr(f->content, "ARRAY"));
+			seen++;
+		}
+		seen += str_eq(f->path, "etc/hostname");
+	}
+	assert_int_equal(seen, 3);
+}
+
 static void golden_files_agree(void **state)
 {
 	autofree char *pattern = golden_path("*.in.json");
@@ -236,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_files_agree),
+		cmocka_unit_test(from_memory_nothing_of_the_disks_is_named),
 		cmocka_unit_test(orders_print_and_read_the_same),
 		cmocka_unit_test(bad_orders_are_refused),
 		cmocka_unit_test(disks_are_found_by_id),

@@ -123,10 +123,18 @@ static void render_all(const char *name)
 		compare(name, files[i].file, &out);
 	}
 	for (size_t i = 0; i < 3; i++) {
-		autoclean(buf_free) struct buf out = { 0 };
+		autoclean(buf_free) struct buf out = { 0 }, rescue = { 0 }, diskless = { 0 };
 
 		netboot_grub_node(&w.in, &w.nodes[i], &out);
 		compare(name, node_files[i], &out);
+		if (w.nodes[i].target != NETBOOT_PROBE)
+			continue;
+		w.nodes[i].target = NETBOOT_RESCUE;
+		netboot_grub_node(&w.in, &w.nodes[i], &rescue);
+		compare(name, "node-rescue.cfg", &rescue);
+		w.nodes[i].target = NETBOOT_DISKLESS;
+		netboot_grub_node(&w.in, &w.nodes[i], &diskless);
+		compare(name, "node-diskless.cfg", &diskless);
 	}
 }
 

@@ -64,6 +64,19 @@ static void test_stop_while_one_is_made(void **state)
 		clock_sleep_ns(NS_PER_MS);
 	assert_true(atomic_load(&seen_right));
 	assert_int_equal(atomic_load(&made), 0);
+	/* A squashfs that is wanted later: once more, and not a third time. */
+	assert_int_equal(payloads_new(&d, on_built, NULL, &p, &err), 0);
+	payloads_want_diskless(p, "a/b"); /* not known yet */
+	payloads_anchors(p, &pki);
+	assert_null(payloads_get(p, "a/b"));
+	while (atomic_load(&made) < 1)
+		clock_sleep_ns(NS_PER_MS);
+	payloads_want_diskless(p, "a/b");
+	while (atomic_load(&made) < 2)
+		clock_sleep_ns(NS_PER_MS);
+	payloads_want_diskless(p, "a/b");
+	assert_true(payloads_stop(p));
+	assert_int_equal(atomic_load(&made), 2);
 	/* One that has nothing to do is waited for. */
 	assert_int_equal(payloads_new(&d, on_built, NULL, &p, &err), 0);
 	assert_true(payloads_stop(p));

@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# node boot --diskless as the head sees it: what the machine is told, what it may fetch, when it is up, and what is refused.
+set -u
+for p in curl jq openssl ssh-keygen; do command -v $p >/dev/null || { echo "needs the program $p"; exit 77; }; done
+# shellcheck source=tests/cli/daemon.bash
+. "$TOP/tests/cli/daemon.bash"
+mac=52:54:00:00:00:01
+run() { # EXIT-STATUS ARGUMENTS
+    local want=$1 rc; shift
+    "$orthrus" "$@" >"$work/out" 2>&1; rc=$?
+    [ $rc = "$want" ] || fail "orthrus $*: exit $rc, not $want: $(cat "$work/out")"
+}
+says() { grep -q -- "$1" "$work/out" || fail "'$1' is not in: $(cat "$work/out")"; }
+action() { hello $mac "$(machine $mac s)"; want 200 hello; value .action; }
+
+make_site --trust-mac
+tiny_image compute
+start_daemon
+run 0 site apply --yes
+run 0 node add n01 --group compute --mac $mac
+port=$(tls_port)
+settle
+[ "$(action)" = wait ] || fail "a node that was never installed: $(cat "$body")"
+id=$(ls "$root/srv/orthrus/store/images/compute")
+dir=$root/srv/orthrus/diskless
+
+before=$(digest)
+run 0 node boot n01 --diskless --plan; says 'run its image from memory whenever it netboots; its disks are left alone'
+[ "$(digest)" = "$before" ] || fail "--plan changes the state"
+run 2 node boot n01 --diskless --disk
+run 0 node boot n01 --diskless
+[ "$(node_value n01 .boot)" = diskless ] || fail "not kept"
+[ "$(action)" = wait ] || fail "told to run what has not been made: $(cat "$body")"
+
+# --- the squashfs is there (this image has no kernel, so that the daemon itself makes none)
+mkdir -p "$dir"
+printf 'hsqs and so on' >"$dir/compute+$id.squashfs"
+sum=$(sha256sum <"$dir/compute+$id.squashfs" | cut -d' ' -f1)
+printf '%s' "$sum" >"$dir/compute+$id.sha256"
+[ "$(action)" = diskless ] || fail "not told to run it: $(cat "$body")"
+[ "$(value '.squashfs | tojson')" = "{\"digest\":\"$sum\",\"bytes\":14}" ] || fail "told of another: $(cat "$body")"
+[ "$(value '[.order.node, .order.image_name, .order.image_id, .order.plan_digest] | tojson')" = "[\"n01\",\"compute\",\"$id\",null]" ] || fail "$(cat "$body")"
+install_id=$(value .order.install_id)
+imager $mac GET "/v1/imager/orders?wait=0"; want 200 orders
+[ "$(value .action)" = diskless ] || fail "orders: $(cat "$body")"
+imager $mac GET "/v1/diskless/compute/$id"; want 200 "the squashfs"
+cmp -s "$body" "$dir/compute+$id.squashfs" || fail "other bytes"
+imager '' GET "/v1/diskless/compute/$id"; want 403 "anybody"
+imager $mac GET "/v1/diskless/compute/none"; want 404 "one that is not there"
+imager $mac GET "/v1/diskless/compute/..%2f..%2fstore"; [ "$status" != 200 ] || fail "a path that leads elsewhere"
+
+# --- it is up, each time, and no installation
+report() { imager $mac POST /v1/imager/booted "{\"install_id\":\"$install_id\",\"root\":\"\",\"kernel\":\"6.1\",\"boot_id\":\"$1\",\"os\":\"bookworm\"}"; }
+report b1; want 200 "it is up"
+[ "$(node_value n01 .state)" = up ] && [ "$(node_value n01 .booted.root)" = memory ] && [ "$(node_value n01 .installed_image)" = null ] ||
+    fail "it is not up: $(node_value n01 .)"
+"$orthrus" event list | grep -q 'runs from memory' || fail "no event"
+[ "$(action)" = diskless ] || fail "up, and then: $(cat "$body")"
+
+# --- its ssh key is of this start only, and stands beside that of a system on its disks
+key() { [ -e "$work/$1" ] || ssh-keygen -q -t ed25519 -N '' -C x -f "$work/$1"; cut -d' ' -f1,2 "$work/$1.pub"; }
+for k in first second first; do imager $mac POST /v1/hostkey "{\"key\":\"$(key $k)\"}"; want 200 "key $k"; done
+before=$(digest)
+imager $mac POST /v1/hostkey "{\"key\":\"$(key first)\"}"; want 200 "key first, once more"
+[ "$(digest)" = "$before" ] || fail "each question about a key is a write"
+
+# --- its disks are not installed by mistake; too little memory is said before
+run 3 node install n01 --plan; says 'runs without disks'
+truncate -s 3G "$dir/compute+$id.squashfs"
+run 0 node boot n01 --net
+run 3 node boot n01 --diskless; says 'has 2 GiB of memory; to run image compute/.* from it takes 3.4 GiB'
+[ "$(node_value n01 .boot)" = net ] || fail "refused, and done all the same"
+
+# --- made by a daemon that was killed, or of an image that is gone: away at the next start
+stop_daemon TERM
+touch "$dir/.half" "$dir/gone+1.squashfs"
+start_daemon
+[ ! -e "$dir/.half" ] && [ ! -e "$dir/gone+1.squashfs" ] && [ -e "$dir/compute+$id.sha256" ] || fail "the start leaves: $(ls -a "$dir")"
+exit $failed
