@@ -129,9 +129,14 @@ int diskless_make(struct daemon *d, const char *ref, const char *sign_pub, struc
 
 	if (found)
 		return found < 0 ? -1 : 0;
-	if (fs_mkdirs(d->paths.diskless_dir, 0700, err) < 0 || verify_key_load(sign_pub, &key, err) < 0 ||
-	    store_open(d->paths.store_dir, false, &store, err) < 0 || export_to(store, ref, file, &key, err) < 0 ||
-	    digest_path(file, hex, err) < 0 || fs_write_atomic(sum, hex, strlen(hex), 0600, err) < 0)
+	if (fs_mkdirs(d->paths.diskless_dir, 0700, err) < 0)
+		return -1;
+	/* Made by root, for a daemon that is not. An image is for nodes, not for each user of the head. */
+	if (chmod(d->paths.diskless_dir, 0700) < 0)
+		return err_errno(err, errno, "chmod %s", d->paths.diskless_dir);
+	if (verify_key_load(sign_pub, &key, err) < 0 || store_open(d->paths.store_dir, false, &store, err) < 0 ||
+	    export_to(store, ref, file, &key, err) < 0 || digest_path(file, hex, err) < 0 ||
+	    fs_write_atomic(sum, hex, strlen(hex), 0600, err) < 0)
 		return err_wrap(err, "image %s for nodes without disks", ref);
 	if (diskless_find(d, ref, &there, err) == 1) {
 		str_from_bytes(there.bytes, size);

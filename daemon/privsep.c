@@ -42,7 +42,7 @@ static int share_log(const char *dir, struct err *err)
 
 static int prepare(const struct daemon_paths *p, const struct privilege_user *u, struct err *err)
 {
-	const char *const dirs[] = { p->var_dir, p->log_dir, p->tftp_dir, p->run_dir };
+	const char *const dirs[] = { p->var_dir, p->log_dir, p->tftp_dir, p->run_dir, p->diskless_dir };
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		if (fs_mkdirs(dirs[i], 0755, err) < 0 || privilege_give(dirs[i], u->uid, err) < 0)

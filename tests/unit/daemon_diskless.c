@@ -42,6 +42,7 @@ static void made_once_and_found_again(void **state)
 	struct digest sum;
 	char hex[DIGEST_HEX_LEN];
 	struct err none = { 0 };
+	struct stat st;
 
 	open_bench(f, &b);
 	put_file(f->tree, "motd", "in memory\n", 10);
@@ -50,12 +51,15 @@ static void made_once_and_found_again(void **state)
 	assert_string_equal(newest, ref);
 	assert_null(diskless_ref(&b.d, "other"));
 	assert_int_equal(diskless_find(&b.d, ref, &image, &none), 0);
+	OK(fs_mkdirs(b.dir, 0755, err));
 	OK(diskless_make(&b.d, ref, b.public, err));
 	assert_int_equal(diskless_find(&b.d, ref, &image, &none), 1);
 	OK(diskless_open(&b.d, "compute", ref + strlen("compute/"), &fd, err));
 	OK(fs_read_fd(fd, "squashfs", 1 << 20, &data, err));
 	assert_int_equal(data.len, image.bytes);
 	assert_memory_equal(data.data, "hsqs", 4);
+	assert_int_equal(stat(b.dir, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
 	digest_of(data.data, data.len, &sum);
 	digest_hex(&sum, hex);
 	assert_string_equal(hex, image.digest);
