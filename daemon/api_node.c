@@ -342,18 +342,6 @@ static const char *or_none(const char *text)
 	return text ? text : "none";
 }
 
-/* An address that followed from the other one and becomes the node's own stays when that one goes; and the other way about. */
-static void say_own(struct plan *plan, const char *node, const char *family, bool was, bool is)
-{
-	autofree char *step = str_format("set:%s:%s", node, family);
-
-	if (was != is)
-		api_step(plan, step,
-			 is ? "%s: its %s address is its own, whatever the other is"
-			    : "%s: its %s address follows from the other",
-			 node, family);
-}
-
 void api_say_changes(struct plan *plan, const struct site *site, const struct node *old, const struct node *n)
 {
 	autofree char *old_macs = joined(&old->macs);
@@ -363,8 +351,6 @@ void api_say_changes(struct plan *plan, const struct site *site, const struct no
 	say_changed(plan, n->name, "group", old->group, n->group);
 	say_changed(plan, n->name, "MAC", old_macs, macs);
 	say_changed(plan, n->name, "address", old_addr, addr);
-	say_own(plan, n->name, "IPv4", old->addr4 != 0, n->addr4 != 0);
-	say_own(plan, n->name, "IPv6", old->has6, n->has6);
 	say_changed(plan, n->name, "image", old->image, n->image);
 	say_changed(plan, n->name, "disk layout", old->layout, n->layout);
 	say_changed(plan, n->name, "serial number", or_none(old->serial), or_none(n->serial));

@@ -74,7 +74,7 @@ run 3 site apply --yes
 says "n1: has no IPv6 address for the provision network"
 # The address that it has anyway becomes its own by being said.
 run 0 node set n3 --ipv6 fd00:77::4
-says "its IPv6 address is its own"
+says "address of its own from"
 run 0 node set 'n[1-3]' --ipv6 fd00:77::a1
 run 0 site apply --yes
 has n1 null fd00:77::a1
