@@ -358,6 +358,19 @@ void api_say_changes(struct plan *plan, const struct site *site, const struct no
 	say_changed(plan, n->name, "switch port", or_none(old->switch_port), or_none(n->switch_port));
 }
 
+/* Which of its addresses do not follow from the other one. */
+static const char *own_families(const struct node *n)
+{
+	return n->addr4 && n->has6 ? "IPv4 and IPv6" : n->addr4 ? "IPv4" : n->has6 ? "IPv6" : "none";
+}
+
+/* Asked for by name; a table says what every node has, and changes nothing by that. */
+static void say_own(struct plan *plan, const struct node *old, const struct node *n)
+{
+	if (!plan->len)
+		say_changed(plan, n->name, "address of its own", own_families(old), own_families(n));
+}
+
 int api_forget_machine(struct daemon *d, struct change *c, const struct node *n, struct run *r, struct plan *plan,
 		       struct err *err)
 {
@@ -405,6 +418,7 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 	if (roster_check(&roster, &site, &n, err) < 0)
 		return -1;
 	api_say_changes(&plan, &site, roster_find(&roster, n.name), &n);
+	say_own(&plan, roster_find(&roster, n.name), &n);
 	/* How its BMC is reached does not matter to an installation, but to getting out of one that hangs. */
 	if ((plan.len || !bmc.given) && api_not_installing(n.name, &r, false, err) < 0)
 		return -1;
