@@ -5,6 +5,7 @@
 #include "daemon/api.h"
 #include "daemon/diskless.h"
 #include "daemon/ident.h"
+#include "daemon/roster.h"
 #include "sys/fs.h"
 
 #include <errno.h>
@@ -22,8 +23,6 @@ static int serve(struct daemon *d, struct http_call *call, const char *part, con
 	autoclose int fd = -1;
 	struct stat st;
 
-	if (ident_caller(d, call, NULL, NULL, err) < 0)
-		return -1;
 	dir = fs_open_dir(top, err);
 	if (dir < 0)
 		return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no image store yet") : -1;
@@ -36,6 +35,30 @@ static int serve(struct daemon *d, struct http_call *call, const char *part, con
 		return err_set(err, ERR_NOT_FOUND, "%s is not a file", path);
 	http_out_file(call, steal_fd(fd), (uint64_t)st.st_size, type);
 	return 0;
+}
+
+/* A node reads the image that it is, was or shall be, and no other: what an image holds is not every node's business. Packs are
+ * named by the hash of what is in them, which only the documents of an image tell. */
+static int check_own(struct daemon *d, struct http_call *call, const char *name, const char *id, struct err *err)
+{
+	autofree char *node = NULL, *ref = str_format("%s/%s", name, id);
+	autoclean(run_free) struct run r = { 0 };
+	autoclean(node_free) struct node n = { 0 };
+	autoclean(site_free) struct site site = { 0 };
+	const char *image;
+
+	if (ident_caller(d, call, &node, &r, err) < 0)
+		return -1;
+	if (str_eq(r.image, ref) || str_eq(r.prior_image, ref))
+		return 0;
+	if (daemon_node(d, node, &n, NULL, err) < 0 || daemon_site(d, &site, NULL, err) < 0)
+		return -1;
+	image = node_image(&site, &n);
+	if (str_eq(image, name) || str_eq(image, ref))
+		return 0;
+	http_set_status(call, 403);
+	err_set(err, ERR_REFUSED, "the image %s is not one of %s", ref, node);
+	return err_hint(err, "order it: orthrus node install %s --image %s", node, ref);
 }
 
 int api_image_file(void *ctx, struct http_call *call, struct err *err)
@@ -51,6 +74,8 @@ int api_image_file(void *ctx, struct http_call *call, struct err *err)
 			path = str_format("%s/%s/%s", name, id, files[i]);
 	if (!path)
 		return err_set(err, ERR_NOT_FOUND, "an image has no file '%s'", file);
+	if (check_own(ctx, call, name, id, err) < 0)
+		return -1;
 	return serve(ctx, call, "images", path, str_ends(path, ".json") ? "application/json" : "application/octet-stream", err);
 }
 
@@ -60,6 +85,8 @@ int api_pack(void *ctx, struct http_call *call, struct err *err)
 
 	if (strspn(pack, "0123456789abcdef") != 64 || !str_eq(pack + 64, ".pack"))
 		return err_set(err, ERR_NOT_FOUND, "a pack is named by 64 hex digits and '.pack'");
+	if (ident_caller(ctx, call, NULL, NULL, err) < 0)
+		return -1;
 	return serve(ctx, call, "packs", pack, "application/octet-stream", err);
 }
 

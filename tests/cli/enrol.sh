@@ -164,5 +164,11 @@ pack=$(basename "$root"/srv/orthrus/store/packs/*.pack)
 imager "$(mac 9)" GET "/v1/packs/$pack"; nothing_changed 403 'a chunk for a removed node'
 imager '' GET "/v1/packs/$pack"; nothing_changed 403 'a chunk for anybody'
 imager "$mac1" GET "/v1/packs/$pack"; want 200 'a chunk for a node'
+# The documents of its own image, and of no other.
+tiny_image private
+ref() { "$orthrus" image list --json | jq -r --arg n "$1/" '.images[].ref | select(startswith($n))'; }
+imager "$mac1" GET "/v1/images/$(ref compute)/manifest.json"; want 200 "a node's image"
+before=$(digest)
+imager "$mac1" GET "/v1/images/$(ref private)/manifest.json"; nothing_changed 403 'the image of others'
 [ "$failed" = 0 ] && echo ok
 exit $failed
