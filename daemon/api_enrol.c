@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define WAIT_MAX_S 60
+#define TOLD_AT_ONCE 1000
+#define TOLD_EVERY_NS (5 * NS_PER_S)
 #define SEEN_AGAIN_S 60 /* that a machine still asks is written so often */
 
 static int answer_certificate(struct daemon *d, struct http_call *call, const char *node, const struct enrol *e, struct err *err)
@@ -161,6 +163,42 @@ static char *machine_json(const struct machine *m)
 	return buf_steal(&json);
 }
 
+/* May another one be told? A room of a thousand at once, then one every five seconds: events push each other out, and nobody on
+ * the network shall push out those that matter (GCRA, ITU-T I.371). */
+static bool may_tell(struct daemon *d)
+{
+	int64_t now = clock_now_ns(), due = d->arrivals.due_ns > now ? d->arrivals.due_ns : now;
+
+	if (due - now > TOLD_AT_ONCE * TOLD_EVERY_NS)
+		return false;
+	d->arrivals.due_ns = due + TOLD_EVERY_NS;
+	d->arrivals.muted = false;
+	return true;
+}
+
+/* One event for a machine, however many keys it makes. */
+static void tell_pending(struct change *c, const struct enrol *e, const struct node *n)
+{
+	autofree char *same = str_format("pend/%s/", e->machine.mac);
+	char words[KEYWORDS_LEN];
+	size_t bytes;
+
+	if (state_usage(c->d->state, same, &bytes))
+		return;
+	if (may_tell(c->d)) {
+		node_key_words(&e->key, words);
+		change_event(c, EVENT_INFO, "node-pending", n->name,
+			     "a machine with MAC %s, serial %s asks to be %s; its key is %s", e->machine.mac,
+			     e->machine.serial && e->machine.serial[0] ? e->machine.serial : "none",
+			     n->name ? "this node" : "a node", words);
+	} else if (!c->d->arrivals.muted) {
+		c->d->arrivals.muted = true;
+		change_event(c, EVENT_WARNING, "node-pending-many", NULL,
+			     "so many machines ask to be nodes that they are not told one by one now; `orthrus node discover` "
+			     "lists them");
+	}
+}
+
 /* What a new or changed asking writes down; nothing when it was heard of a moment ago. */
 static int note_pending(struct change *c, struct http_call *call, const struct enrol *e, const struct node *n, struct pending *p,
 			struct err *err)
@@ -168,7 +206,7 @@ static int note_pending(struct change *c, struct http_call *call, const struct e
 	int known = pending_get(c->d, e->machine.mac, &e->key, p, err);
 	autofree char *machine = machine_json(&e->machine);
 	uint64_t now = (uint64_t)clock_wall_s();
-	char at[CLOCK_UTC_LEN], words[KEYWORDS_LEN];
+	char at[CLOCK_UTC_LEN];
 
 	if (known < 0)
 		return -1;
@@ -182,12 +220,8 @@ static int note_pending(struct change *c, struct http_call *call, const struct e
 	model_set(&p->last_seen, at);
 	model_set(&p->machine, machine);
 	if (!known) {
-		node_key_words(&e->key, words);
 		model_set(&p->first_seen, at);
-		change_event(c, EVENT_INFO, "node-pending", n->name,
-			     "a machine with MAC %s, serial %s asks to be %s; its key is %s", e->machine.mac,
-			     e->machine.serial && e->machine.serial[0] ? e->machine.serial : "none",
-			     n->name ? "this node" : "a node", words);
+		tell_pending(c, e, n);
 	}
 	return pending_put(c, p, err) < 0 ? -1 : change_commit(c, err);
 }

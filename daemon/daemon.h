@@ -47,7 +47,11 @@ struct daemon {
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */
 	struct mac_index macs;	     /* under change_lock */
-	int64_t pending_full_ns;     /* too many machines wait, and none may go before then; under change_lock */
+	struct {
+		int64_t due_ns; /* when the next machine that asks may be told as an event, were they to come evenly */
+		bool muted;
+	} arrivals;		 /* under change_lock */
+	int64_t pending_full_ns; /* too many machines wait, and none may go before then; under change_lock */
 };
 
 /* The applied site. ERR_NOT_FOUND with a hint when there is none yet; *version may be NULL. */

@@ -140,6 +140,11 @@ before=$(digest)
 enrol "$mac3" "$(machine "$mac3" C)" "$token"; nothing_changed 403 'a token that is over'
 api POST /v1/tokens '{"nodes":["n03"],"ttl_s":3601}'; nothing_changed 400 'a token for longer than an hour'
 
+# A machine that makes a new key each time it asks is told as one event.
+for i in 1 2 3; do make_keys t$i; enrol t$i "$(machine "$(mac 7)" T)"; done
+n=$("$orthrus" event list --json | grep -c "node-pending.*$(mac 7)")
+[ "$n" = 1 ] || fail "$n events of one machine with three keys"
+
 # A machine that nobody knew becomes a new node, with its MAC address and the next free one.
 enrol "$(mac 9)" "$(machine "$(mac 9)" N)"; pending 'a stranger'
 "$orthrus" node approve n09 --fingerprint "$(value .words)" --yes >"$work/out" 2>&1; rc=$?
