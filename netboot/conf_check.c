@@ -130,8 +130,11 @@ static bool line_fits(char *line, const char *run_dir, const char *tftp_root)
 {
 	char *value = strchr(line, '=');
 
-	if (!line[0] || line[0] == '#')
+	if (!line[0])
 		return true;
+	/* In quotes dnsmasq takes a '#' for itself, and a backslash for what it stands for: none of ours has either. */
+	if (line[0] == '#')
+		return !strpbrk(line, "\"\\\t\r");
 	if (value)
 		*value++ = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(grammar); i++)
