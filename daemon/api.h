@@ -53,9 +53,9 @@ API_HANDLER(api_audit); /* api_audit.c */
 API_HANDLER(api_hooks);
 API_HANDLER(api_site_get); /* api_site.c */
 API_HANDLER(api_site_put);
-API_HANDLER(api_nodes_get); /* api_node.c */
-API_HANDLER(api_nodes_add);
+API_HANDLER(api_nodes_get); /* api_node_get.c */
 API_HANDLER(api_node_get);
+API_HANDLER(api_nodes_add); /* api_node.c */
 API_HANDLER(api_node_set);
 API_HANDLER(api_node_remove); /* api_node_remove.c */
 API_HANDLER(api_node_replace);
