@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `orthrus node exec`: one command on many nodes at once, by ssh. */
 #include "base/mem.h"
+#include "cmd/audit_here.h"
 #include "cmd/commands.h"
 #include "cmd/exec.h"
 #include "sys/clock.h"
@@ -363,7 +364,7 @@ static int find_addresses(struct exec_run *r, const struct node_rows *rows, stru
 	return 0;
 }
 
-int cmd_node_exec(struct cmd *c, struct err *err)
+static int run_command(struct cmd *c, struct err *err)
 {
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
 	autoclean(nodeset_free) struct nodeset nodes = { 0 };
@@ -401,4 +402,11 @@ int cmd_node_exec(struct cmd *c, struct err *err)
 	if (r.input_of_one >= 0)
 		close(r.input_of_one);
 	return rc;
+}
+
+/* Whoever runs a command as root on nodes from the head stands in its audit log. From another machine the head has no part in it.
+ */
+int cmd_node_exec(struct cmd *c, struct err *err)
+{
+	return c->api ? run_command(c, err) : cmd_audited(c, run_command, err);
 }

@@ -231,5 +231,10 @@ usage "--timeout" -- n01 --timeout 1.5 -- true
 usage "--user" -- n01 --user=-x -- true
 run 1 -- n99 -- true
 has err "there is no node 'n99'"
+# --- who ran what on which nodes stands in the audit log; the words of the command, which may be a secret, do not
+run 0 -- n[01-02] "${x[@]}" -- echo hush-1234
+"$orthrus" audit show --node n02 >"$work/audited" 2>&1 || fail "audit show: $(cat "$work/audited")"
+grep -q 'node exec n\[01-02\] echo ... (2 words).*done' "$work/audited" || fail "the audit log does not say it: $(tail -n 3 "$work/audited")"
+grep -rqF hush-1234 "$root/var/log" && fail "a command's words are in the audit log"
 [ "$failed" = 0 ] && echo ok
 exit $failed
