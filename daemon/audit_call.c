@@ -39,7 +39,8 @@ bool audit_is_plan(const char *body, size_t len)
 	return open_body(body, len, &doc, &o) && json_bool(&o, "plan", JSON_MAY, &plan, &ignored) == 0 && plan;
 }
 
-bool audit_is_look(const char *pattern, const char *body, size_t len)
+/* The "act" of POST /v1/power when it is one of the words; else NULL. */
+static const char *power_act(const char *pattern, const char *body, size_t len, enum power_ask *ask)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autofree char *act = NULL;
@@ -47,11 +48,28 @@ bool audit_is_look(const char *pattern, const char *body, size_t len)
 	struct json_obj o;
 
 	if (!str_eq(pattern, "/v1/power") || !open_body(body, len, &doc, &o) || json_str(&o, "act", JSON_MAY, &act, &ignored) < 0)
-		return false;
-	for (size_t i = 0; i <= POWER_LAST_READ; i++)
+		return NULL;
+	for (size_t i = 0; power_ask_names[i]; i++) {
+		*ask = (enum power_ask)i;
 		if (str_eq(power_ask_names[i], act))
-			return true;
-	return false;
+			return power_ask_names[i];
+	}
+	return NULL;
+}
+
+bool audit_is_look(const char *pattern, const char *body, size_t len)
+{
+	enum power_ask ask;
+
+	return power_act(pattern, body, len, &ask) && ask <= POWER_LAST_READ;
+}
+
+char *audit_what(const char *pattern, const char *body, size_t len)
+{
+	enum power_ask ask;
+	const char *act = power_act(pattern, body, len, &ask);
+
+	return act ? str_format("power %s", act) : NULL;
 }
 
 /* A name that is none is left out: the handler refuses it. */

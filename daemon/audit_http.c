@@ -45,11 +45,13 @@ static int on_begin(void *ctx, struct http_call *call, struct err *err)
 	const char *plan = http_query(call, "plan");
 	size_t len;
 	const char *body = http_body(call, &len);
+	autofree char *what = NULL;
 
 	if (audit_is_report(http_method(call), http_pattern(call)) || str_eq(plan, "1") || str_eq(plan, "true") ||
 	    audit_is_plan(body, len) || audit_is_look(http_pattern(call), body, len))
 		return 0;
-	return audit_act(ctx, call, NULL, NULL, err);
+	what = audit_what(http_pattern(call), body, len);
+	return audit_act(ctx, call, what, NULL, err);
 }
 
 static void on_end(void *ctx, struct http_call *call, const struct err *err)

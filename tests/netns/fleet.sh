@@ -71,6 +71,14 @@ comm -23 "$work/got" "$work/known" >"$work/differ"
 rss_kib=$(awk '/^VmHWM/ {print $2}' "/proc/$daemon_pid/status")
 p99=$(sed -n 's/.* p99_ms \([0-9.]*\).*/\1/p' "$work/fleet")
 bad=$(sed -n 's/^probes [0-9]* bad \([0-9]*\).*/\1/p' "$work/fleet")
+late=$(sed -n 's/^busy late_p99_ms //p' "$work/fleet")
+# What a busy machine answers late says nothing about the head: then it is measured again, all of it.
+if awk -v p="${p99:-9999}" -v l="${late:-0}" 'BEGIN {exit !(p >= 100 && l >= 5)}' && [ "${FLEET_ATTEMPT:-1}" -lt 4 ]; then
+    echo "the machine is busy with other things: of 100 sleeps one ends $late ms late or more, and the API's 99th percentile is $p99 ms; measured again"
+    trap - EXIT
+    end_all
+    FLEET_ATTEMPT=$((${FLEET_ATTEMPT:-1} + 1)) exec "$0"
+fi
 [ "$bad" = 0 ] || fail "$bad answers of the API were wrong"
 [ "$enrolled" = "$MACHINES" ] || fail "$enrolled of $MACHINES machines are enrolled"
 [ "$duplicates" = 0 ] || fail "$duplicates names or addresses twice"

@@ -72,6 +72,12 @@ static void test_looks(void **state)
 	assert_false(look("{}"));
 	assert_false(look(""));
 	assert_false(audit_is_look("/v1/boot", "{\"act\":\"status\"}", 16));
+	{
+		autofree char *what = audit_what("/v1/power", "{\"act\":\"off\"}", 13);
+
+		assert_string_equal(what, "power off");
+		assert_null(audit_what("/v1/power", "{\"act\":\"of\"}", 12));
+	}
 }
 
 static void test_reports(void **state)
