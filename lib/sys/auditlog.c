@@ -275,7 +275,9 @@ static int catch_up(struct auditlog *a, struct err *err)
 		forget_file(a);
 		return err_set(err, ERR_REFUSED, "%s is not a regular file", a->path);
 	}
-	if ((st.st_size == 0 && make_readable(a->fd, a->path, err) < 0) || find_end(a, err) < 0) {
+	/* A new file: without its name on the disk a power cut would take the lines with it. */
+	if ((st.st_size == 0 && (make_readable(a->fd, a->path, err) < 0 || fs_sync_parent(a->path, err) < 0)) ||
+	    find_end(a, err) < 0) {
 		forget_file(a);
 		return -1;
 	}

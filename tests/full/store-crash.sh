@@ -278,9 +278,12 @@ check_order() { # SCENARIO
     cp -a "$template/etc" "$template/var" "$root/" 2>/dev/null
     scenario "$1"
     reset "$1"
+    # The audit log is opened to be written on, and its name is there already.
+    local logs=$root/var/log/orthrus
+    [ "$base" != with-tree ] || [ -s "$logs/audit.log" ] || broken "there is no audit log yet"
     ORTHRUS_ROOT=$root "$faultat" --trace --below "$root" --below "$target" --out "$here/trace" -- "$orthrus" "${words[@]/@TARGET@/$target}" >"$here/err" 2>&1 || broken "exit $?"
     # The target of an export, with the note that is written at its beginning.
-    if [ "$base" = with-tree ]; then mode=(-v MODE=tree -v TARGET="$target" -v NOTES=1); else mode=(-v MODE=store); fi
+    if [ "$base" = with-tree ]; then mode=(-v MODE=tree -v TARGET="$target" -v NOTES=1 -v KNOWN="$logs"); else mode=(-v MODE=store); fi
     awk "${mode[@]}" -f "$TOP/tests/full/store-order.awk" "$here/trace" >"$here/order" ||
         { broken "a power cut"; cat "$here/order" >&2; echo "$where" >>"$out.bad"; }
     echo "order of $1: $(tail -n 1 "$here/order")"

@@ -98,7 +98,8 @@ $4 ~ /^(unlink|unlinkat|rmdir)$/ {
     delete file_changed[$5]; delete names_changed[$5]
 }
 $4 ~ /^link/ { names_changed[dir_of($6)] = NR }
-MODE == "tree" && $4 ~ /^open/ { names_changed[dir_of($5)] = NR }
+# In KNOWN, a directory, what is opened was there before.
+MODE == "tree" && $4 ~ /^open/ && dir_of($5) != KNOWN { names_changed[dir_of($5)] = NR }
 $4 == "syncfs" {
     for (p in file_changed) if (file_changed[p] < began[$2]) delete file_changed[p]
     for (p in names_changed) if (names_changed[p] < began[$2]) delete names_changed[p]
