@@ -21,6 +21,7 @@ struct payload {
 	char *ref, *key; /* key NULL: there are no files yet */
 	enum payload_state state;
 	bool diskless; /* its squashfs is wanted too */
+	bool at_work;  /* until what became of it is in the state and told to `built` */
 	char *error;
 	int64_t failed_ns;
 };
@@ -200,6 +201,7 @@ static bool work_one(struct payloads *p, size_t i)
 	int rc;
 
 	p->items[i].state = PAYLOAD_BUILDING;
+	p->items[i].at_work = true;
 	pthread_mutex_unlock(&p->lock);
 	rc = build(p, ref, diskless, &key, &err);
 	pthread_mutex_lock(&p->lock);
@@ -216,6 +218,7 @@ static bool work_one(struct payloads *p, size_t i)
 		remember(p, ref, rc < 0 ? NULL : key, &err);
 	p->built(p->ctx);
 	pthread_mutex_lock(&p->lock);
+	p->items[i].at_work = false;
 	return true;
 }
 
@@ -269,7 +272,7 @@ void payloads_status(struct payloads *p, struct json_out *w, const char *key)
 	for (size_t i = 0; i < p->len; i++) {
 		json_put_obj(w, NULL);
 		json_put_str(w, "image", p->items[i].ref);
-		json_put_str(w, "state", names[p->items[i].state]);
+		json_put_str(w, "state", names[p->items[i].at_work ? PAYLOAD_BUILDING : p->items[i].state]);
 		json_put_str(w, "key", p->items[i].key);
 		json_put_str(w, "error", p->items[i].error);
 		json_end_obj(w);

@@ -390,6 +390,7 @@ void reconcile_status(struct reconcile *r, struct json_out *w)
 		json_put_str(w, "dnsmasq", "off");
 	payloads_status(r->payloads, w, "payloads");
 	pthread_mutex_lock(&r->lock);
+	json_put_bool(w, "behind", r->done != r->wanted);
 	json_put_str(w, "problem", r->last.kind != ERR_NONE ? r->last.text : NULL);
 	pthread_mutex_unlock(&r->lock);
 }

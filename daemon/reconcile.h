@@ -15,7 +15,8 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err) W
 void reconcile_kick(struct reconcile *r, bool retry); /* soon; `retry`: also what failed before */
 /* Everything committed before this call is in the files when it returns 0. */
 int reconcile_wait(struct reconcile *r, struct err *err) WARN_UNUSED;
-void reconcile_status(struct reconcile *r, struct json_out *w); /* keys "dnsmasq", "payloads", "problem" into the open object */
+/* Keys "dnsmasq", "payloads", "behind" (a change is not followed yet) and "problem" into the open object. */
+void reconcile_status(struct reconcile *r, struct json_out *w);
 /* False: a thread of it goes on, with all that struct daemon holds: free nothing and end the process. */
 bool reconcile_stop(struct reconcile *r) WARN_UNUSED;
 

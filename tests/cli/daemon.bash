@@ -91,7 +91,17 @@ want() { # STATUS TEXT-OF-THE-TEST
 }
 body_has() { grep -qF -- "$1" "$body" || fail "$2: '$1' is not in: $(head -c 600 "$body")"; }
 value() { jq -r "$1" "$body"; }
-digest() { curl -s --unix-socket "$sock" http://x/v1/state/digest | jq -r .digest; }
+# quiet: returns when the daemon has followed every change and made, or given up, the imager of every image. Until then its state
+# may change by itself; nothing else does that.
+quiet() {
+    for _ in $(seq 600); do
+        [ "$(curl -s --unix-socket "$sock" http://x/v1/status |
+            jq '.behind or any(.payloads[]?; .state == "queued" or .state == "building")')" = false ] && return 0
+        sleep 0.1
+    done
+    die "the daemon does not come to rest: $(curl -s --unix-socket "$sock" http://x/v1/status | head -c 1000)"
+}
+digest() { quiet && curl -s --unix-socket "$sock" http://x/v1/state/digest | jq -r .digest; }
 node_value() { curl -s --unix-socket "$sock" "http://x/v1/nodes/$1" | jq -r "$2"; }
 # shown_of NODE: what its plan shows now, as "digests" of an order, to $shown
 shown_of() {
