@@ -30,6 +30,9 @@ struct daemon_paths { /* all below --root */
 	char *ssh_dir, *templates_dir, *node_program, *diskless_dir;
 	char *root; /* "" or without a '/' at the end: for files of other programs */
 };
+/* paths.c. `root`: NULL is "/"; `netboot_dir`: where the imager's scripts are, NULL: where they are installed. */
+void daemon_paths_set(struct daemon_paths *p, const char *root, const char *netboot_dir);
+void daemon_paths_free(struct daemon_paths *p);
 
 struct daemon {
 	struct daemon_paths paths;

@@ -5,9 +5,10 @@
 #include "daemon/audit.h"
 #include "daemon/change.h"
 #include "daemon/console.h"
+#include "daemon/helper_call.h"
 #include "daemon/hooks.h"
 #include "daemon/keys_check.h"
-#include "daemon/helper_call.h"
+#include "daemon/options.h"
 #include "daemon/power.h"
 #include "daemon/privsep.h"
 #include "daemon/reconcile.h"
@@ -16,11 +17,8 @@
 #include "sys/log.h"
 #include "sys/privilege.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -29,118 +27,6 @@
 
 #define HOLD_CHANGES_S 5
 #define SITE_MAX ((size_t)512 << 10)
-
-struct options {
-	const char *root, *site, *listen, *netboot_dir;
-	const char *user, *helper_socket, *client;
-	bool no_dnsmasq, debug, print_routes, helper, prepare;
-};
-
-static const char usage[] =
-	"usage: orthrusd [--root DIR] [--site FILE] [--listen ADDRESS:PORT] [--netboot-dir DIR] [--no-dnsmasq] [--debug]\n"
-	"                [--user NAME | --helper-socket PATH]\n"
-	"       orthrusd --prepare --user NAME [--root DIR]\n"
-	"       orthrusd --helper [--user NAME] [--client NAME] [--root DIR]\n"
-	"\n"
-	"  --root DIR           everything is below DIR (default: $ORTHRUS_ROOT, else /)\n"
-	"  --site FILE          the site to start with when none was applied yet\n"
-	"  --listen ADDR:PORT   where nodes and administrators are served over TLS (default: every address, the site's port)\n"
-	"  --netboot-dir DIR    the imager's scripts (default: /usr/lib/orthrus/netboot)\n"
-	"  --no-dnsmasq         write the files of network boot, but run no dnsmasq\n"
-	"  --user NAME          started by root: start a helper for dnsmasq, and become this user without any privilege\n"
-	"  --helper-socket PATH where such a helper listens already\n"
-	"  --prepare            as root: make the directories of that user, and end\n"
-	"  --helper             be the helper (of --client's orthrusd): start dnsmasq, and nothing else\n"
-	"  --debug              log more\n"
-	"  --version, --help\n";
-
-/* 0: go on; 1: done; -1: wrong. */
-static int read_options(int argc, char **argv, struct options *o)
-{
-	static const struct option longs[] = {
-		{ "root", required_argument, NULL, 'r' },
-		{ "site", required_argument, NULL, 's' },
-		{ "listen", required_argument, NULL, 'l' },
-		{ "netboot-dir", required_argument, NULL, 'n' },
-		{ "no-dnsmasq", no_argument, NULL, 'D' },
-		{ "debug", no_argument, NULL, 'd' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "helper-socket", required_argument, NULL, 'S' },
-		{ "client", required_argument, NULL, 'c' },
-		{ "helper", no_argument, NULL, 'H' },
-		{ "prepare", no_argument, NULL, 'P' },
-		{ "print-routes", no_argument, NULL, 'p' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct err err = { 0 };
-	int c;
-
-	o->root = getenv("ORTHRUS_ROOT");
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'r':
-			o->root = optarg;
-			break;
-		case 's':
-			o->site = optarg;
-			break;
-		case 'l':
-			o->listen = optarg;
-			break;
-		case 'n':
-			o->netboot_dir = optarg;
-			break;
-		case 'D':
-			o->no_dnsmasq = true;
-			break;
-		case 'd':
-			o->debug = true;
-			break;
-		case 'u':
-			o->user = optarg;
-			break;
-		case 'S':
-			o->helper_socket = optarg;
-			break;
-		case 'c':
-			o->client = optarg;
-			break;
-		case 'H':
-			o->helper = true;
-			break;
-		case 'P':
-			o->prepare = true;
-			break;
-		case 'p':
-			o->print_routes = true;
-			break;
-		case 'v':
-			puts("orthrusd " ORTHRUS_VERSION);
-			return 1;
-		case 'h':
-			fputs(usage, stdout);
-			return 1;
-		default:
-			fputs(usage, stderr);
-			return -1;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "orthrusd: what is '%s' for?\n%s", argv[optind], usage);
-		return -1;
-	}
-	if ((o->user && o->helper_socket) || (o->prepare && (o->helper || !o->user)) || (o->client && !o->helper)) {
-		fprintf(stderr, "orthrusd: these options do not go together\n%s", usage);
-		return -1;
-	}
-	if (o->listen && http_listen_check(o->listen, &err) < 0) {
-		fprintf(stderr, "orthrusd: --listen: %s\n", err.text);
-		return -1;
-	}
-	return 0;
-}
 
 static void print_routes(void)
 {
@@ -151,70 +37,6 @@ static void print_routes(void)
 	for (size_t i = 0; i < n; i++)
 		printf("%s %s %s %s\n", routes[i].method, routes[i].pattern, who[routes[i].who],
 		       routes[i].query ? routes[i].query : "-");
-}
-
-/* A program of machines, beside this very binary (a build tree), else the installed one. */
-static char *find_program(const char *name)
-{
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		if (slash) {
-			autofree char *beside = str_format("%.*s/%s", (int)(slash - self), self, name);
-
-			if (fs_exists(beside))
-				return steal(beside);
-		}
-	}
-	return str_format("/usr/lib/orthrus/%s", name);
-}
-
-static void set_paths(const struct options *o, struct daemon_paths *p)
-{
-	const char *root = o->root && !str_eq(o->root, "/") ? o->root : "";
-
-	p->root = mem_strdup(root);
-	p->state_dir = str_format("%s/var/lib/orthrus/raft", root);
-	p->pki_dir = str_format("%s/var/lib/orthrus/pki", root);
-	p->store_dir = str_format("%s/srv/orthrus/store", root);
-	p->tftp_dir = str_format("%s/srv/orthrus/tftp", root);
-	p->diskless_dir = str_format("%s/srv/orthrus/diskless", root);
-	p->run_dir = str_format("%s/run/orthrus", root);
-	p->socket = str_format("%s/run/orthrus/api.sock", root);
-	p->lock = str_format("%s/run/orthrus/lock", root);
-	p->etc_dir = str_format("%s/etc/orthrus", root);
-	p->var_dir = str_format("%s/var/lib/orthrus", root);
-	p->log_dir = str_format("%s/var/log/orthrus", root);
-	p->imager = find_program("orthrus-imager");
-	p->scripts_dir = mem_strdup(o->netboot_dir ? o->netboot_dir : "/usr/lib/orthrus/netboot");
-	p->ssh_dir = str_format("%s/var/lib/orthrus/ssh", root);
-	p->templates_dir = str_format("%s/etc/orthrus/templates.d", root);
-	p->node_program = find_program("orthrus-node");
-}
-
-static void free_paths(struct daemon_paths *p)
-{
-	free(p->root);
-	free(p->state_dir);
-	free(p->pki_dir);
-	free(p->store_dir);
-	free(p->tftp_dir);
-	free(p->run_dir);
-	free(p->socket);
-	free(p->lock);
-	free(p->etc_dir);
-	free(p->var_dir);
-	free(p->log_dir);
-	free(p->imager);
-	free(p->scripts_dir);
-	free(p->ssh_dir);
-	free(p->templates_dir);
-	free(p->node_program);
-	free(p->diskless_dir);
 }
 
 static int make_dirs(const struct daemon_paths *p, int *lock, struct err *err)
@@ -277,7 +99,7 @@ static int check_keys(struct daemon *d, struct err *err)
 	return -1;
 }
 
-static int start(struct daemon *d, const struct options *o, struct err *err)
+static int start(struct daemon *d, const struct daemon_options *o, struct err *err)
 {
 	struct state_opts state = { .dir = d->paths.state_dir, .id = 1, .address = "127.0.0.1:8444" };
 	struct http_server_opts http = { .ctx = d, .max_connections = 8192, .auditor = audit_of_http() };
@@ -344,7 +166,7 @@ static bool stop(struct daemon *d)
 	return all_ended;
 }
 
-static int run(const struct options *o, const sigset_t *signals, struct err *err)
+static int run(const struct daemon_options *o, const sigset_t *signals, struct err *err)
 {
 	struct daemon d = { .listen = o->listen, .no_dnsmasq = o->no_dnsmasq, .started_ns = clock_now_ns() };
 	struct helper_call helper = { .socket = o->helper_socket, .fd = -1 };
@@ -352,7 +174,7 @@ static int run(const struct options *o, const sigset_t *signals, struct err *err
 	int rc = 0;
 
 	pthread_mutex_init(&d.change_lock, NULL);
-	set_paths(o, &d.paths);
+	daemon_paths_set(&d.paths, o->root, o->netboot_dir);
 	raise_files();
 	/* Before there is a thread, a listener or a key. */
 	if (o->user)
@@ -380,30 +202,30 @@ static int run(const struct options *o, const sigset_t *signals, struct err *err
 	mac_index_free(&d.macs);
 	hooks_free(d.hooks);
 	helper_call_close(&helper);
-	free_paths(&d.paths);
+	daemon_paths_free(&d.paths);
 	pthread_mutex_destroy(&d.change_lock);
 	return rc;
 }
 
 /* --helper, --prepare */
-static int run_other(const struct options *o, struct err *err)
+static int run_other(const struct daemon_options *o, struct err *err)
 {
 	struct daemon_paths paths = { 0 };
 	int rc;
 
-	set_paths(o, &paths);
+	daemon_paths_set(&paths, o->root, o->netboot_dir);
 	rc = o->prepare ? privsep_prepare(&paths, o->user, err)
 			: privsep_helper(&paths, o->user, o->client ? o->client : PRIVSEP_CLIENT, err);
-	free_paths(&paths);
+	daemon_paths_free(&paths);
 	return rc;
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct daemon_options o = { 0 };
 	struct err err = { 0 };
 	sigset_t signals;
-	int rc = read_options(argc, argv, &o);
+	int rc = daemon_options_read(argc, argv, &o);
 
 	if (rc)
 		return rc < 0 ? 2 : 0;

@@ -47,7 +47,7 @@ says_option() { # is --$1 in the text on standard input? mdoc writes it .Fl -nam
         sed -nE '/^\.It Fl/p' "$page" | grep -oE 'Fl -[a-z-]+' | sed 's/^Fl -//' | sort >"$TMPDIR_LINT/told"
         comm -23 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: says nothing of --|"
         comm -13 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: there is no --|"
-    done <<<"daemon/main.c docs/man/orthrusd.8
+    done <<<"daemon/options.c docs/man/orthrusd.8
 imaging/imager/main.c docs/man/orthrus-imager.8
 node/main.c docs/man/orthrus-node.8"
     if command -v mandoc >/dev/null; then
