@@ -5,21 +5,18 @@
 #include "daemon/boot_input.h"
 #include "daemon/change.h"
 #include "daemon/dnsmasq.h"
+#include "daemon/exports.h"
+#include "daemon/head_tls.h"
 #include "daemon/helper_call.h"
 #include "daemon/node_trust.h"
-#include "daemon/exports.h"
 #include "daemon/payloads.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
-#include "sys/http_server.h"
 #include "sys/log.h"
-#include "sys/pki_ssh.h"
 
 #include <errno.h>
-#include <string.h>
 #include <time.h>
 
-#define TRUST_EVERY_NS (3600 * NS_PER_S) /* how often the server's certificate is looked at */
 #define WAIT_S 60
 #define RETRY_FIRST_S 10 /* after a round that failed; doubles */
 #define RETRY_MAX_S 60
@@ -40,83 +37,11 @@ struct reconcile {
 	uint64_t wanted, done; /* rounds */
 	struct err last;       /* of the round `done` */
 	/* the thread's own */
-	uint64_t trust_version;
-	int64_t trust_checked_ns;
+	struct head_tls tls;
 	bool have_loaders;
 	int64_t loaders_tried_ns;
 	struct str_list told; /* images whose lack was said */
 };
-
-static void add_addresses(uint32_t addr4, const struct addr6 *addr6, struct str_list *addrs)
-{
-	char text[ADDR6_LEN];
-
-	if (addr4) {
-		addr4_print(addr4, text);
-		str_list_add(addrs, text);
-	}
-	if (addr6) {
-		addr6_print(addr6, text);
-		str_list_add(addrs, text);
-	}
-}
-
-/* The names and addresses under which nodes and administrators reach this head. */
-static void server_names(const struct site *site, struct str_list *names, struct str_list *addrs)
-{
-	str_list_add(names, "localhost");
-	str_list_add(addrs, "127.0.0.1");
-	for (size_t i = 0; i < site->n_heads; i++) {
-		str_list_add(names, site->heads[i].name);
-		str_list_addf(names, "%s.%s", site->heads[i].name, site->domain);
-		add_addresses(site->heads[i].addr4, site->heads[i].has6 ? &site->heads[i].addr6 : NULL, addrs);
-	}
-	for (size_t i = 0; i < site->n_vips; i++)
-		add_addresses(site->vips[i].addr4, site->vips[i].has6 ? &site->vips[i].addr6 : NULL, addrs);
-}
-
-/* Every address, in both families where this kernel has IPv6, whatever the site has: a socket for IPv4 alone would be in the way
- * of the one for both when the site gets IPv6. */
-static const char *listen_any(void)
-{
-	return fs_exists("/proc/net/if_inet6") ? "[::]" : "0.0.0.0";
-}
-
-/* Keys, certificates, and the listener that shows them. */
-static int follow_trust(struct reconcile *r, const struct site *site, uint64_t version, struct err *err)
-{
-	struct daemon *d = r->d;
-	autoclean(str_list_free) struct str_list names = { 0 };
-	autoclean(str_list_free) struct str_list addrs = { 0 };
-	autoclean(pki_paths_free) struct pki_paths pki = { 0 };
-	autofree char *listen =
-		d->listen ? mem_strdup(d->listen) : str_format("%s:%llu", listen_any(), (unsigned long long)site->api_port);
-	struct http_tls tls = { .listen = listen };
-	int64_t now = clock_now_ns();
-
-	if (version == r->trust_version && now - r->trust_checked_ns < TRUST_EVERY_NS)
-		return 0;
-	server_names(site, &names, &addrs);
-	if (pki_ensure(d->paths.pki_dir, site->cluster, &names, &addrs, &pki, err) < 0 ||
-	    pki_ssh_ensure(d->paths.pki_dir, err) < 0)
-		return -1;
-	tls.crt = pki.server_crt;
-	tls.key = pki.server_key;
-	tls.ca = pki.ca_crt;
-	payloads_anchors(r->payloads, &pki);
-	if (http_server_tls(d->http, &tls, err) < 0) {
-		err_wrap(err, "nodes and administrators cannot reach this head");
-		return err->hint[0] ? -1 : err_hint(err, "it is tried again; see who has the port: ss -ltnp");
-	}
-	if (version != r->trust_version)
-		log_info("daemon", "serving nodes on port %u", http_server_port(d->http));
-	if (version != r->trust_version && site->trust_mac)
-		log_warn("daemon",
-			 "enrol.trust_mac is on: whoever shows a node's MAC address on the provision network is taken for it");
-	r->trust_version = version;
-	r->trust_checked_ns = now;
-	return 0;
-}
 
 /* The lack of an image is said once, until it is there and lacks again. */
 static void tell_missing(struct reconcile *r, struct str_list *missing)
@@ -187,7 +112,7 @@ static int do_round(struct reconcile *r, struct err *err)
 
 	if (daemon_site(r->d, &site, &version, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	rc = follow_trust(r, &site, version, err);
+	rc = head_tls_follow(&r->tls, r->d, r->payloads, &site, version, err);
 	if (rc == 0)
 		rc = node_trust_follow(r->d, &site, err);
 	/* Without listener or boot loaders the files of nodes are still right: go on, and say it. */
@@ -219,7 +144,7 @@ static time_t pause_s(unsigned int failures)
 	time_t s = RETRY_FIRST_S;
 
 	if (!failures)
-		return TRUST_EVERY_NS / NS_PER_S + 1;
+		return HEAD_TLS_EVERY_NS / NS_PER_S + 1;
 	while (--failures && s < RETRY_MAX_S)
 		s *= 2;
 	return s < RETRY_MAX_S ? s : RETRY_MAX_S;
