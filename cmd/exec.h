@@ -103,4 +103,33 @@ void exec_ssh_argv(struct exec_ssh *s, const char *node, const char *address, in
 size_t exec_ssh_judge(const struct fanout_result *r, int log_fd, const char *address, const char *tail, size_t tail_len,
 		      struct exec_end *end);
 
+/* exec_run.c: the command on all nodes. */
+struct exec_wish {
+	enum exec_mode mode;
+	uint64_t fanout, timeout_s, max_bytes;
+	const char *user;
+};
+
+struct exec_run {
+	struct cmd *c;
+	const struct exec_wish *wish;
+	struct nodeset *nodes;
+	const char **addresses; /* by place in `nodes` */
+	int *logs;		/* ditto; -1: none */
+	int input_fd;		/* what --stdin gave; -1 without */
+	int input_of_one;	/* opened anew for the node that is being begun */
+	struct exec_ssh ssh;
+	struct exec_out out;
+	struct exec_view view;
+	struct loop *loop;
+	struct fanout *fanout;
+	struct loop_timer *tick;
+	struct nodeset failed;
+	bool interrupted;
+	const char *hint;
+	struct err wrong; /* of ours */
+};
+/* ERR_PARTIAL: some nodes failed; ERR_FAILED: all. All is said on standard output and error by then. */
+int exec_run(struct exec_run *r, struct err *err) WARN_UNUSED;
+
 #endif
