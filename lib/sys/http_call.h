@@ -35,7 +35,7 @@ struct http_call {
 	int fd; /* -1: none */
 	uint64_t fd_size;
 	/* waiting */
-	bool waits, over;
+	bool waits, over, stranger; /* stranger: it waits, and is counted as one that anybody may make */
 	char topic[HTTP_TOPIC_MAX];
 	int64_t wait_until_ns;
 	uint64_t wakes_seen;
@@ -97,22 +97,35 @@ bool http_answer_send(struct MHD_Connection *c, struct http_call *call);
 int http_listen_unix(const char *path, struct err *err) WARN_UNUSED;
 int http_listen_tcp(const char *text, unsigned int *port, struct err *err) WARN_UNUSED;
 
-/* The workers and the calls that wait. `answer` is called when a call has its answer. */
+/* The workers and the calls that wait. `answer` is called when a call has its answer. Of calls that anybody may make
+ * `strangers_max` wait at once, with bodies of HTTP_STRANGERS_BODY_MAX together: others are handled once more, at once, and find
+ * that the wait is over. */
+#define HTTP_STRANGERS_BODY_MAX ((size_t)16 << 20)
 struct http_queue;
-struct http_queue *http_queue_new(unsigned int workers, void *handler_ctx, const struct http_auditor *auditor,
-				  void (*answer)(struct http_call *call), struct err *err);
+struct http_queue *http_queue_new(unsigned int workers, unsigned int strangers_max, void *handler_ctx,
+				  const struct http_auditor *auditor, void (*answer)(struct http_call *call), struct err *err);
 bool http_queue_add(struct http_queue *q, struct http_call *call); /* false: stopped, nothing was done */
 void http_queue_wake(struct http_queue *q, const char *topic);
 void http_queue_leave(struct http_queue *q, const void *listener); /* calls that came there wait no longer */
 void http_queue_stop(struct http_queue *q); /* answers everything and ends the threads; add is refused from then on */
 void http_queue_free(struct http_queue *q);
 
-/* The connections: one whose next header is not whole `limit_ns` after it came, or after its last answer, is cut off. */
+/* The connections: one whose next header is not whole `limit_ns` after it came, or after its last answer, is cut off. Those that
+ * come over the network and have shown no certificate (strangers) have half of `max` places, and seven eighths together with the
+ * others: one more, and of the source (an IPv4 address, a /64 of IPv6) with the most strangers the one is cut off that has owed
+ * bytes for the longest. */
 struct http_guests;
-struct http_guests *http_guests_new(int64_t limit_ns, struct err *err);
-void *http_guest_comes(struct http_guests *g, int fd,
-		       const void *listener);			     /* the result is for the three below; NULL does nothing */
-void http_guest_asks(struct http_guests *g, void *guest, bool asks); /* its header is whole; not `asks`: it was answered */
+struct sockaddr;
+enum http_guest_phase {
+	HTTP_GUEST_HEADER, /* its next header is awaited: so it comes, and is after each answer */
+	HTTP_GUEST_BODY,   /* the header is whole */
+	HTTP_GUEST_ANSWER, /* nothing is owed by it */
+};
+struct http_guests *http_guests_new(int64_t limit_ns, unsigned int max, struct err *err);
+/* `peer` NULL: over the unix socket. The result is for the three below; NULL does nothing. */
+void *http_guest_comes(struct http_guests *g, int fd, const struct sockaddr *peer, const void *listener);
+void http_guest_is(struct http_guests *g, void *guest, enum http_guest_phase phase);
+void http_guest_known(struct http_guests *g, void *guest);	     /* it has shown a certificate that is good here */
 void http_guest_goes(struct http_guests *g, void *guest);	     /* before its socket is closed */
 void http_guests_leave(struct http_guests *g, const void *listener); /* what its connections say from now on is not heard */
 void http_guests_free(struct http_guests *g);			     /* all are gone */

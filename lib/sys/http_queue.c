@@ -15,9 +15,11 @@ struct list {
 struct http_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct list ready;   /* to be handled, oldest first */
-	struct list waiting; /* by wait_until_ns, soonest first */
-	uint64_t wakes;	     /* counts http_queue_wake: a wake between a handler's look and its wait must not be lost */
+	struct list ready;		       /* to be handled, oldest first */
+	struct list waiting;		       /* by wait_until_ns, soonest first */
+	unsigned int strangers, strangers_max; /* of those in `waiting`: calls that anybody may make */
+	size_t strangers_body;
+	uint64_t wakes; /* counts http_queue_wake: a wake between a handler's look and its wait must not be lost */
 	bool stopped;
 	unsigned int n_threads;
 	pthread_t *threads;
@@ -44,8 +46,26 @@ static void list_remove(struct list *l, struct http_call *call)
 static void to_ready(struct http_queue *q, struct http_call *call)
 {
 	list_remove(&q->waiting, call);
+	if (call->stranger) {
+		call->stranger = false;
+		q->strangers--;
+		q->strangers_body -= call->body.len;
+	}
 	list_insert_after(&q->ready, q->ready.last, call);
 	pthread_cond_signal(&q->more);
+}
+
+/* May it wait? Whoever needs to prove nothing must not take all the places of those who wait, nor the memory. */
+static bool may_wait(struct http_queue *q, struct http_call *call)
+{
+	if (call->route->who != HTTP_ANYBODY)
+		return true;
+	if (q->strangers >= q->strangers_max || q->strangers_body + call->body.len > HTTP_STRANGERS_BODY_MAX)
+		return false;
+	call->stranger = true;
+	q->strangers++;
+	q->strangers_body += call->body.len;
+	return true;
 }
 
 /* Waits are about equally long: the place is nearly always at the end. */
@@ -53,7 +73,8 @@ static void park(struct http_queue *q, struct http_call *call)
 {
 	struct http_call *after = q->waiting.last;
 
-	if (call->wakes_seen != q->wakes) {
+	if (call->wakes_seen != q->wakes || !may_wait(q, call)) {
+		call->over = call->wakes_seen == q->wakes;
 		list_insert_after(&q->ready, q->ready.last, call);
 		return;
 	}
@@ -145,13 +166,14 @@ static void *work(void *arg)
 	return NULL;
 }
 
-struct http_queue *http_queue_new(unsigned int workers, void *handler_ctx, const struct http_auditor *auditor,
-				  void (*answer)(struct http_call *call), struct err *err)
+struct http_queue *http_queue_new(unsigned int workers, unsigned int strangers_max, void *handler_ctx,
+				  const struct http_auditor *auditor, void (*answer)(struct http_call *call), struct err *err)
 {
 	struct http_queue *q = mem_zalloc(sizeof(*q));
 	pthread_condattr_t attr;
 
 	q->handler_ctx = handler_ctx;
+	q->strangers_max = strangers_max;
 	q->auditor = auditor;
 	q->answer = answer;
 	q->threads = mem_array(workers, sizeof(*q->threads));

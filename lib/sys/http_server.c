@@ -44,7 +44,7 @@ static void *guest_of(struct MHD_Connection *c)
 static void on_connection(void *ctx, struct MHD_Connection *c, void **guest, enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *s = ctx;
-	const union MHD_ConnectionInfo *info;
+	const union MHD_ConnectionInfo *info, *peer;
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		http_guest_goes(s->guests, *guest);
@@ -52,8 +52,9 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **guest, enu
 		return;
 	}
 	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	peer = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	if (info)
-		*guest = http_guest_comes(s->guests, info->connect_fd, listener_of(c));
+		*guest = http_guest_comes(s->guests, info->connect_fd, peer ? peer->client_addr : NULL, listener_of(c));
 }
 
 /* --- questions --- */
@@ -170,6 +171,8 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 	}
 	if (!http_peer_may(c, over_unix, call->route->who, call))
 		return refuse_caller(s, c, call, over_unix);
+	if (call->route->who != HTTP_ANYBODY)
+		http_guest_known(s->guests, guest_of(c));
 	if (http_query_check(call, &err) < 0)
 		return send_error(s, c, call, 400, &err);
 	if (length && (str_to_u64(length, 0, UINT64_MAX, &announced, &err) < 0 || announced > body_limit(call))) {
@@ -202,7 +205,7 @@ static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, 
 		http_call_ask(call, method, path);
 		call->connection = c;
 		call->listener = listener_of(c);
-		http_guest_asks(s->guests, guest_of(c), true);
+		http_guest_is(s->guests, guest_of(c), HTTP_GUEST_BODY);
 		return accept_call(s, c, call, over_unix);
 	}
 	if (*len)
@@ -213,6 +216,7 @@ static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, 
 		struct err err = { 0 };
 
 		call->queued = true;
+		http_guest_is(s->guests, guest_of(c), HTTP_GUEST_ANSWER);
 		MHD_suspend_connection(c);
 		if (http_queue_add(s->queue, call))
 			return MHD_YES;
@@ -260,7 +264,7 @@ static void on_completed(void *ctx, struct MHD_Connection *c, void **slot, enum 
 
 	(void)why;
 	/* On this connection another header may come now. */
-	http_guest_asks(s->guests, guest_of(c), false);
+	http_guest_is(s->guests, guest_of(c), HTTP_GUEST_HEADER);
 	http_call_free(*slot);
 	*slot = NULL;
 }
@@ -318,8 +322,8 @@ int http_server_new(const struct http_server_opts *opts, struct http_server **ou
 	s->tls_fd = -1;
 	/* gnutls writes to sockets whose other side may be gone. */
 	signal(SIGPIPE, SIG_IGN);
-	s->queue = http_queue_new(s->opts.workers, s->opts.ctx, s->opts.auditor, on_answer, err);
-	s->guests = s->queue ? http_guests_new(s->opts.idle_ns, err) : NULL;
+	s->queue = http_queue_new(s->opts.workers, s->opts.max_connections / 4, s->opts.ctx, s->opts.auditor, on_answer, err);
+	s->guests = s->queue ? http_guests_new(s->opts.idle_ns, s->opts.max_connections, err) : NULL;
 	if (!s->guests) {
 		if (s->queue)
 			http_queue_stop(s->queue);
