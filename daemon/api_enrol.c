@@ -9,6 +9,7 @@
 #include "daemon/enrol_token.h"
 #include "daemon/pending.h"
 #include "daemon/roster.h"
+#include "daemon/trust_mac.h"
 #include "sys/clock.h"
 #include "sys/keys.h"
 #include "sys/keys_x509.h"
@@ -21,19 +22,44 @@
 #define TOLD_EVERY_NS (5 * NS_PER_S)
 #define SEEN_AGAIN_S 60 /* that a machine still asks is written so often */
 
-static int answer_certificate(struct daemon *d, struct http_call *call, const char *node, const struct enrol *e, struct err *err)
+/* The one that was issued a moment ago? */
+static void find_young(struct daemon *d, const char *node, const struct enrol *e, struct buf *crt)
+{
+	autoclean(change_end) struct change c;
+	const char *pem;
+
+	change_begin(&c, d);
+	pem = certs_find(&d->certs, node, &e->key.spki, clock_wall_s());
+	if (pem)
+		buf_adds(crt, pem);
+}
+
+static int issue(struct daemon *d, struct http_call *call, const char *node, const struct enrol *e, struct buf *crt,
+		 struct err *err)
 {
 	const struct buf request = { .data = e->csr, .len = strlen(e->csr) };
+	autoclean(change_end) struct change c;
+
+	/* Nothing is issued that is not written down. */
+	if (audit_act(d, call, NULL, node, err) < 0)
+		return -1;
+	if (pki_issue_node(d->paths.pki_dir, node, &request, crt, err) < 0)
+		return err_wrap(err, "a certificate for %s", node);
+	change_begin(&c, d);
+	certs_add(&d->certs, node, &e->key.spki, buf_str(crt), clock_wall_s());
+	return 0;
+}
+
+static int answer_certificate(struct daemon *d, struct http_call *call, const char *node, const struct enrol *e, struct err *err)
+{
 	autoclean(buf_free) struct buf crt = { 0 };
 	char until[CLOCK_UTC_LEN];
 	struct json_out w;
 	int64_t end;
 
-	/* Nothing is issued that is not written down. */
-	if (audit_act(d, call, NULL, node, err) < 0)
+	find_young(d, node, e, &crt);
+	if ((!crt.len && issue(d, call, node, e, &crt, err) < 0) || x509_until(&crt, &end, err) < 0)
 		return -1;
-	if (pki_issue_node(d->paths.pki_dir, node, &request, &crt, err) < 0 || x509_until(&crt, &end, err) < 0)
-		return err_wrap(err, "a certificate for %s", node);
 	clock_utc(end, until);
 	json_out_init(&w, http_out(call), false);
 	json_put_obj(&w, NULL);
@@ -135,6 +161,17 @@ static int refuse_rejected(struct err *err)
 {
 	err_set(err, ERR_REFUSED, "the administrator rejected this machine");
 	return err_hint(err, "if that was a mistake: orthrus node discover shows it, orthrus node approve takes it");
+}
+
+/* 1: it does; 0: the administrator must say it. */
+static int mac_suffices(struct daemon *d, const struct node *n, struct err *err)
+{
+	autoclean(ident_free) struct ident id = { 0 };
+	autoclean(run_free) struct run r = { 0 };
+
+	if (ident_get(d, n->name, &id, err) < 0 || daemon_run(d, n->name, &r, err) < 0)
+		return -1;
+	return trust_mac_suffices(n, &r, &id, clock_wall_s());
 }
 
 /* The site trusts MAC addresses: said at each new key, for whoever is on that network can have one. */
@@ -266,6 +303,7 @@ static int decide(struct change *c, struct http_call *call, struct enrol *e, uin
 {
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(node_free) struct node n = { 0 };
+	int bound;
 
 	if (ident_find(c->d, &e->key.spki, node, err) < 0)
 		return -1;
@@ -280,8 +318,9 @@ static int decide(struct change *c, struct http_call *call, struct enrol *e, uin
 		return by_token(c, call, e, node, err);
 	if (daemon_site(c->d, &site, NULL, err) < 0 || find_node(c->d, &e->machine, &n, err) < 0)
 		return -1;
-	if (!site.trust_mac || !n.name)
-		return wait_for_word(c, call, e, &n, wait_s, err);
+	bound = site.trust_mac && n.name ? mac_suffices(c->d, &n, err) : 0;
+	if (bound <= 0)
+		return bound < 0 ? -1 : wait_for_word(c, call, e, &n, wait_s, err);
 	*node = mem_strdup(n.name);
 	return by_mac(c, call, e, &n, err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "daemon/certs.h"
 #include "daemon/mac_index.h"
 #include "daemon/model.h"
 #include "headfailover/state/state.h"
@@ -50,6 +51,7 @@ struct daemon {
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */
 	struct mac_index macs;	     /* under change_lock */
+	struct certs certs;	     /* ditto */
 	struct {
 		int64_t due_ns; /* when the next machine that asks may be told as an event, were they to come evenly */
 		bool muted;

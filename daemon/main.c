@@ -200,6 +200,7 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 		_exit(rc == 0 ? 0 : err_exit_code(err->kind));
 	}
 	mac_index_free(&d.macs);
+	certs_free(&d.certs);
 	hooks_free(d.hooks);
 	helper_call_close(&helper);
 	daemon_paths_free(&d.paths);
