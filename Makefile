@@ -86,6 +86,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libprograms.a $(LIB)
 # The state that fails, and calls without a server: these functions are the test's own.
 $(BUILD)/tests/unit/daemon_change: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,state_write reconcile_kick reconcile_wait http_peer_node \
 	http_param http_query_flag http_who http_out http_set_status)
+$(BUILD)/tests/unit/daemon_pending: LDFLAGS += -Wl,--wrap=state_write
 $(BUILD)/tests/lab/fleet: LDLIBS += -lssl
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -60,7 +60,7 @@
 	  "give a node's place to another machine") \
 	X("node", "approve", cmd_node_approve, CMD_CHANGES, "NODESET", "fingerprint=WORDS,group=GROUP,ipv4=ADDRESS,ipv6=ADDRESS", \
 	  "make machines that wait these nodes, after their keys were compared") \
-	X("node", "reject", cmd_node_reject, CMD_CHANGES, "[NODESET]", "fingerprint=WORDS*", "refuse machines that wait") \
+	X("node", "reject", cmd_node_reject, CMD_CHANGES, "[NODESET]", "fingerprint=WORDS*,all", "refuse machines that wait") \
 	X("node", "token", cmd_node_token, CMD_CHANGES, "[NODESET]", "minutes=N,list,revoke=ID", \
 	  "make, list or revoke tokens with which machines enrol without waiting") \
 	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \

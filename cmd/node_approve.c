@@ -164,6 +164,40 @@ static int reject_nodes(const struct pending_rows *rows, const char *text, struc
 	return 0;
 }
 
+/* Every machine that waits; whoever stands at the keyboard is told how many, and which of them a node may be. */
+static int reject_all(struct cmd *c, const struct pending_rows *rows, struct str_list *out, struct err *err)
+{
+	autoclean(nodeset_free) struct nodeset nodes = { 0 };
+	autoclean(buf_free) struct buf names = { 0 };
+
+	for (size_t i = 0; i < rows->len; i++) {
+		if (!str_eq(rows->items[i].state, "pending"))
+			continue;
+		add_once(out, rows->items[i].fingerprint);
+		if (rows->items[i].node && nodeset_add(&nodes, rows->items[i].node, err) < 0)
+			return -1;
+	}
+	if (c->plan || !out->len)
+		return 0;
+	nodeset_fold(&nodes, &names);
+	return cmd_confirm(c, err, "reject all %zu machines that wait%s%s", out->len,
+			   names.len ? ", among them those that would be " : "", names.len ? buf_str(&names) : "");
+}
+
+static int check_which(struct cmd *c, const struct str_list *keys, struct err *err)
+{
+	if (cmd_flag(c, "all")) {
+		if (!keys->len && !c->argc)
+			return 0;
+		return err_set(err, ERR_USAGE,
+			       "--all is every machine that waits: it goes with neither NODESET nor --fingerprint");
+	}
+	if (keys->len || c->argc)
+		return 0;
+	err_set(err, ERR_USAGE, "'node reject' needs NODESET, --fingerprint WORDS or --all: which machines");
+	return err_hint(err, "`orthrus node discover --once` lists the machines that wait, with their keys");
+}
+
 int cmd_node_reject(struct cmd *c, struct err *err)
 {
 	autoclean(pending_rows_free) struct pending_rows rows = { 0 };
@@ -172,13 +206,10 @@ int cmd_node_reject(struct cmd *c, struct err *err)
 	struct json_out w;
 
 	cmd_option_all(c, "fingerprint", &keys);
-	if (cmd_args(c, 0, 1, err) < 0)
+	if (cmd_args(c, 0, 1, err) < 0 || check_which(c, &keys, err) < 0)
 		return -1;
-	if (!keys.len && !c->argc) {
-		err_set(err, ERR_USAGE, "'node reject' needs NODESET or --fingerprint WORDS: which machines");
-		return err_hint(err, "`orthrus node discover --once` lists the machines that wait, with their keys");
-	}
-	if (pending_rows_get(c, &rows, err) < 0 || (c->argc && reject_nodes(&rows, c->argv[0], &fingerprints, err) < 0))
+	if (pending_rows_get(c, &rows, err) < 0 || (c->argc && reject_nodes(&rows, c->argv[0], &fingerprints, err) < 0) ||
+	    (cmd_flag(c, "all") && reject_all(c, &rows, &fingerprints, err) < 0))
 		return -1;
 	for (size_t i = 0; i < keys.len; i++) {
 		const struct pending_row *row = pending_rows_find(&rows, keys.items[i], err);

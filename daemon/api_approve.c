@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The administrator's word about machines that wait: approve, reject. */
+/* The machines that wait, and the administrator's word that they are nodes. */
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
@@ -268,66 +268,5 @@ int api_approve(void *ctx, struct http_call *call, struct err *err)
 			api_step(&a.plan, "problem", "done, but network boot does not follow yet: %s", late.text);
 	}
 	api_steps(call, &a.plan);
-	return 0;
-}
-
-/* --- reject --- */
-
-static int reject_one(struct change *c, struct pending *p, const char *fingerprint, const char *who, struct plan *plan,
-		      struct err *err)
-{
-	autofree char *step = str_format("reject:%.16s", fingerprint);
-	char words[KEYWORDS_LEN];
-
-	if (p->rejected)
-		return 0;
-	p->rejected = true;
-	api_step(plan, step, "reject the machine with MAC %s and the key %s: it is told so as long as it asks", p->mac,
-		 words_of(p, words));
-	change_event(c, EVENT_INFO, "node-rejected", NULL, "the machine with MAC %s and the key %s was rejected by %s", p->mac,
-		     words_of(p, words), who);
-	return pending_put(c, p, err);
-}
-
-/* Under every MAC address that the machine with this key waits with. */
-static int reject_key(struct change *c, struct pendings *l, const char *fingerprint, const char *who, struct plan *plan,
-		      struct err *err)
-{
-	struct pending *p = pendings_find(l, fingerprint, NULL);
-
-	if (!p) {
-		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", fingerprint);
-		return err_hint(err, "`orthrus node discover --once` lists those that do");
-	}
-	for (; p; p = pendings_find(l, fingerprint, p))
-		if (reject_one(c, p, fingerprint, who, plan, err) < 0)
-			return -1;
-	return 0;
-}
-
-int api_reject(void *ctx, struct http_call *call, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(str_list_free) struct str_list fingerprints = { 0 };
-	autoclean(pendings_free) struct pendings l = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
-	bool only_plan = false;
-	struct json_obj o;
-
-	change_begin(&c, ctx);
-	if (api_body(call, &doc, &o, err) < 0 || json_bool(&o, "plan", JSON_MAY, &only_plan, err) < 0 ||
-	    json_strs(&o, "fingerprints", JSON_MUST, &fingerprints, err) < 0 || json_obj_end(&o, err) < 0 ||
-	    pending_list(ctx, &l, err) < 0)
-		return -1;
-	if (fingerprints.len > APPROVED_AT_ONCE)
-		return json_bad(&o, "fingerprints", err, "has %zu entries; at most %d are rejected at once", fingerprints.len,
-				APPROVED_AT_ONCE);
-	for (size_t i = 0; i < fingerprints.len; i++)
-		if (reject_key(&c, &l, fingerprints.items[i], http_who(call), &plan, err) < 0)
-			return -1;
-	if (!only_plan && change_commit(&c, err) < 0)
-		return -1;
-	api_steps(call, &plan);
 	return 0;
 }

@@ -256,11 +256,13 @@ static int note_pending(struct change *c, struct http_call *call, const struct e
 	model_set(&p->from, http_who(call));
 	model_set(&p->last_seen, at);
 	model_set(&p->machine, machine);
-	if (!known) {
+	if (!known)
 		model_set(&p->first_seen, at);
+	if (pending_put(c, p, err) < 0)
+		return -1;
+	if (!known)
 		tell_pending(c, e, n);
-	}
-	return pending_put(c, p, err) < 0 ? -1 : change_commit(c, err);
+	return change_commit(c, err);
 }
 
 static void answer_pending(struct http_call *call, const struct node_key *k)

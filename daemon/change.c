@@ -153,8 +153,12 @@ static int commit(struct change *c, struct err *err)
 		if (str_starts(c->ops[i].key, "node/"))
 			c->d->macs.fresh = false;
 	rc = state_write(c->d->state, c->ops, c->n_ops, NULL, err);
-	if (rc < 0)
+	for (size_t i = 0; i < c->n_ops && rc == 0; i++)
+		waiting_follow(c->d, c->ops[i].key, c->ops[i].value);
+	if (rc < 0) {
+		c->d->waiting.fresh = false;
 		err_wrap(err, "write the cluster's state");
+	}
 	/* A write that failed may still be there, or come yet: nobody else's event gets its number, and those who wait look. */
 	atomic_fetch_add(&c->d->last_event, c->n_events);
 	c->n_ops = 0;

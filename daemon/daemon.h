@@ -8,6 +8,7 @@
 #include "daemon/certs.h"
 #include "daemon/mac_index.h"
 #include "daemon/model.h"
+#include "daemon/waiting.h"
 #include "headfailover/state/state.h"
 #include "site/site.h"
 
@@ -52,11 +53,11 @@ struct daemon {
 	_Atomic uint64_t last_event; /* number of the newest event */
 	struct mac_index macs;	     /* under change_lock */
 	struct certs certs;	     /* ditto */
+	struct waiting waiting;	     /* ditto */
 	struct {
 		int64_t due_ns; /* when the next machine that asks may be told as an event, were they to come evenly */
 		bool muted;
-	} arrivals;		 /* under change_lock */
-	int64_t pending_full_ns; /* too many machines wait, and none may go before then; under change_lock */
+	} arrivals; /* under change_lock */
 };
 
 /* The applied site. ERR_NOT_FOUND with a hint when there is none yet; *version may be NULL. */

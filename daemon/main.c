@@ -201,6 +201,7 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 	}
 	mac_index_free(&d.macs);
 	certs_free(&d.certs);
+	waiting_free(&d.waiting);
 	hooks_free(d.hooks);
 	helper_call_close(&helper);
 	daemon_paths_free(&d.paths);

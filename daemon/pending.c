@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define LOOK_AGAIN_NS (300 * NS_PER_S) /* whether some of too many may go by now */
-
 void pending_free(struct pending *p)
 {
 	free(p->mac);
@@ -43,12 +41,12 @@ static int read_pending(struct json_obj *o, void *pending, struct err *err)
 	return json_obj_end(o, err);
 }
 
-static int read_doc(const struct state_doc *doc, struct pending *out, struct err *err)
+int pending_read(const char *key, const char *value, struct pending *out, struct err *err)
 {
 	autoclean(pending_free) struct pending p = { 0 };
 
-	if (json_read(doc->value, strlen(doc->value), read_pending, &p, err) < 0)
-		return err_wrap(err, "document %s", doc->key);
+	if (json_read(value, strlen(value), read_pending, &p, err) < 0)
+		return err_wrap(err, "document %s", key);
 	*out = p;
 	p = (struct pending){ 0 };
 	return 0;
@@ -78,7 +76,7 @@ int pending_get(struct daemon *d, const char *mac, const struct node_key *key, s
 	struct err why = { 0 };
 
 	if (state_get(d->state, where, &doc, &why) == 0)
-		return read_doc(&doc, out, err) < 0 ? -1 : 1;
+		return pending_read(doc.key, doc.value, out, err) < 0 ? -1 : 1;
 	if (why.kind == ERR_NOT_FOUND)
 		return 0;
 	*err = why;
@@ -102,7 +100,7 @@ static int list(struct daemon *d, const char *prefix, struct pendings *out, stru
 		return -1;
 	l.items = mem_array(docs.len ? docs.len : 1, sizeof(*l.items));
 	for (; l.len < docs.len; l.len++)
-		if (read_doc(&docs.items[l.len], &l.items[l.len], err) < 0)
+		if (pending_read(docs.items[l.len].key, docs.items[l.len].value, &l.items[l.len], err) < 0)
 			return -1;
 	qsort(l.items, l.len, sizeof(*l.items), by_arrival);
 	*out = l;
@@ -154,67 +152,133 @@ void pending_delete(struct change *c, const struct pending *p)
 {
 	autofree char *name = name_of(p->mac, &p->key);
 
-	c->d->pending_full_ns = 0;
 	change_delete(c, "pend", name);
 }
 
-/* Those that were not heard of for long or were rejected, but for those of `mac`; *kept is how many are left. */
-static int drop_old(struct change *c, const char *mac, size_t *kept, size_t *bytes, struct err *err)
-{
-	autoclean(pendings_free) struct pendings l = { 0 };
-	uint64_t now = (uint64_t)clock_wall_s();
+/* How many places, and bytes of documents, are taken; or may be. */
+struct places {
+	size_t n, bytes;
+};
 
-	if (pending_list(c->d, &l, err) < 0)
-		return -1;
-	*kept = *bytes = 0;
-	for (size_t i = 0; i < l.len; i++) {
-		if ((l.items[i].rejected || l.items[i].seen_s + PENDING_KEPT_S < now) && !str_eq(l.items[i].mac, mac)) {
-			pending_delete(c, &l.items[i]);
+static struct places places_of(const struct waiting *w, const char *source)
+{
+	struct places sum = { 0 };
+
+	for (size_t i = 0; i < w->len; i++) {
+		if (source && !str_eq(w->items[i].source, source))
 			continue;
-		}
-		++*kept;
-		*bytes += strlen(l.items[i].machine);
+		sum.n++;
+		sum.bytes += w->items[i].bytes;
 	}
-	return 0;
+	return sum;
 }
 
-/* A thousand machines that are none must not fill the memory, nor one that makes a new key at each start push the others out. */
-static int make_room(struct change *c, const struct pending *p, size_t len, struct err *err)
+static struct places places_for(const char *source)
+{
+	if (!source)
+		return (struct places){ PENDING_MAX, PENDING_BYTES_MAX };
+	return strchr(source, ':') ? (struct places){ PENDING_PER_NETWORK, PENDING_NETWORK_BYTES }
+				   : (struct places){ PENDING_PER_ADDRESS, PENDING_ADDRESS_BYTES };
+}
+
+static bool fits(const struct places *taken, const struct places *max, const struct places *more)
+{
+	return taken->n + more->n <= max->n && taken->bytes + more->bytes <= max->bytes;
+}
+
+static int by_seen(const void *a, const void *b)
+{
+	const struct waiting_one *x = *(const struct waiting_one *const *)a, *y = *(const struct waiting_one *const *)b;
+
+	return x->seen_s < y->seen_s ? -1 : x->seen_s > y->seen_s;
+}
+
+/* Those that may go for others: rejected, or not heard of for long; those first that were heard of the longest ago. */
+static size_t find_old(const struct waiting *w, const char *source, const char *mac, const struct waiting_one **out)
+{
+	uint64_t now = (uint64_t)clock_wall_s();
+	autofree char *own = str_format("%s/", mac);
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->len; i++) {
+		const struct waiting_one *one = &w->items[i];
+
+		if ((one->rejected || one->seen_s + PENDING_KEPT_S < now) && (!source || str_eq(one->source, source)) &&
+		    !str_starts(one->name, own))
+			out[n++] = one;
+	}
+	qsort(out, n, sizeof(*out), by_seen);
+	return n;
+}
+
+/* Of all (source NULL) or of one source so many go that there is room for `more`, and no more. */
+static bool make_room_of(struct change *c, const struct waiting *w, const char *source, const char *mac,
+			 const struct places *more)
+{
+	struct places taken = places_of(w, source), max = places_for(source);
+	autofree const struct waiting_one **old = NULL;
+	size_t n;
+
+	if (fits(&taken, &max, more))
+		return true;
+	old = mem_array(w->len + 1, sizeof(*old));
+	n = find_old(w, source, mac, old);
+	for (size_t i = 0; i < n && !fits(&taken, &max, more); i++) {
+		change_delete(c, "pend", old[i]->name);
+		taken.n--;
+		taken.bytes -= old[i]->bytes;
+	}
+	return fits(&taken, &max, more);
+}
+
+static int refuse(const char *source, size_t n, struct err *err)
+{
+	if (source)
+		err_set(err, ERR_REFUSED, "too many machines from %s wait for approval (%zu)", source, n);
+	else
+		err_set(err, ERR_REFUSED, "too many machines wait for approval (%zu)", n);
+	return err_hint(
+		err, "the administrator must approve some (orthrus node discover), or reject them (orthrus node reject --all)");
+}
+
+/* A thousand machines that are none must not fill the memory, nor one address the list, nor one machine that makes a new key at
+ * each start push the others out. `old` is the length of the document that is replaced, 0: there is none. */
+static int make_room(struct change *c, const struct pending *p, size_t len, size_t old, struct err *err)
 {
 	autoclean(pendings_free) struct pendings same = { 0 };
 	autofree char *prefix = str_format("pend/%s/", p->mac);
-	size_t bytes, n = state_usage(c->d->state, "pend/", &bytes);
-	int64_t now = clock_now_ns();
+	const struct places more = { .n = !old, .bytes = len - old };
+	char source[AUDIT_SOURCE_LEN];
+	const struct waiting *w;
 
-	if (list(c->d, prefix, &same, err) < 0)
+	if (waiting_look(c->d, &w, err) < 0 || (!old && list(c->d, prefix, &same, err) < 0))
 		return -1;
 	for (size_t i = 0; i + PENDING_KEYS_PER_MAC <= same.len; i++)
 		pending_delete(c, &same.items[i]);
-	if (n < PENDING_MAX && bytes + len <= PENDING_BYTES_MAX)
-		return 0;
-	/* To read them all takes seconds, for which everybody else would wait: not for each of those who are too many. */
-	if (c->d->pending_full_ns <= now) {
-		if (drop_old(c, p->mac, &n, &bytes, err) < 0)
-			return -1;
-		if (n < PENDING_MAX && bytes + len <= PENDING_BYTES_MAX)
-			return 0;
-		c->d->pending_full_ns = now + LOOK_AGAIN_NS;
-	}
-	err_set(err, ERR_REFUSED, "too many machines wait for approval (%zu)", n);
-	return err_hint(err, "the administrator must approve or reject some: orthrus node discover");
+	audit_source(p->from, source);
+	if (!make_room_of(c, w, source, p->mac, &more))
+		return refuse(source, places_of(w, source).n, err);
+	return make_room_of(c, w, NULL, p->mac, &more) ? 0 : refuse(NULL, w->len, err);
 }
 
 int pending_put(struct change *c, const struct pending *p, struct err *err)
 {
 	autoclean(buf_free) struct buf json = { 0 };
-	autoclean(pending_free) struct pending old = { 0 };
+	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autofree char *name = name_of(p->mac, &p->key);
-	int known = pending_get(c->d, p->mac, &p->key, &old, err);
+	autofree char *key = str_format("pend/%s", name);
+	struct err none = { 0 };
+	size_t old = 0;
 
-	if (p->rejected)
-		c->d->pending_full_ns = 0;
+	if (state_get(c->d->state, key, &doc, &none) == 0)
+		old = strlen(doc.value);
+	else if (none.kind != ERR_NOT_FOUND) {
+		*err = none;
+		return -1;
+	}
 	print(p, &json);
-	if (known < 0 || (!known && make_room(c, p, json.len, err) < 0))
+	/* The administrator's word is taken in any case: it is a few bytes. */
+	if (json.len > old && !p->rejected && make_room(c, p, json.len, old, err) < 0)
 		return -1;
 	change_put(c, "pend", name, &json);
 	return 0;

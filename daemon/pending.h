@@ -5,8 +5,14 @@
 
 #include "daemon/ident.h"
 
-#define PENDING_MAX 2048		     /* machines */
-#define PENDING_BYTES_MAX ((size_t)32 << 20) /* of their documents together */
+#define PENDING_MAX 2048		    /* machines */
+#define PENDING_BYTES_MAX ((size_t)8 << 20) /* of their documents together: a machine with 12 disks and 6 ports is 6 KiB */
+/* From one IPv4 address: a rack or two behind a router that translates addresses. */
+#define PENDING_PER_ADDRESS 256
+#define PENDING_ADDRESS_BYTES (PENDING_BYTES_MAX / 4)
+/* From one /64 of IPv6, which is a whole provision network: some places are left for others. */
+#define PENDING_PER_NETWORK 1536
+#define PENDING_NETWORK_BYTES (PENDING_BYTES_MAX / 4 * 3)
 #define PENDING_KEYS_PER_MAC 4
 #define PENDING_KEPT_S 86400 /* not heard of for so long: forgotten */
 
@@ -32,8 +38,10 @@ void pendings_free(struct pendings *l);
  * and then by another waits with the same key under both MAC addresses. */
 struct pending *pendings_find(const struct pendings *l, const char *fingerprint, const struct pending *after);
 
-/* Written with the commit of `c`. Of one MAC address only the newest few are kept. When there are too many, those go that were
- * not heard of for a day or were rejected; when there are still too many: ERR_REFUSED. */
+/* The document `key`. */
+int pending_read(const char *key, const char *value, struct pending *out, struct err *err) WARN_UNUSED;
+/* Written with the commit of `c`. Of one MAC address only the newest few are kept. When there are too many, of all or from where
+ * it came, as many go as must that were not heard of for a day or were rejected; when there are still too many: ERR_REFUSED. */
 int pending_put(struct change *c, const struct pending *p, struct err *err) WARN_UNUSED;
 void pending_delete(struct change *c, const struct pending *p);
 /* What a long poll of this machine waits for: woken by each change of its document. The caller frees. */

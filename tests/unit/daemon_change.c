@@ -5,7 +5,6 @@
 #include "daemon/change.h"
 #include "daemon/enrol_token.h"
 #include "daemon/ident.h"
-#include "daemon/pending.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
 
@@ -115,6 +114,7 @@ static void stop(struct daemon *d)
 	state_close(d->state);
 	free(d->paths.run_dir);
 	mac_index_free(&d->macs);
+	waiting_free(&d->waiting);
 	pthread_mutex_destroy(&d->change_lock);
 	buf_free(&out);
 }
@@ -327,75 +327,6 @@ static void test_node_remove_takes_its_keys(void **state)
 	stop(&d);
 }
 
-static int wait_for_word(struct daemon *d, const char *mac, uint8_t n, size_t bytes, int64_t age_s, struct err *err)
-{
-	autoclean(change_end) struct change c;
-	autofree char *filler = mem_zalloc(bytes + 1);
-	autofree char *machine = NULL;
-	char from[] = "10.0.0.9", seen[] = "now";
-	struct pending p = { .key = key_of(n), .from = from, .last_seen = seen };
-	char first[32];
-
-	memset(filler, 'x', bytes);
-	machine = str_format("{\"x\":\"%s\"}", filler);
-	snprintf(first, sizeof(first), "%03u", n);
-	p.mac = (char *)(uintptr_t)mac;
-	p.machine = machine;
-	p.first_seen = first;
-	p.seen_s = (uint64_t)(clock_wall_s() - age_s);
-	change_begin(&c, d);
-	return pending_put(&c, &p, err) < 0 || change_commit(&c, err) < 0 ? -1 : 0;
-}
-
-static int reject(struct daemon *d, struct pending *p, struct err *err)
-{
-	autoclean(change_end) struct change c;
-
-	change_begin(&c, d);
-	p->rejected = true;
-	return pending_put(&c, p, err) < 0 || change_commit(&c, err) < 0 ? -1 : 0;
-}
-
-/* Machines that are none fill neither the memory nor the list. */
-static void test_pending_is_bounded(void **state)
-{
-	autoclean(pendings_free) struct pendings l = { 0 };
-	struct daemon d;
-	struct err err = { 0 };
-
-	must_start(&d, *state);
-	for (uint8_t n = 0; n < 10; n++)
-		assert_int_equal(wait_for_word(&d, "52:54:00:00:00:01", n, 10, 0, &err), 0);
-	assert_int_equal(count(&d, "pend/"), PENDING_KEYS_PER_MAC);
-	assert_int_equal(pending_list(&d, &l, &err), 0);
-	assert_int_equal(l.items[l.len - 1].key.spki.bytes[0], 9);
-	/* As many bytes as there may be, by machines that were not heard of for a day: they make room. */
-	for (unsigned int n = 0; n < 80; n++) {
-		autofree char *mac = str_format("52:54:00:00:01:%02x", n);
-
-		assert_int_equal(wait_for_word(&d, mac, 1, (size_t)400 << 10, PENDING_KEPT_S + 10, &err), 0);
-	}
-	for (unsigned int n = 0; n < 80; n++) {
-		autofree char *mac = str_format("52:54:00:00:02:%02x", n);
-
-		assert_int_equal(wait_for_word(&d, mac, 1, (size_t)400 << 10, 0, &err), 0);
-	}
-	for (unsigned int n = 0, refused = 0; !refused; n++) {
-		autofree char *mac = str_format("52:54:00:00:03:%02x", n);
-
-		refused = wait_for_word(&d, mac, 1, (size_t)400 << 10, 0, &err) < 0;
-		assert_true(n < 4);
-	}
-	assert_int_equal(err.kind, ERR_REFUSED);
-	assert_non_null(strstr(err.text, "too many machines"));
-	/* As the hint says: who is rejected makes room, at once. */
-	pendings_free(&l);
-	assert_int_equal(pending_list(&d, &l, &err), 0);
-	assert_int_equal(reject(&d, &l.items[0], &err), 0);
-	assert_int_equal(wait_for_word(&d, "52:54:00:00:04:01", 1, 10, 0, &err), 0);
-	stop(&d);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,7 +335,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_keys_of_a_node, memory_dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(test_node_replaced, memory_dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(test_node_remove_takes_its_keys, memory_dir_setup, dir_teardown),
-		cmocka_unit_test_setup_teardown(test_pending_is_bounded, memory_dir_setup, dir_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
