@@ -88,7 +88,8 @@ static int take_key(struct change *c, struct node *n, const char key[SSH_KEY_LEN
 		return ssh_host_key(c, n->name, key, changed, err);
 	if (ssh_passing_key(c, n->name, key, changed, err) < 0)
 		return -1;
-	if (!rescue)
+	/* Asked again, because the answer was lost or in a circle: nothing new, and no line of the audit log. */
+	if (!rescue || (!*changed && n->rescue != NODE_RESCUE_ONCE))
 		return 0;
 	*changed = true;
 	change_event(c, EVENT_INFO, "rescue-up", n->name, "the rescue system runs; `orthrus node exec %s` reaches it", n->name);

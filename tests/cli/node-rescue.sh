@@ -47,7 +47,9 @@ certify rescue ',"rescue":1'; want 400 "no boolean"
 certify rescue ',"rescue":true'; want 200 "the rescue system's key"
 value '.certificate | rtrimstr("\n")' >"$work/rescue-cert.pub"
 ssh-keygen -L -f "$work/rescue-cert.pub" | grep -q 'host certificate' || fail "no certificate: $(cat "$body")"
-certify rescue ',"rescue":true'; want 200 "once more, when the answer was lost"
+before=$(digest) lines=$(wc -l <"$root/var/log/orthrus/audit.log")
+for i in 1 2 3; do certify rescue ',"rescue":true'; want 200 "once more ($i), when the answer was lost"; done
+[ "$before" = "$(digest)" ] && [ "$lines" = "$(wc -l <"$root/var/log/orthrus/audit.log")" ] || fail "a node that asks again writes each time"
 [ "$(node_value n01 .rescue)" = null ] && [ "$(node_value n01 .boot)" = net ] || fail "not over: $(node_value n01 .)"
 [ "$(action)" = wait ] || fail "rescued a second time: $(cat "$body")"
 "$orthrus" event list | grep -q 'the rescue system runs' || fail "no event: $("$orthrus" event list)"
