@@ -75,9 +75,11 @@ int api_pending_get(void *ctx, struct http_call *call, struct err *err)
 	json_out_init(&w, http_out(call), true);
 	json_put_obj(&w, NULL);
 	json_put_arr(&w, "pending");
-	for (size_t i = 0; i < l.len; i++)
+	for (size_t i = 0; i < l.len; i++) {
 		if (put_pending(d, &roster, &l.items[i], &w, err) < 0)
 			return -1;
+		pending_free(&l.items[i]);
+	}
 	json_end_arr(&w);
 	json_end_obj(&w);
 	return 0;

@@ -99,9 +99,12 @@ static int list(struct daemon *d, const char *prefix, struct pendings *out, stru
 	if (state_list(d->state, prefix, &docs, err) < 0)
 		return -1;
 	l.items = mem_array(docs.len ? docs.len : 1, sizeof(*l.items));
-	for (; l.len < docs.len; l.len++)
+	/* What was read goes: together they are megabytes. */
+	for (; l.len < docs.len; l.len++) {
 		if (pending_read(docs.items[l.len].key, docs.items[l.len].value, &l.items[l.len], err) < 0)
 			return -1;
+		state_doc_free(&docs.items[l.len]);
+	}
 	qsort(l.items, l.len, sizeof(*l.items), by_arrival);
 	*out = l;
 	l = (struct pendings){ 0 };
