@@ -118,8 +118,10 @@ int api_power(void *ctx, struct http_call *call, struct err *err)
 	}
 	if (req.power.ask > POWER_LAST_READ && note_begin(d, &req, call, err) < 0)
 		return -1;
+	req.power.act = http_act(call);
 	if (power_begin(d->power, &req.power, http_who(call), id, err) < 0)
 		return -1;
+	audit_keep(call);
 	json_out_init(&w, http_out(call), true);
 	json_put_obj(&w, NULL);
 	json_put_str(&w, "job", id);

@@ -23,6 +23,10 @@ const struct http_auditor *audit_of_http(void);
  * certificate, hand out a secret): writes the line that it begins; the server writes how it ended. A second call does nothing.
  * `what` and `nodes` may be NULL: as the request says. -1: it must not be done; return the error as it is. */
 int audit_act(struct daemon *d, struct http_call *call, const char *what, const char *nodes, struct err *err) WARN_UNUSED;
+/* For a handler whose act goes on after its answer: the number of its line (0: it has none), and the server writes no end of it.
+ * Who keeps it writes how it ended, once; a daemon that dies before leaves an act without an end. */
+uint64_t audit_keep(struct http_call *call);
+void audit_ended(struct daemon *d, uint64_t act, enum audit_result result, const char *text);
 /* Who was refused outside of a request (a key that is no node's), at most some of one source in a minute. From any thread. */
 void audit_refused(struct daemon *d, const char *who, const char *from, const char *what, const struct err *why);
 

@@ -54,12 +54,36 @@ static int on_begin(void *ctx, struct http_call *call, struct err *err)
 	return audit_act(ctx, call, what, NULL, err);
 }
 
+static void write_end(struct daemon *d, const struct audit_entry *e)
+{
+	struct err why = { 0 };
+
+	if (auditlog_write(d->audit->log, e, NULL, &why) < 0)
+		log_err("audit", "write how an act ended", &why);
+	audit_written(d->audit);
+}
+
+uint64_t audit_keep(struct http_call *call)
+{
+	uint64_t act = http_act(call);
+
+	http_set_act(call, 0);
+	return act;
+}
+
+void audit_ended(struct daemon *d, uint64_t act, enum audit_result result, const char *text)
+{
+	struct audit_entry e = { .phase = AUDIT_END, .begun = act, .result = result, .text = text };
+
+	if (act)
+		write_end(d, &e);
+}
+
 static void on_end(void *ctx, struct http_call *call, const struct err *err)
 {
 	struct daemon *d = ctx;
 	int status = http_status(call);
 	struct audit_entry e = { .phase = AUDIT_END, .begun = http_act(call), .status = (unsigned int)status };
-	struct err why = { 0 };
 
 	if (!e.begun) {
 		/* An administrator who may not do what he only looked at is no news; a machine that is turned away is. */
@@ -69,9 +93,7 @@ static void on_end(void *ctx, struct http_call *call, const struct err *err)
 	}
 	e.result = status < 400 ? AUDIT_DONE : status < 500 ? AUDIT_DENIED : AUDIT_FAILED;
 	e.text = status >= 400 ? err->text : NULL;
-	if (auditlog_write(d->audit->log, &e, NULL, &why) < 0)
-		log_err("audit", "write how an act ended", &why);
-	audit_written(d->audit);
+	write_end(d, &e);
 }
 
 /* Root's slips of the pen are not written down; what comes over the network is, and who is not root. */

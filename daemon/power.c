@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/nodeset.h"
+#include "daemon/audit.h"
 #include "daemon/change.h"
 #include "daemon/power_node.h"
 #include "sys/clock.h"
@@ -36,6 +37,7 @@ struct job {
 	enum power_ask ask;
 	bool network;
 	char *who;
+	uint64_t act; /* in the audit log; 0: there is none, or its end is written */
 	struct str_list nodes;
 	struct power_result *results; /* one a node */
 	size_t next, finished;
@@ -105,11 +107,12 @@ static bool pause_until_end(void *ctx, int64_t ns)
 	return go_on;
 }
 
-/* What became of it, by name: one event however many nodes. Reading is no event. The job is done, so that nobody changes it. */
-static void tell_end(struct power *p, const struct job *j)
+/* What became of it, by name: one event however many nodes, and the end of the act. Reading is neither. The job is done, so that
+ * nobody changes it; `act` is its own. */
+static void tell_end(struct power *p, const struct job *j, uint64_t act)
 {
 	autoclean(nodeset_free) struct nodeset good = { 0 }, bad = { 0 };
-	autoclean(buf_free) struct buf well = { 0 }, badly = { 0 };
+	autoclean(buf_free) struct buf well = { 0 }, badly = { 0 }, text = { 0 };
 	const struct err *first = NULL;
 	struct err err = { 0 };
 	int rc = 0;
@@ -126,12 +129,23 @@ static void tell_end(struct power *p, const struct job *j)
 	nodeset_fold(&good, &well);
 	nodeset_fold(&bad, &badly);
 	if (first)
-		event_note(p->d, EVENT_WARNING, "node-power", j->nodes.len == 1 ? j->nodes.items[0] : NULL,
-			   "power %s by %s: done on %s; failed on %s: %s", power_ask_names[j->ask], j->who,
-			   well.len ? buf_str(&well) : "none", buf_str(&badly), first->text);
+		buf_addf(&text, "done on %s; failed on %s: %s", well.len ? buf_str(&well) : "none", buf_str(&badly), first->text);
 	else
-		event_note(p->d, EVENT_INFO, "node-power", j->nodes.len == 1 ? j->nodes.items[0] : NULL,
-			   "power %s by %s: done on %s", power_ask_names[j->ask], j->who, buf_str(&well));
+		buf_addf(&text, "done on %s", buf_str(&well));
+	audit_ended(p->d, act, first ? AUDIT_FAILED : AUDIT_DONE, first ? buf_str(&text) : NULL);
+	event_note(p->d, first ? EVENT_WARNING : EVENT_INFO, "node-power", j->nodes.len == 1 ? j->nodes.items[0] : NULL,
+		   "power %s by %s: %s", power_ask_names[j->ask], j->who, buf_str(&text));
+}
+
+/* The daemon ends first: what the audit log says of jobs that are not done. With the lock; who is late writes nothing more. */
+static void end_acts(struct power *p)
+{
+	for (struct job *j = p->jobs; j; j = j->link) {
+		autofree char *text = str_format("the daemon ended when %zu of %zu nodes were done", j->finished, j->nodes.len);
+
+		audit_ended(p->d, j->act, AUDIT_FAILED, text);
+		j->act = 0;
+	}
 }
 
 static void run_task(struct power *p, struct job *j, size_t index)
@@ -148,8 +162,11 @@ static void run_task(struct power *p, struct job *j, size_t index)
 	/* The last one tells before anybody can see the end: the job may be forgotten after it. */
 	last = j->finished + 1 == j->nodes.len;
 	if (last) {
+		uint64_t act = j->act;
+
+		j->act = 0;
 		pthread_mutex_unlock(&p->lock);
-		tell_end(p, j);
+		tell_end(p, j, act);
 		pthread_mutex_lock(&p->lock);
 		j->ended_ns = clock_now_ns();
 	}
@@ -216,6 +233,7 @@ bool power_stop(struct power *p)
 	pthread_cond_broadcast(&p->quit);
 	while (p->n_left < p->n_threads && rc == 0)
 		rc = pthread_cond_timedwait(&p->quit, &p->lock, &until);
+	end_acts(p);
 	pthread_mutex_unlock(&p->lock);
 	if (p->n_left < p->n_threads)
 		return false;
@@ -277,6 +295,7 @@ int power_begin(struct power *p, const struct power_request *req, const char *wh
 	j->ask = req->ask;
 	j->network = req->network;
 	j->who = mem_strdup(who);
+	j->act = req->act;
 	j->stagger_ns = req->stagger_ns;
 	j->begun_ns = clock_now_ns();
 	for (size_t i = 0; i < req->nodes.len; i++)

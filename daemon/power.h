@@ -34,6 +34,7 @@ struct power_request {
 	bool network;	       /* before: at the next start, once, from the network */
 	int64_t stagger_ns;    /* between the beginnings of two nodes; 0: at once */
 	struct str_list nodes; /* each once */
+	uint64_t act;	       /* its line in the audit log; 0: none */
 };
 
 struct power;
@@ -41,7 +42,8 @@ int power_start(struct daemon *d, struct power **out, struct err *err) WARN_UNUS
 /* Running requests are waited for a few seconds. False: a thread goes on; see reconcile_stop(). NULL is fine. */
 bool power_stop(struct power *p) WARN_UNUSED;
 
-/* Begins the job; `who` is for the event at its end. ERR_REFUSED when too many run. */
+/* Begins the job; `who` is for the event at its end. From then on the end of its act in the audit log is the job's to write, when
+ * all is done or failed, or the daemon ends. ERR_REFUSED when too many run. */
 int power_begin(struct power *p, const struct power_request *req, const char *who, char id[POWER_JOB_ID_LEN],
 		struct err *err) WARN_UNUSED;
 /* How far it is: done and all, for long polls; ERR_NOT_FOUND when there is no such job (any more: for ten minutes after its end).

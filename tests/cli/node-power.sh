@@ -112,6 +112,19 @@ says 'power off by uid 0: done on n01'
 grep -q '"power off"' "$root/var/log/orthrus/audit.log" || fail "the audit log does not have 'power off': $(tail -n 3 "$root/var/log/orthrus/audit.log")"
 ! grep -q '"power status"' "$root/var/log/orthrus/audit.log" || fail "the audit log has what was only looked at"
 
+# What it says is how the act ended, and not that it was asked for.
+ended() { # WHAT: the last such act, "RESULT TEXT", once it has ended
+    local i
+    for i in $(seq 100); do
+        "$orthrus" audit show --json --limit 1000 | jq -rs --arg w "$1" '[.[] | select(.what == $w)] | last | "\(.result) \(.text)"' >"$work/ended"
+        grep -q '^null' "$work/ended" || break
+        sleep 0.1
+    done
+    cat "$work/ended"
+}
+case $(ended 'power off') in 'done null') ;; *) fail "the end of 'power off' in the audit log: $(cat "$work/ended")" ;; esac
+case $(ended 'power reset') in 'failed done on none; failed on n01: n01: it is off'*) ;; *) fail "the end of 'power reset' in the audit log: $(cat "$work/ended")" ;; esac
+
 # A wrong password, nobody there.
 expect 0 node set n01 --bmc-password-file "$work/wrong"
 expect 1 node power n01
@@ -220,7 +233,13 @@ api GET /v1/nodes
 cp "$body" "$work/nodes"
 found=$(grep -rlaF -- "$canary" "$root" "$work/log" "$work/events" "$work/nodes" 2>/dev/null)
 [ -z "$found" ] || fail "the password is in $found"
+
+# A daemon that ends in the middle of an act says that it did not come to its end.
+touch "$work/n01-bmc/stuck"
+echo 1 >"$work/n01-bmc/power"
+api POST /v1/power '{"nodes":["n03"],"act":"off"}'; want 202 "an act that takes long"
 stop_daemon TERM
+case $(ended 'power off') in failed*'the daemon ended'*) ;; *) fail "the end of an act in whose middle the daemon ended: $(cat "$work/ended")" ;; esac
 found=$(grep -rlaF -- "$canary" "$root" "$work/log")
 [ -z "$found" ] || fail "the password is in $found after the end"
 [ "$failed" = 0 ] && echo ok
