@@ -317,25 +317,34 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	return each_end(&each, err);
 }
 
+static void remove_body(const struct cmd *c, struct nodeset *set, struct buf *body)
+{
+	struct json_out w;
+
+	json_out_init(&w, body, false);
+	json_put_obj(&w, NULL);
+	node_put_names(&w, set);
+	json_put_bool(&w, "plan", c->plan);
+	json_put_bool(&w, "force", cmd_flag(c, "force"));
+	json_put_bool(&w, "keep_secrets", cmd_flag(c, "keep-secrets"));
+	json_end_obj(&w);
+}
+
+/* Those that are no nodes go to the daemon too: it knows which were removed before, and refuses the others. */
 int cmd_node_remove(struct cmd *c, struct err *err)
 {
-	autofree char *query =
-		str_format("?plan=%d&force=%d&keep_secrets=%d", c->plan, cmd_flag(c, "force"), cmd_flag(c, "keep-secrets"));
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
-	autoclean(nodeset_free) struct nodeset set = { 0 };
-	autoclean(buf_free) struct buf names = { 0 };
-	struct each each;
+	autoclean(nodeset_free) struct nodeset set = { 0 }, there = { 0 };
+	autoclean(buf_free) struct buf names = { 0 }, body = { 0 };
 
-	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], true, &set, err) < 0)
+	if (cmd_args(c, 1, 1, err) < 0 || node_rows_get(c, &rows, err) < 0 || node_set(&rows, c->argv[0], false, &set, err) < 0)
 		return -1;
-	nodeset_fold(&set, &names);
-	if (!c->plan && cmd_confirm(c, err, "remove %s from the cluster", buf_str(&names)) < 0)
+	for (size_t i = 0; i < nodeset_count(&set); i++)
+		if (node_rows_find(&rows, nodeset_get(&set, i)) && nodeset_add(&there, nodeset_get(&set, i), err) < 0)
+			return -1;
+	nodeset_fold(&there, &names);
+	if (!c->plan && names.len && cmd_confirm(c, err, "remove %s from the cluster", buf_str(&names)) < 0)
 		return -1;
-	each_begin(&each, c);
-	for (size_t i = 0; i < nodeset_count(&set); i++) {
-		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), query);
-
-		each_send(&each, nodeset_get(&set, i), "DELETE", path, NULL);
-	}
-	return each_end(&each, err);
+	remove_body(c, &set, &body);
+	return node_send_steps(c, "POST", "/v1/remove", buf_str(&body), err);
 }

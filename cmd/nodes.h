@@ -29,9 +29,6 @@ int node_set(const struct node_rows *rows, const char *text, bool must_exist, st
 int node_set_written(const struct node_rows *rows, const char *text, bool must_exist, struct nodeset *out, size_t **places,
 		     struct err *err) WARN_UNUSED;
 
-/* node.c: a request whose answer is {"steps":[..]}: they are printed, with --json the whole answer. */
-int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err) WARN_UNUSED;
-
 /* node_power.c: asks nodes' BMCs for `act` (a word of POST /v1/power) and waits until all have answered; "after the job" in
  * `reply`. With --plan its steps are printed and reply stays empty. network: boot from the network next, once. */
 struct node_act {

@@ -18,6 +18,7 @@ void cmd_say(const struct cmd *c, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	putchar('\n');
+	fflush(stdout); /* whoever reads a pipe sees what is done when it is done */
 }
 
 void cmd_print(const char *text)

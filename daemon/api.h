@@ -58,10 +58,11 @@ API_HANDLER(api_node_get);
 API_HANDLER(api_nodes_add); /* api_node.c */
 API_HANDLER(api_node_set);
 API_HANDLER(api_node_remove); /* api_node_remove.c */
-API_HANDLER(api_node_replace);
-API_HANDLER(api_enrol);	      /* api_enrol.c */
-API_HANDLER(api_pending_get); /* api_pending.c */
-API_HANDLER(api_approve);     /* api_approve.c */
+API_HANDLER(api_nodes_remove);
+API_HANDLER(api_node_replace); /* api_node_replace.c */
+API_HANDLER(api_enrol);	       /* api_enrol.c */
+API_HANDLER(api_pending_get);  /* api_pending.c */
+API_HANDLER(api_approve);      /* api_approve.c */
 API_HANDLER(api_reject);
 API_HANDLER(api_tokens_get); /* api_token.c */
 API_HANDLER(api_tokens_make);

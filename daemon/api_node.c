@@ -270,6 +270,7 @@ int api_forget_machine(struct daemon *d, struct change *c, const struct node *n,
 		       struct err *err)
 {
 	autoclean(machine_free) struct machine m = { 0 };
+	autoclean(str_list_free) struct str_list nodes = { 0 };
 	autofree char *step = str_format("forget:%s", n->name);
 	int known = daemon_machine(d, n->name, &m, err);
 
@@ -280,7 +281,8 @@ int api_forget_machine(struct daemon *d, struct change *c, const struct node *n,
 	api_step(plan, step, "%s: forget the inventory and the installation of the machine with MAC %s", n->name, m.mac);
 	change_delete(c, "inv", n->name);
 	change_delete(c, "report", n->name);
-	if (ident_forget(c, n->name, err) < 0 || enrol_token_sweep(c, n->name, err) < 0)
+	str_list_add(&nodes, n->name);
+	if (ident_forget(c, &nodes, err) < 0 || enrol_token_sweep(c, &nodes, err) < 0)
 		return -1;
 	run_free(r);
 	run_set_state(r, RUN_NEW, clock_wall_s());

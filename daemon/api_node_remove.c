@@ -1,206 +1,281 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A node goes, or another machine takes its place: what the one that goes had is taken from it on every door. */
+/* Nodes go: what they had is taken from them on every door. All of a request are looked at before the first is touched, and go by
+ * one change, or by as few as the state allows; whoever was cut off asks again, and is told which are gone already. */
 #include "base/mem.h"
+#include "base/nodeset.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
 #include "daemon/ident.h"
-#include "daemon/pending.h"
 #include "daemon/reconcile.h"
 #include "daemon/revoke.h"
-#include "daemon/roster.h"
-#include "sys/clock.h"
 
 #include <string.h>
 
-/* The rest after a commit: nobody may wait for the reconciler while holding the lock it needs. The steps are those that are true
- * now. */
-static void confirm(struct daemon *d, struct change *c, const struct revoke *r, const struct str_list *still, struct plan *plan)
+#define NODES_MAX 5000
+#define NODES_PER_WRITE 128 /* each is up to 20 writes, and one change of the state holds 4096 */
+
+struct removal {
+	struct daemon *d;
+	struct str_list names;
+	bool plan, force, keep, one; /* one: of a node that is asked for by its path, which must be there */
+	struct str_list there;	     /* of the names, those that are nodes */
+	struct gone {
+		const char *name;
+		char *at, *text; /* when and by whom; NULL: the events do not reach back to it */
+	} * gone;
+	size_t n_gone;
+	struct revoke *parts; /* one for each write */
+	size_t n_parts;
+	struct plan said; /* "remove n01 ..." */
+};
+
+static void removal_free(struct removal *m)
+{
+	for (size_t i = 0; i < m->n_gone; i++) {
+		free(m->gone[i].at);
+		free(m->gone[i].text);
+	}
+	for (size_t i = 0; i < m->n_parts; i++)
+		revoke_free(&m->parts[i]);
+	free(m->gone);
+	free(m->parts);
+	str_list_free(&m->names);
+	str_list_free(&m->there);
+	plan_free(&m->said);
+}
+
+/* --- those that are gone already --- */
+
+struct past {
+	char *kind, *node, *at, *text;
+};
+
+static void past_free(struct past *p)
+{
+	free(p->kind);
+	free(p->node);
+	free(p->at);
+	free(p->text);
+}
+
+static int read_past(struct json_obj *o, void *out, struct err *err)
+{
+	struct past *p = out;
+	autofree char *level = NULL;
+	uint64_t number;
+
+	if (json_u64(o, "number", JSON_MUST, 0, UINT64_MAX, &number, err) < 0 || json_str(o, "at", JSON_MUST, &p->at, err) < 0 ||
+	    json_str(o, "level", JSON_MUST, &level, err) < 0 || json_str(o, "kind", JSON_MUST, &p->kind, err) < 0 ||
+	    json_str(o, "node", JSON_MAY, &p->node, err) < 0 || json_str(o, "text", JSON_MUST, &p->text, err) < 0)
+		return -1;
+	return json_obj_end(o, err);
+}
+
+/* The newest event of its removal, for each. *known: how many have one. */
+static int look_back(struct removal *m, size_t *known, struct err *err)
+{
+	autoclean(state_docs_free) struct state_docs events = { 0 };
+
+	*known = 0;
+	if (state_list(m->d->state, "event/", &events, err) < 0)
+		return -1;
+	for (size_t i = 0; i < events.len; i++) {
+		autoclean(past_free) struct past p = { 0 };
+
+		if (json_read(events.items[i].value, strlen(events.items[i].value), read_past, &p, err) < 0)
+			return err_wrap(err, "%s", events.items[i].key);
+		for (size_t k = 0; str_eq(p.kind, "node-removed") && k < m->n_gone; k++) {
+			if (!str_eq(p.node, m->gone[k].name))
+				continue;
+			*known += !m->gone[k].at;
+			model_set(&m->gone[k].at, p.at);
+			model_set(&m->gone[k].text, p.text);
+		}
+	}
+	return 0;
+}
+
+/* A name that never was a node's is a slip of the pen, and nothing is removed; unless this is the rest of a removal of which the
+ * events know a part. */
+static int judge_gone(struct removal *m, struct err *err)
+{
+	autoclean(nodeset_free) struct nodeset missing = { 0 };
+	autoclean(buf_free) struct buf names = { 0 };
+	size_t known;
+
+	if (!m->n_gone)
+		return 0;
+	if (look_back(m, &known, err) < 0)
+		return -1;
+	if (known)
+		return 0;
+	for (size_t i = 0; i < m->n_gone; i++)
+		if (nodeset_add(&missing, m->gone[i].name, err) < 0)
+			return -1;
+	nodeset_fold(&missing, &names);
+	err_set(err, ERR_NOT_FOUND, m->n_gone == 1 ? "there is no node '%s'" : "there are no nodes %s", buf_str(&names));
+	return err_hint(err, "`orthrus node list` shows what there is");
+}
+
+/* --- look --- */
+
+static int look_at(struct removal *m, const char *name, struct err *err)
+{
+	struct revoke *part = m->n_parts ? &m->parts[m->n_parts - 1] : NULL;
+	autoclean(node_free) struct node n = { 0 };
+	autoclean(run_free) struct run r = { 0 };
+	autofree char *step = NULL, *known_by = NULL;
+
+	if (daemon_node(m->d, name, &n, NULL, err) < 0) {
+		if (m->one || err->kind != ERR_NOT_FOUND)
+			return -1;
+		*err = (struct err){ 0 };
+		m->gone[m->n_gone++] = (struct gone){ .name = name };
+		return 0;
+	}
+	if (daemon_run(m->d, name, &r, err) < 0 || api_not_installing(name, &r, m->force, err) < 0)
+		return -1;
+	if (!part || part->n_nodes == NODES_PER_WRITE) {
+		part = &m->parts[m->n_parts++];
+		*part = (struct revoke){ .d = m->d, .keep_secrets = m->keep };
+	}
+	step = str_format("remove:%s", name);
+	known_by = api_known_by(&n);
+	api_step(&m->said, step,
+		 "remove %s (%s): its key, its address and its image are taken from it; its disks are left as they are", name,
+		 known_by);
+	str_list_add(&m->there, name);
+	return revoke_add(part, &n, err);
+}
+
+static int look(struct removal *m, struct err *err)
+{
+	m->gone = mem_array(m->names.len, sizeof(*m->gone));
+	m->parts = mem_array(m->names.len / NODES_PER_WRITE + 1, sizeof(*m->parts));
+	for (size_t i = 0; i < m->names.len; i++)
+		if (look_at(m, m->names.items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < m->n_parts; i++)
+		if (revoke_look(&m->parts[i], err) < 0)
+			return -1;
+	return judge_gone(m, err);
+}
+
+/* --- do --- */
+
+static int write_part(const struct revoke *part, struct change *c, const char *who, struct err *err)
+{
+	static const char *const prefixes[] = { "node", "run", "inv", "order", "report" };
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	for (size_t i = 0; i < part->n_nodes; i++) {
+		str_list_add(&names, part->nodes[i].name);
+		for (size_t k = 0; k < ARRAY_LEN(prefixes); k++)
+			change_delete(c, prefixes[k], part->nodes[i].name);
+	}
+	if (ident_forget(c, &names, err) < 0 || revoke_put(part, c, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++)
+		change_event(c, EVENT_INFO, "node-removed", names.items[i], "removed by %s", who);
+	return change_commit(c, err);
+}
+
+static int write_all(struct removal *m, struct change *c, const char *who, struct err *err)
+{
+	for (size_t i = 0; i < m->n_parts; i++) {
+		if (write_part(&m->parts[i], c, who, err) == 0)
+			continue;
+		if (!i)
+			return -1;
+		err_wrap(err, "%zu of %zu nodes are removed", i * NODES_PER_WRITE, m->there.len);
+		return err_hint(err, "remove them again: what is gone is left alone");
+	}
+	return 0;
+}
+
+/* What is said of each node comes after what is done with it; what was gone before is first. */
+static void say(struct removal *m, struct http_call *call, bool confirmed)
+{
+	autoclean(plan_free) struct plan plan = { 0 };
+
+	for (size_t i = 0; i < m->n_gone; i++) {
+		const struct gone *g = &m->gone[i];
+		autofree char *step = str_format("gone:%s", g->name);
+
+		if (g->at)
+			api_step(&plan, step, "%s: it is gone already: %s at %s", g->name, g->text, g->at);
+		else
+			api_step(&plan, step, "%s: there is no such node any more", g->name);
+	}
+	for (size_t i = 0; i < m->said.len; i++)
+		api_step(&plan, m->said.steps[i].name, "%s", m->said.steps[i].text);
+	for (size_t i = 0; i < m->n_parts; i++) {
+		if (confirmed)
+			revoke_confirm(&m->parts[i], NULL, &plan);
+		else
+			revoke_say(&m->parts[i], &plan);
+	}
+	api_steps(call, &plan);
+}
+
+static int perform(struct removal *m, struct change *c, struct http_call *call, struct err *err)
 {
 	struct err late = { 0 };
-	int rc;
 
+	if (look(m, err) < 0)
+		return -1;
+	if (m->plan || !m->n_parts) {
+		say(m, call, false);
+		return 0;
+	}
+	if (write_all(m, c, http_who(call), err) < 0)
+		return -1;
+	/* Nobody may wait for the reconciler while holding the lock it needs. */
 	change_release(c);
-	rc = reconcile_wait(d->reconcile, &late);
-	revoke_confirm(r, still, plan);
-	if (rc < 0)
-		api_step(plan, "problem", "done, but network boot does not follow yet: %s", late.text);
+	if (reconcile_wait(m->d->reconcile, &late) < 0)
+		api_step(&m->said, "problem", "done, but network boot does not follow yet: %s", late.text);
+	say(m, call, true);
+	return 0;
 }
 
 int api_node_remove(void *ctx, struct http_call *call, struct err *err)
 {
-	static const char *const prefixes[] = { "node", "run", "inv", "order", "report" };
-	struct daemon *d = ctx;
-	autoclean(node_free) struct node n = { 0 };
-	autoclean(run_free) struct run r = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(revoke_free) struct revoke revoke = { 0 };
+	autoclean(removal_free) struct removal m = { .d = ctx, .one = true };
 	autoclean(change_end) struct change c;
-	autofree char *step = NULL, *known_by = NULL;
-	bool only_plan, force, keep;
 
-	change_begin(&c, d);
-	if (http_query_flag(call, "plan", &only_plan, err) < 0 || http_query_flag(call, "force", &force, err) < 0 ||
-	    http_query_flag(call, "keep_secrets", &keep, err) < 0 ||
-	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
-	    api_not_installing(n.name, &r, force, err) < 0 || revoke_look(d, &n, keep, &revoke, err) < 0)
+	change_begin(&c, ctx);
+	if (http_query_flag(call, "plan", &m.plan, err) < 0 || http_query_flag(call, "force", &m.force, err) < 0 ||
+	    http_query_flag(call, "keep_secrets", &m.keep, err) < 0)
 		return -1;
-	step = str_format("remove:%s", n.name);
-	known_by = api_known_by(&n);
-	api_step(&plan, step,
-		 "remove %s (%s): its key, its address and its image are taken from it; its disks are left as they are", n.name,
-		 known_by);
-	if (only_plan) {
-		revoke_say(&revoke, &plan);
-		api_steps(call, &plan);
-		return 0;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		change_delete(&c, prefixes[i], n.name);
-	if (ident_forget(&c, n.name, err) < 0 || revoke_put(&revoke, &c, err) < 0)
-		return -1;
-	change_event(&c, EVENT_INFO, "node-removed", n.name, "removed by %s", http_who(call));
-	if (change_commit(&c, err) < 0)
-		return -1;
-	confirm(d, &c, &revoke, NULL, &plan);
-	api_steps(call, &plan);
-	return 0;
+	str_list_add(&m.names, http_param(call, "name"));
+	return perform(&m, &c, call, err);
 }
 
-struct replacing {
-	struct str_list macs;
-	char *fingerprint; /* NULL: it is approved later */
-	bool only_plan, keep;
-	struct pendings pendings;
-	const struct pending *machine; /* in pendings, with a fingerprint */
-};
-
-static void replacing_free(struct replacing *w)
+static int read_request(const struct http_call *call, struct removal *m, struct err *err)
 {
-	str_list_free(&w->macs);
-	free(w->fingerprint);
-	pendings_free(&w->pendings);
-}
-
-static int read_replacing(struct daemon *d, struct json_obj *o, struct replacing *w, struct err *err)
-{
-	autoclean(str_list_free) struct str_list raw = { 0 };
-
-	if (json_strs(o, "macs", JSON_MUST, &raw, err) < 0 || json_str(o, "fingerprint", JSON_MAY, &w->fingerprint, err) < 0 ||
-	    json_bool(o, "plan", JSON_MAY, &w->only_plan, err) < 0 || json_bool(o, "keep_secrets", JSON_MAY, &w->keep, err) < 0)
-		return -1;
-	if (!raw.len)
-		return json_bad(o, "macs", err, "is empty: a machine has a MAC address");
-	for (size_t i = 0; i < raw.len; i++) {
-		char mac[STR_MAC_LEN];
-		struct err why = { 0 };
-
-		if (str_to_mac(raw.items[i], mac, &why) < 0)
-			return json_bad(o, "macs", err, "%s", why.text);
-		str_list_add(&w->macs, mac);
-	}
-	return json_obj_end(o, err) < 0 || pending_list(d, &w->pendings, err) < 0 ? -1 : 0;
-}
-
-/* The machine that waits with this key: it must be the one with one of these MAC addresses, and nobody else's. */
-static int find_machine(struct daemon *d, const char *node, struct replacing *w, struct err *err)
-{
-	autofree char *owner = NULL;
-	const struct pending *any = NULL, *p = NULL;
-
-	if (!w->fingerprint)
-		return 0;
-	/* It may wait under several of its MAC addresses. */
-	while ((p = pendings_find(&w->pendings, w->fingerprint, p))) {
-		any = p;
-		if (!w->machine && str_list_has(&w->macs, p->mac))
-			w->machine = p;
-	}
-	if (!any) {
-		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", w->fingerprint);
-		return err_hint(err, "`orthrus node discover --once` lists those that do");
-	}
-	if (!w->machine)
-		return err_set(err, ERR_REFUSED, "the machine with this key has the MAC address %s, not %s", any->mac,
-			       w->macs.items[0]);
-	if (ident_find(d, &w->machine->key.spki, &owner, err) < 0)
-		return -1;
-	return !owner || str_eq(owner, node)
-		       ? 0
-		       : err_set(err, ERR_CONFLICT, "this machine's key is %s's already: it can't be %s too", owner, node);
-}
-
-static void say_replace(const struct node *n, const struct replacing *w, struct plan *plan)
-{
-	autofree char *name = str_format("replace:%s", n->name);
-	char words[KEYWORDS_LEN];
-
-	api_step(plan, name,
-		 "%s: the machine with MAC %s takes the place of the one with %s; name, addresses, group and wishes stay",
-		 n->name, w->macs.items[0], n->macs.len ? n->macs.items[0] : "none");
-	if (n->serial)
-		api_step(plan, "serial", "%s: it need not have the serial number %s any more", n->name, n->serial);
-	if (w->machine) {
-		node_key_words(&w->machine->key, words);
-		api_step(plan, "approve", "%s: the machine with the key %s is this node from now on", n->name, words);
-	}
-}
-
-static int put_replace(struct change *c, struct node *n, struct run *r, struct replacing *w, struct revoke *revoke,
-		       const char *who, struct err *err)
-{
-	static const char *const prefixes[] = { "inv", "order", "report" };
-	autofree char *by = str_format("approved by %s", who);
-
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		change_delete(c, prefixes[i], n->name);
-	if (revoke_put(revoke, c, err) < 0)
-		return -1;
-	if ((w->machine ? ident_replace(c, n->name, &w->machine->key, by, err) : ident_forget(c, n->name, err)) < 0 ||
-	    (w->machine && pending_delete_mac(c, w->machine->mac, err) < 0))
-		return -1;
-	change_node(c, n);
-	run_free(r);
-	run_set_state(r, RUN_NEW, clock_wall_s());
-	change_run(c, n->name, r);
-	change_event(c, EVENT_INFO, "node-replaced", n->name, "another machine takes its place, by %s: MAC %s", who,
-		     n->macs.items[0]);
-	return change_commit(c, err);
-}
-
-int api_node_replace(void *ctx, struct http_call *call, struct err *err)
-{
-	struct daemon *d = ctx;
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(replacing_free) struct replacing w = { 0 };
-	autoclean(site_free) struct site site = { 0 };
-	autoclean(roster_free) struct roster roster = { 0 };
-	autoclean(node_free) struct node n = { 0 };
-	autoclean(run_free) struct run r = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(revoke_free) struct revoke revoke = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(nodeset_free) struct nodeset once = { 0 };
 	struct json_obj o;
 
-	change_begin(&c, d);
-	if (api_body(call, &doc, &o, err) < 0 || read_replacing(d, &o, &w, err) < 0 || daemon_site(d, &site, NULL, err) < 0 ||
-	    roster_load(d, &roster, err) < 0 || daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 ||
-	    daemon_run(d, n.name, &r, err) < 0 || api_not_installing(n.name, &r, false, err) < 0 ||
-	    find_machine(d, n.name, &w, err) < 0 || revoke_look(d, &n, w.keep, &revoke, err) < 0)
+	if (api_body(call, &doc, &o, err) < 0 || json_strs(&o, "nodes", JSON_MUST, &m->names, err) < 0 ||
+	    json_bool(&o, "plan", JSON_MAY, &m->plan, err) < 0 || json_bool(&o, "force", JSON_MAY, &m->force, err) < 0 ||
+	    json_bool(&o, "keep_secrets", JSON_MAY, &m->keep, err) < 0)
 		return -1;
-	say_replace(&n, &w, &plan);
-	str_list_free(&n.macs);
-	for (size_t i = 0; i < w.macs.len; i++)
-		str_list_add(&n.macs, w.macs.items[i]);
-	model_set(&n.serial, NULL);
-	if (roster_check(&roster, &site, &n, err) < 0)
-		return -1;
-	if (w.only_plan) {
-		revoke_say(&revoke, &plan);
-	} else {
-		if (put_replace(&c, &n, &r, &w, &revoke, http_who(call), err) < 0)
-			return -1;
-		confirm(d, &c, &revoke, &n.macs, &plan);
-	}
-	api_steps(call, &plan);
-	return 0;
+	if (m->names.len == 0 || m->names.len > NODES_MAX)
+		return json_bad(&o, "nodes", err, "has %zu entries; 1 to %d are removed at once", m->names.len, NODES_MAX);
+	for (size_t i = 0; i < m->names.len; i++)
+		if (str_check_hostname(m->names.items[i], err) < 0 || nodeset_add(&once, m->names.items[i], err) < 0)
+			return err_wrap(err, "nodes");
+	if (nodeset_count(&once) < m->names.len)
+		return json_bad(&o, "nodes", err, "names a node twice");
+	return json_obj_end(&o, err);
+}
+
+int api_nodes_remove(void *ctx, struct http_call *call, struct err *err)
+{
+	autoclean(removal_free) struct removal m = { .d = ctx };
+	autoclean(change_end) struct change c;
+
+	change_begin(&c, ctx);
+	return read_request(call, &m, err) < 0 ? -1 : perform(&m, &c, call, err);
 }

@@ -160,14 +160,14 @@ void enrol_token_delete(struct change *c, const struct enrol_token *t)
 	change_delete(c, "tok", t->hash);
 }
 
-int enrol_token_sweep(struct change *c, const char *node, struct err *err)
+int enrol_token_sweep(struct change *c, const struct str_list *nodes, struct err *err)
 {
 	autoclean(enrol_tokens_free) struct enrol_tokens l = { 0 };
 
 	if (enrol_token_list(c->d, &l, err) < 0)
 		return -1;
 	for (size_t i = 0; i < l.len; i++)
-		if (l.items[i].until_s < (uint64_t)clock_wall_s() || str_eq(l.items[i].node, node))
+		if (l.items[i].until_s < (uint64_t)clock_wall_s() || (nodes && str_list_has(nodes, l.items[i].node)))
 			enrol_token_delete(c, &l.items[i]);
 	return 0;
 }

@@ -32,7 +32,7 @@ struct enrol_tokens {
 int enrol_token_list(struct daemon *d, struct enrol_tokens *out, struct err *err) WARN_UNUSED;
 void enrol_tokens_free(struct enrol_tokens *l);
 void enrol_token_delete(struct change *c, const struct enrol_token *t);
-/* All that are over, and those for `node` (NULL: none). */
-int enrol_token_sweep(struct change *c, const char *node, struct err *err) WARN_UNUSED;
+/* All that are over, and those for `nodes` (NULL: none). */
+int enrol_token_sweep(struct change *c, const struct str_list *nodes, struct err *err) WARN_UNUSED;
 
 #endif

@@ -223,9 +223,11 @@ int ident_erased(struct change *c, const char *node, struct err *err)
 int ident_replace(struct change *c, const char *node, const struct node_key *k, const char *by, struct err *err)
 {
 	autoclean(ident_free) struct ident old = { 0 }, id = { .has_now = true, .now = *k, .by = mem_strdup(by) };
+	autoclean(str_list_free) struct str_list nodes = { 0 };
 	char at[CLOCK_UTC_LEN];
 
-	if (ident_get(c->d, node, &old, err) < 0 || ssh_forget(c, node, err) < 0)
+	str_list_add(&nodes, node);
+	if (ident_get(c->d, node, &old, err) < 0 || ssh_forget(c, &nodes, err) < 0)
 		return -1;
 	if (old.has_now && !same_tls(&old.now, k))
 		disown(c, &old.now);
@@ -238,22 +240,28 @@ int ident_replace(struct change *c, const char *node, const struct node_key *k, 
 	return 0;
 }
 
-int ident_forget(struct change *c, const char *node, struct err *err)
+static int forget_one(struct change *c, const char *node, struct err *err)
 {
 	autoclean(ident_free) struct ident id = { 0 };
 	int known = ident_get(c->d, node, &id, err);
 
-	/* By ssh it is known no more, either. */
-	if (known < 0 || ssh_forget(c, node, err) < 0)
-		return -1;
-	if (!known)
-		return 0;
+	if (known <= 0)
+		return known;
 	if (id.has_now)
 		disown(c, &id.now);
 	if (id.has_installed && !(id.has_now && same_tls(&id.now, &id.installed)))
 		disown(c, &id.installed);
 	change_delete(c, "ident", node);
 	return 0;
+}
+
+int ident_forget(struct change *c, const struct str_list *nodes, struct err *err)
+{
+	for (size_t i = 0; i < nodes->len; i++)
+		if (forget_one(c, nodes->items[i], err) < 0)
+			return -1;
+	/* By ssh they are known no more, either. */
+	return ssh_forget(c, nodes, err);
 }
 
 /* The certificate says a name; the key is what counts. */

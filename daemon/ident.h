@@ -40,8 +40,8 @@ int ident_replace(struct change *c, const char *node, const struct node_key *k, 
 int ident_installed(struct change *c, const char *node, struct err *err) WARN_UNUSED;
 /* What was installed begins to be erased. */
 int ident_erased(struct change *c, const char *node, struct err *err) WARN_UNUSED;
-/* The node is removed: it has no key any more. */
-int ident_forget(struct change *c, const char *node, struct err *err) WARN_UNUSED;
+/* These are no nodes any more, or other machines: they have no key. */
+int ident_forget(struct change *c, const struct str_list *nodes, struct err *err) WARN_UNUSED;
 
 /* Who calls, over HTTP_NODE? The node still exists, and the key of the connection is still one of its. Fills name and run (either
  * may be NULL); else ERR_REFUSED and status 403, and nothing is told to the caller but that it must enrol. Call it under the

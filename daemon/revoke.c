@@ -2,6 +2,7 @@
 #include "daemon/revoke.h"
 
 #include "base/mem.h"
+#include "base/nodeset.h"
 #include "daemon/api.h"
 #include "daemon/bmc_wish.h"
 #include "daemon/enrol_token.h"
@@ -16,17 +17,54 @@
 
 void revoke_free(struct revoke *r)
 {
-	ident_free(&r->ident);
-	str_list_free(&r->macs);
-	str_list_free(&r->rotated);
-	str_list_free(&r->known);
-	free(r->node);
-	free(r->host_key);
+	for (size_t i = 0; i < r->n_nodes; i++) {
+		struct revoke_node *n = &r->nodes[i];
+
+		ident_free(&n->ident);
+		str_list_free(&n->macs);
+		free(n->name);
+		free(n->group);
+		free(n->host_key);
+	}
+	for (size_t i = 0; i < r->n_secrets; i++) {
+		free(r->secrets[i].name);
+		free(r->secrets[i].who);
+	}
+	free(r->nodes);
+	free(r->secrets);
 	*r = (struct revoke){ 0 };
 }
 
+int revoke_add(struct revoke *r, const struct node *n, struct err *err)
+{
+	autoclean(bmc_wish_free) struct bmc_wish bmc = { 0 };
+	struct revoke_node *v;
+	int has_bmc;
+
+	r->nodes = mem_room(r->nodes, r->n_nodes, &r->cap_nodes, sizeof(*r->nodes));
+	v = &r->nodes[r->n_nodes++];
+	*v = (struct revoke_node){ .name = mem_strdup(n->name), .group = mem_strdup(n->group) };
+	for (size_t i = 0; i < n->macs.len; i++)
+		str_list_add(&v->macs, n->macs.items[i]);
+	if (ident_get(r->d, n->name, &v->ident, err) < 0)
+		return -1;
+	has_bmc = bmc_wish_get(r->d, n->name, &bmc, err);
+	v->has_bmc = has_bmc > 0;
+	return has_bmc < 0 ? -1 : ssh_current(r->d, n->name, &v->host_key, err);
+}
+
+static bool has_key(const struct revoke_node *n)
+{
+	return n->ident.has_now || n->ident.has_installed;
+}
+
 /* What a machine of this group that had a key may have fetched. */
-static int look_at_secrets(struct revoke *r, const char *group, struct err *err)
+static bool may_know(const struct revoke_node *n, const struct secret *s)
+{
+	return has_key(n) && (!s->groups.len || str_list_has(&s->groups, n->group));
+}
+
+int revoke_look(struct revoke *r, struct err *err)
 {
 	autoclean(secrets_free) struct secrets all = { 0 };
 
@@ -34,53 +72,45 @@ static int look_at_secrets(struct revoke *r, const char *group, struct err *err)
 		return -1;
 	for (size_t i = 0; i < all.len; i++) {
 		const struct secret *s = &all.items[i];
+		autoclean(nodeset_free) struct nodeset who = { 0 };
+		autoclean(buf_free) struct buf folded = { 0 };
 
-		if (!s->groups.len || str_list_has(&s->groups, group))
-			str_list_add(s->generated && !r->keep_secrets ? &r->rotated : &r->known, s->name);
+		for (size_t k = 0; k < r->n_nodes; k++)
+			if (may_know(&r->nodes[k], s) && nodeset_add(&who, r->nodes[k].name, err) < 0)
+				return -1;
+		if (!nodeset_count(&who))
+			continue;
+		nodeset_fold(&who, &folded);
+		r->secrets = mem_room(r->secrets, r->n_secrets, &r->cap_secrets, sizeof(*r->secrets));
+		r->secrets[r->n_secrets++] = (struct revoke_secret){ .name = mem_strdup(s->name),
+								     .who = buf_steal(&folded),
+								     .several = nodeset_count(&who) > 1,
+								     .rotated = s->generated && !r->keep_secrets };
 	}
 	return 0;
 }
 
-int revoke_look(struct daemon *d, const struct node *n, bool keep_secrets, struct revoke *r, struct err *err)
+static void step(const char *who, struct plan *plan, const char *what, const char *text, const char *confirmed)
 {
-	autoclean(bmc_wish_free) struct bmc_wish bmc = { 0 };
-	int has_key, has_bmc;
+	autofree char *name = str_format("%s:%s", what, who);
 
-	*r = (struct revoke){ .d = d, .node = mem_strdup(n->name), .keep_secrets = keep_secrets };
-	for (size_t i = 0; i < n->macs.len; i++)
-		str_list_add(&r->macs, n->macs.items[i]);
-	has_key = ident_get(d, n->name, &r->ident, err);
-	has_bmc = has_key < 0 ? -1 : bmc_wish_get(d, n->name, &bmc, err);
-	if (has_bmc < 0 || ssh_current(d, n->name, &r->host_key, err) < 0)
-		return -1;
-	r->has_bmc = has_bmc;
-	return has_key ? look_at_secrets(r, n->group, err) : 0;
-}
-
-static void step(const struct revoke *r, struct plan *plan, const char *what, const char *text, const char *confirmed)
-{
-	autofree char *name = str_format("%s:%s", what, r->node);
-
-	api_step(plan, name, "%s: %s%s", r->node, text, confirmed);
+	api_step(plan, name, "%s: %s%s", who, text, confirmed);
 }
 
 static void say_secrets(const struct revoke *r, struct plan *plan, const char *confirmed)
 {
-	for (size_t i = 0; i < r->rotated.len; i++) {
+	for (size_t i = 0; i < r->n_secrets; i++) {
+		const struct revoke_secret *s = &r->secrets[i];
+		autofree char *what = str_format("secret:%s", s->name);
 		autofree char *text =
-			str_format("secret %s, which it knows, is replaced by a new one; the other nodes fetch it within "
-				   "minutes",
-				   r->rotated.items[i]);
-		autofree char *what = str_format("secret:%s", r->rotated.items[i]);
+			s->rotated ? str_format("secret %s, which %s, is replaced by a new one; the other nodes fetch it within "
+						"minutes",
+						s->name, s->several ? "they know" : "it knows")
+				   : str_format("%s secret %s; to give the others a new one: orthrus secret %s %s",
+						s->several ? "they still know" : "it still knows", s->name,
+						r->keep_secrets ? "rotate" : "set", s->name);
 
-		step(r, plan, what, text, confirmed);
-	}
-	for (size_t i = 0; i < r->known.len; i++) {
-		autofree char *text = str_format("it still knows secret %s; to give the others a new one: orthrus secret %s %s",
-						 r->known.items[i], r->keep_secrets ? "rotate" : "set", r->known.items[i]);
-		autofree char *what = str_format("secret:%s", r->known.items[i]);
-
-		step(r, plan, what, text, "");
+		step(s->who, plan, what, text, s->rotated ? confirmed : "");
 	}
 }
 
@@ -94,41 +124,52 @@ static const char bmc_text[] = "its BMC's address and password are forgotten";
 
 void revoke_say(const struct revoke *r, struct plan *plan)
 {
-	if (r->ident.has_now || r->ident.has_installed)
-		step(r, plan, "key", key_text, "");
-	if (r->host_key)
-		step(r, plan, "ssh", ssh_text, "");
-	if (r->macs.len)
-		step(r, plan, "address", address_text, "");
-	step(r, plan, "tokens", token_text, "");
-	if (r->has_bmc)
-		step(r, plan, "bmc", bmc_text, "");
+	for (size_t i = 0; i < r->n_nodes; i++) {
+		const struct revoke_node *n = &r->nodes[i];
+
+		if (has_key(n))
+			step(n->name, plan, "key", key_text, "");
+		if (n->host_key)
+			step(n->name, plan, "ssh", ssh_text, "");
+		if (n->macs.len)
+			step(n->name, plan, "address", address_text, "");
+		step(n->name, plan, "tokens", token_text, "");
+		if (n->has_bmc)
+			step(n->name, plan, "bmc", bmc_text, "");
+	}
 	say_secrets(r, plan, "");
 }
 
-static int rotate(struct revoke *r, struct change *c, struct err *err)
+static int rotate(const struct revoke *r, struct change *c, struct err *err)
 {
-	for (size_t i = 0; i < r->rotated.len; i++) {
+	for (size_t i = 0; i < r->n_secrets; i++) {
 		autoclean(secret_free) struct secret s = { 0 };
 
-		if (secret_load(r->d, r->rotated.items[i], &s, err) < 0 || secret_generate(r->d, &s, s.bytes, err) < 0)
+		if (!r->secrets[i].rotated)
+			continue;
+		if (secret_load(r->d, r->secrets[i].name, &s, err) < 0 || secret_generate(r->d, &s, s.bytes, err) < 0)
 			return -1;
 		secret_write(c, &s);
 		change_event(c, EVENT_INFO, "secret-changed", NULL, "secret %s was replaced by a new one: %s knew it", s.name,
-			     r->node);
+			     r->secrets[i].who);
 	}
 	return 0;
 }
 
-int revoke_put(struct revoke *r, struct change *c, struct err *err)
+int revoke_put(const struct revoke *r, struct change *c, struct err *err)
 {
-	if (enrol_token_sweep(c, r->node, err) < 0)
-		return -1;
-	for (size_t i = 0; i < r->macs.len; i++)
-		if (pending_delete_mac(c, r->macs.items[i], err) < 0)
-			return -1;
-	bmc_forget(c, r->node);
-	return rotate(r, c, err);
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	for (size_t i = 0; i < r->n_nodes; i++) {
+		const struct revoke_node *n = &r->nodes[i];
+
+		for (size_t k = 0; k < n->macs.len; k++)
+			if (pending_delete_mac(c, n->macs.items[k], err) < 0)
+				return -1;
+		bmc_forget(c, n->name);
+		str_list_add(&names, n->name);
+	}
+	return enrol_token_sweep(c, &names, err) < 0 ? -1 : rotate(r, c, err);
 }
 
 static int nobodys(struct daemon *d, bool has, const struct node_key *k, const char *node, struct err *err)
@@ -142,63 +183,92 @@ static int nobodys(struct daemon *d, bool has, const struct node_key *k, const c
 	return str_eq(owner, node) ? err_set(err, ERR_FAILED, "its key is still its own") : 0;
 }
 
-static int check_key(const struct revoke *r, struct err *err)
+static int check_key(struct daemon *d, const struct revoke_node *n, struct err *err)
 {
-	return nobodys(r->d, r->ident.has_now, &r->ident.now, r->node, err) < 0
+	return nobodys(d, n->ident.has_now, &n->ident.now, n->name, err) < 0
 		       ? -1
-		       : nobodys(r->d, r->ident.has_installed, &r->ident.installed, r->node, err);
+		       : nobodys(d, n->ident.has_installed, &n->ident.installed, n->name, err);
 }
 
-static int check_ssh(const struct revoke *r, struct err *err)
-{
-	autofree char *path = fs_join(r->d->paths.ssh_dir, "revoked_keys.list");
-	autofree char *line = str_format("%s\n", r->host_key);
-	autoclean(buf_free) struct buf text = { 0 };
+/* A file that is looked at for each of the nodes, read once. */
+struct list {
+	char *path;
+	bool optional, read;
+	struct buf text;
+};
 
-	if (fs_read(path, LIST_MAX, &text, err) < 0)
+static int look_into(struct list *l, const char *line, bool *there, struct err *err)
+{
+	if (!l->read && !(l->optional && !fs_exists(l->path)) && fs_read(l->path, LIST_MAX, &l->text, err) < 0)
 		return -1;
-	return strstr(buf_str(&text), line) ? 0 : err_set(err, ERR_FAILED, "its ssh host key is not in %s yet", path);
+	l->read = true;
+	*there = strstr(buf_str(&l->text), line);
+	return 0;
 }
 
-static int check_mac(const struct revoke *r, const char *mac, struct err *err)
+static int check_ssh(const struct revoke_node *n, struct list *revoked, struct err *err)
 {
-	autofree char *hosts = fs_join(r->d->paths.run_dir, "dnsmasq.dhcp-hosts");
-	autofree char *boot = str_format("%s/grub/nodes/%s.cfg", r->d->paths.tftp_dir, mac);
-	autoclean(buf_free) struct buf text = { 0 };
+	autofree char *line = str_format("%s\n", n->host_key);
+	bool there;
 
-	if (fs_exists(boot))
-		return err_set(err, ERR_FAILED, "%s is still there", boot);
-	if (fs_exists(hosts) && fs_read(hosts, LIST_MAX, &text, err) < 0)
+	if (look_into(revoked, line, &there, err) < 0)
 		return -1;
-	return strstr(buf_str(&text), mac) ? err_set(err, ERR_FAILED, "%s still has %s", hosts, mac) : 0;
+	return there ? 0 : err_set(err, ERR_FAILED, "its ssh host key is not in %s yet", revoked->path);
+}
+
+static int check_macs(struct daemon *d, const struct revoke_node *n, const struct str_list *still, struct list *hosts,
+		      struct err *err)
+{
+	for (size_t i = 0; i < n->macs.len; i++) {
+		const char *mac = n->macs.items[i];
+		autofree char *boot = str_format("%s/grub/nodes/%s.cfg", d->paths.tftp_dir, mac);
+		bool there;
+
+		if (still && str_list_has(still, mac))
+			continue;
+		if (fs_exists(boot))
+			return err_set(err, ERR_FAILED, "%s is still there", boot);
+		if (look_into(hosts, mac, &there, err) < 0)
+			return -1;
+		if (there)
+			return err_set(err, ERR_FAILED, "%s still has %s", hosts->path, mac);
+	}
+	return 0;
 }
 
 /* A step for what is in force, or what is not. */
-static void judge(const struct revoke *r, struct plan *plan, const char *what, const char *text, int rc, const struct err *why)
+static void judge(const struct revoke_node *n, struct plan *plan, const char *what, const char *text, int rc,
+		  const struct err *why)
 {
 	if (rc == 0)
-		step(r, plan, what, text, "; confirmed");
+		step(n->name, plan, what, text, "; confirmed");
 	else
-		api_step(plan, "problem", "%s: %s: not confirmed: %s", r->node, text, why->text);
+		api_step(plan, "problem", "%s: %s: not confirmed: %s", n->name, text, why->text);
 }
 
 void revoke_confirm(const struct revoke *r, const struct str_list *still, struct plan *plan)
 {
+	struct list revoked = { .path = fs_join(r->d->paths.ssh_dir, "revoked_keys.list") };
+	struct list hosts = { .path = fs_join(r->d->paths.run_dir, "dnsmasq.dhcp-hosts"), .optional = true };
 	struct err err = { 0 };
-	int rc = 0;
 
-	if (r->ident.has_now || r->ident.has_installed)
-		judge(r, plan, "key", key_text, check_key(r, &err), &err);
-	if (r->host_key)
-		judge(r, plan, "ssh", ssh_text, check_ssh(r, &err), &err);
-	for (size_t i = 0; rc == 0 && i < r->macs.len; i++)
-		if (!still || !str_list_has(still, r->macs.items[i]))
-			rc = check_mac(r, r->macs.items[i], &err);
-	if (r->macs.len)
-		judge(r, plan, "address", address_text, rc, &err);
-	/* These are documents alone: the commit is all of it. */
-	step(r, plan, "tokens", token_text, "; confirmed");
-	if (r->has_bmc)
-		step(r, plan, "bmc", bmc_text, "; confirmed");
+	for (size_t i = 0; i < r->n_nodes; i++) {
+		const struct revoke_node *n = &r->nodes[i];
+
+		if (has_key(n))
+			judge(n, plan, "key", key_text, check_key(r->d, n, &err), &err);
+		if (n->host_key)
+			judge(n, plan, "ssh", ssh_text, check_ssh(n, &revoked, &err), &err);
+		if (n->macs.len)
+			judge(n, plan, "address", address_text, check_macs(r->d, n, still, &hosts, &err), &err);
+		/* These are documents alone: the commit is all of it. */
+		step(n->name, plan, "tokens", token_text, "; confirmed");
+		if (n->has_bmc)
+			step(n->name, plan, "bmc", bmc_text, "; confirmed");
+	}
 	say_secrets(r, plan, "; confirmed");
+	buf_free(&revoked.text);
+	buf_free(&hosts.text);
+	free(revoked.path);
+	free(hosts.path);
 }

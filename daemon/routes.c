@@ -22,6 +22,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/nodes", HTTP_ADMIN, api_nodes_add, MIB, NULL },
 	{ "GET", "/v1/nodes/:name", HTTP_ADMIN, api_node_get, 0, NULL },
 	{ "PATCH", "/v1/nodes/:name", HTTP_ADMIN, api_node_set, 0, "plan" },
+	{ "POST", "/v1/remove", HTTP_ADMIN, api_nodes_remove, MIB, NULL },
 	{ "DELETE", "/v1/nodes/:name", HTTP_ADMIN, api_node_remove, 0, "plan force keep_secrets" },
 	{ "POST", "/v1/nodes/:name/replace", HTTP_ADMIN, api_node_replace, 0, NULL },
 	{ "POST", "/v1/enrol", HTTP_ANYBODY, api_enrol, 64 * KIB, "wait" },

@@ -139,37 +139,59 @@ static int drop_ended(struct change *c, const char *node, int64_t now, struct ke
 	return 0;
 }
 
-static int revoke_key(struct change *c, const char *node, const char *key, struct key_counts *kept, struct err *err)
+static void write_gone(struct change *c, const char *node, const char *key, int64_t now)
 {
-	int64_t now = clock_wall_s();
 	autoclean(known_free) struct known_key k = {
 		.node = mem_strdup(node), .key = mem_strdup(key), .gone = true, .until_s = now + (int64_t)SSH_HOST_CERT_S
 	};
 
 	write_known(c, &k);
+}
+
+static int revoke_key(struct change *c, const char *node, const char *key, struct key_counts *kept, struct err *err)
+{
+	int64_t now = clock_wall_s();
+
+	write_gone(c, node, key, now);
 	return drop_ended(c, node, now, kept, err);
 }
 
-int ssh_forget(struct change *c, const char *node, struct err *err)
+/* The keys that these nodes show now; they go into `keys`. */
+static int forget_current(struct change *c, const struct str_list *nodes, int64_t now, struct str_list *keys, struct err *err)
+{
+	for (size_t i = 0; i < nodes->len; i++) {
+		autofree char *key = NULL;
+
+		if (ssh_current(c->d, nodes->items[i], &key, err) < 0)
+			return -1;
+		if (!key)
+			continue;
+		change_delete(c, "hostkey", nodes->items[i]);
+		write_gone(c, nodes->items[i], key, now);
+		str_list_add(keys, key);
+	}
+	return 0;
+}
+
+int ssh_forget(struct change *c, const struct str_list *nodes, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
-	autofree char *key = NULL;
-	struct key_counts ignored;
+	autoclean(str_list_free) struct str_list current = { 0 };
+	int64_t now = clock_wall_s();
 
-	if (ssh_current(c->d, node, &key, err) < 0 || state_list(c->d->state, "sshkey/", &docs, err) < 0)
+	if (forget_current(c, nodes, now, &current, err) < 0 || state_list(c->d->state, "sshkey/", &docs, err) < 0)
 		return -1;
-	if (key) {
-		change_delete(c, "hostkey", node);
-		if (revoke_key(c, node, key, &ignored, err) < 0)
-			return -1;
-	}
 	for (size_t i = 0; i < docs.len; i++) {
 		autoclean(known_free) struct known_key k = { 0 };
 
 		if (json_read(docs.items[i].value, strlen(docs.items[i].value), read_known, &k, err) < 0)
 			return err_wrap(err, "%s", docs.items[i].key);
-		if (!k.gone && str_eq(k.node, node) && !str_eq(k.key, key) && revoke_key(c, node, k.key, &ignored, err) < 0)
-			return -1;
+		if (str_list_has(&current, k.key))
+			continue;
+		if (k.until_s && k.until_s < now)
+			change_delete(c, "sshkey", docs.items[i].key + strlen("sshkey/"));
+		else if (!k.gone && str_list_has(nodes, k.node))
+			write_gone(c, k.node, k.key, now);
 	}
 	return 0;
 }

@@ -22,8 +22,8 @@ int ssh_current(struct daemon *d, const char *node, char **key, struct err *err)
 /* A system that lives in the node's memory shows this key, beside that of the installed one, which stays as it is: good until its
  * certificate ends by itself, or the node is no more. Refused as above; *changed as well. Such a key never becomes the node's. */
 int ssh_passing_key(struct change *c, const char *node, const char key[SSH_KEY_LEN], bool *changed, struct err *err) WARN_UNUSED;
-/* The node is no more, or is another machine from now on: its keys are revoked. */
-int ssh_forget(struct change *c, const char *node, struct err *err) WARN_UNUSED;
+/* These nodes are no more, or are other machines from now on: their keys are revoked. */
+int ssh_forget(struct change *c, const struct str_list *nodes, struct err *err) WARN_UNUSED;
 
 /* {"certificate","user_ca","known_hosts","revoked"} for the node, whose addresses are `addrs`. */
 int ssh_answer(struct daemon *d, const struct site *site, const char *node, const struct str_list *addrs,

@@ -104,7 +104,8 @@ doc 0 '.steps' -- node boot n01 --net
 failure 2 usage -- node boot n01
 doc 0 '.users == null' -- image list
 failure 3 refused -- node remove n02
-doc 0 '.nodes[0].name == "n02"' -- node remove n02 --plan
+doc 0 '.steps[0].name == "remove:n02"' -- node remove n02 --plan
+failure 1 not_found -- node remove n99 --yes
 
 # Installations: a refused plan is a plan with reasons, and the only document.
 for more in '' --plan --yes '--yes --wait'; do
@@ -142,7 +143,7 @@ rc=$?
 # Without --wait the order is the document.
 doc 0 '.nodes[0].install_id | length == 32' -- node install n01 --yes
 failure 3 refused -- node boot n01 --net
-doc 3 '.nodes[0].error.kind == "refused"' -- node remove n01 --yes
+failure 3 refused -- node remove n01 --yes
 
 # Events; the head.
 lines 0 5 -- event list

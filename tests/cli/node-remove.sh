@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Many nodes are removed by one change, or none of them; a removal that was cut off is finished by the same command.
+set -u
+[ "$(id -u)" = 0 ] || { echo "needs root: the daemon lets only root in"; exit 77; }
+. "$TOP/tests/cli/daemon.bash"
+log=$root/var/log/orthrus/audit.log
+
+run() { # CODE WORDS...: exit code; its output is in $work/out and $work/err
+    local code=$1 rc
+    shift
+    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
+}
+says() { grep -qE -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
+names() { "$orthrus" node list --json | jq -c '[.nodes[].name]'; }
+has() { [ "$(names)" = "$1" ] || fail "$2: the nodes are $(names), not $1"; }
+acts() { grep -c "\"$1\"" "$log"; }
+add() { # COUNT: nodes n001 and so on that are not there yet
+    jq -cn --argjson n "$1" '{nodes: [range(1; $n + 1) | . as $i | (("00" + ($i | tostring))[-3:]) as $k |
+        {line: $i, name: ("n" + $k), group: "compute", macs: ["52:54:00:00:\($k[0:1] | "0" + .):\($k[1:3])"]}]}' >"$work/add"
+    api POST /v1/import @"$work/add"; want 200 "$1 nodes"
+}
+
+start_daemon
+make_site --trust-mac
+"$orthrus" site apply --yes >/dev/null || die "site apply"
+add 9
+printf 'a key\n' >"$work/value"
+"$orthrus" secret set made --path /etc/made --generate 32 >/dev/null || die "secret set"
+port=$(tls_port)
+for k in 01 02; do enrol "52:54:00:00:00:$k" "$(machine "52:54:00:00:00:$k" "S$k")"; want 200 "n0$k enrols"; done
+
+# The plan is one, numbered through, and does nothing.
+before=$(digest)
+run 0 node remove 'n[001-003]' --plan
+[ "$(grep -oE '^ +[0-9]+\.' "$work/out" | tr -d ' \n')" = "$(seq -s. "$(grep -cE '^ +[0-9]+\.' "$work/out")")." ] || fail "the numbers of the steps: $(cat "$work/out")"
+says '1\. remove n001'
+says 'n\[001-002\]: secret made, which they know, is replaced'
+[ "$before" = "$(digest)" ] || fail "a plan changed the state"
+
+# One that can't be removed: none is. A slip of the pen as well.
+run 1 node remove n001,nope --yes
+says "there is no node 'nope'"
+run 3 node remove 'n[001-003]'
+says 'remove n\[001-003\] from the cluster: not confirmed'
+has '["n001","n002","n003","n004","n005","n006","n007","n008","n009"]' "what was refused removed something"
+[ "$before" = "$(digest)" ] || fail "a refusal changed the state"
+
+# Three at once: one act, one change, one new secret, an event for each.
+run 0 node remove 'n[001-003]' --yes
+has '["n004","n005","n006","n007","n008","n009"]' "three are removed"
+says 'n001: its key is nobody.*confirmed$'
+says 'n002: it gets no address.*confirmed$'
+says 'n003: it gets no address.*confirmed$'
+[ "$(grep -c 'secret made' "$work/out")" = 1 ] || fail "the secret is said: $(grep 'secret made' "$work/out")"
+[ "$("$orthrus" secret list --json | jq '.secrets[] | select(.name == "made") | .version')" = 2 ] || fail "the secret was replaced: $("$orthrus" secret list)"
+[ "$(acts 'POST /v1/remove')" = 2 ] || fail "the audit log has not one act, and one that was refused: $(grep remove "$log")"
+"$orthrus" event list --json >"$work/events"
+[ "$(jq -sc '[.[] | select(.kind == "node-removed") | .node]' "$work/events")" = '["n001","n002","n003"]' ] || fail "events: $(cat "$work/events")"
+imager 52:54:00:00:00:01 GET /v1/secrets; want 403 'a removed node asks for secrets'
+
+# The same again, and with some that are still there: what is gone is said, the rest is done.
+run 0 node remove 'n[001-003]' --yes
+says 'n001: it is gone already: removed by uid 0 at 20'
+run 0 node remove 'n[001-003]'
+run 0 node remove 'n[003-005]' --yes
+says '1\. n003: it is gone already'
+says 'remove n004'
+has '["n006","n007","n008","n009"]' "the rest of a removal"
+# After a restart too, and over a pipe that is closed before the end.
+stop_daemon KILL
+start_daemon
+"$orthrus" node remove 'n[004-007]' --yes 2>"$work/err" | head -n 1 >"$work/out"
+says 'n004: it is gone already'
+for _ in $(seq 100); do [ "$(names)" = '["n008","n009"]' ] && break; sleep 0.1; done
+has '["n008","n009"]' "a removal whose reader went away"
+run 0 node remove 'n[004-007]' --yes
+run 1 node remove 'nope' --yes
+says "there is no node 'nope'"
+
+# More than one change holds, in the order that they are written: each is said.
+add 200
+run 0 node remove 'n[001-200]' --yes
+has '[]' "200 are removed"
+[ "$(grep -c 'it gets no address.*confirmed$' "$work/out")" = 200 ] || fail "$(grep -c confirmed "$work/out") are confirmed"
+# A client that is killed in the middle, and the command again.
+add 200
+begun=$(acts 'POST /v1/remove')
+"$orthrus" node remove 'n[001-200]' --yes >/dev/null 2>&1 &
+client=$!
+for _ in $(seq 600); do [ "$(acts 'POST /v1/remove')" -gt "$begun" ] && break; sleep 0.01; done
+kill -KILL $client 2>/dev/null
+wait $client 2>/dev/null
+stop_daemon KILL
+start_daemon
+run 0 node remove 'n[001-200]' --yes
+has '[]' "what was cut off is finished"
+
+# Bad requests.
+for said in '{"nodes":[]}' '{}' '{"nodes":["n001","n001"]}' '{"nodes":["-x"]}' '{"nodes":["n001"],"plam":true}'; do
+    api POST /v1/remove "$said"; want 400 "body $said"
+done
+port=$(tls_port)
+imager '' POST /v1/remove '{"nodes":["n001"]}'; want 403 'from the network'
+[ "$failed" = 0 ] && echo ok
+exit $failed
