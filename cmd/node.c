@@ -10,122 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A request whose answer is {"steps":[..]}: the answer, and with people its steps as lines. */
-static int ask_steps(struct cmd *c, const char *method, const char *path, const char *body, struct http_reply *reply,
-		     struct err *err)
+int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
 {
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(buf_free) struct buf lines = { 0 };
 	struct json_obj o;
 
-	if (cmd_call(c, method, path, body, reply, err) < 0)
+	if (cmd_call(c, method, path, body, &reply, err) < 0)
 		return -1;
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	if (json_parse(buf_str(&reply.body), reply.body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
 	    cmd_steps(&o, "", &lines, err) < 0)
 		return err_wrap(err, "the daemon's answer");
 	if (lines.len)
 		cmd_say(c, "%s%.*s", c->plan ? "would:\n" : "", (int)lines.len - 1, lines.data);
 	else
 		cmd_say(c, "nothing to change");
-	return 0;
-}
-
-int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
-{
-	autoclean(http_reply_free) struct http_reply reply = { 0 };
-
-	if (ask_steps(c, method, path, body, &reply, err) < 0)
-		return -1;
 	if (c->json)
 		cmd_print(buf_str(&reply.body));
 	return cmd_followed(c, &reply, "", err);
-}
-
-/* Node by node, the others in spite of one's failure: each failure is said at once, the end is ERR_PARTIAL or, when all failed,
- * the first reason. With --json one document: {"nodes":[{"name","answer":{..}|null,"error":{..}|null}]}. */
-struct each {
-	struct cmd *c;
-	struct buf text;
-	struct json_out json;
-	size_t done, failed;
-	struct err first;
-	struct err behind; /* done, but this head could not follow: said once, not for every node */
-};
-
-static void each_begin(struct each *e, struct cmd *c)
-{
-	*e = (struct each){ .c = c };
-	json_out_init(&e->json, &e->text, true);
-	json_put_obj(&e->json, NULL);
-	json_put_arr(&e->json, "nodes");
-}
-
-static void each_put(struct each *e, const char *name, const char *answer, const struct err *why)
-{
-	json_put_obj(&e->json, NULL);
-	json_put_str(&e->json, "name", name);
-	if (answer) {
-		autofree char *raw = mem_strndup(answer, strlen(answer) - (str_ends(answer, "\n") ? 1 : 0));
-
-		json_put_raw(&e->json, "answer", raw);
-	} else {
-		json_put_str(&e->json, "answer", NULL);
-	}
-	if (why) {
-		json_put_obj(&e->json, "error");
-		json_put_str(&e->json, "kind", err_kind_name(why->kind));
-		json_put_str(&e->json, "text", why->text);
-		json_put_str(&e->json, "hint", why->hint);
-		json_end_obj(&e->json);
-	} else {
-		json_put_str(&e->json, "error", NULL);
-	}
-	json_end_obj(&e->json);
-}
-
-static void each_send(struct each *e, const char *name, const char *method, const char *path, const char *body)
-{
-	autoclean(http_reply_free) struct http_reply reply = { 0 };
-	struct err why = { 0 };
-
-	if (ask_steps(e->c, method, path, body, &reply, &why) == 0) {
-		e->done++;
-		each_put(e, name, buf_str(&reply.body), NULL);
-		if (cmd_followed(e->c, &reply, "", &why) < 0)
-			e->behind = why;
-		return;
-	}
-	if (!e->failed++)
-		e->first = why;
-	each_put(e, name, NULL, &why);
-	if (!e->c->json)
-		cmd_error(e->c, &why);
-}
-
-static int each_end(struct each *e, struct err *err)
-{
-	int rc = 0;
-
-	json_end_arr(&e->json);
-	json_end_obj(&e->json);
-	if (e->c->json)
-		cmd_print(buf_str(&e->text));
-	if (e->behind.kind != ERR_NONE) {
-		*err = e->behind;
-		rc = -1;
-	}
-	if (e->failed) {
-		if (rc < 0 && !e->c->json)
-			cmd_error(e->c, &e->behind);
-		*err = e->first;
-		/* Each failure has been said already, or is in the JSON. */
-		err->text[0] = '\0';
-		if (e->done)
-			err->kind = ERR_PARTIAL;
-		rc = -1;
-	}
-	buf_free(&e->text);
-	return rc;
 }
 
 static void put_options(const struct cmd *c, struct json_out *w)
@@ -269,18 +172,28 @@ int cmd_node_list(struct cmd *c, struct err *err)
 	return 0;
 }
 
-static void change_body(const struct cmd *c, size_t place, size_t n_nodes, const struct str_list *macs,
-			const struct node_bmc *bmc, struct buf *body)
+/* All in one request: all are changed, or none. */
+static void set_body(const struct cmd *c, struct nodeset *set, const size_t *places, const struct str_list *macs,
+		     const struct node_bmc *bmc, struct buf *body)
 {
+	size_t n = nodeset_count(set);
 	struct json_out w;
 
-	buf_reserve(body, NODE_BMC_BODY_MAX);
+	buf_reserve(body, n * NODE_BMC_BODY_MAX);
 	json_out_init(&w, body, false);
 	json_put_obj(&w, NULL);
-	put_options(c, &w);
-	node_put_address(c, &w, place);
-	put_macs(&w, macs, place, n_nodes);
-	node_bmc_put(bmc, place, &w);
+	json_put_arr(&w, "nodes");
+	for (size_t i = 0; i < n; i++) {
+		json_put_obj(&w, NULL);
+		json_put_str(&w, "name", nodeset_get(set, i));
+		put_options(c, &w);
+		node_put_address(c, &w, places[i]);
+		put_macs(&w, macs, places[i], n);
+		node_bmc_put(bmc, places[i], &w);
+		json_end_obj(&w);
+	}
+	json_end_arr(&w);
+	json_put_bool(&w, "plan", c->plan);
 	json_end_obj(&w);
 }
 
@@ -290,8 +203,8 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(str_list_free) struct str_list macs = { 0 };
 	autoclean(node_bmc_free) struct node_bmc bmc = { 0 };
+	autoclean(secret_buf_free) struct buf body = { 0 };
 	autofree size_t *places = NULL;
-	struct each each;
 
 	if (cmd_args(c, 1, 1, err) < 0)
 		return -1;
@@ -306,15 +219,8 @@ int cmd_node_set(struct cmd *c, struct err *err)
 	    check_macs(&macs, nodeset_count(&set), false, err) < 0 || node_check_address(c, nodeset_count(&set), err) < 0 ||
 	    node_bmc_read(c, nodeset_count(&set), &bmc, err) < 0)
 		return -1;
-	each_begin(&each, c);
-	for (size_t i = 0; i < nodeset_count(&set); i++) {
-		autofree char *path = str_format("/v1/nodes/%s%s", nodeset_get(&set, i), c->plan ? "?plan=1" : "");
-		autoclean(secret_buf_free) struct buf body = { 0 };
-
-		change_body(c, places[i], nodeset_count(&set), &macs, &bmc, &body);
-		each_send(&each, nodeset_get(&set, i), "PATCH", path, buf_str(&body));
-	}
-	return each_end(&each, err);
+	set_body(c, &set, places, &macs, &bmc, &body);
+	return node_send_steps(c, "PATCH", "/v1/nodes", buf_str(&body), err);
 }
 
 static void remove_body(const struct cmd *c, struct nodeset *set, struct buf *body)

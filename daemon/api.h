@@ -34,6 +34,9 @@ struct roster;
 int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
 		  struct err *err) WARN_UNUSED;
 struct change;
+/* The rest after a commit: the change is released, since nobody may wait for the reconciler while holding the lock it needs, and
+ * a step "problem" says what does not follow yet. */
+void api_follow(struct daemon *d, struct change *c, struct plan *plan);
 /* What may be said of a node when it is added or changed, all keys that are left of `o`. */
 int api_read_wishes(struct json_obj *o, const struct site *site, struct node *n, struct err *err) WARN_UNUSED;
 /* "MAC 52:54:..", or by what an expected machine will be recognized. Caller frees. */
@@ -56,7 +59,8 @@ API_HANDLER(api_site_put);
 API_HANDLER(api_nodes_get); /* api_node_get.c */
 API_HANDLER(api_node_get);
 API_HANDLER(api_nodes_add); /* api_node.c */
-API_HANDLER(api_node_set);
+API_HANDLER(api_node_set);  /* api_node_set.c */
+API_HANDLER(api_nodes_set);
 API_HANDLER(api_node_remove); /* api_node_remove.c */
 API_HANDLER(api_nodes_remove);
 API_HANDLER(api_node_replace); /* api_node_replace.c */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Nodes are added and changed. */
+/* Nodes are added; and what adding and changing them have in common. */
 #include "base/mem.h"
 #include "base/nodeset.h"
 #include "daemon/api.h"
-#include "daemon/bmc_wish.h"
 #include "daemon/change.h"
 #include "daemon/enrol_token.h"
 #include "daemon/ident.h"
@@ -175,8 +174,7 @@ static int write_added(struct change *c, const struct roster *roster, size_t fro
 	return change_commit(c, err);
 }
 
-/* The rest after a commit: nobody may wait for the reconciler while holding the lock it needs. */
-static void follow(struct daemon *d, struct change *c, struct plan *plan)
+void api_follow(struct daemon *d, struct change *c, struct plan *plan)
 {
 	struct err late = { 0 };
 
@@ -207,7 +205,7 @@ int api_nodes_add(void *ctx, struct http_call *call, struct err *err)
 	if (!only_plan) {
 		if (write_added(&c, &roster, before, http_who(call), err) < 0)
 			return -1;
-		follow(d, &c, &plan);
+		api_follow(d, &c, &plan);
 	}
 	api_steps(call, &plan);
 	return 0;
@@ -253,19 +251,6 @@ void api_say_changes(struct plan *plan, const struct site *site, const struct no
 	say_changed(plan, n->name, "switch port", or_none(old->switch_port), or_none(n->switch_port));
 }
 
-/* Which of its addresses do not follow from the other one. */
-static const char *own_families(const struct node *n)
-{
-	return n->addr4 && n->has6 ? "IPv4 and IPv6" : n->addr4 ? "IPv4" : n->has6 ? "IPv6" : "none";
-}
-
-/* Asked for by name; a table says what every node has, and changes nothing by that. */
-static void say_own(struct plan *plan, const struct node *old, const struct node *n)
-{
-	if (!plan->len)
-		say_changed(plan, n->name, "address of its own", own_families(old), own_families(n));
-}
-
 int api_forget_machine(struct daemon *d, struct change *c, const struct node *n, struct run *r, struct plan *plan,
 		       struct err *err)
 {
@@ -287,47 +272,5 @@ int api_forget_machine(struct daemon *d, struct change *c, const struct node *n,
 	run_free(r);
 	run_set_state(r, RUN_NEW, clock_wall_s());
 	change_run(c, n->name, r);
-	return 0;
-}
-
-int api_node_set(void *ctx, struct http_call *call, struct err *err)
-{
-	struct daemon *d = ctx;
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(site_free) struct site site = { 0 };
-	autoclean(roster_free) struct roster roster = { 0 };
-	autoclean(node_free) struct node n = { 0 };
-	autoclean(run_free) struct run r = { 0 };
-	autoclean(bmc_request_free) struct bmc_request bmc = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
-	struct json_obj o;
-	bool only_plan;
-
-	change_begin(&c, d);
-	if (http_query_flag(call, "plan", &only_plan, err) < 0 || api_body(call, &doc, &o, err) < 0 ||
-	    daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0 ||
-	    daemon_node(d, http_param(call, "name"), &n, NULL, err) < 0 || daemon_run(d, n.name, &r, err) < 0 ||
-	    bmc_request_read(&o, &bmc, err) < 0 || api_read_wishes(&o, &site, &n, err) < 0)
-		return -1;
-	if (!n.group)
-		return err_set(err, ERR_INVALID, "%s: a node must be in a group", n.name);
-	if (roster_check(&roster, &site, &n, err) < 0)
-		return -1;
-	api_say_changes(&plan, &site, roster_find(&roster, n.name), &n);
-	say_own(&plan, roster_find(&roster, n.name), &n);
-	/* How its BMC is reached does not matter to an installation, but to getting out of one that hangs. */
-	if ((plan.len || !bmc.given) && api_not_installing(n.name, &r, false, err) < 0)
-		return -1;
-	if (api_forget_machine(d, &c, &n, &r, &plan, err) < 0 || bmc_request_apply(&c, n.name, &bmc, &plan, err) < 0)
-		return -1;
-	if (plan.len && !only_plan) {
-		change_node(&c, &n);
-		change_event(&c, EVENT_INFO, "node-changed", n.name, "changed by %s: %s", http_who(call), plan.steps[0].text);
-		if (change_commit(&c, err) < 0)
-			return -1;
-		follow(d, &c, &plan);
-	}
-	api_steps(call, &plan);
 	return 0;
 }

@@ -6,7 +6,6 @@
 #include "daemon/api.h"
 #include "daemon/change.h"
 #include "daemon/ident.h"
-#include "daemon/reconcile.h"
 #include "daemon/revoke.h"
 
 #include <string.h>
@@ -220,8 +219,6 @@ static void say(struct removal *m, struct http_call *call, bool confirmed)
 
 static int perform(struct removal *m, struct change *c, struct http_call *call, struct err *err)
 {
-	struct err late = { 0 };
-
 	if (look(m, err) < 0)
 		return -1;
 	if (m->plan || !m->n_parts) {
@@ -230,10 +227,7 @@ static int perform(struct removal *m, struct change *c, struct http_call *call, 
 	}
 	if (write_all(m, c, http_who(call), err) < 0)
 		return -1;
-	/* Nobody may wait for the reconciler while holding the lock it needs. */
-	change_release(c);
-	if (reconcile_wait(m->d->reconcile, &late) < 0)
-		api_step(&m->said, "problem", "done, but network boot does not follow yet: %s", late.text);
+	api_follow(m->d, c, &m->said);
 	say(m, call, true);
 	return 0;
 }

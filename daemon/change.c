@@ -143,6 +143,13 @@ void change_event(struct change *c, enum event_level level, const char *kind, co
 	va_end(ap);
 }
 
+void change_drop(struct change *c)
+{
+	c->n_ops = 0;
+	str_list_free(&c->text);
+	str_list_free(&c->topics);
+}
+
 static int commit(struct change *c, struct err *err)
 {
 	int rc;

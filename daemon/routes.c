@@ -20,6 +20,7 @@ static const struct http_route routes[] = {
 	{ "PUT", "/v1/site", HTTP_ADMIN, api_site_put, 512 * KIB, "plan" },
 	{ "GET", "/v1/nodes", HTTP_ADMIN, api_nodes_get, 0, NULL },
 	{ "POST", "/v1/nodes", HTTP_ADMIN, api_nodes_add, MIB, NULL },
+	{ "PATCH", "/v1/nodes", HTTP_ADMIN, api_nodes_set, 8 * MIB, NULL },
 	{ "GET", "/v1/nodes/:name", HTTP_ADMIN, api_node_get, 0, NULL },
 	{ "PATCH", "/v1/nodes/:name", HTTP_ADMIN, api_node_set, 0, "plan" },
 	{ "POST", "/v1/remove", HTTP_ADMIN, api_nodes_remove, MIB, NULL },

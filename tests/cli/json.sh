@@ -95,10 +95,10 @@ failure 2 invalid -- node list @gpu
 doc 0 '.name == "n01"' -- node show n01
 failure 1 not_found -- node show n99
 failure 2 usage -- node set n01
-doc 0 '.nodes[0].error == null' -- node set n01 --serial A-box --plan
-doc 0 '.nodes[0].answer.steps' -- node set n01 --serial A-box
-doc 1 '.nodes[0].error.kind == "exists"' -- node set n01 --mac $mac2
-doc 4 '[.nodes[].error.kind] == ["exists", null]' -- node set 'n[01-02]' --ipv4 10.77.0.3
+doc 0 '.steps | length == 1' -- node set n01 --serial A-box --plan
+doc 0 '.steps' -- node set n01 --serial A-box
+failure 1 exists -- node set n01 --mac $mac2
+failure 2 invalid -- node set 'n[01-02]' --ipv4 10.77.0.254
 doc 0 '.steps' -- node boot n01 --net --plan
 doc 0 '.steps' -- node boot n01 --net
 failure 2 usage -- node boot n01

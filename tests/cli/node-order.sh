@@ -38,5 +38,30 @@ has n10 10 50
 has n01 c1 51
 has n02 c2 52
 has n04 04 54
+
+# All of a set or none: one that is refused leaves the others as they are; what one gives away another may have.
+before=$(digest)
+for more in '' --plan; do
+    # shellcheck disable=SC2086
+    "$orthrus" node set 'n02,n01' --ipv4 10.77.0.254 $more >"$work/out" 2>"$work/err" && fail "an address that is none $more: $(cat "$work/out")"
+    grep -q '^orthrus: n01: 10.77.0.255 is no host address.*; nothing was changed$' "$work/err" || fail "it is not said why: $(cat "$work/err")"
+    [ "$before" = "$(digest)" ] || fail "a set of which one was refused was half applied"
+done
+"$orthrus" node set 'n[01-04]' --layout none >"$work/out" 2>"$work/err" && fail "a layout that is none"
+grep -q "^orthrus: n01: there is no disk layout 'none'.*; nor do n\[02-04\]; nothing was changed" "$work/err" || fail "not all are named: $(cat "$work/err")"
+"$orthrus" node set n02,n01 --ipv4 10.77.0.51 >"$work/out" 2>&1 || fail "addresses that move on: $(cat "$work/out")"
+has n02 c2 51
+has n01 c1 52
+# The steps of all are numbered through.
+"$orthrus" node set 'n[01-04]' --serial S --plan >"$work/out" || fail "a plan for four"
+[ "$(grep -oE '^ +[0-9]+\.' "$work/out" | tr -d ' \n')" = 1.2.3.4. ] || fail "the numbers of the steps: $(cat "$work/out")"
+# One act in the audit log, which names them all.
+"$orthrus" node set 'n[01-04]' --serial S >/dev/null || fail "four at once"
+"$orthrus" audit show --json | jq -se 'map(select(.what == "PATCH /v1/nodes")) | last | .nodes == "n[01-04]" and .result == "done"' >/dev/null ||
+    fail "the audit log: $("$orthrus" audit show | tail -n 3)"
+for said in '{"nodes":[]}' '{"nodes":[{"name":"n01"},{"name":"n01"}]}' '{"nodes":[{"name":"n01","colour":"red"}]}' '{"nodes":["n01"]}' '{}'; do
+    api PATCH /v1/nodes "$said"; want 400 "body $said"
+done
+api PATCH /v1/nodes '{"nodes":[{"name":"n77"}]}'; want 404 'a node that is none'
 [ "$failed" = 0 ] && echo ok
 exit $failed
