@@ -104,6 +104,14 @@ static int collect(struct cmd *c, uint64_t since, uint64_t latest, struct audit_
 	}
 }
 
+static bool any_fits(const struct audit_acts *acts, const struct audit_filter *filter)
+{
+	for (size_t i = 0; i < acts->len; i++)
+		if (audit_act_fits(&acts->items[i], filter))
+			return true;
+	return false;
+}
+
 static void print_acts(const struct cmd *c, const struct audit_acts *acts, const struct audit_filter *filter, uint64_t limit)
 {
 	static const char *const heads[] = { "NUMBER", "TIME", "WHO", "FROM", "WHAT", "NODES", "RESULT", NULL };
@@ -158,7 +166,11 @@ int cmd_audit_show(struct cmd *c, struct err *err)
 		latest = 2 * limit + 200;
 	if (collect(c, since, latest, &acts, err) < 0)
 		return -1;
-	print_acts(c, &acts, &filter, limit);
+	if (any_fits(&acts, &filter))
+		print_acts(c, &acts, &filter, limit);
+	else
+		cmd_say(c,
+			from || filter.who || filter.node ? "nothing in the audit log is like this" : "the audit log is empty");
 	return 0;
 }
 

@@ -47,7 +47,7 @@
 	  "make machines known by their MAC addresses") \
 	X("node", "list", cmd_node_list, CMD_READS, "[NODESET]", "", "list nodes and their state") \
 	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \
-	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME?,layout=NAME?,serial=TEXT?,switch=NAME?,port=PORT?,bmc=ADDRESS?*,bmc-user=USER?,bmc-password-file=FILE,bmc-protocol=PROTOCOL?,bmc-pin=FINGERPRINT?", \
+	X("node", "set", cmd_node_set, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS?,ipv6=ADDRESS?,image=NAME?,layout=NAME?,serial=TEXT?,switch=NAME?,port=PORT?,bmc=ADDRESS?*,bmc-user=USER?,bmc-password-file=FILE,bmc-protocol=PROTOCOL?,bmc-pin=FINGERPRINT?", \
 	  "change nodes' group, addresses, image or layout") \
 	X("node", "discover", cmd_node_discover, CMD_CHANGES, "", \
 	  "serial=PATTERN,switch=PATTERN,mac=PATTERN,product=PATTERN,name=RULE*,group=GROUP,approve,once", \

@@ -93,6 +93,16 @@ static void add_body(const struct cmd *c, struct nodeset *set, const size_t *pla
 	json_end_obj(&w);
 }
 
+static int check_port(const struct cmd *c, struct err *err)
+{
+	const char *name = cmd_option(c, "switch"), *port = cmd_option(c, "port");
+
+	if (!name == !port)
+		return 0;
+	err_set(err, ERR_USAGE, name ? "--switch %s: which port of it?" : "--port %s: of which switch?", name ? name : port);
+	return err_hint(err, "give both, as the switch says them by LLDP: --switch NAME --port PORT");
+}
+
 int cmd_node_add(struct cmd *c, struct err *err)
 {
 	autoclean(nodeset_free) struct nodeset set = { 0 };
@@ -108,7 +118,7 @@ int cmd_node_add(struct cmd *c, struct err *err)
 		return err_hint(err, "`orthrus site show` lists them");
 	}
 	cmd_option_all(c, "mac", &macs);
-	if (node_set_written(&none, c->argv[0], false, &set, &places, err) < 0 ||
+	if (check_port(c, err) < 0 || node_set_written(&none, c->argv[0], false, &set, &places, err) < 0 ||
 	    check_macs(&macs, nodeset_count(&set), !cmd_option(c, "serial") && !cmd_option(c, "switch"), err) < 0 ||
 	    node_check_address(c, nodeset_count(&set), err) < 0)
 		return -1;

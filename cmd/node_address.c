@@ -4,10 +4,11 @@
 #include "cmd/nodes.h"
 #include "site/addr.h"
 
-/* "--ipv6 auto": no own address any more, but the one that follows from the other family's. */
+/* "--ipv6 auto", or an empty word as for other options: no own address any more, but the one that follows from the other
+ * family's. */
 static bool is_auto(const char *address)
 {
-	return str_eq(address, "auto");
+	return !*address || str_eq(address, "auto");
 }
 
 static int too_many(const char *option, const char *first, size_t n_nodes, struct err *err)

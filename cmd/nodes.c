@@ -80,9 +80,23 @@ const struct node_row *node_rows_find(const struct node_rows *rows, const char *
 	return NULL;
 }
 
+/* "@compute, @login": those that nodes are in. */
+static void known_groups(const struct node_rows *rows, struct buf *out)
+{
+	autoclean(str_list_free) struct str_list seen = { 0 };
+
+	for (size_t i = 0; i < rows->len; i++) {
+		if (str_list_has(&seen, rows->items[i].group))
+			continue;
+		str_list_add(&seen, rows->items[i].group);
+		buf_addf(out, "%s@%s", out->len ? ", " : "", rows->items[i].group);
+	}
+}
+
 static int resolve_group(void *ctx, const char *name, struct nodeset *out, struct err *err)
 {
 	const struct node_rows *rows = ctx;
+	autoclean(buf_free) struct buf known = { 0 };
 	bool any = str_eq(name, "*");
 
 	for (size_t i = 0; i < rows->len; i++) {
@@ -94,7 +108,9 @@ static int resolve_group(void *ctx, const char *name, struct nodeset *out, struc
 	}
 	if (any)
 		return 0;
-	err_set(err, ERR_INVALID, "no node is in it");
+	known_groups(rows, &known);
+	err_set(err, ERR_INVALID, "no node is in it; %s%s", known.len ? "nodes are in " : "there are no nodes yet",
+		buf_str(&known));
 	return err_hint(err, "`orthrus node list` shows each node's group");
 }
 

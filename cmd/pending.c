@@ -125,7 +125,7 @@ const struct pending_row *pending_rows_find(const struct pending_rows *rows, con
 		if (!str_starts(rows->items[i].fingerprint, hex))
 			continue;
 		if (found && !str_eq(found->fingerprint, rows->items[i].fingerprint)) {
-			err_set(err, ERR_CONFLICT, "two machines wait whose keys begin like %.40s", key);
+			err_set(err, ERR_CONFLICT, "two machines wait whose keys begin like %.64s", key);
 			err_hint(err,
 				 "give all 64 hex digits of the fingerprint: `orthrus node discover --once --json` has them");
 			return NULL;
@@ -133,7 +133,7 @@ const struct pending_row *pending_rows_find(const struct pending_rows *rows, con
 		found = &rows->items[i];
 	}
 	if (!found) {
-		err_set(err, ERR_NOT_FOUND, "no machine waits whose key is %.40s", key);
+		err_set(err, ERR_NOT_FOUND, "no machine waits whose key is %.64s", key);
 		err_hint(err, "`orthrus node discover --once` lists those that do");
 	}
 	return found;

@@ -180,29 +180,40 @@ int cmd_secret_list(struct cmd *c, struct err *err)
 	return 0;
 }
 
-int cmd_secret_rotate(struct cmd *c, struct err *err)
+/* Can it be done at all? Whoever is asked to confirm something shall not hear then that there is no such thing. */
+static int rehearse(struct cmd *c, const char *method, const char *more, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autofree char *path = str_format("/v1/cluster-secrets/%s%s?plan=1", c->argv[0], more);
+
+	return cmd_call(c, method, path, str_eq(method, "POST") ? "" : NULL, &reply, err);
+}
+
+/* `what` is to be confirmed. */
+static int act_on(struct cmd *c, const char *method, const char *more, const char *what, struct err *err)
 {
 	autofree char *path = NULL;
 
 	if (cmd_args(c, 1, 1, err) < 0 || check_name(c->argv[0], err) < 0)
 		return -1;
-	if (!c->plan &&
-	    cmd_confirm(c, err,
-			"replace secret %s by a new one; nodes that have not fetched it do not understand those that have",
-			c->argv[0]) < 0)
+	if (!c->plan && (rehearse(c, method, more, err) < 0 || cmd_confirm(c, err, "%s", what) < 0))
 		return -1;
-	path = path_of(c, c->argv[0], "/rotate");
-	return send_steps(c, "POST", path, "", err);
+	path = path_of(c, c->argv[0], more);
+	return send_steps(c, method, path, str_eq(method, "POST") ? "" : NULL, err);
+}
+
+int cmd_secret_rotate(struct cmd *c, struct err *err)
+{
+	autofree char *what =
+		str_format("replace secret %s by a new one; nodes that have not fetched it do not understand those that have",
+			   c->argc ? c->argv[0] : "");
+
+	return act_on(c, "POST", "/rotate", what, err);
 }
 
 int cmd_secret_remove(struct cmd *c, struct err *err)
 {
-	autofree char *path = NULL;
+	autofree char *what = str_format("forget secret %s, and remove its file from nodes", c->argc ? c->argv[0] : "");
 
-	if (cmd_args(c, 1, 1, err) < 0 || check_name(c->argv[0], err) < 0)
-		return -1;
-	if (!c->plan && cmd_confirm(c, err, "forget secret %s, and remove its file from nodes", c->argv[0]) < 0)
-		return -1;
-	path = path_of(c, c->argv[0], "");
-	return send_steps(c, "DELETE", path, NULL, err);
+	return act_on(c, "DELETE", "", what, err);
 }

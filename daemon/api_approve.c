@@ -190,7 +190,7 @@ static int approve_one(struct approving *a, struct json_obj *o, struct str_list 
 		return -1;
 	p = find_pending(a, &wish);
 	if (!p) {
-		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", wish.fingerprint);
+		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.64s waits for approval", wish.fingerprint);
 		return err_hint(err, "`orthrus node discover --once` lists those that do");
 	}
 	if (find_name(a, &wish, p, err) < 0)

@@ -76,7 +76,7 @@ static int find_machine(struct daemon *d, const char *node, struct replacing *w,
 			w->machine = p;
 	}
 	if (!any) {
-		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", w->fingerprint);
+		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.64s waits for approval", w->fingerprint);
 		return err_hint(err, "`orthrus node discover --once` lists those that do");
 	}
 	if (!w->machine)

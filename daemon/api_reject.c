@@ -85,7 +85,7 @@ static int check_there(struct rejecting *r, const struct pendings *l, struct err
 	for (size_t i = 0; i < r->len; i++) {
 		if (r->items[i].found)
 			continue;
-		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.16s waits for approval", r->items[i].fingerprint);
+		err_set(err, ERR_NOT_FOUND, "no machine with the fingerprint %.64s waits for approval", r->items[i].fingerprint);
 		return err_hint(err, "`orthrus node discover --once` lists those that do");
 	}
 	return 0;

@@ -190,6 +190,8 @@ int bmc_request_apply(struct change *c, const char *node, const struct bmc_reque
 	autoclean(bmc_wish_free) struct bmc_wish w = { 0 };
 	char pin[BMC_PIN_LEN] = "";
 	const char *new_pin = req->pin ? pin : NULL;
+	/* A password is for the BMC that it was given for: it goes with its address. */
+	const char *password = req->password ? req->password : req->address && !*req->address ? "" : NULL;
 	size_t before = plan->len;
 	enum bmc_protocol used;
 
@@ -207,9 +209,9 @@ int bmc_request_apply(struct change *c, const char *node, const struct bmc_reque
 				 : str_eq(w.protocol, "redfish") ? BMC_REDFISH
 								 : BMC_AUTO,
 				 w.pin);
-	if (bmc_login_check(used, w.user, req->password && *req->password ? req->password : NULL, err) < 0)
+	if (bmc_login_check(used, w.user, password && *password ? password : NULL, err) < 0)
 		return err_wrap(err, "%s", node);
-	if (merge_password(c, node, &w, req->password, plan, err) < 0)
+	if (merge_password(c, node, &w, password, plan, err) < 0)
 		return err_wrap(err, "%s", node);
 	if (plan->len > before)
 		put_document(c, node, &w);

@@ -30,7 +30,7 @@ struct bmc_request {
 int bmc_request_read(struct json_obj *o, struct bmc_request *out, struct err *err) WARN_UNUSED;
 void bmc_request_free(struct bmc_request *r); /* wipes the password */
 /* Checks it and puts the documents into the change; steps tell what is new. Another address has another key: its pin is dropped
- * unless it is said anew. */
+ * unless it is said anew; with no address any more the password is. */
 int bmc_request_apply(struct change *c, const char *node, const struct bmc_request *req, struct plan *plan,
 		      struct err *err) WARN_UNUSED;
 /* Of a node that is removed. */

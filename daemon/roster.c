@@ -139,9 +139,11 @@ static int check_expected(const struct roster *r, const struct node *n, struct e
 {
 	if (check_text(n, "switch's name", n->switch_name, err) < 0 || check_text(n, "switch port", n->switch_port, err) < 0)
 		return -1;
-	if (!n->switch_name != !n->switch_port)
-		return err_set(err, ERR_INVALID, "%s: switch and port are given together; the %s is missing", n->name,
-			       n->switch_name ? "port" : "switch");
+	if (!n->switch_name != !n->switch_port) {
+		err_set(err, ERR_INVALID, "%s: switch and port are given together; the %s is missing", n->name,
+			n->switch_name ? "port" : "switch");
+		return err_hint(err, "--switch NAME --port PORT, as the switch says them by LLDP; '' takes both back");
+	}
 	for (size_t i = 0; i < r->len; i++) {
 		const struct node *o = &r->nodes[i];
 

@@ -50,10 +50,15 @@ static char *holder6(const struct site *site, const struct site_network *net, co
 	return site_in_pool6(net, a) ? mem_strdup("in the pool that firmware has addresses of") : NULL;
 }
 
-static int is_taken(const struct node *n, const char *addr, const char *option, const char *who, struct err *err)
+/* `given`: the option that it comes from; `own`: the one that gives another. */
+static int is_taken(const struct node *n, const char *addr, const char *given, const char *own, const char *who, struct err *err)
 {
 	err_set(err, ERR_EXISTS, "%s: the address %s is %s", n->name, addr, who);
-	return err_hint(err, "leave %s out to take a free one", option);
+	return err_hint(
+		err,
+		"leave %s out of a new node to take a free one; one that is there gets another by `orthrus node set %s %s "
+		"ADDRESS`",
+		given, n->name, own);
 }
 
 static int is_elsewhere(const struct node *n, const char *addr, const struct site_network *net, const char *subnet,
@@ -116,7 +121,7 @@ static int check_addr4(const struct roster *r, const struct site *site, const st
 	who = holder(site, net, a);
 	if (!who)
 		who = neighbour4(r, net, n, a);
-	return who ? is_taken(n, addr, n->addr4 ? "--ipv4" : "--ipv6", who, err) : 0;
+	return who ? is_taken(n, addr, n->addr4 ? "--ipv4" : "--ipv6", "--ipv4", who, err) : 0;
 }
 
 static int check_addr6(const struct roster *r, const struct site *site, const struct node *n, const struct addr6 *a,
@@ -133,7 +138,7 @@ static int check_addr6(const struct roster *r, const struct site *site, const st
 	who = holder6(site, net, a);
 	if (!who)
 		who = neighbour6(r, net, n, a);
-	return who ? is_taken(n, addr, n->has6 ? "--ipv6" : "--ipv4", who, err) : 0;
+	return who ? is_taken(n, addr, n->has6 ? "--ipv6" : "--ipv4", "--ipv6", who, err) : 0;
 }
 
 int roster_check_addr(const struct roster *r, const struct site *site, const struct node *n, struct err *err)

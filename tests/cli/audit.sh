@@ -28,6 +28,14 @@ anchored() { # waits until the state knows the newest line
     done
     fail "the state was not told of the newest line: $(cat "$body")"
 }
+none() { # TEXT OPTIONS...: nothing is shown, that is said, and it is no failure
+    local text=$1 rc
+    shift
+    "$orthrus" audit show "$@" >"$work/none" 2>&1
+    rc=$?
+    [ "$rc $(cat "$work/none")" = "0 $text" ] || fail "audit show $*: exit $rc: $(cat "$work/none")"
+    [ -z "$("$orthrus" audit show "$@" --json 2>&1)" ] || fail "audit show $* --json has something"
+}
 found() { # FAULT NUMBER TEXT [FILE...]: verify says so, and exits with 1
     local fault=$1 number=$2 text=$3 rc
     shift 3
@@ -40,6 +48,7 @@ found() { # FAULT NUMBER TEXT [FILE...]: verify says so, and exits with 1
 
 start_daemon
 "$orthrus" audit verify | grep -q 'no audit log yet' || fail "verify of nothing"
+none 'the audit log is empty'
 make_site --trust-mac
 "$orthrus" site apply --yes >/dev/null || die "site apply"
 port=$(tls_port)
@@ -62,6 +71,9 @@ request --cacert "$work/eve/ca.crt" --cert "$work/eve/eve.crt" --key "$work/eve/
     --data-binary '{"nodes":["n01"],"target":"net"}' "https://127.0.0.1:$port/v1/boot"
 want 200 'boot by certificate'
 
+none 'nothing in the audit log is like this' --node n77
+none 'nothing in the audit log is like this' --who nobody-at-all
+none 'nothing in the audit log is like this' --since 2126-01-01
 one '.what == "PUT /v1/site" and .who == "uid 0" and .from == "local" and .result == "done" and .status == 200' 'apply'
 one '.what == "POST /v1/nodes" and .nodes == "n01" and .result == "done"' 'add'
 one '.what == "POST /v1/nodes" and .nodes == "n01" and .result == "refused" and .status == 409 and (.text | test("already"))' 'add again'

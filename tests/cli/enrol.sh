@@ -40,6 +40,14 @@ make_keys other; enrol other "$(machine "$mac1" A)"; pending 'another machine wi
 "$orthrus" node approve n01 --yes >"$work/out" 2>&1; rc=$?
 [ $rc != 0 ] && grep -q -- --fingerprint "$work/out" && grep -q "$words" "$work/out" || fail "two with one MAC address: exit $rc: $(cat "$work/out")"
 "$orthrus" node approve n01 --fingerprint "A A A A A A" --yes >"$work/out" 2>&1 && fail "a key that nobody has is approved"
+nobody=$(printf '%064d' 7)
+"$orthrus" node approve n01 --fingerprint "$nobody" --yes >"$work/out" 2>&1 && fail "a fingerprint that nobody has is approved"
+grep -q "$nobody" "$work/out" || fail "the fingerprint is cut: $(cat "$work/out")"
+for what in '/v1/approve {"items":[{"fingerprint":"'"$nobody"'","node":"n01"}]}' '/v1/reject {"fingerprints":["'"$nobody"'"]}' \
+    '/v1/nodes/n01/replace {"macs":["52:54:00:00:00:77"],"fingerprint":"'"$nobody"'"}'; do
+    api POST "${what%% *}" "${what#* }"; want 404 "${what%% *} of nobody's key"
+    body_has "$nobody" "${what%% *}"
+done
 "$orthrus" node approve n01 --fingerprint "${words% *} ZZZZ" --yes >"$work/out" 2>&1 && fail "words that are none are approved"
 "$orthrus" node approve n02 --fingerprint "$words" --yes >"$work/out" 2>&1 && fail "n02 becomes a machine with n01's MAC address"
 ( body=$work/poll-body; enrol "$mac1" "$(machine "$mac1" A)" '' '?wait=30'; echo "$status $(value '.state + " " + .node')" >"$work/poll" ) &

@@ -93,10 +93,13 @@ wrong 2 "--ipv4: '300.1.1.1' is not an IPv4 address (like" '' -- node add n01 --
 wrong 1 'there is a node n01 already' 'orthrus node set' -- node add n01 --group compute --mac ${mac}9
 wrong 1 "there is no node 'n99'" 'orthrus node list' -- node list n99
 wrong 1 'there are no nodes n[04-99]' 'orthrus node list' -- node list 'n[01-99]'
-wrong 2 "group '@gpu': no node is in it" 'orthrus node list' -- node list @gpu
+wrong 2 "group '@gpu': no node is in it; nodes are in @compute" 'orthrus node list' -- node list @gpu
 wrong 2 "'n01!n01' names no node" 'orthrus(8)' -- node list 'n01!n01'
 wrong 2 "'n[01-02]' may hold only" 'the name of one node' -- node show 'n[01-02]'
 wrong 1 'there is no node n99' 'orthrus node list' -- node show n99
+wrong 2 '--port swp7: of which switch?' '--switch NAME --port PORT' -- node add n09 --group compute --port swp7
+wrong 2 '--switch sw1: which port of it?' '--switch NAME --port PORT' -- node add n09 --group compute --switch sw1 --mac 52:54:00:00:00:99
+wrong 2 'the switch is missing' '--switch NAME --port PORT' -- node set n01 --port swp7
 wrong 2 'needs what to set' 'orthrus node show' -- node set n01
 before=$(digest)
 wrong 2 'there are not 2 addresses from it on' 'those that follow' -- node set 'n[01-02]' --ipv4 255.255.255.255

@@ -20,6 +20,31 @@ set_node --image '' --layout '' --serial '' --switch '' --port '' --bmc '' --bmc
 "$orthrus" node set n01 --group '' >/dev/null 2>&1; rc=$?
 [ $rc = 2 ] || fail "a node without a group: exit $rc"
 
+# The password of a BMC that is taken back goes with it, and does not come again with the next one.
+(umask 077; echo secret-word >"$work/password")
+set_node --bmc 127.0.0.1 --bmc-user u --bmc-password-file "$work/password"
+[ "$(node_value n01 .bmc.password_set)" = true ] || fail "no password is set: $(node_value n01 .bmc)"
+set_node --bmc ''
+grep -q 'BMC password forgotten' "$work/out" || fail "it is not said that the password is forgotten: $(cat "$work/out")"
+set_node --bmc 127.0.0.1
+[ "$(node_value n01 .bmc.password_set)" = false ] || fail "the password is still there: $(node_value n01 .bmc)"
+set_node --bmc '' --bmc-user ''
+
+# An empty address is the one that follows again; who has no other needs one.
+follows=$(node_value n01 .ipv6)
+set_node --ipv6 fd00:1:2:3::99
+set_node --ipv6 ''
+[ "$(node_value n01 .ipv6)" = "$follows" ] || fail "--ipv6 '': $(node_value n01 .ipv6)"
+"$orthrus" node set n01 --ipv4 '' >/dev/null 2>"$work/err"; rc=$?
+[ $rc = 2 ] && grep -q 'n01: has no IPv4 address' "$work/err" || fail "--ipv4 '' of a node with no other: exit $rc: $(cat "$work/err")"
+# Who is in the way of an IPv6 address that follows gets another by the command that is named.
+"$orthrus" node add n02 --group compute --mac 52:54:00:00:00:02 --ipv4 10.77.0.9 >/dev/null || fail "n02"
+set_node --ipv6 fd00:1:2:3::10
+"$orthrus" node set n02 --ipv4 10.77.0.16 >/dev/null 2>"$work/err" && fail "an address twice"
+grep -q 'orthrus node set n02 --ipv6 ADDRESS' "$work/err" || fail "the next step of an IPv6 address that is taken: $(cat "$work/err")"
+set_node --ipv6 auto
+"$orthrus" node remove n02 --yes >/dev/null || fail "n02 goes"
+
 # The address that it has is made its own: then the other family can go.
 own=$(node_value n01 .ipv6)
 set_node --ipv6 "$own"

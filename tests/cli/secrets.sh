@@ -65,6 +65,10 @@ expect 2 'larger than' -- secret set new "$work/large" --path /etc/new
 expect 3 'was given by somebody' -- secret rotate ldap --yes
 expect 1 'there is no secret' -- secret rotate nope --yes
 expect 1 'there is no secret' -- secret remove nope --yes
+# Nobody is asked to confirm what can't be done.
+expect 1 'there is no secret' -- secret remove nope
+expect 1 'there is no secret' -- secret rotate nope
+expect 3 'was given by somebody' -- secret rotate ldap
 expect 3 '--yes' -- secret rotate munge
 [ "$(digest)" = "$before" ] || fail "a refusal changed the state"
 
