@@ -8,6 +8,7 @@
 #include "daemon/ident.h"
 #include "daemon/reconcile.h"
 #include "daemon/secret_store.h"
+#include "daemon/secret_told.h"
 #include "daemon/ssh_trust.h"
 #include "site/addr.h"
 #include "sys/fs.h"
@@ -39,17 +40,40 @@ static int seal_key_of(struct daemon *d, struct http_call *call, const char *nod
 	return err_set(err, ERR_REFUSED, "%s: this key is not one of its any more", node);
 }
 
+/* That a node is given secrets is written down before they go out; not each time that it asks and has them already. */
+static int write_down(struct daemon *d, struct http_call *call, const char *node, const uint8_t key[SEAL_KEY_LEN],
+		      const struct secret_delivery *given, struct err *err)
+{
+	autofree char *what = str_format("%s %s: %s", http_method(call), http_path(call), given->names);
+	struct digest_ctx *ctx = digest_new();
+	struct digest whom;
+
+	digest_add(ctx, node, strlen(node) + 1);
+	digest_add(ctx, key, SEAL_KEY_LEN);
+	digest_end(ctx, &whom);
+	if (secret_told_is(d->told, &whom, &given->what))
+		return 0;
+	if (audit_act(d, call, what, node, err) < 0)
+		return -1;
+	secret_told_set(d->told, &whom, &given->what);
+	return 0;
+}
+
 int api_node_secrets(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
 	autoclean(node_free) struct node n = { 0 };
 	autofree char *node = NULL;
+	struct secret_delivery given = { 0 };
 	uint8_t key[SEAL_KEY_LEN];
+	int rc;
 
 	if (ident_caller(d, call, &node, NULL, err) < 0 || daemon_node(d, node, &n, NULL, err) < 0 ||
-	    seal_key_of(d, call, node, key, err) < 0)
+	    seal_key_of(d, call, node, key, err) < 0 || secrets_deliver(d, n.group, key, http_out(call), &given, err) < 0)
 		return -1;
-	return secrets_deliver(d, n.group, key, http_out(call), err);
+	rc = given.names ? write_down(d, call, node, key, &given, err) : 0;
+	free(given.names);
+	return rc;
 }
 
 static int read_host_key(struct http_call *call, char out[SSH_KEY_LEN], bool *rescue, struct err *err)

@@ -136,10 +136,8 @@ static void say(struct plan *plan, const struct secret *s, bool is_new, bool val
 		 s->mode, restart);
 }
 
-static int finish(struct http_call *call, struct change *c, const struct secret *s, const char *what, struct err *err)
+static int finish(struct http_call *call, struct change *c, const char *what, struct err *err)
 {
-	if (s)
-		secret_write(c, s);
 	change_event(c, EVENT_INFO, "secret-changed", NULL, "%s by %s", what, http_who(call));
 	return change_commit(c, err);
 }
@@ -201,63 +199,91 @@ int api_secret_put(void *ctx, struct http_call *call, struct err *err)
 		/* Where or whose it is may change alone: nodes look at that too, the version tells people. */
 		if (!value.len && !generate)
 			s.version++;
-		if (set_value(d, &s, &value, generate, err) < 0 || finish(call, &c, &s, what, err) < 0)
+		if (set_value(d, &s, &value, generate, err) < 0)
+			return -1;
+		secret_write(&c, &s);
+		if (finish(call, &c, what, err) < 0)
 			return -1;
 	}
 	api_steps(call, &plan);
+	return 0;
+}
+
+/* What is done with a secret that is there: say it, and without the plan do it. */
+struct secret_act {
+	int (*say)(const struct secret *s, const char *who, struct plan *plan, struct err *err);
+	int (*put)(struct change *c, struct secret *s, struct err *err); /* into the change */
+	const char *done;
+};
+
+static int perform(struct daemon *d, struct http_call *call, const struct secret_act *act, struct err *err)
+{
+	autoclean(secret_free) struct secret s = { 0 };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(change_end) struct change c;
+	autofree char *who = NULL;
+	bool only_plan;
+
+	change_begin(&c, d);
+	if (http_query_flag(call, "plan", &only_plan, err) < 0 || secret_load(d, http_param(call, "name"), &s, err) < 0)
+		return -1;
+	who = who_gets(&s);
+	if (act->say(&s, who, &plan, err) < 0)
+		return -1;
+	plan.steps[0].effect = PLAN_DESTROYS;
+	if (!only_plan) {
+		autofree char *what = str_format("secret %s was %s", s.name, act->done);
+
+		if (act->put(&c, &s, err) < 0 || finish(call, &c, what, err) < 0)
+			return -1;
+	}
+	api_steps(call, &plan);
+	return 0;
+}
+
+static int say_rotate(const struct secret *s, const char *who, struct plan *plan, struct err *err)
+{
+	if (!s->generated) {
+		err_set(err, ERR_REFUSED, "secret %s was given by somebody: no other value of it can be made here", s->name);
+		return err_hint(err, "give the new one: orthrus secret set %s FILE", s->name);
+	}
+	api_step(plan, "secret", "replace secret %s by %llu new random bytes; %s fetch it within minutes", s->name,
+		 (unsigned long long)s->bytes, who);
+	return 0;
+}
+
+static int put_rotate(struct change *c, struct secret *s, struct err *err)
+{
+	if (secret_generate(c->d, s, s->bytes, err) < 0)
+		return -1;
+	secret_write(c, s);
+	return 0;
+}
+
+static int say_remove(const struct secret *s, const char *who, struct plan *plan, struct err *err)
+{
+	(void)err;
+	api_step(plan, "secret", "forget secret %s; %s remove /%s within minutes", s->name, who, s->path);
+	return 0;
+}
+
+static int put_remove(struct change *c, struct secret *s, struct err *err)
+{
+	(void)err;
+	change_delete(c, "secret", s->name);
 	return 0;
 }
 
 int api_secret_rotate(void *ctx, struct http_call *call, struct err *err)
 {
-	struct daemon *d = ctx;
-	autoclean(secret_free) struct secret s = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
-	autofree char *what = NULL, *who = NULL;
-	bool only_plan;
+	static const struct secret_act rotate = { say_rotate, put_rotate, "replaced by a new one" };
 
-	change_begin(&c, d);
-	if (http_query_flag(call, "plan", &only_plan, err) < 0 || secret_load(d, http_param(call, "name"), &s, err) < 0)
-		return -1;
-	if (!s.generated) {
-		err_set(err, ERR_REFUSED, "secret %s was given by somebody: no other value of it can be made here", s.name);
-		return err_hint(err, "give the new one: orthrus secret set %s FILE", s.name);
-	}
-	who = who_gets(&s);
-	api_step(&plan, "secret", "replace secret %s by %llu new random bytes; %s fetch it within minutes", s.name,
-		 (unsigned long long)s.bytes, who);
-	plan.steps[0].effect = PLAN_DESTROYS;
-	if (!only_plan) {
-		what = str_format("secret %s was replaced by a new one", s.name);
-		if (secret_generate(d, &s, s.bytes, err) < 0 || finish(call, &c, &s, what, err) < 0)
-			return -1;
-	}
-	api_steps(call, &plan);
-	return 0;
+	return perform(ctx, call, &rotate, err);
 }
 
 int api_secret_remove(void *ctx, struct http_call *call, struct err *err)
 {
-	struct daemon *d = ctx;
-	autoclean(secret_free) struct secret s = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
-	autofree char *what = NULL, *who = NULL;
-	bool only_plan;
+	static const struct secret_act remove = { say_remove, put_remove, "removed" };
 
-	change_begin(&c, d);
-	if (http_query_flag(call, "plan", &only_plan, err) < 0 || secret_load(d, http_param(call, "name"), &s, err) < 0)
-		return -1;
-	who = who_gets(&s);
-	api_step(&plan, "secret", "forget secret %s; %s remove /%s within minutes", s.name, who, s.path);
-	plan.steps[0].effect = PLAN_DESTROYS;
-	if (!only_plan) {
-		what = str_format("secret %s was removed", s.name);
-		change_delete(&c, "secret", s.name);
-		if (finish(call, &c, NULL, what, err) < 0)
-			return -1;
-	}
-	api_steps(call, &plan);
-	return 0;
+	return perform(ctx, call, &remove, err);
 }

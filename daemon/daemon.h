@@ -24,6 +24,7 @@ struct hooks;
 struct power;
 struct consoles;
 struct helper_call;
+struct secret_told;
 
 struct daemon_paths { /* all below --root */
 	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
@@ -49,6 +50,7 @@ struct daemon {
 	struct hooks *hooks;
 	struct power *power;
 	struct consoles *consoles;
+	struct secret_told *told;
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */
 	struct mac_index macs;	     /* under change_lock */

@@ -12,6 +12,7 @@
 #include "daemon/power.h"
 #include "daemon/privsep.h"
 #include "daemon/reconcile.h"
+#include "daemon/secret_told.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -174,6 +175,7 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 	int rc = 0;
 
 	pthread_mutex_init(&d.change_lock, NULL);
+	d.told = secret_told_new();
 	daemon_paths_set(&d.paths, o->root, o->netboot_dir);
 	raise_files();
 	/* Before there is a thread, a listener or a key. */
@@ -203,6 +205,7 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 	certs_free(&d.certs);
 	waiting_free(&d.waiting);
 	hooks_free(d.hooks);
+	secret_told_free(d.told);
 	helper_call_close(&helper);
 	daemon_paths_free(&d.paths);
 	pthread_mutex_destroy(&d.change_lock);

@@ -4,6 +4,7 @@
 #ifndef ORTHRUS_DAEMON_SECRET_STORE_H
 #define ORTHRUS_DAEMON_SECRET_STORE_H
 
+#include "base/digest.h"
 #include "base/json.h"
 #include "daemon/change.h"
 #include "daemon/daemon.h"
@@ -45,9 +46,13 @@ int secret_set_value(struct daemon *d, struct secret *s, const void *value, size
 int secret_generate(struct daemon *d, struct secret *s, size_t len, struct err *err) WARN_UNUSED;
 void secret_write(struct change *c, const struct secret *s);
 
-/* {"secrets":[..]} for a node of this group, each value sealed to `key`. */
+/* {"secrets":[..]} for a node of this group, each value sealed to `key`; which they are is in *out. */
+struct secret_delivery {
+	char *names;	    /* "ldap, munge"; NULL: none. Freed by the caller */
+	struct digest what; /* of names and values: equal when nothing is new */
+};
 int secrets_deliver(struct daemon *d, const char *group, const uint8_t key[SEAL_KEY_LEN], struct buf *json,
-		    struct err *err) WARN_UNUSED;
+		    struct secret_delivery *out, struct err *err) WARN_UNUSED;
 
 /* munge's key, wherever an image has munge: made when it is not there, for the groups whose nodes need it. Between change_begin
  * and commit; *changed: something is to be committed. The step says it to people and --plan. */

@@ -51,6 +51,24 @@ jq '.groups += [{"name":"other","extends":"compute"}]' "$root/etc/orthrus/site.j
 "$orthrus" site apply --yes >/dev/null 2>"$work/err" || die "site apply: $(cat "$work/err")"
 "$orthrus" secret set other "$work/value" --path /etc/other --group other >/dev/null || fail "secret set other"
 
+# --- that a node was given secrets is in the audit log once, and again when there is another value or the daemon forgot it
+given() { # COUNT TEXT: so many acts say so
+    local n
+    n=$("$orthrus" audit show --json --limit 1000 | jq -s '[.[] | select(.what == "GET /v1/secrets: ldap, munge" and .nodes == "n01" and .who == "node n01" and .result == "done")] | length')
+    [ "$n" = "$1" ] || fail "$2: the audit log says it $n times: $("$orthrus" audit show | tail -n 8)"
+}
+given 0 "nobody asked"
+imager $mac GET /v1/secrets; want 200 "secrets"
+given 1 "asked once"
+imager $mac GET /v1/secrets; want 200 "secrets again"
+api GET /v1/cluster-secrets; want 200 "their names"
+given 1 "asked again, and their names"
+"$orthrus" secret rotate munge --yes >/dev/null || fail "secret rotate"
+given 1 "a new value that nobody asked for"
+imager $mac GET /v1/secrets; want 200 "the new secret"
+imager $mac GET /v1/secrets; want 200 "the new secret again"
+given 2 "a new value"
+
 # --- secrets: for the node, sealed, in place with owner and mode
 imager '' GET /v1/secrets; want 403 "anybody asks for secrets"
 imager $mac GET /v1/secrets; want 200 "the node asks for its secrets"
