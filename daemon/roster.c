@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "daemon/node_networks.h"
+#include "site/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,21 +161,22 @@ static int check_expected(const struct roster *r, const struct node *n, struct e
 
 static int check_name(const struct site *site, const struct node *n, struct err *err)
 {
+	const char *whose = str_eq(n->name, site->domain) ? "the domain" : NULL;
+
 	if (str_check_hostname(n->name, err) < 0)
 		return err_wrap(err, "node");
-	/* Every machine's own name for itself, and what inet_aton(3) reads as an address: neither can be looked up. */
-	if (str_eq(n->name, "localhost") || strncmp(n->name, "ip6-", 4) == 0 || n->name[strspn(n->name, "0123456789")] == '\0' ||
-	    strncmp(n->name, "0x", 2) == 0) {
-		err_set(err, ERR_INVALID, "%s: programs take this for %s, not for a node", n->name,
-			n->name[0] == '0' || (n->name[0] >= '1' && n->name[0] <= '9') ? "an address" : "the machine itself");
+	if (word_machine(n->name, err) < 0) {
+		err_wrap(err, "node");
 		return err_hint(err, "choose another name for the node, like n01");
 	}
 	for (size_t i = 0; i < site->n_heads; i++)
-		if (str_eq(site->heads[i].name, n->name)) {
-			err_set(err, ERR_EXISTS, "%s: this is the name of a head", n->name);
-			return err_hint(err, "choose another name for the node");
-		}
-	return 0;
+		whose = str_eq(site->heads[i].name, n->name) ? "a head" : whose;
+	for (size_t i = 0; i < site->n_vips; i++)
+		whose = str_eq(site->vips[i].name, n->name) ? "a service address" : whose;
+	if (!whose)
+		return 0;
+	err_set(err, ERR_EXISTS, "%s: this is the name of %s", n->name, whose);
+	return err_hint(err, "choose another name for the node");
 }
 
 static int check_macs(const struct roster *r, const struct node *n, struct err *err)

@@ -162,11 +162,12 @@ int str_to_mac(const char *s, char out[STR_MAC_LEN], struct err *err)
 int str_check_hostname(const char *s, struct err *err)
 {
 	size_t n = strlen(s);
+	autofree char *shown = str_printable(s, n < 80 ? n : 80);
 
 	if (n < 1 || n > 63)
-		return err_set(err, ERR_INVALID, "host name '%.80s' has %zu characters; allowed are 1 to 63", s, n);
+		return err_set(err, ERR_INVALID, "host name '%s' has %zu characters; allowed are 1 to 63", shown, n);
 	if (strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
-		return err_set(err, ERR_INVALID, "host name '%.80s' may hold only a-z, 0-9 and '-'", s);
+		return err_set(err, ERR_INVALID, "host name '%s' may hold only a-z, 0-9 and '-'", shown);
 	if (s[0] == '-' || s[n - 1] == '-')
 		return err_set(err, ERR_INVALID, "host name '%.80s' begins or ends with '-'", s);
 	return 0;

@@ -168,10 +168,41 @@ static void check_names(struct site *site, struct problems *p)
 					    site->layouts[i].name, k);
 }
 
+static void name_taken(const struct site *site, const char *list, size_t i, const char *name, struct problems *p)
+{
+	for (size_t k = 0; name && k < site->n_heads; k++)
+		if (str_eq(name, site->heads[k].name))
+			problems_at(p, list, i, "name", "'%s' is the name of heads[%zu] already", name, k);
+	for (size_t k = 0; name && str_eq(list, "nodes") && k < site->n_vips; k++)
+		if (str_eq(name, site->vips[k].name))
+			problems_at(p, list, i, "name", "'%s' is the name of service_addresses[%zu] already", name, k);
+}
+
+/* In DNS and in hosts files a name leads to one machine; and the domain's own name is none. */
+static void check_machines(const struct site *site, struct problems *p)
+{
+	if (site->domain && (str_eq(site->domain, "localhost") || str_ends(site->domain, ".localhost")))
+		problems_at(p, NULL, 0, "cluster.domain", "'%s': names below localhost are every machine itself (RFC 6761)",
+			    site->domain);
+	for (size_t i = 0; i < site->n_heads; i++)
+		if (site->heads[i].name && str_eq(site->heads[i].name, site->domain))
+			problems_at(p, "heads", i, "name", "'%s' is the domain's own name; a head has a name in it",
+				    site->domain);
+	for (size_t i = 0; i < site->n_vips; i++)
+		name_taken(site, "service_addresses", i, site->vips[i].name, p);
+	for (size_t i = 0; i < site->n_nodes; i++) {
+		name_taken(site, "nodes", i, site->nodes[i].name, p);
+		if (site->nodes[i].name && str_eq(site->nodes[i].name, site->domain))
+			problems_at(p, "nodes", i, "name", "'%s' is the domain's own name; a node has a name in it",
+				    site->domain);
+	}
+}
+
 void site_check(struct site *site, struct problems *p)
 {
 	site_check_networks(site, p);
 	check_owners(site, p);
 	check_names(site, p);
+	check_machines(site, p);
 	site_check_groups(site, p);
 }

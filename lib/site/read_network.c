@@ -150,7 +150,7 @@ static int read_head(struct json_obj *o, void *item, struct err *err)
 {
 	struct site_head *h = item;
 
-	if (site_read_word(o, "name", JSON_MUST, str_check_hostname, &h->name, err) < 0 ||
+	if (site_read_word(o, "name", JSON_MUST, word_machine, &h->name, err) < 0 ||
 	    site_read_word(o, "interface", JSON_MUST, word_interface, &h->interface, err) < 0 ||
 	    json_str(o, "network", JSON_MAY, &h->network, err) < 0 || read_addr4(o, "ipv4", JSON_MAY, &h->addr4, err) < 0 ||
 	    read_addr6(o, "ipv6", JSON_MAY, &h->has6, &h->addr6, err) < 0)
@@ -158,11 +158,21 @@ static int read_head(struct json_obj *o, void *item, struct err *err)
 	return json_obj_end(o, err);
 }
 
+/* One that is a host name is in hosts files beside those of machines. */
+static int check_vip_name(const char *s, struct err *err)
+{
+	struct err no_host = { 0 };
+
+	if (str_check_name(s, err) < 0)
+		return -1;
+	return str_check_hostname(s, &no_host) == 0 ? word_machine(s, err) : 0;
+}
+
 static int read_vip(struct json_obj *o, void *item, struct err *err)
 {
 	struct site_vip *v = item;
 
-	if (site_read_word(o, "name", JSON_MUST, str_check_name, &v->name, err) < 0 ||
+	if (site_read_word(o, "name", JSON_MUST, check_vip_name, &v->name, err) < 0 ||
 	    json_str(o, "network", JSON_MAY, &v->network, err) < 0 || read_addr4(o, "ipv4", JSON_MAY, &v->addr4, err) < 0 ||
 	    read_addr6(o, "ipv6", JSON_MAY, &v->has6, &v->addr6, err) < 0)
 		return -1;

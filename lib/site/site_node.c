@@ -5,6 +5,7 @@
 #include "site/interfaces.h"
 #include "site/problems.h"
 #include "site/site.h"
+#include "site/words.h"
 
 static int read_addr4(struct json_obj *o, uint32_t *out, struct err *err)
 {
@@ -45,7 +46,7 @@ int site_node_read(struct json_obj *o, void *node, struct err *err)
 	struct json_arr a;
 	int found;
 
-	if (site_read_word(o, "name", JSON_MUST, str_check_hostname, &n->name, err) < 0 ||
+	if (site_read_word(o, "name", JSON_MUST, word_machine, &n->name, err) < 0 ||
 	    site_interfaces_read(o, &n->interfaces, err) < 0)
 		return -1;
 	found = json_arr_max(o, "addresses", JSON_MAY, 64, &a, err);

@@ -48,6 +48,18 @@ int word_domain(const char *s, struct err *err)
 	}
 }
 
+int word_machine(const char *s, struct err *err)
+{
+	bool number = s[strspn(s, DIGITS)] == '\0' || strncmp(s, "0x", 2) == 0;
+
+	if (str_check_hostname(s, err) < 0)
+		return -1;
+	if (!number && !str_eq(s, "localhost") && !str_eq(s, "localdomain") && strncmp(s, "ip6-", 4) != 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "programs take '%s' for %s, not for a machine of the cluster", s,
+		       number ? "an address" : "the machine that they run on");
+}
+
 int word_interface(const char *s, struct err *err)
 {
 	if (word(s, "a network interface", "eno1", LOWER UPPER DIGITS "._-@", 15, err) < 0)

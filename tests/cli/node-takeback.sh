@@ -59,7 +59,7 @@ jq 'del(.networks[0].ipv4, .heads[0].ipv4)' "$site" >"$work/site" && cp "$work/s
 before=$(digest)
 for name in localhost ip6-localhost 12 0x7f000001; do
     "$orthrus" node add $name --group compute --mac 52:54:00:00:00:09 >/dev/null 2>"$work/err"; rc=$?
-    [ $rc = 2 ] && grep -q "$name: programs take this" "$work/err" || fail "node add $name: exit $rc: $(cat "$work/err")"
+    [ $rc = 2 ] && grep -q "programs take '$name' for " "$work/err" || fail "node add $name: exit $rc: $(cat "$work/err")"
 done
 [ "$(digest)" = "$before" ] || fail "a refused name changed the state"
 exit $failed
