@@ -5,9 +5,9 @@
 #include "daemon/host_files.h"
 #include "daemon/orders.h"
 #include "daemon/reconcile.h"
-#include "daemon/roster.h"
 #include "daemon/secret_store.h"
 #include "daemon/site_diff.h"
+#include "daemon/site_nodes.h"
 #include "sys/fs.h"
 
 #include <stdio.h>
@@ -31,26 +31,30 @@ int api_site_get(void *ctx, struct http_call *call, struct err *err)
 	return 0;
 }
 
-/* Nodes that are known must still fit: a site that loses a node's group or address would leave it in the air. */
-static int fits_nodes(struct daemon *d, const struct site *site, struct err *err)
+/* Another address of this head is for whoever runs it to configure: without it nobody is answered. */
+static void say_head_address(const struct site *old, const struct site *site, const struct site_head *head, struct plan *plan)
 {
-	autoclean(roster_free) struct roster roster = { 0 };
+	const struct site_network *net = site_provision(site);
+	struct err no_head = { 0 };
+	const struct site_head *was = old ? daemon_head(old, &no_head) : NULL;
+	char addr[ADDR6_LEN];
 
-	if (roster_load(d, &roster, err) < 0)
-		return -1;
-	for (size_t i = 0; i < roster.len; i++) {
-		struct err why = { 0 };
-
-		if (roster_check(&roster, site, &roster.nodes[i], &why) == 0)
-			continue;
-		err_set(err, ERR_REFUSED, "this site does not fit the nodes: %s", why.text);
-		return err_hint(err, "change or remove the node first, or keep what it needs in site.json");
-	}
-	return 0;
+	if (!was)
+		return;
+	addr4_print(head->addr4, addr);
+	if (net->has4 && (head->addr4 != was->addr4 || net->net4.prefix != site_provision(old)->net4.prefix))
+		api_step(plan, "head:ipv4",
+			 "count on the address %s/%u on interface %s of this head: whoever runs it configures it", addr,
+			 net->net4.prefix, head->interface);
+	addr6_print(&head->addr6, addr);
+	if (net->has6 && (!was->has6 || !addr6_same(&head->addr6, &was->addr6)))
+		api_step(plan, "head:ipv6",
+			 "count on the address %s/%u on interface %s of this head: whoever runs it configures it", addr,
+			 net->net6.prefix, head->interface);
 }
 
 /* What follows from it on this machine, beside the document itself. */
-static void add_consequences(struct daemon *d, const struct site *site, bool first, struct plan *plan)
+static void add_consequences(struct daemon *d, const struct site *old, const struct site *site, struct plan *plan)
 {
 	const struct site_network *net = site_provision(site);
 	struct err no_head = { 0 };
@@ -67,6 +71,8 @@ static void add_consequences(struct daemon *d, const struct site *site, bool fir
 		 "serve nodes and administrators at %s, with a certificate for the heads' names and addresses", url);
 	if (munge)
 		api_step(plan, "munge", "%s", munge);
+	if (head)
+		say_head_address(old, site, head, plan);
 	if (!head)
 		api_step(plan, "network-boot", "leave network boot alone: %s", no_head.text);
 	else if (d->no_dnsmasq)
@@ -75,7 +81,7 @@ static void add_consequences(struct daemon *d, const struct site *site, bool fir
 	else
 		api_step(plan, "network-boot",
 			 "%s dnsmasq on interface %s: this head answers DHCP on %s (%s%s%s) for known nodes%s",
-			 first ? "run" : "adjust", head->interface, net->name, net->has4 ? subnet4 : "",
+			 !old ? "run" : "adjust", head->interface, net->name, net->has4 ? subnet4 : "",
 			 net->has4 && net->has6 ? ", " : "", net->has6 ? subnet6 : "",
 			 site->discover ? " and, from the pool, for unknown machines" : " only");
 }
@@ -102,16 +108,17 @@ static int check_match(struct http_call *call, uint64_t version, struct err *err
 }
 
 /* The orders once more, with templates that hold only now. */
-static int follow_templates(struct change *c, const struct site *site, struct err *err)
+static int follow_templates(struct change *c, const struct site *site, const struct roster *nodes, struct err *err)
 {
 	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
 	autoclean(plan_free) struct plan said = { 0 };
 
-	return orders_follow(c->d, site, &orders, &said, err) < 0 ? -1 : orders_refresh(c, &orders, err);
+	return orders_follow(c->d, site, nodes, &orders, &said, err) < 0 ? -1 : orders_refresh(c, &orders, err);
 }
 
-static int apply(struct http_call *call, struct change *c, const struct site *site, const struct standing_orders *orders,
-		 const struct templates *templates, const struct plan *plan, struct err *err)
+static int apply(struct http_call *call, struct change *c, const struct site *site, const struct site_nodes *nodes,
+		 const struct standing_orders *orders, const struct templates *templates, const struct plan *plan,
+		 struct err *err)
 {
 	autoclean(buf_free) struct buf text = { 0 };
 	size_t len;
@@ -121,12 +128,14 @@ static int apply(struct http_call *call, struct change *c, const struct site *si
 		return err_wrap(err, "the site is not applied, but orders that do not fit it may be withdrawn already");
 	buf_add(&text, body, len);
 	change_put_key(c, "site", &text);
+	if (site_nodes_write(c, nodes, http_who(call), err) < 0)
+		return -1;
 	host_files_write(c, templates);
 	change_event(c, EVENT_INFO, "site-applied", NULL, "a new site was applied by %s (%zu changes)", http_who(call),
 		     plan->len);
 	if (change_commit(c, err) < 0)
 		return -1;
-	if (orders_refresh(c, orders, err) < 0 || follow_templates(c, site, err) < 0)
+	if (orders_refresh(c, orders, err) < 0 || follow_templates(c, site, &nodes->is, err) < 0)
 		return err_wrap(err, "the site is applied, but not all orders follow it; apply it again");
 	return 0;
 }
@@ -137,6 +146,7 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	autoclean(site_free) struct site old = { 0 };
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(site_nodes_free) struct site_nodes nodes = { 0 };
 	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
 	autoclean(templates_free) struct templates templates = { 0 };
 	autoclean(change_end) struct change c;
@@ -155,18 +165,20 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 		return -1;
 	}
 	if (site_read(body, len, "the new site", &site, err) < 0 || check_match(call, version, err) < 0 ||
-	    fits_nodes(d, &site, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
+	    site_nodes_fit(d, had ? &old : NULL, &site, &nodes, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
 		return -1;
 	differs = plan.len > 0;
+	if (site_nodes_say(d, had ? &old : NULL, &site, &nodes, &plan, err) < 0)
+		return -1;
 	if (host_files_look(d, &site, &templates, &plan, err) < 0)
 		return -1;
-	if (orders_follow(d, &site, &orders, &plan, err) < 0)
+	if (orders_follow(d, &site, &nodes.is, &orders, &plan, err) < 0)
 		return -1;
 	changed = plan.len > 0;
 	if (differs)
-		add_consequences(d, &site, !had, &plan);
+		add_consequences(d, had ? &old : NULL, &site, &plan);
 	if (changed && !only_plan) {
-		if (apply(call, &c, &site, &orders, &templates, &plan, err) < 0) {
+		if (apply(call, &c, &site, &nodes, &orders, &templates, &plan, err) < 0) {
 			reconcile_kick(d->reconcile, false); /* a part of it may be written */
 			return -1;
 		}

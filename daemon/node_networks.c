@@ -357,6 +357,11 @@ int node_networks(const struct site *site, const struct node *n, const struct ma
 	return make(site, n, machine, false, out, err);
 }
 
+int node_networks_addresses(const struct site *site, const struct node *n, struct order_networks *out, struct err *err)
+{
+	return make(site, n, NULL, true, out, err);
+}
+
 int node_networks_check(const struct site *site, const struct node *n, struct err *err)
 {
 	autoclean(order_networks_free) struct order_networks l = { 0 };

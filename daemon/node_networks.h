@@ -13,6 +13,9 @@
  */
 int node_networks(const struct site *site, const struct node *n, const struct machine *machine, struct order_networks *out,
 		  struct err *err) WARN_UNUSED;
+/* The same without the interfaces: which addresses it has where. */
+int node_networks_addresses(const struct site *site, const struct node *n, struct order_networks *out,
+			    struct err *err) WARN_UNUSED;
 /* Whether every static address can be given: the node's number fits the subnets, and nobody has the address. */
 int node_networks_check(const struct site *site, const struct node *n, struct err *err) WARN_UNUSED;
 

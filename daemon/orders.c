@@ -5,6 +5,7 @@
 #include "daemon/api.h"
 #include "daemon/order_make.h"
 #include "daemon/prior.h"
+#include "daemon/roster.h"
 #include "sys/clock.h"
 
 #include <string.h>
@@ -57,15 +58,18 @@ static int read_order(const struct state_doc *doc, struct order *out, struct err
 }
 
 /* The same order as the new site words it. The digest of the plan stays: it says which disks were approved. */
-static int make_again(struct daemon *d, const struct site *site, const struct order *old, struct order *out, struct err *err)
+static int make_again(struct daemon *d, const struct site *site, const struct roster *nodes, const struct order *old,
+		      struct order *out, struct err *err)
 {
 	const struct order_image image = { .name = old->image_name,
 					   .id = old->image_id,
 					   .manifest_digest = old->manifest_digest,
 					   .sequence = old->min_sequence };
-	autoclean(node_free) struct node n = { 0 };
+	const struct node *n = roster_find(nodes, old->node);
 
-	if (daemon_node(d, old->node, &n, NULL, err) < 0 || order_make(d, site, &n, &image, old->install_id, NULL, out, err) < 0)
+	if (!n)
+		return err_set(err, ERR_NOT_FOUND, "there is no node %s", old->node);
+	if (order_make(d, site, n, &image, old->install_id, NULL, out, err) < 0)
 		return -1;
 	if (old->plan_digest)
 		out->plan_digest = mem_strdup(old->plan_digest);
@@ -83,15 +87,16 @@ static const char *what_breaks(const struct order *old, const struct order *now)
 	return str_eq(old->domain, now->domain) ? NULL : "domain";
 }
 
-static int follow_one(struct daemon *d, const struct site *site, const struct state_doc *doc, struct standing_orders *out,
-		      struct plan *plan, struct err *err)
+static int follow_one(struct daemon *d, const struct site *site, const struct roster *nodes, const struct state_doc *doc,
+		      struct standing_orders *out, struct plan *plan, struct err *err)
 {
 	autoclean(order_free) struct order old = { 0 }, now = { 0 };
 	autoclean(run_free) struct run r = { 0 };
 	autofree char *was = NULL, *is = NULL, *step = NULL;
 	const char *breaks;
 
-	if (read_order(doc, &old, err) < 0 || make_again(d, site, &old, &now, err) < 0 || daemon_run(d, old.node, &r, err) < 0)
+	if (read_order(doc, &old, err) < 0 || make_again(d, site, nodes, &old, &now, err) < 0 ||
+	    daemon_run(d, old.node, &r, err) < 0)
 		return -1;
 	was = order_text(&old);
 	is = order_text(&now);
@@ -114,14 +119,15 @@ static int follow_one(struct daemon *d, const struct site *site, const struct st
 	return 0;
 }
 
-int orders_follow(struct daemon *d, const struct site *site, struct standing_orders *out, struct plan *plan, struct err *err)
+int orders_follow(struct daemon *d, const struct site *site, const struct roster *nodes, struct standing_orders *out,
+		  struct plan *plan, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
 
 	if (state_list(d->state, "order/", &docs, err) < 0)
 		return -1;
 	for (size_t i = 0; i < docs.len; i++)
-		if (follow_one(d, site, &docs.items[i], out, plan, err) < 0)
+		if (follow_one(d, site, nodes, &docs.items[i], out, plan, err) < 0)
 			return -1;
 	return 0;
 }

@@ -15,7 +15,7 @@ void order_withdraw(struct change *c, const char *node, struct run *r);
 
 /* What a new site means for each order that stands: layout and name were approved with it, so an order where these change is
  * withdrawn; in the others what the site says (time, keys, addresses) is brought up to date. Says so in `plan`. ERR_REFUSED when
- * a node is being installed by a layout that would change: its disks can't be given back. */
+ * a node is being installed by a layout that would change: its disks can't be given back. `nodes`: as they shall be. */
 struct standing_orders {
 	struct standing_order {
 		bool withdraw;
@@ -23,8 +23,9 @@ struct standing_orders {
 	} * items;		    /* those that must change */
 	size_t len;
 };
-int orders_follow(struct daemon *d, const struct site *site, struct standing_orders *out, struct plan *plan,
-		  struct err *err) WARN_UNUSED;
+struct roster;
+int orders_follow(struct daemon *d, const struct site *site, const struct roster *nodes, struct standing_orders *out,
+		  struct plan *plan, struct err *err) WARN_UNUSED;
 void standing_orders_free(struct standing_orders *l);
 /* Before the site is written, so that no order outlives the layout that it was approved with; committed when it returns 0. */
 int orders_withdraw(struct change *c, const struct standing_orders *l, struct err *err) WARN_UNUSED;

@@ -6,9 +6,9 @@
 #include "base/err.h"
 
 /* Each returns 0, or -1 with ERR_INVALID naming the value and what is allowed. None accepts an empty word or a control byte. */
-int word_domain(const char *s, struct err *err) WARN_UNUSED;	/* DNS labels joined by '.', at most 200 bytes */
-/* The name of a head or a node: a host name, but none that every machine has for itself in its /etc/hosts ("localhost", "ip6-..."),
- * nor what inet_aton(3) reads as an address. */
+int word_domain(const char *s, struct err *err) WARN_UNUSED; /* DNS labels joined by '.', at most 200 bytes */
+/* The name of a head or a node: a host name, but none that every machine has for itself in its /etc/hosts ("localhost",
+ * "ip6-..."), nor what inet_aton(3) reads as an address. */
 int word_machine(const char *s, struct err *err) WARN_UNUSED;
 int word_interface(const char *s, struct err *err) WARN_UNUSED; /* a Linux interface name, not "lo" */
 int word_device(const char *s, struct err *err) WARN_UNUSED;	/* ditto, of one that is made: letters, digits, ._- */

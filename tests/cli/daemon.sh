@@ -109,8 +109,8 @@ site=$root/etc/orthrus/site.json
 cp "$site" "$work/good.json"
 jq '.groups[0].name = "other"' "$work/good.json" >"$site"
 refused 3 'does not fit the nodes: n01' -- site apply --yes
-jq '.networks[0].ipv4.subnet = "10.99.0.0/24" | .heads[0].ipv4 = "10.99.0.1"' "$work/good.json" >"$site"
-refused 3 'does not fit the nodes: n01' -- site apply --yes
+jq '.networks[0].ipv4.subnet = "10.99.0.0/30" | .heads[0].ipv4 = "10.99.0.1"' "$work/good.json" >"$site"
+refused 3 'does not fit the nodes: n02: the provision network '\''provision'\'' (10.99.0.0/30) has no free address left' -- site apply --yes
 cp "$work/good.json" "$site"
 before=$(digest)
 request --unix-socket "$sock" -X PUT -H 'If-Match: *' --data-binary '{"format":1}' http://x/v1/site
