@@ -54,11 +54,10 @@ static void say_head_address(const struct site *old, const struct site *site, co
 }
 
 /* What follows from it on this machine, beside the document itself. */
-static void add_consequences(struct daemon *d, const struct site *old, const struct site *site, struct plan *plan)
+static void add_consequences(struct daemon *d, const struct site *old, const struct site *site, const struct site_head *head,
+			     struct plan *plan)
 {
 	const struct site_network *net = site_provision(site);
-	struct err no_head = { 0 };
-	const struct site_head *head = daemon_head(site, &no_head);
 	autofree char *url = daemon_server_url(site);
 	autofree char *munge = secrets_follow_plan(d, site);
 	char subnet4[NET4_LEN], subnet6[NET6_LEN];
@@ -71,11 +70,8 @@ static void add_consequences(struct daemon *d, const struct site *old, const str
 		 "serve nodes and administrators at %s, with a certificate for the heads' names and addresses", url);
 	if (munge)
 		api_step(plan, "munge", "%s", munge);
-	if (head)
-		say_head_address(old, site, head, plan);
-	if (!head)
-		api_step(plan, "network-boot", "leave network boot alone: %s", no_head.text);
-	else if (d->no_dnsmasq)
+	say_head_address(old, site, head, plan);
+	if (d->no_dnsmasq)
 		api_step(plan, "network-boot", "write the files of network boot below %s (dnsmasq is switched off)",
 			 d->paths.tftp_dir);
 	else
@@ -154,6 +150,7 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	uint64_t version = 0;
 	size_t len;
 	const char *body = http_body(call, &len);
+	const struct site_head *head;
 	bool had, differs, changed, only_plan;
 
 	change_begin(&c, d);
@@ -164,8 +161,13 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 		*err = none;
 		return -1;
 	}
-	if (site_read(body, len, "the new site", &site, err) < 0 || check_match(call, version, err) < 0 ||
-	    site_nodes_fit(d, had ? &old : NULL, &site, &nodes, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
+	if (site_read(body, len, "the new site", &site, err) < 0 || check_match(call, version, err) < 0)
+		return -1;
+	/* What would fail when it is applied is refused before, and by the plan as well. */
+	head = daemon_head(&site, err);
+	if (!head)
+		return -1;
+	if (site_nodes_fit(d, had ? &old : NULL, &site, &nodes, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
 		return -1;
 	differs = plan.len > 0;
 	if (site_nodes_say(d, had ? &old : NULL, &site, &nodes, &plan, err) < 0)
@@ -176,7 +178,7 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 		return -1;
 	changed = plan.len > 0;
 	if (differs)
-		add_consequences(d, had ? &old : NULL, &site, &plan);
+		add_consequences(d, had ? &old : NULL, &site, head, &plan);
 	if (changed && !only_plan) {
 		if (apply(call, &c, &site, &nodes, &orders, &templates, &plan, err) < 0) {
 			reconcile_kick(d->reconcile, false); /* a part of it may be written */

@@ -70,6 +70,25 @@ fi
 run 2 site apply --site "$TOP/tests/golden/site/group-cycle.json"
 says "a > b > c > a"
 
+# A site with two heads of which none is this machine can't be served from here: the plan says so as apply does, and ends as it does.
+cp "$ORTHRUS_ROOT/etc/orthrus/site.json" "$work/good.json"
+two_heads() { # NAME OF THE SECOND
+    jq --arg n "$1" '.heads += [.heads[0] | .name = $n | .ipv4 = "10.77.0.99" | del(.ipv6)]' "$work/good.json" >"$ORTHRUS_ROOT/etc/orthrus/site.json"
+}
+two_heads somebody-else
+for words in plan 'apply --plan' 'apply --yes'; do
+    # shellcheck disable=SC2086
+    run 3 site $words
+    says "none of the site's heads has this machine's name '$(hostname -s)'"
+    cp "$work/err" "$work/err-$(echo "$words" | tr -d ' ')"
+done
+cmp -s "$work/err-plan" "$work/err-apply--yes" || fail "plan says $(cat "$work/err-plan") but apply $(cat "$work/err-apply--yes")"
+run 0 site show --json
+[ "$(jq '.site.heads | length' "$work/out")" = 1 ] || fail "a site that was refused is applied"
+two_heads "$(hostname -s)"
+run 0 site plan
+run 0 site apply --yes
+
 # The daemon ends in order when told to.
 kill $daemon
 wait $daemon
