@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/nodeset.h"
+#include "daemon/diskless.h"
 
 #include <string.h>
 
@@ -19,6 +20,8 @@ static const struct {
 	[IMAGE_PRIOR] = { "runs it until the ordered installation begins, and gets it back when the order is withdrawn",
 			  "run it until the ordered installation begins, and get it back when the order is withdrawn",
 			  "it stays until the installation of ", " has begun" },
+	[IMAGE_DISKLESS] = { "boots it without disks", "boot it without disks",
+			     "build a newer one of that name, or set another image first: orthrus node set ", " --image NAME" },
 };
 
 const char *image_use_text(enum image_use why)
@@ -82,12 +85,37 @@ static int add_uses(struct daemon *d, const struct node *n, const char *ref, str
 	return 0;
 }
 
+/* Those that run from memory boot the newest image of a name, and that may be this one. */
+static int add_diskless(struct daemon *d, const struct roster *roster, const char *ref, struct image_users *out, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+	autofree char *name = mem_strndup(ref, strcspn(ref, "/"));
+	autofree char *newest = NULL;
+	bool any = false;
+
+	for (size_t i = 0; i < roster->len; i++)
+		any |= roster->nodes[i].boot == NODE_BOOT_DISKLESS;
+	if (!any)
+		return 0;
+	if (daemon_site(d, &site, NULL, err) < 0)
+		return -1;
+	newest = diskless_ref(d, name);
+	for (size_t i = 0; i < roster->len; i++) {
+		const struct node *n = &roster->nodes[i];
+		const char *image = node_image(&site, n);
+
+		if (n->boot == NODE_BOOT_DISKLESS && (str_eq(image, ref) || (str_eq(image, name) && str_eq(newest, ref))))
+			add(out, n, IMAGE_DISKLESS);
+	}
+	return 0;
+}
+
 int image_users_find(struct daemon *d, const struct roster *roster, const char *ref, struct image_users *out, struct err *err)
 {
 	for (size_t i = 0; i < roster->len; i++)
 		if (add_uses(d, &roster->nodes[i], ref, out, err) < 0)
 			return err_wrap(err, "who uses image %s is not known", ref);
-	return 0;
+	return add_diskless(d, roster, ref, out, err) < 0 ? err_wrap(err, "who uses image %s is not known", ref) : 0;
 }
 
 int image_users_none(const struct image_users *l, const char *ref, struct err *err)

@@ -8,13 +8,13 @@
 
 #include <stddef.h>
 
-enum image_use { IMAGE_ORDERED, IMAGE_INSTALLING, IMAGE_SET, IMAGE_RUNS, IMAGE_PRIOR, IMAGE_USES };
+enum image_use { IMAGE_ORDERED, IMAGE_INSTALLING, IMAGE_SET, IMAGE_RUNS, IMAGE_PRIOR, IMAGE_DISKLESS, IMAGE_USES };
 
 struct image_users {
 	struct image_user {
 		char *node;
 		enum image_use why;
-	} * items; /* by node; one may have several reasons */
+	} * items; /* one node may have several reasons */
 	size_t len, cap;
 };
 void image_users_free(struct image_users *l);

@@ -69,6 +69,18 @@ mv "$work/keep" "$store/images/$second/manifest.json"
 refused "$first" 'n[02-03] are set to it' 'orthrus node set n[02-03] --image'
 for node in n02 n03; do api PATCH /v1/nodes/$node '{"image":""}'; want 200 "$node goes with its group again"; done
 
+# Booted without disks: the newest of the name, as long as it is that.
+"$orthrus" node boot 'n[02-03]' --diskless --yes >/dev/null 2>"$work/err" || fail "node boot --diskless: $(cat "$work/err")"
+refused "$second" 'n[02-03] boot it without disks' 'build a newer one of that name' 'orthrus node set n[02-03] --image'
+api DELETE "/v1/images/$first?plan=1"; want 200 'an older one than they boot'
+api GET "/v1/image-users/$second"; [ "$(value '.users[0].why')" = 'boots it without disks' ] || fail "who uses it: $(cat "$body")"
+api PATCH /v1/nodes/n02 "{\"image\":\"$first\"}"; want 200 "n02 boots the older one"
+refused "$first" 'n02 is set to it' 'n02 boots it without disks'
+refused "$second" 'n03 boots it without disks'
+api PATCH /v1/nodes/n02 '{"image":""}'; want 200 "n02 goes with its group"
+"$orthrus" node boot 'n[02-03]' --disk --yes >/dev/null 2>"$work/err" || fail "node boot --disk: $(cat "$work/err")"
+api DELETE "/v1/images/$second?plan=1"; want 200 'nobody boots it any more'
+
 # Ordered; what is there before any installation; running; given back.
 hello $mac1 "$(machine $mac1 A)"; want 200 hello
 order n01 "$first"
