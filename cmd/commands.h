@@ -43,7 +43,7 @@
 	X("image", "import", cmd_image_import, CMD_CHANGES_HERE, "FILE NAME", "suite=SUITE,kind=KIND,max-size=SIZE,max-entries=N,allow-devices", \
 	  "make an image of an archive and store it signed") \
 	X("image", "delete", cmd_image_delete, CMD_CHANGES, "NAME/ID", "offline", "remove an image that no node uses") \
-	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT,switch=NAME,port=PORT", \
+	X("node", "add", cmd_node_add, CMD_CHANGES, "NODESET", "group=GROUP,mac=MAC*,ipv4=ADDRESS,ipv6=ADDRESS,image=NAME,layout=NAME,serial=TEXT,switch=NAME,port=PORT,bmc=ADDRESS*,bmc-user=USER,bmc-password-file=FILE,bmc-protocol=PROTOCOL,bmc-pin=FINGERPRINT", \
 	  "make machines known by their MAC addresses") \
 	X("node", "list", cmd_node_list, CMD_READS, "[NODESET]", "", "list nodes and their state") \
 	X("node", "show", cmd_node_show, CMD_READS, "NODE", "", "show one node: wishes, state, inventory, last installation") \

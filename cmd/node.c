@@ -73,10 +73,11 @@ static int check_macs(const struct str_list *macs, size_t n_nodes, bool needed, 
 }
 
 static void add_body(const struct cmd *c, struct nodeset *set, const size_t *places, const struct str_list *macs,
-		     struct buf *body)
+		     const struct node_bmc *bmc, struct buf *body)
 {
 	struct json_out w;
 
+	buf_reserve(body, NODE_BMC_BODY_MAX * nodeset_count(set));
 	json_out_init(&w, body, false);
 	json_put_obj(&w, NULL);
 	json_put_arr(&w, "nodes");
@@ -86,6 +87,7 @@ static void add_body(const struct cmd *c, struct nodeset *set, const size_t *pla
 		put_options(c, &w);
 		node_put_address(c, &w, places[i]);
 		put_macs(&w, macs, places[i], nodeset_count(set));
+		node_bmc_put(bmc, places[i], &w);
 		json_end_obj(&w);
 	}
 	json_end_arr(&w);
@@ -107,7 +109,8 @@ int cmd_node_add(struct cmd *c, struct err *err)
 {
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(str_list_free) struct str_list macs = { 0 };
-	autoclean(buf_free) struct buf body = { 0 };
+	autoclean(node_bmc_free) struct node_bmc bmc = { 0 };
+	autoclean(secret_buf_free) struct buf body = { 0 };
 	autofree size_t *places = NULL;
 	struct node_rows none = { 0 };
 
@@ -120,9 +123,9 @@ int cmd_node_add(struct cmd *c, struct err *err)
 	cmd_option_all(c, "mac", &macs);
 	if (check_port(c, err) < 0 || node_set_written(&none, c->argv[0], false, &set, &places, err) < 0 ||
 	    check_macs(&macs, nodeset_count(&set), !cmd_option(c, "serial") && !cmd_option(c, "switch"), err) < 0 ||
-	    node_check_address(c, nodeset_count(&set), err) < 0)
+	    node_check_address(c, nodeset_count(&set), err) < 0 || node_bmc_read(c, nodeset_count(&set), &bmc, err) < 0)
 		return -1;
-	add_body(c, &set, places, &macs, &body);
+	add_body(c, &set, places, &macs, &bmc, &body);
 	return node_send_steps(c, "POST", "/v1/nodes", buf_str(&body), err);
 }
 

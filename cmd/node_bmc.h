@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options of `node set` that say how nodes' BMCs are reached. */
+/* The options of `node add` and `node set` that say how nodes' BMCs are reached. */
 #ifndef ORTHRUS_CMD_NODE_BMC_H
 #define ORTHRUS_CMD_NODE_BMC_H
 

@@ -2,6 +2,7 @@
 /* The machines that wait, and the administrator's word that they are nodes. */
 #include "base/mem.h"
 #include "daemon/api.h"
+#include "daemon/bmc_wish.h"
 #include "daemon/change.h"
 #include "daemon/expect.h"
 #include "daemon/pending.h"
@@ -178,6 +179,14 @@ static int delete_pendings(struct approving *a, const struct pending *p, const c
 	return pending_delete_mac(a->c, p->mac, err);
 }
 
+/* Shown before it is approved, and taken from what waits: what the machine says later changes nothing. */
+static int adopt_bmc(struct approving *a, const char *node, const struct pending *p, struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+
+	return machine_read(p->machine, strlen(p->machine), &m, err) < 0 ? -1 : bmc_wish_adopt(a->c, node, &m, &a->plan, err);
+}
+
 static int approve_one(struct approving *a, struct json_obj *o, struct str_list *seen, struct err *err)
 {
 	autoclean(wish_free) struct wish wish = { 0 };
@@ -208,7 +217,8 @@ static int approve_one(struct approving *a, struct json_obj *o, struct str_list 
 	api_step(&a->plan, step, "%s: the machine with MAC %s and the key %s is this node from now on", wish.node, p->mac,
 		 words_of(p, words));
 	by = str_format("approved by %s", a->who);
-	if (ident_approve(a->c, wish.node, &p->key, by, err) < 0 || delete_pendings(a, p, wish.fingerprint, err) < 0)
+	if (adopt_bmc(a, wish.node, p, err) < 0 || ident_approve(a->c, wish.node, &p->key, by, err) < 0 ||
+	    delete_pendings(a, p, wish.fingerprint, err) < 0)
 		return -1;
 	change_event(a->c, EVENT_INFO, "node-approved", wish.node, "the key %s is its key now: %s", words_of(p, words), by);
 	return 0;

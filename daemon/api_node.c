@@ -130,17 +130,22 @@ int api_node_make(struct roster *roster, const struct site *site, struct node *n
 }
 
 /* One node of the request. */
-static int add_one(struct json_obj *o, const struct site *site, struct roster *roster, uint64_t *from, struct plan *plan,
-		   struct err *err)
+static int add_one(struct change *c, struct json_obj *o, const struct site *site, struct roster *roster, uint64_t *from,
+		   struct plan *plan, struct err *err)
 {
 	autoclean(node_free) struct node n = { 0 };
+	autoclean(bmc_request_free) struct bmc_request bmc = { 0 };
+	const struct node *made;
 
-	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || api_read_wishes(o, site, &n, err) < 0)
+	if (json_str(o, "name", JSON_MUST, &n.name, err) < 0 || bmc_request_read(o, &bmc, err) < 0 ||
+	    api_read_wishes(o, site, &n, err) < 0 || api_node_make(roster, site, &n, from, plan, err) < 0)
 		return -1;
-	return api_node_make(roster, site, &n, from, plan, err);
+	made = &roster->nodes[roster->len - 1];
+	return bmc_request_apply(c, site, made->name, made->group, &bmc, plan, err);
 }
 
-static int add_all(struct json_obj *o, const struct site *site, struct roster *roster, struct plan *plan, struct err *err)
+static int add_all(struct change *c, struct json_obj *o, const struct site *site, struct roster *roster, struct plan *plan,
+		   struct err *err)
 {
 	struct json_arr nodes;
 	uint64_t from = 0;
@@ -152,7 +157,7 @@ static int add_all(struct json_obj *o, const struct site *site, struct roster *r
 	for (size_t i = 0; i < nodes.len; i++) {
 		struct json_obj e;
 
-		if (json_arr_obj(&nodes, i, &e, err) < 0 || add_one(&e, site, roster, &from, plan, err) < 0)
+		if (json_arr_obj(&nodes, i, &e, err) < 0 || add_one(c, &e, site, roster, &from, plan, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -200,7 +205,7 @@ int api_nodes_add(void *ctx, struct http_call *call, struct err *err)
 	    daemon_site(d, &site, NULL, err) < 0 || roster_load(d, &roster, err) < 0)
 		return -1;
 	before = roster.len;
-	if (add_all(&o, &site, &roster, &plan, err) < 0 || json_obj_end(&o, err) < 0)
+	if (add_all(&c, &o, &site, &roster, &plan, err) < 0 || json_obj_end(&o, err) < 0)
 		return -1;
 	if (!only_plan) {
 		if (write_added(&c, &roster, before, http_who(call), err) < 0)

@@ -89,13 +89,16 @@ int api_node_get(void *ctx, struct http_call *call, struct err *err)
 	char etag[24];
 	struct json_out w;
 	uint64_t version;
-	int known;
+	int known, has_bmc;
 
 	if (site_or_none(d, &site, err) < 0 || daemon_node(d, http_param(call, "name"), &n, &version, err) < 0)
 		return -1;
 	known = daemon_machine(d, n.name, &m, err);
-	if (known < 0 || bmc_wish_get(d, n.name, &bmc, err) < 0)
+	has_bmc = known < 0 ? -1 : bmc_wish_get(d, n.name, &bmc, err);
+	if (has_bmc < 0)
 		return -1;
+	if (has_bmc)
+		bmc_wish_fill(&bmc, &site, n.group);
 	json_out_init(&w, http_out(call), true);
 	json_put_obj(&w, NULL);
 	if (put_node(d, &site, &n, &w, err) < 0)

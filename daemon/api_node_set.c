@@ -149,7 +149,7 @@ static int put_item(struct setting *m, struct change *c, const struct item *it, 
 	if (daemon_run(m->d, it->name, &r, err) < 0 ||
 	    ((m->plan.len > steps || !it->bmc.given) && api_not_installing(it->name, &r, false, err) < 0) ||
 	    api_forget_machine(m->d, c, it->n, &r, &m->plan, err) < 0 ||
-	    bmc_request_apply(c, it->name, &it->bmc, &m->plan, err) < 0)
+	    bmc_request_apply(c, &m->site, it->name, it->n->group, &it->bmc, &m->plan, err) < 0)
 		return -1;
 	if (m->plan.len == steps)
 		return 0;

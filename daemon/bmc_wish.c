@@ -66,6 +66,16 @@ int bmc_wish_get(struct daemon *d, const char *node, struct bmc_wish *out, struc
 	return bmc_wish_read(doc.value, out, err) < 0 ? err_wrap(err, "%s", node) : 1;
 }
 
+void bmc_wish_fill(struct bmc_wish *w, const struct site *site, const char *group)
+{
+	const struct site_group *g = site_group(site, group);
+
+	if (g && !w->user)
+		model_set(&w->user, g->bmc_user);
+	if (g && !w->protocol)
+		model_set(&w->protocol, g->bmc_protocol);
+}
+
 static void put_opt(struct json_out *w, const char *key, const char *value)
 {
 	if (value)
@@ -169,6 +179,14 @@ static int seal_password(struct change *c, const char *node, const char *passwor
 	return 0;
 }
 
+static enum bmc_protocol protocol_of(const struct bmc_wish *w)
+{
+	for (int i = BMC_AUTO; i <= BMC_REDFISH; i++)
+		if (str_eq(w->protocol, bmc_protocol_names[i]))
+			return (enum bmc_protocol)i;
+	return BMC_AUTO;
+}
+
 /* The password is not compared: it is set anew whenever it is given. */
 static int merge_password(struct change *c, const char *node, struct bmc_wish *w, const char *password, struct plan *plan,
 			  struct err *err)
@@ -185,7 +203,22 @@ static int merge_password(struct change *c, const char *node, struct bmc_wish *w
 	return 0;
 }
 
-int bmc_request_apply(struct change *c, const char *node, const struct bmc_request *req, struct plan *plan, struct err *err)
+/* As the protocol that will be used takes them, the group's where the node has none. */
+static int check_login(const struct bmc_wish *w, const struct site *site, const char *group, const char *password,
+		       struct err *err)
+{
+	autoclean(bmc_wish_free) struct bmc_wish whole = { 0 };
+	enum bmc_protocol used;
+
+	model_set(&whole.user, w->user);
+	model_set(&whole.protocol, w->protocol);
+	bmc_wish_fill(&whole, site, group);
+	used = bmc_protocol_used(protocol_of(&whole), w->pin);
+	return bmc_login_check(used, whole.user, password && *password ? password : NULL, err);
+}
+
+int bmc_request_apply(struct change *c, const struct site *site, const char *node, const char *group,
+		      const struct bmc_request *req, struct plan *plan, struct err *err)
 {
 	autoclean(bmc_wish_free) struct bmc_wish w = { 0 };
 	char pin[BMC_PIN_LEN] = "";
@@ -193,7 +226,6 @@ int bmc_request_apply(struct change *c, const char *node, const struct bmc_reque
 	/* A password is for the BMC that it was given for: it goes with its address. */
 	const char *password = req->password ? req->password : req->address && !*req->address ? "" : NULL;
 	size_t before = plan->len;
-	enum bmc_protocol used;
 
 	if (!req->given)
 		return 0;
@@ -205,16 +237,35 @@ int bmc_request_apply(struct change *c, const char *node, const struct bmc_reque
 	merge(plan, node, "protocol", &w.protocol, req->protocol);
 	merge(plan, node, "user", &w.user, req->user);
 	merge(plan, node, "key", &w.pin, new_pin);
-	used = bmc_protocol_used(str_eq(w.protocol, "ipmi")	 ? BMC_IPMI
-				 : str_eq(w.protocol, "redfish") ? BMC_REDFISH
-								 : BMC_AUTO,
-				 w.pin);
-	if (bmc_login_check(used, w.user, password && *password ? password : NULL, err) < 0)
+	if (check_login(&w, site, group, password, err) < 0)
 		return err_wrap(err, "%s", node);
 	if (merge_password(c, node, &w, password, plan, err) < 0)
 		return err_wrap(err, "%s", node);
 	if (plan->len > before)
 		put_document(c, node, &w);
+	return 0;
+}
+
+int bmc_wish_adopt(struct change *c, const char *node, const struct machine *m, struct plan *plan, struct err *err)
+{
+	autoclean(bmc_wish_free) struct bmc_wish w = { 0 };
+	autofree char *step = str_format("set:%s:bmc-address", node);
+	autofree char *address = NULL;
+	struct err none = { 0 };
+
+	if (!m->bmc_address)
+		return 0;
+	/* As --bmc has it: brackets around IPv6. What is no address (a BMC without one says 0.0.0.0) is left alone. */
+	address = str_format(strchr(m->bmc_address, ':') ? "[%s]" : "%s", m->bmc_address);
+	if (str_eq(address, "0.0.0.0") || str_eq(address, "[::]") || bmc_address_check(address, &none) < 0)
+		return 0;
+	if (bmc_wish_get(c->d, node, &w, err) < 0)
+		return -1;
+	if (w.address)
+		return 0;
+	api_step(plan, step, "%s: BMC address from none to %s, as the machine itself says", node, address);
+	model_set(&w.address, address);
+	put_document(c, node, &w);
 	return 0;
 }
 
@@ -255,17 +306,31 @@ static int open_password(struct daemon *d, const char *node, struct buf *out, st
 	return rc;
 }
 
+/* With the address that its machine tells, if it tells one: to be looked at by whoever sets it. */
+static int no_address(struct daemon *d, const char *node, struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+	struct err ignored = { 0 };
+	int known = daemon_machine(d, node, &m, &ignored);
+
+	err_set(err, ERR_NOT_FOUND, "%s: the address of its BMC is not known", node);
+	if (known > 0 && m.bmc_address)
+		return err_hint(err, "its machine says %s; if that is right: orthrus node set %s --bmc %s", m.bmc_address, node,
+				m.bmc_address);
+	return err_hint(err, "set it: orthrus node set %s --bmc ADDRESS --bmc-user USER --bmc-password-file FILE", node);
+}
+
 int bmc_access_load(struct daemon *d, const char *node, struct bmc_access *out, struct err *err)
 {
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(node_free) struct node n = { 0 };
 	struct bmc_wish *w = &out->wish;
-	int known = bmc_wish_get(d, node, w, err);
 
-	if (known < 0)
+	if (daemon_site(d, &site, NULL, err) < 0 || daemon_node(d, node, &n, NULL, err) < 0 || bmc_wish_get(d, node, w, err) < 0)
 		return -1;
-	if (!known || !w->address) {
-		err_set(err, ERR_NOT_FOUND, "%s: the address of its BMC is not known", node);
-		return err_hint(err, "set it: orthrus node set %s --bmc ADDRESS --bmc-user USER --bmc-password-file FILE", node);
-	}
+	bmc_wish_fill(w, &site, n.group);
+	if (!w->address)
+		return no_address(d, node, err);
 	if (!w->user || !w->has_password) {
 		err_set(err, ERR_NOT_FOUND, "%s: the %s of its BMC is not known", node, w->user ? "password" : "user");
 		return err_hint(err, "set it: orthrus node set %s --bmc-user USER --bmc-password-file FILE", node);
@@ -276,9 +341,7 @@ int bmc_access_load(struct daemon *d, const char *node, struct bmc_access *out, 
 	out->bmc = (struct bmc){
 		.node = out->node, .address = w->address, .user = w->user, .password = buf_str(&out->password), .pin = w->pin
 	};
-	for (int i = BMC_AUTO; i <= BMC_REDFISH; i++)
-		if (str_eq(w->protocol, bmc_protocol_names[i]))
-			out->bmc.protocol = (enum bmc_protocol)i;
+	out->bmc.protocol = protocol_of(w);
 	return 0;
 }
 

@@ -62,6 +62,8 @@ static int whole_group(const struct site *site, const char *name, struct json_ob
 	for (size_t i = 0; i < n; i++) {
 		autofree char *value = NULL;
 
+		if (str_eq(keys[i], "bmc")) /* of which each member may be inherited: below */
+			continue;
 		if (json_raw(e, keys[i], JSON_MUST, &value, err) < 0)
 			return -1;
 		json_put_raw(&w, keys[i], value);
@@ -71,6 +73,14 @@ static int whole_group(const struct site *site, const char *name, struct json_ob
 			json_put_str(&w, own[i].key, own[i].value);
 	if (!json_has(e, "kernel_args"))
 		json_put_strs(&w, "kernel_args", &g->kernel_args);
+	if (g->bmc_protocol || g->bmc_user) {
+		json_put_obj(&w, "bmc");
+		if (g->bmc_protocol)
+			json_put_str(&w, "protocol", g->bmc_protocol);
+		if (g->bmc_user)
+			json_put_str(&w, "user", g->bmc_user);
+		json_end_obj(&w);
+	}
 	if (!json_has(e, "interfaces"))
 		site_interfaces_print(site_interfaces(site, name, NULL), &w);
 	json_end_obj(&w);

@@ -4,6 +4,9 @@
 #include "site/site.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define IPMI_USER_MAX 16 /* IPMI 2.0, 22.28 */
 
 static const struct site_group *parent(const struct site *site, const struct site_group *g)
 {
@@ -71,6 +74,16 @@ static void check_group(const struct site *site, size_t i, struct problems *p)
 	check_references(site, i, p);
 }
 
+/* Once it has what it inherits. */
+static void check_bmc(const struct site *site, size_t i, struct problems *p)
+{
+	const struct site_group *g = &site->groups[i];
+
+	if (g->bmc_user && strlen(g->bmc_user) > IPMI_USER_MAX && !str_eq(g->bmc_protocol, "redfish"))
+		problems_at(p, "groups", i, "bmc.user", "'%s' has %zu characters; IPMI takes %d", g->bmc_user,
+			    strlen(g->bmc_user), IPMI_USER_MAX);
+}
+
 /* Take what is not set from the nearest ancestor that sets it. */
 static void inherit(const struct site *site, struct site_group *g)
 {
@@ -84,6 +97,10 @@ static void inherit(const struct site *site, struct site_group *g)
 			g->layout = mem_strdup(up->layout);
 		if (!g->network && up->network)
 			g->network = mem_strdup(up->network);
+		if (!g->bmc_protocol && up->bmc_protocol)
+			g->bmc_protocol = mem_strdup(up->bmc_protocol);
+		if (!g->bmc_user && up->bmc_user)
+			g->bmc_user = mem_strdup(up->bmc_user);
 		for (size_t k = 0; !args && up->has_kernel_args && k < up->kernel_args.len; k++)
 			str_list_add(&g->kernel_args, up->kernel_args.items[k]);
 		args |= up->has_kernel_args;
@@ -102,6 +119,8 @@ void site_check_groups(struct site *site, struct problems *p)
 		return;
 	for (size_t i = 0; i < site->n_groups; i++)
 		inherit(site, &site->groups[i]);
+	for (size_t i = 0; i < site->n_groups; i++)
+		check_bmc(site, i, p);
 	for (size_t i = 0; i < site->n_groups; i++)
 		if (!site->groups[i].network && provision)
 			site->groups[i].network = mem_strdup(provision->name);

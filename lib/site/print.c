@@ -151,6 +151,16 @@ static bool same_list(const struct str_list *a, const struct str_list *b)
 	return same;
 }
 
+static void print_bmc(const char *protocol, const char *user, struct json_out *w)
+{
+	if (!protocol && !user)
+		return;
+	json_put_obj(w, "bmc");
+	put_optional(w, "protocol", protocol);
+	put_optional(w, "user", user);
+	json_end_obj(w);
+}
+
 /* What a group has from its parent is not said again, so that it still follows the parent when that is edited. */
 static void print_group(const struct site *site, const struct site_group *g, struct json_out *w)
 {
@@ -167,6 +177,8 @@ static void print_group(const struct site *site, const struct site_group *g, str
 	put_optional(w, "network", str_eq(g->network, up->network) ? NULL : g->network);
 	if (!same_list(&g->kernel_args, &up->kernel_args))
 		json_put_strs(w, "kernel_args", &g->kernel_args);
+	print_bmc(str_eq(g->bmc_protocol, up->bmc_protocol) ? NULL : g->bmc_protocol,
+		  str_eq(g->bmc_user, up->bmc_user) ? NULL : g->bmc_user, w);
 	site_interfaces_print(&g->interfaces, w);
 	json_end_obj(w);
 }

@@ -120,6 +120,23 @@ static int read_layout(struct json_obj *o, void *item, struct err *err)
 	return layout_read(o, item, err);
 }
 
+/* Without a password: that is a secret, and here is no place for one. */
+static int read_bmc(struct json_obj *group, struct site_group *g, struct err *err)
+{
+	static const char *const protocols[] = { "auto", "ipmi", "redfish", NULL };
+	struct json_obj o;
+	int found = json_obj(group, "bmc", JSON_MAY, &o, err), protocol = -1;
+
+	if (found <= 0)
+		return found;
+	if (json_enum(&o, "protocol", JSON_MAY, protocols, &protocol, err) < 0 ||
+	    site_read_word(&o, "user", JSON_MAY, word_bmc_user, &g->bmc_user, err) < 0)
+		return -1;
+	if (protocol >= 0)
+		g->bmc_protocol = mem_strdup(protocols[protocol]);
+	return json_obj_end(&o, err);
+}
+
 static int read_group(struct json_obj *o, void *item, struct err *err)
 {
 	struct site_group *g = item;
@@ -128,7 +145,7 @@ static int read_group(struct json_obj *o, void *item, struct err *err)
 	if (site_read_word(o, "name", JSON_MUST, str_check_name, &g->name, err) < 0 ||
 	    json_str(o, "extends", JSON_MAY, &g->extends, err) < 0 || json_str(o, "image", JSON_MAY, &g->image, err) < 0 ||
 	    json_str(o, "layout", JSON_MAY, &g->layout, err) < 0 || json_str(o, "network", JSON_MAY, &g->network, err) < 0 ||
-	    site_read_words(o, "kernel_args", word_kernel_arg, &g->kernel_args, err) < 0 ||
+	    site_read_words(o, "kernel_args", word_kernel_arg, &g->kernel_args, err) < 0 || read_bmc(o, g, err) < 0 ||
 	    site_interfaces_read(o, &g->interfaces, err) < 0)
 		return -1;
 	return json_obj_end(o, err);

@@ -156,6 +156,13 @@ int word_serial(const char *s, struct err *err)
 	return 0;
 }
 
+int word_bmc_user(const char *s, struct err *err)
+{
+	if (word(s, "a BMC's user", "admin", LOWER UPPER DIGITS "._@+-", 64, err) < 0)
+		return -1;
+	return s[0] == '-' ? err_set(err, ERR_INVALID, "'%s' is not a BMC's user: it begins with '-'", s) : 0;
+}
+
 int word_ssh_key(const char *s, struct err *err)
 {
 	static const char *const types[] = { "ssh-ed25519 AAAA",

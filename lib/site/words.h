@@ -20,6 +20,7 @@ int word_package(const char *s, struct err *err) WARN_UNUSED;  /* a Debian packa
 int word_mirror(const char *s, struct err *err) WARN_UNUSED;   /* an archive's URL: http, https or file */
 int word_kernel_arg(const char *s, struct err *err) WARN_UNUSED; /* one word of the kernel command line */
 int word_serial(const char *s, struct err *err) WARN_UNUSED;	 /* "ttyS0", "ttyS0,115200" or "ttyS0,115200n8" */
+int word_bmc_user(const char *s, struct err *err) WARN_UNUSED;	 /* who logs in to a BMC, at most 64 bytes; no '-' first */
 int word_ssh_key(const char *s, struct err *err) WARN_UNUSED;	 /* one public key as in authorized_keys, without options */
 int word_mount(const char *s, struct err *err) WARN_UNUSED;   /* a mount point: absolute, no "..", no "//", no '/' at the end */
 int word_options(const char *s, struct err *err) WARN_UNUSED; /* mount options */

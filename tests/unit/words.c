@@ -60,6 +60,7 @@ static const struct kind kinds[] = {
 	  word_serial,
 	  { "ttyS0", "ttyS1,9600", "ttyS0,115200n8", "ttyAMA0,115200" },
 	  { "tty0x", "ttyS", "tty0", "ttyS0,", "ttyS0,12", "ttyS0,115200e7", "ttyS0 115200", "console", "ttyS0,115200,x" } },
+	{ "BMC's user", word_bmc_user, { "admin", "ADMIN", "op+x@lab" }, { "-x", "a b", "a:b", "" } },
 	{ "ssh key",
 	  word_ssh_key,
 	  { "ssh-ed25519 AAAAC3Nza me@here", "ssh-rsa AAAAB3Nza", "sk-ssh-ed25519@openssh.com AAAAG x" },
