@@ -29,7 +29,7 @@ int api_check_install(const struct run *r, const char *node, const char *install
  * left. */
 int api_read_addresses(struct json_obj *o, const struct site *site, struct node *n, struct err *err) WARN_UNUSED;
 /* A new node, checked against everything in the roster and put into it (the content of `n` is taken). Addresses that it
- * has not are the lowest free ones, looked for from *from on. */
+ * has not are the lowest free ones, looked for from *from on; it boots as its group says. */
 struct roster;
 int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
 		  struct err *err) WARN_UNUSED;

@@ -166,6 +166,8 @@ static void check_rows(struct import *m)
 		}
 		if (roster_check(&m->after, &m->site, n, &why) < 0)
 			problem(m, r, &why);
+		else if (r->new)
+			n->boot = node_first_boot(&m->site, n);
 	}
 }
 

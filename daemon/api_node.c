@@ -108,7 +108,8 @@ void api_say_added(struct plan *plan, const struct site *site, const struct node
 	autofree char *addr = addresses_text(site, n);
 	autofree char *known_by = api_known_by(n);
 
-	api_step(plan, step, "add %s: group %s, address %s, %s", n->name, n->group, addr, known_by);
+	api_step(plan, step, "add %s: group %s, address %s, %s%s", n->name, n->group, addr, known_by,
+		 n->boot == NODE_BOOT_DISKLESS ? "; it runs its image from memory when it netboots" : "");
 }
 
 int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
@@ -124,6 +125,7 @@ int api_node_make(struct roster *roster, const struct site *site, struct node *n
 		return err_set(err, ERR_INVALID, "%s: no group is given", n->name);
 	if (roster_place(roster, site, from, n, err) < 0 || roster_check(roster, site, n, err) < 0)
 		return -1;
+	n->boot = node_first_boot(site, n);
 	api_say_added(plan, site, n);
 	roster_add(roster, n);
 	return 0;

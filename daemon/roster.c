@@ -59,6 +59,13 @@ const char *node_image(const struct site *site, const struct node *n)
 	return n->image ? n->image : g ? g->image : NULL;
 }
 
+enum node_boot node_first_boot(const struct site *site, const struct node *n)
+{
+	const struct site_group *g = site_group(site, n->group);
+
+	return g && str_eq(g->boot, "diskless") ? NODE_BOOT_DISKLESS : NODE_BOOT_AUTO;
+}
+
 const struct layout *node_layout(const struct site *site, const struct node *n)
 {
 	const struct site_group *g = site_group(site, n->group);

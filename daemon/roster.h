@@ -38,6 +38,8 @@ void node_addresses(const struct site *site, const struct node *n, struct node_a
 
 /* What a node gets, its own or its group's; NULL when neither says. */
 const char *node_image(const struct site *site, const struct node *n);
+/* What a node that is new in its group does when it netboots (groups[].boot). */
+enum node_boot node_first_boot(const struct site *site, const struct node *n);
 const struct layout *node_layout(const struct site *site, const struct node *n);
 
 #endif

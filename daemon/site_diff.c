@@ -51,7 +51,7 @@ static int whole_group(const struct site *site, const char *name, struct json_ob
 	const struct site_group *g = site_group(site, name);
 	const struct {
 		const char *key, *value;
-	} own[] = { { "image", g->image }, { "layout", g->layout }, { "network", g->network } };
+	} own[] = { { "image", g->image }, { "layout", g->layout }, { "network", g->network }, { "boot", g->boot } };
 	autoclean(buf_free) struct buf text = { 0 };
 	const char *keys[KEYS_MAX];
 	size_t n = json_keys(e, keys, KEYS_MAX);

@@ -97,6 +97,8 @@ static void inherit(const struct site *site, struct site_group *g)
 			g->layout = mem_strdup(up->layout);
 		if (!g->network && up->network)
 			g->network = mem_strdup(up->network);
+		if (!g->boot && up->boot)
+			g->boot = mem_strdup(up->boot);
 		if (!g->bmc_protocol && up->bmc_protocol)
 			g->bmc_protocol = mem_strdup(up->bmc_protocol);
 		if (!g->bmc_user && up->bmc_user)

@@ -177,6 +177,7 @@ static void print_group(const struct site *site, const struct site_group *g, str
 	put_optional(w, "network", str_eq(g->network, up->network) ? NULL : g->network);
 	if (!same_list(&g->kernel_args, &up->kernel_args))
 		json_put_strs(w, "kernel_args", &g->kernel_args);
+	put_optional(w, "boot", str_eq(g->boot, up->boot) ? NULL : g->boot);
 	print_bmc(str_eq(g->bmc_protocol, up->bmc_protocol) ? NULL : g->bmc_protocol,
 		  str_eq(g->bmc_user, up->bmc_user) ? NULL : g->bmc_user, w);
 	site_interfaces_print(&g->interfaces, w);

@@ -139,15 +139,20 @@ static int read_bmc(struct json_obj *group, struct site_group *g, struct err *er
 
 static int read_group(struct json_obj *o, void *item, struct err *err)
 {
+	static const char *const boots[] = { "disk", "diskless", NULL };
 	struct site_group *g = item;
+	int boot = -1;
 
 	g->has_kernel_args = json_has(o, "kernel_args");
 	if (site_read_word(o, "name", JSON_MUST, str_check_name, &g->name, err) < 0 ||
 	    json_str(o, "extends", JSON_MAY, &g->extends, err) < 0 || json_str(o, "image", JSON_MAY, &g->image, err) < 0 ||
 	    json_str(o, "layout", JSON_MAY, &g->layout, err) < 0 || json_str(o, "network", JSON_MAY, &g->network, err) < 0 ||
-	    site_read_words(o, "kernel_args", word_kernel_arg, &g->kernel_args, err) < 0 || read_bmc(o, g, err) < 0 ||
+	    site_read_words(o, "kernel_args", word_kernel_arg, &g->kernel_args, err) < 0 ||
+	    json_enum(o, "boot", JSON_MAY, boots, &boot, err) < 0 || read_bmc(o, g, err) < 0 ||
 	    site_interfaces_read(o, &g->interfaces, err) < 0)
 		return -1;
+	if (boot >= 0)
+		g->boot = mem_strdup(boots[boot]);
 	return json_obj_end(o, err);
 }
 

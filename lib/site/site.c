@@ -87,6 +87,7 @@ static void free_group(struct site_group *g)
 	free(g->image);
 	free(g->layout);
 	free(g->network);
+	free(g->boot);
 	free(g->bmc_protocol);
 	free(g->bmc_user);
 	str_list_free(&g->kernel_args);

@@ -70,6 +70,7 @@ struct site_group {
 	char *network;	      /* ditto: the provision network's name */
 	struct str_list kernel_args;
 	bool has_kernel_args;
+	char *boot; /* ditto: "disk" or "diskless", what nodes do that are new in it; NULL: none said, which is "disk" */
 	char *bmc_protocol, *bmc_user;	   /* own or inherited; NULL: none. For nodes that have none of their own */
 	struct site_interfaces interfaces; /* its own; site_interfaces() says which list holds */
 };

@@ -77,4 +77,19 @@ stop_daemon TERM
 touch "$dir/.half" "$dir/gone+1.squashfs"
 start_daemon
 [ ! -e "$dir/.half" ] && [ ! -e "$dir/gone+1.squashfs" ] && [ -e "$dir/compute+$id.sha256" ] || fail "the start leaves: $(ls -a "$dir")"
+
+# --- a group whose new nodes run from memory, however they become nodes; those that there are stay as they are
+jq '.groups += [{name: "thin", extends: "compute", boot: "diskless"}, {name: "thinner", extends: "thin"}]' "$root/etc/orthrus/site.json" >"$work/site"
+cp "$work/site" "$root/etc/orthrus/site.json"
+run 0 site apply --yes
+run 0 node add t01 --group thinner --mac 52:54:00:00:02:01
+says 'add t01: group thinner, .*; it runs its image from memory when it netboots'
+printf 'name,group,mac\nt02,thin,52:54:00:00:02:02\nt03,compute,52:54:00:00:02:03\n' >"$work/nodes.csv"
+run 0 node import "$work/nodes.csv" --yes
+[ "$(node_value t01 .boot) $(node_value t02 .boot) $(node_value t03 .boot)" = 'diskless diskless auto' ] ||
+    fail "new nodes boot $(node_value t01 .boot) $(node_value t02 .boot) $(node_value t03 .boot)"
+run 0 node set t03 --group thin
+[ "$(node_value t03 .boot)" = auto ] || fail "a node that changes its group boots $(node_value t03 .boot)"
+run 0 node boot t01 --net
+[ "$(node_value t01 .boot)" = net ] || fail "t01 boots $(node_value t01 .boot)"
 exit $failed
