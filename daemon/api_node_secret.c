@@ -12,6 +12,7 @@
 #include "daemon/ssh_trust.h"
 #include "site/addr.h"
 #include "sys/fs.h"
+#include "sys/keys_ssh.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,19 +21,19 @@
 
 #define PROGRAM_MAX ((size_t)64 << 20)
 
-/* A node that is being installed anew has two keys: what it fetches is sealed to the one that it calls with. */
-static int seal_key_of(struct daemon *d, struct http_call *call, const char *node, uint8_t key[SEAL_KEY_LEN], struct err *err)
+/* A node that is being installed anew has two keys: what counts is the one that it calls with. */
+static int key_of(struct daemon *d, struct http_call *call, const char *node, struct node_key *key, struct err *err)
 {
 	autoclean(ident_free) struct ident id = { 0 };
 	struct digest spki;
 
 	if (http_peer_node(call, &spki) && ident_get(d, node, &id, err) == 1) {
 		if (id.has_now && digest_cmp(&id.now.spki, &spki) == 0) {
-			memcpy(key, id.now.seal, SEAL_KEY_LEN);
+			*key = id.now;
 			return 0;
 		}
 		if (id.has_installed && digest_cmp(&id.installed.spki, &spki) == 0) {
-			memcpy(key, id.installed.seal, SEAL_KEY_LEN);
+			*key = id.installed;
 			return 0;
 		}
 	}
@@ -65,30 +66,39 @@ int api_node_secrets(void *ctx, struct http_call *call, struct err *err)
 	autoclean(node_free) struct node n = { 0 };
 	autofree char *node = NULL;
 	struct secret_delivery given = { 0 };
-	uint8_t key[SEAL_KEY_LEN];
+	struct node_key key;
 	int rc;
 
 	if (ident_caller(d, call, &node, NULL, err) < 0 || daemon_node(d, node, &n, NULL, err) < 0 ||
-	    seal_key_of(d, call, node, key, err) < 0 || secrets_deliver(d, n.group, key, http_out(call), &given, err) < 0)
+	    key_of(d, call, node, &key, err) < 0 || secrets_deliver(d, n.group, key.seal, http_out(call), &given, err) < 0)
 		return -1;
-	rc = given.names ? write_down(d, call, node, key, &given, err) : 0;
+	rc = given.names ? write_down(d, call, node, key.seal, &given, err) : 0;
 	free(given.names);
 	return rc;
 }
 
-static int read_host_key(struct http_call *call, char out[SSH_KEY_LEN], bool *rescue, struct err *err)
+/* The key, and that it is the caller's: everybody can read it, and whoever names it first would keep it from its node. */
+static int read_host_key(struct daemon *d, struct http_call *call, const char *node, char out[SSH_KEY_LEN], bool *rescue,
+			 struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autofree char *text = NULL;
+	autofree char *text = NULL, *proof = NULL;
+	char fingerprint[DIGEST_HEX_LEN];
+	const struct ssh_claim claim = { .node = node, .fingerprint = fingerprint, .key = out };
+	struct node_key key;
+	struct digest fp;
 	struct err why = { 0 };
 	struct json_obj o;
 
-	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "key", JSON_MUST, &text, err) < 0 ||
+	if (key_of(d, call, node, &key, err) < 0 || api_body(call, &doc, &o, err) < 0 ||
+	    json_str(&o, "key", JSON_MUST, &text, err) < 0 || json_str(&o, "proof", JSON_MUST, &proof, err) < 0 ||
 	    json_bool(&o, "rescue", JSON_MAY, rescue, err) < 0)
 		return -1;
 	if (ssh_key_read(text, strlen(text), out, &why) < 0)
 		return json_bad(&o, "key", err, "%s", why.text);
-	return json_obj_end(&o, err);
+	node_key_fingerprint(&key, &fp);
+	digest_hex(&fp, fingerprint);
+	return json_obj_end(&o, err) < 0 ? -1 : ssh_proof_check(&claim, proof, err);
 }
 
 static void addresses_of(const struct node *n, struct str_list *out)
@@ -136,7 +146,7 @@ int api_node_hostkey(void *ctx, struct http_call *call, struct err *err)
 	bool changed, rescue = false;
 
 	change_begin(&c, d);
-	if (ident_caller(d, call, &node, NULL, err) < 0 || read_host_key(call, key, &rescue, err) < 0 ||
+	if (ident_caller(d, call, &node, NULL, err) < 0 || read_host_key(d, call, node, key, &rescue, err) < 0 ||
 	    daemon_node(d, node, &n, NULL, err) < 0 || daemon_site(d, &site, NULL, err) < 0 ||
 	    take_key(&c, &n, key, rescue, &changed, err) < 0 ||
 	    (changed && (audit_act(d, call, NULL, node, err) < 0 || change_commit(&c, err) < 0)))

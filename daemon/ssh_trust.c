@@ -209,8 +209,8 @@ static int is_in_file(const char *path, const char key[SSH_KEY_LEN], struct err 
 	return str_eq(have, key);
 }
 
-/* A node shows a public half and proves nothing: one that says an authority's is its own, and then another, would have the
- * authority revoked, and with it the certificates of all. 1: it is one of the cluster's own keys. */
+/* Whoever has such a key and says that it is a node's host key, and then shows another, would have the authority revoked, and
+ * with it the certificates of all. 1: it is one of the cluster's own keys. */
 static int is_clusters_own(struct daemon *d, const char key[SSH_KEY_LEN], struct err *err)
 {
 	autofree char *login = fs_join(d->paths.ssh_dir, "root.pub");

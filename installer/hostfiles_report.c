@@ -135,9 +135,9 @@ void hostfiles_add_report(const struct hostfiles_input *in, struct hostfiles *ou
 	hostfiles_add(out, HOSTFILE_DIR, "etc/orthrus", 0755, NULL);
 	hostfiles_add(out, HOSTFILE_TEXT, "etc/orthrus/node.json", 0644, node_json(o, in->result));
 	hostfiles_add(out, HOSTFILE_TEXT, "etc/orthrus/ca.crt", 0644, mem_strdup(in->ca_crt));
-	hostfiles_add(
-		out, HOSTFILE_TEXT, "etc/orthrus/booted.env", 0644,
-		str_format("ORTHRUS_NODE=%s\nORTHRUS_SERVER=%s\nORTHRUS_INSTALL_ID=%s\n", o->node, o->server_url, o->install_id));
+	hostfiles_add(out, HOSTFILE_TEXT, "etc/orthrus/booted.env", 0644,
+		      str_format("ORTHRUS_NODE=%s\nORTHRUS_SERVER=%s\nORTHRUS_INSTALL_ID=%s\nORTHRUS_FINGERPRINT=%s\n", o->node,
+				 o->server_url, o->install_id, in->identity->fingerprint));
 	add_service(out, "orthrus-booted", booted_unit, booted_script);
 	add_service(out, "orthrus-report", report_unit, report_script);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/mem.h"
 #include "installer/hostfiles.h"
+#include "sys/keys_ssh.h"
 
 /* At each boot, and by the timer; a head that is away is asked again by the next one. */
 static const char unit[] = "# Written by orthrus.\n"
@@ -40,7 +41,7 @@ static const char script[] =
 	"umask 077\n"
 	"dir=/run/orthrus-sync\n"
 	"node=/usr/lib/orthrus/orthrus-node\n"
-	"key=/etc/ssh/ssh_host_ed25519_key.pub\n"
+	"key=/etc/ssh/ssh_host_ed25519_key\n"
 	"mkdir -p \"$dir\"\n"
 	"failed=0\n"
 	"\n"
@@ -75,8 +76,12 @@ static const char script[] =
 	"\telse\n"
 	"\t\tfail \"the head answered $status when asked for secrets\"\n"
 	"\tfi\n"
-	"\tif [ -s \"$key\" ]; then\n"
-	"\t\tprintf '{\"key\":\"%s\"}' \"$(cut -d' ' -f1,2 \"$key\")\" >\"$dir/question\"\n"
+	"\tif [ -s \"$key.pub\" ]; then\n"
+	"\t\t# The public half is no secret: the head believes only who can sign with the other one.\n"
+	"\t\tpublic=$(cut -d' ' -f1,2 \"$key.pub\")\n"
+	"\t\tproof=$(printf '%s\\n' \"$ORTHRUS_NODE\" \"$ORTHRUS_FINGERPRINT\" \"$public\" |\n"
+	"\t\t\tssh-keygen -Y sign -q -f \"$key\" -n " SSH_PROOF_NAMESPACE " | sed '/^-/d' | tr -d '\\n')\n"
+	"\t\tprintf '{\"key\":\"%s\",\"proof\":\"%s\"}' \"$public\" \"$proof\" >\"$dir/question\"\n"
 	"\t\tstatus=$(ask /v1/hostkey --header 'Content-Type: application/json' --data-binary \"@$dir/question\")\n"
 	"\t\tif [ \"$status\" = 200 ]; then\n"
 	"\t\t\t\"$node\" ssh <\"$dir/answer\" || failed=1\n"

@@ -10,12 +10,14 @@
 
 #include <stdbool.h>
 
-/* By what the head knows the installed system, and gives it secrets: texts of files. All but `seal_key` is for root alone. */
+/* By what the head knows the installed system, and gives it secrets: texts of files. All but `seal_key` and `fingerprint` is for
+ * root alone. */
 struct install_identity {
-	const char *key, *crt; /* P-256 private key and its certificate, PEM */
-	const char *seal;      /* X25519 private key, hex with newline */
-	const char *csr;       /* by which a new certificate is asked for, PEM */
-	const char *seal_key;  /* X25519 public key, hex */
+	const char *key, *crt;	 /* P-256 private key and its certificate, PEM */
+	const char *seal;	 /* X25519 private key, hex with newline */
+	const char *csr;	 /* by which a new certificate is asked for, PEM */
+	const char *seal_key;	 /* X25519 public key, hex */
+	const char *fingerprint; /* of both, hex */
 };
 
 /* The system being installed; everything belongs to the caller. */

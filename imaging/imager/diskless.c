@@ -139,9 +139,11 @@ static int make_it_this_node(const struct install_opts *opts, struct head *head,
 	autoclean(buf_free) struct buf ca = { 0 }, crt = { 0 };
 	autoclose int fd = fs_open_dir(opts->target, err);
 	char seal[NODE_SEAL_TEXT_LEN];
-	struct install_identity own = {
-		.key = buf_str(&id->keys.tls_pem), .seal = seal, .csr = id->csr, .seal_key = id->seal_key
-	};
+	struct install_identity own = { .key = buf_str(&id->keys.tls_pem),
+					.seal = seal,
+					.csr = id->csr,
+					.seal_key = id->seal_key,
+					.fingerprint = id->fingerprint };
 	const struct raid_result none = { 0 };
 	struct install_target t = {
 		.order = order, .result = &none, .path = opts->target, .fd = fd, .identity = &own, .diskless = true

@@ -253,7 +253,7 @@ int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, siz
 	return 0;
 }
 
-int head_host_key(struct head *h, const char *key, struct buf *out, struct err *err)
+int head_host_key(struct head *h, const char *key, const char *proof, struct buf *out, struct err *err)
 {
 	autoclean(buf_free) struct buf body = { 0 };
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
@@ -263,6 +263,7 @@ int head_host_key(struct head *h, const char *key, struct buf *out, struct err *
 	json_out_init(&w, &body, false);
 	json_put_obj(&w, NULL);
 	json_put_str(&w, "key", key);
+	json_put_str(&w, "proof", proof);
 	json_put_bool(&w, "rescue", true);
 	json_end_obj(&w);
 	req.body = body.data;

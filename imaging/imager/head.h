@@ -67,7 +67,7 @@ void head_tell(struct head *h, const struct head_event *ev);
 int head_done(struct head *h, const char *install_id, const char *report_json, struct err *err) WARN_UNUSED;
 /* The head certifies the rescue system's ssh host key ("ssh-ed25519 AAAA..."); its answer (installer/node_ssh.h) is appended to
  * `out`. Tried, however long, until it has answered. */
-int head_host_key(struct head *h, const char *key, struct buf *out, struct err *err) WARN_UNUSED;
+int head_host_key(struct head *h, const char *key, const char *proof, struct buf *out, struct err *err) WARN_UNUSED;
 /* A file of an image or pack, appended to `out`: whole (len 0, at most `max` bytes) or exactly `len` bytes from `first`. Waits
  * for a head that is away; one that answers, but fails to give it for `patience_ns`, has a damaged store. */
 int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, size_t max, struct buf *out,

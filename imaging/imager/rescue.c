@@ -5,8 +5,10 @@
 #include "base/ssh_key.h"
 #include "base/str.h"
 #include "imaging/imager/head.h"
+#include "imaging/imager/identity.h"
 #include "installer/node_ssh.h"
 #include "sys/fs.h"
+#include "sys/keys_ssh.h"
 #include "sys/spawn.h"
 
 #include <string.h>
@@ -43,6 +45,18 @@ static int host_key(const char *root, char line[SSH_KEY_LEN], struct err *err)
 	if (comment)
 		*comment = '\0';
 	return ssh_key_read(buf_str(&text), strlen(buf_str(&text)), line, err) < 0 ? err_wrap(err, "%s", pub) : 0;
+}
+
+static int certify(const char *root, struct head *head, const char *node, struct buf *answer, struct err *err)
+{
+	autofree char *path = fs_join(root, KEY_PATH);
+	autoclean(buf_free) struct buf proof = { 0 };
+	char key[SSH_KEY_LEN];
+	const struct ssh_claim claim = { .node = node, .fingerprint = head_identity(head)->fingerprint, .key = key };
+
+	if (host_key(root, key, err) < 0 || ssh_proof_make(path, &claim, &proof, err) < 0)
+		return -1;
+	return head_host_key(head, key, buf_str(&proof), answer, err);
 }
 
 static void add_disk(const struct disk *d, struct buf *out)
@@ -84,13 +98,12 @@ int rescue_prepare(const char *root, struct head *head, const char *node, const 
 	autoclean(node_ssh_free) struct node_ssh ssh = { 0 };
 	autofree char *name = str_format("%s\n", node);
 	autoclose int fd = fs_open_dir(root, err);
-	char key[SSH_KEY_LEN];
 	bool changed;
 
 	rescue_motd(node, disks, &motd);
 	if (fd < 0 || put(root, "etc/hostname", name, err) < 0 || put(root, "etc/motd", buf_str(&motd), err) < 0 ||
-	    host_key(root, key, err) < 0 || head_host_key(head, key, &answer, err) < 0 ||
-	    node_ssh_read(buf_str(&answer), answer.len, &ssh, err) < 0 || node_ssh_apply(fd, &ssh, &changed, err) < 0)
+	    certify(root, head, node, &answer, err) < 0 || node_ssh_read(buf_str(&answer), answer.len, &ssh, err) < 0 ||
+	    node_ssh_apply(fd, &ssh, &changed, err) < 0)
 		return err_wrap(err, "rescue system");
 	return 0;
 }

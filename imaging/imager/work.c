@@ -120,9 +120,11 @@ static int perform_in_target(struct install_run *run, enum install_step type, st
 	const struct identity *id = head_identity(run->head);
 	autoclose int fd = fs_open_dir(run->opts->target, err);
 	char seal[NODE_SEAL_TEXT_LEN];
-	struct install_identity own = {
-		.key = buf_str(&id->keys.tls_pem), .seal = seal, .csr = id->csr, .seal_key = id->seal_key
-	};
+	struct install_identity own = { .key = buf_str(&id->keys.tls_pem),
+					.seal = seal,
+					.csr = id->csr,
+					.seal_key = id->seal_key,
+					.fingerprint = id->fingerprint };
 	struct install_target t = {
 		.order = run->order, .result = &run->result, .path = run->opts->target, .fd = fd, .identity = &own
 	};

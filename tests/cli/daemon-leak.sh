@@ -61,7 +61,7 @@ image=$(basename "$root"/srv/orthrus/store/images/compute/*)
 pack=$(basename "$root"/srv/orthrus/store/packs/*.pack)
 echo '{"path":"/etc/a","generate":32}' >"$work/secret.json"
 : >"$work/empty.json"
-echo '{"key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"}' >"$work/hostkey.json"
+ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" && host_key "$mac1" n01 "$work/host_key" >"$work/hostkey.json"
 mkdir -p "$root/etc/orthrus/templates.d/etc"
 echo '{{node.name}}: {{#each nodes}}{{name}} {{/each}}' >"$root/etc/orthrus/templates.d/etc/motd.tmpl"
 while [ $calls -lt 1000 ]; do

@@ -86,6 +86,16 @@ hello() { # MAC MACHINE-JSON: what the imager says first, after it was enrolled 
     [ -e "$(at_of "$1").crt" ] || enrol "$@" || return 0
     imager "$1" POST /v1/imager/hello "$2"
 }
+fingerprint_of() { # MAC: of its two keys, as the head knows it
+    local at; at=$(at_of "$1")
+    { openssl pkey -in "$at.key" -pubout -outform DER | openssl dgst -sha256 -binary; perl -ne 's/\s//g; print pack "H*", $_' "$at.seal"; } | sha256sum | cut -d' ' -f1
+}
+# host_key MAC NODE KEY-FILE [JSON]: the question of /v1/hostkey, proven with the private key in the file.
+host_key() {
+    local public; public=$(cut -d' ' -f1,2 "$3.pub")
+    jq -cn --arg k "$public" --arg p "$(printf '%s\n' "$2" "$(fingerprint_of "$1")" "$public" |
+        ssh-keygen -Y sign -q -f "$3" -n orthrus-host-key 2>/dev/null | sed '/^-/d' | tr -d '\n')" "{key:\$k, proof:\$p} + ${4:-{\}}"
+}
 want() { # STATUS TEXT-OF-THE-TEST
     [ "$status" = "$1" ] || fail "$2: status $status, not $1: $(head -c 600 "$body")"
 }

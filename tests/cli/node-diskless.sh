@@ -59,10 +59,10 @@ report b1; want 200 "it is up"
 [ "$(action)" = diskless ] || fail "up, and then: $(cat "$body")"
 
 # --- its ssh key is of this start only, and stands beside that of a system on its disks
-key() { [ -e "$work/$1" ] || ssh-keygen -q -t ed25519 -N '' -C x -f "$work/$1"; cut -d' ' -f1,2 "$work/$1.pub"; }
-for k in first second first; do imager $mac POST /v1/hostkey "{\"key\":\"$(key $k)\"}"; want 200 "key $k"; done
+key() { [ -e "$work/$1" ] || ssh-keygen -q -t ed25519 -N '' -C x -f "$work/$1"; host_key $mac n01 "$work/$1"; }
+for k in first second first; do imager $mac POST /v1/hostkey "$(key $k)"; want 200 "key $k"; done
 before=$(digest)
-imager $mac POST /v1/hostkey "{\"key\":\"$(key first)\"}"; want 200 "key first, once more"
+imager $mac POST /v1/hostkey "$(key first)"; want 200 "key first, once more"
 [ "$(digest)" = "$before" ] || fail "each question about a key is a write"
 
 # --- its disks are not installed by mistake; too little memory is said before

@@ -13,11 +13,11 @@ run() { # EXIT-STATUS ARGUMENTS
 }
 says() { grep -q -- "$1" "$work/out" || fail "'$1' is not in: $(cat "$work/out")"; }
 action() { hello $mac "$(machine $mac s)"; want 200 hello; value .action; }
-key() { # NAME: an ssh host key, to $work/NAME; its line
+question() { # NAME [JSON]: about an ssh host key, which is in $work/NAME
     [ -e "$work/$1" ] || ssh-keygen -q -t ed25519 -N '' -C x -f "$work/$1"
-    cut -d' ' -f1,2 "$work/$1.pub"
+    host_key $mac n01 "$work/$1" "${2:-}"
 }
-certify() { imager $mac POST /v1/hostkey "{\"key\":\"$(key "$1")\"${2:-}}"; }
+certify() { imager $mac POST /v1/hostkey "$(question "$@")"; }
 revoked() { ! ssh-keygen -Q -f "$root/var/lib/orthrus/ssh/revoked_keys" "$work/$1.pub" >/dev/null 2>&1; }
 
 make_site --trust-mac
@@ -42,13 +42,13 @@ run 0 node boot n01 --rescue --json
 jq -e '.steps == []' "$work/out" >/dev/null || fail "the same again: $(cat "$work/out")"
 [ "$(action)" = rescue ] || fail "not sent to be rescued: $(cat "$body")"
 [ "$(action)" = rescue ] || fail "over before it is up: $(cat "$body")"
-imager '' POST /v1/hostkey "{\"key\":\"$(key rescue)\",\"rescue\":true}"; want 403 "anybody"
-certify rescue ',"rescue":1'; want 400 "no boolean"
-certify rescue ',"rescue":true'; want 200 "the rescue system's key"
+imager '' POST /v1/hostkey "$(question rescue '{rescue:true}')"; want 403 "anybody"
+certify rescue '{rescue:1}'; want 400 "no boolean"
+certify rescue '{rescue:true}'; want 200 "the rescue system's key"
 value '.certificate | rtrimstr("\n")' >"$work/rescue-cert.pub"
 ssh-keygen -L -f "$work/rescue-cert.pub" | grep -q 'host certificate' || fail "no certificate: $(cat "$body")"
 before=$(digest) lines=$(wc -l <"$root/var/log/orthrus/audit.log")
-for i in 1 2 3; do certify rescue ',"rescue":true'; want 200 "once more ($i), when the answer was lost"; done
+for i in 1 2 3; do certify rescue '{rescue:true}'; want 200 "once more ($i), when the answer was lost"; done
 [ "$before" = "$(digest)" ] && [ "$lines" = "$(wc -l <"$root/var/log/orthrus/audit.log")" ] || fail "a node that asks again writes each time"
 [ "$(node_value n01 .rescue)" = null ] && [ "$(node_value n01 .boot)" = net ] || fail "not over: $(node_value n01 .)"
 [ "$(action)" = wait ] || fail "rescued a second time: $(cat "$body")"
@@ -63,7 +63,7 @@ run 2 node boot n01 --net --rescue
 run 2 node boot n01 --stay
 api POST /v1/boot '{"nodes":["n01"],"target":"disk","stay":true}'; want 400 "stay without rescue"
 run 0 node boot n01 --rescue --stay; says 'until something else is chosen'
-certify second ',"rescue":true'; want 200 "a second rescue system"
+certify second '{rescue:true}'; want 200 "a second rescue system"
 [ "$(action)" = rescue ] || fail "it does not stay: $(cat "$body")"
 run 0 node boot n01 --disk
 [ "$(node_value n01 .rescue)" = null ] && [ "$(action)" = disk ] || fail "--disk does not end it: $(cat "$body")"
@@ -81,5 +81,5 @@ revoked second && fail "revoked too early"
 run 0 node remove n01 --yes
 for _ in $(seq 100); do revoked second && break; sleep 0.1; done
 revoked second && revoked rescue || fail "keys of a removed node are good"
-certify second ',"rescue":true'; want 403 "a removed node"
+certify second '{rescue:true}'; want 403 "a removed node"
 exit $failed

@@ -105,21 +105,47 @@ imager '' GET /v1/node-program; want 403 "anybody asks for the program"
 
 # --- ssh: a certificate, which a real ssh believes
 ssh-keygen -q -t ed25519 -N '' -f "$node/etc/ssh/ssh_host_ed25519_key" -C x
-key=$(cut -d' ' -f1,2 "$node/etc/ssh/ssh_host_ed25519_key.pub")
-imager '' POST /v1/hostkey "{\"key\":\"$key\"}"; want 403 "anybody asks for a certificate"
-imager $mac POST /v1/hostkey '{"key":"ssh-rsa AAAA"}'; want 400 "a key of another type"
-imager $mac POST /v1/hostkey "{\"key\":\"$key\\n$key\"}"; want 400 "two lines"
-imager $mac POST /v1/hostkey "{\"key\":\"$key\"}"; want 200 "the node's host key"
+host=$node/etc/ssh/ssh_host_ed25519_key
+key=$(cut -d' ' -f1,2 "$host.pub")
+of_n01=$(host_key $mac n01 "$host")
+imager '' POST /v1/hostkey "$of_n01"; want 403 "anybody asks for a certificate"
+imager $mac POST /v1/hostkey '{"key":"ssh-rsa AAAA","proof":""}'; want 400 "a key of another type"
+imager $mac POST /v1/hostkey "{\"key\":\"$key\\n$key\",\"proof\":\"\"}"; want 400 "two lines"
+
+# a node that names another's key, which anybody can read, before that one does
+ssh-keygen -q -t ed25519 -N '' -f "$work/host2" -C x
+unproven() { # MAC WHAT BODY: refused, and the state stays as it is
+    local before; before=$(digest)
+    imager "$1" POST /v1/hostkey "$3"; want 403 "$2"
+    body_has 'nothing proves that the ssh host key it shows is its own' "$2"
+    [ "$(digest)" = "$before" ] || fail "$2: the state is another"
+}
+with() { jq -c --argjson other "$2" "$3" <<<"$1"; }
+of_n02=$(host_key $mac2 n02 "$work/host2")
+imager $mac2 POST /v1/hostkey "{\"key\":\"$key\"}"; want 400 "no proof at all"
+unproven $mac2 "an empty proof" "{\"key\":\"$key\",\"proof\":\"\"}"
+unproven $mac2 "n01's key with the proof of its own" "$(with "$of_n02" "$of_n01" '.key = $other.key')"
+unproven $mac2 "what n01 sent" "$of_n01"
+unproven $mac2 "signed for another name" "$(host_key $mac2 n01 "$work/host2")"
+unproven $mac2 "signed for other keys of the node" "$(host_key $mac n02 "$work/host2")"
+unproven $mac2 "cut short" "$(jq -c '.proof |= .[:-4]' <<<"$of_n02")"
+unproven $mac2 "signed for another purpose" "$(jq -c --arg p "$(printf '%s\n' n02 "$(fingerprint_of $mac2)" "$(jq -r .key <<<"$of_n02")" |
+    ssh-keygen -Y sign -q -f "$work/host2" -n file 2>/dev/null | sed '/^-/d' | tr -d '\n')" '.proof = $p' <<<"$of_n02")"
+"$orthrus" audit show --json --limit 1000 >"$work/audit" 2>&1 || fail "audit show: $(cat "$work/audit")"
+[ "$(jq -s 'map(select(.who == "node n02" and .what == "POST /v1/hostkey" and .status == 403)) | length' "$work/audit")" = 7 ] ||
+    fail "what n02 tried is not in the audit log: $(tail -c 1500 "$work/audit")"
+
+imager $mac POST /v1/hostkey "$of_n01"; want 200 "the node's host key"
 cp "$body" "$work/answer"
 "$agent" --root "$node" ssh <"$work/answer" >"$work/out" 2>&1 || fail "orthrus-node ssh: $(cat "$work/out")"
 ssh-keygen -L -f "$node/etc/ssh/ssh_host_ed25519_key-cert.pub" >"$work/cert"
 for text in 'host certificate' 'n01.cluster.test' '10.77.0.'; do grep -qF "$text" "$work/cert" || fail "'$text' is not in the certificate: $(cat "$work/cert")"; done
-imager $mac2 POST /v1/hostkey "{\"key\":\"$key\"}"; want 403 "another node with the same host key"
+imager $mac2 POST /v1/hostkey "$(host_key $mac2 n02 "$host")"; want 403 "another node with the same host key"
 body_has 'is that of n01' "another node with the same host key"
 
 # a node that calls the cluster's own keys its host key, to have them revoked with its next one
-for k in "$root/var/lib/orthrus/pki/ssh/host_ca.pub" "$root/var/lib/orthrus/pki/ssh/user_ca.pub" "$root/var/lib/orthrus/ssh/root.pub"; do
-    imager $mac2 POST /v1/hostkey "{\"key\":\"$(cut -d' ' -f1,2 "$k")\"}"; want 403 "a node shows ${k##*/}"
+for k in "$root/var/lib/orthrus/pki/ssh/host_ca" "$root/var/lib/orthrus/pki/ssh/user_ca" "$root/var/lib/orthrus/ssh/root"; do
+    imager $mac2 POST /v1/hostkey "$(host_key $mac2 n02 "$k")"; want 403 "a node shows ${k##*/}"
     body_has "one of the cluster's own" "a node shows ${k##*/}"
 done
 
@@ -168,7 +194,7 @@ unshare --mount --propagation private bash -c '
     mkdir -p /run/units
     for d in /etc/orthrus /etc/ssh /etc/munge /usr/lib/orthrus; do mkdir -p "$d" 2>/dev/null; done
     mount --bind "$node/etc" /etc && mkdir -p /usr/lib/orthrus && mount --bind "$node/usr/lib/orthrus" /usr/lib/orthrus || exit 9
-    mkdir -p /etc/ssl && ORTHRUS_SERVER=$2 sh "$3"' sync "$node" "https://127.0.0.1:$port" "$work/sync" >"$work/out" 2>&1
+    mkdir -p /etc/ssl && ORTHRUS_NODE=n01 ORTHRUS_SERVER=$2 ORTHRUS_FINGERPRINT=$4 sh "$3"' sync "$node" "https://127.0.0.1:$port" "$work/sync" "$(fingerprint_of $mac)" >"$work/out" 2>&1
 rc=$?
 [ $rc = 0 ] || fail "orthrus-sync: exit $rc: $(cat "$work/out")"
 cmp -s "$node/usr/lib/orthrus/orthrus-node" "$agent" || fail "orthrus-sync did not fetch its program: $(cat "$work/out")"
@@ -177,18 +203,18 @@ cmp -s "$node/usr/lib/orthrus/orthrus-node" "$agent" || fail "orthrus-sync did n
 # --- a new host key of the same node: the old one is revoked
 mv "$node/etc/ssh/ssh_host_ed25519_key" "$work/old_key"; mv "$node/etc/ssh/ssh_host_ed25519_key.pub" "$work/old_key.pub"
 ssh-keygen -q -t ed25519 -N '' -f "$node/etc/ssh/ssh_host_ed25519_key" -C x
-imager $mac POST /v1/hostkey "{\"key\":\"$(cut -d' ' -f1,2 "$node/etc/ssh/ssh_host_ed25519_key.pub")\"}"; want 200 "another host key"
+imager $mac POST /v1/hostkey "$(host_key $mac n01 "$host")"; want 200 "another host key"
 for _ in $(seq 100); do ssh-keygen -Q -f "$head/revoked_keys" "$work/old_key.pub" >/dev/null 2>&1 || break; sleep 0.1; done
 ssh-keygen -Q -f "$head/revoked_keys" "$work/old_key.pub" >/dev/null 2>&1 && fail "the old host key is not revoked"
 login n01.cluster.test && fail "sshd still shows the old key, and is believed"
 grep -qi 'revoked' "$work/out" || fail "refused for another reason: $(cat "$work/out")"
-imager $mac POST /v1/hostkey "{\"key\":\"$(cut -d' ' -f1,2 "$work/old_key.pub")\"}"; want 403 "the revoked key once more"
+imager $mac POST /v1/hostkey "$(host_key $mac n01 "$work/old_key")"; want 403 "the revoked key once more"
 
 # --- removed: at once, on every door
 before=$(date +%s)
 "$orthrus" node remove n01 --yes >/dev/null 2>"$work/err" || fail "node remove: $(cat "$work/err")"
 imager $mac GET /v1/secrets; want 403 "a removed node asks for secrets"
-imager $mac POST /v1/hostkey "{\"key\":\"$key\"}"; want 403 "a removed node asks for a certificate"
+imager $mac POST /v1/hostkey "$of_n01"; want 403 "a removed node asks for a certificate"
 imager $mac GET /v1/node-program; want 403 "a removed node asks for the program"
 ssh-keygen -Q -f "$head/revoked_keys" "$node/etc/ssh/ssh_host_ed25519_key.pub" >/dev/null 2>&1 && fail "its host key is not revoked"
 grep -q 'n01' "$head/known_hosts" && fail "known_hosts still speaks of n01"

@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char root[] = "/", ext4[] = "ext4";
 	struct raid_fs fs = { .mount = root, .type = ext4, .uuid = "2ed12c1b-e825-8665-b6af-ffda2df7c6ef" };
 	const struct raid_result result = { .fs = &fs, .n_fs = 1 };
-	const struct install_identity id = { .key = "", .crt = "", .seal = "", .csr = "", .seal_key = "" };
+	const struct install_identity id = { .key = "", .crt = "", .seal = "", .csr = "", .seal_key = "", .fingerprint = "" };
 	const struct hostfiles_input in = { .order = &a.order, .result = &result, .ca_crt = "", .identity = &id };
 	struct err err = { 0 };
 

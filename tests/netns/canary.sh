@@ -137,7 +137,7 @@ want 200 secrets
 [ "$(value '.secrets | length')" = 3 ] || fail "n01 gets $(value '.secrets | length') secrets"
 cp "$body" "$answers/secrets-of-n01"
 ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
-imager "$(mac 1)" POST /v1/hostkey "$(jq -cn --arg k "$(cut -d' ' -f1,2 "$work/host_key.pub")" '{key:$k}')"
+imager "$(mac 1)" POST /v1/hostkey "$(host_key "$(mac 1)" n01 "$work/host_key")"
 want 200 hostkey
 cp "$body" "$answers/hostkey"
 run head certificate anna --out "$work/anna"

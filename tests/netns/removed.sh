@@ -79,7 +79,7 @@ boot=$root/srv/orthrus/tftp/grub/nodes/$(mac 1).cfg
 [ -e "$boot" ] || fail "n01 has no boot file"
 
 ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" || die keys
-imager "$(mac 1)" POST /v1/hostkey "$(jq -cn --arg k "$(cut -d' ' -f1,2 "$work/host_key.pub")" '{key:$k}')"
+imager "$(mac 1)" POST /v1/hostkey "$(host_key "$(mac 1)" n01 "$work/host_key")"
 want 200 'the host key of n01'
 value .certificate >"$work/host_key-cert.pub"
 value .user_ca >"$work/user_ca"
@@ -143,7 +143,7 @@ grep -q '403 ' "$work/open" || fail "the open connection goes on: $(grep -a HTTP
 in_time "the connection that was open"
 exec 8>&-
 imager "$(mac 1)" GET /v1/secrets; want 403 'secrets'
-imager "$(mac 1)" POST /v1/hostkey "$(jq -cn --arg k "$(cut -d' ' -f1,2 "$work/host_key.pub")" '{key:$k}')"; want 403 'a new host certificate'
+imager "$(mac 1)" POST /v1/hostkey "$(host_key "$(mac 1)" n01 "$work/host_key")"; want 403 'a new host certificate'
 imager "$(mac 1)" POST /v1/imager/hello "$(machine "$(mac 1)" S1)"; want 403 'hello'
 in_time "a new connection"
 imager '' POST /v1/enrol "$(jq -c 'del(.machine)' "$(at_of "$(mac 1)").enrol")"; want 403 'a new certificate'

@@ -14,6 +14,7 @@
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/http_server.h"
+#include "sys/keys_ssh.h"
 #include "tests/unit/imager_enrol.h"
 
 #include <stdio.h>
@@ -125,6 +126,21 @@ static char *below(const struct fake *f, const char *name)
 	return mem_strdup(buf_str(&text));
 }
 
+/* What it said of this key shows that it has the private half, and is good for this machine alone. */
+static void proves(const struct fake *f, const char *key)
+{
+	const struct ssh_claim claim = { .node = "n01", .fingerprint = f->enrolling.id.fingerprint, .key = key };
+	const char *at = strstr(f->asked, "\"proof\":\"");
+	autofree char *proof = NULL;
+	struct err err = { 0 };
+
+	assert_non_null(at);
+	at += strlen("\"proof\":\"");
+	proof = mem_strndup(at, strcspn(at, "\""));
+	if (ssh_proof_check(&claim, proof, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
 static void makes_its_key_and_has_it_certified(void **state)
 {
 	struct fake *f = *state;
@@ -150,6 +166,7 @@ static void makes_its_key_and_has_it_certified(void **state)
 	assert_non_null(strstr(f->asked, "\"rescue\":true"));
 	*strstr(second, " rescue") = '\0';
 	assert_non_null(strstr(f->asked, second));
+	proves(f, second);
 	assert_null(strstr(f->asked, "PRIVATE"));
 }
 

@@ -72,7 +72,9 @@ static void from_memory_nothing_of_the_disks_is_named(void **state)
 	autoclean(input_free) struct input in = { 0 };
 	autoclean(hostfiles_free) struct hostfiles files = { 0 }, none = { 0 };
 	const struct raid_result nothing = { 0 };
-	const struct install_identity own = { .key = "key", .crt = "crt", .seal = "seal", .csr = "csr", .seal_key = "00" };
+	const struct install_identity own = {
+		.key = "key", .crt = "crt", .seal = "seal", .csr = "csr", .seal_key = "00", .fingerprint = "11"
+	};
 	struct hostfiles_input with = { .order = &in.order, .result = &nothing, .ca_crt = "ca", .identity = &own };
 	unsigned int seen = 0;
 	struct err err = { 0 };

@@ -22,7 +22,8 @@ static const struct install_identity an_identity = { .key = "-----BEGIN PRIVATE 
 						     .crt = "-----BEGIN CERTIFICATE-----\n",
 						     .seal = "SEALSECRET\n",
 						     .csr = "-----BEGIN CERTIFICATE REQUEST-----\n",
-						     .seal_key = "SEALPUBLIC" };
+						     .seal_key = "SEALPUBLIC",
+						     .fingerprint = "0123456789abcdef" };
 
 struct input {
 	struct order order;
