@@ -40,10 +40,24 @@ static void print_routes(void)
 		       routes[i].query ? routes[i].query : "-");
 }
 
+/* Made so by every version of today; one that is open all the same was copied, or came back from a backup. */
+static int close_dirs(const struct daemon_paths *p, struct err *err)
+{
+	autofree char *consoles = fs_join(p->var_dir, "console"), *hooks = fs_join(p->var_dir, "hooks");
+	const char *const dirs[] = { p->state_dir, p->pki_dir, consoles, hooks, p->diskless_dir };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		if (privilege_close_dir(dirs[i], 0700, 0, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int make_dirs(const struct daemon_paths *p, int *lock, struct err *err)
 {
 	if (fs_mkdirs(p->run_dir, 0755, err) < 0 || fs_mkdirs(p->tftp_dir, 0755, err) < 0 ||
 	    fs_mkdirs(p->var_dir, 0755, err) < 0 || fs_mkdirs(p->state_dir, 0700, err) < 0)
+		return -1;
+	if (close_dirs(p, err) < 0)
 		return -1;
 	*lock = fs_lock(p->lock, err);
 	if (*lock < 0)

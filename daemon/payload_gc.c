@@ -69,10 +69,8 @@ int payloads_collect(struct daemon *d, struct err *err)
 	struct err late = { 0 };
 
 	/* A store that is not mounted says nothing about images. */
-	if (!fs_exists(d->paths.store_dir))
-		return 0;
 	if (store_open(d->paths.store_dir, false, &store, err) < 0)
-		return -1;
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	/* What a deletion that was cut off did not get to. */
 	if (store_finish_deletes(store, &late) < 0)
 		log_err("payload", "finish the deletion of an image", &late);

@@ -40,6 +40,19 @@ static int share_log(const char *dir, struct err *err)
 	return 0;
 }
 
+/* What images hold is for this user, and no other. The store is root's, who writes it; it is made now, for then it is clear who
+ * reads it. One on a file system that is read-only, or not mounted, is no reason to serve nobody. */
+static int close_images(const struct daemon_paths *p, const struct privilege_user *u, struct err *err)
+{
+	struct err late = { 0 };
+
+	if (!fs_exists(p->store_dir) && fs_mkdirs(p->store_dir, 0750, err) < 0)
+		return -1;
+	if (privilege_close_dir(p->store_dir, 0750, u->gid, &late) < 0)
+		log_err("daemon", "other users of this machine may read what is in images", &late);
+	return privilege_close_dir(p->diskless_dir, 0700, 0, err);
+}
+
 static int prepare(const struct daemon_paths *p, const struct privilege_user *u, struct err *err)
 {
 	const char *const dirs[] = { p->var_dir, p->log_dir, p->tftp_dir, p->run_dir, p->diskless_dir };
@@ -47,7 +60,7 @@ static int prepare(const struct daemon_paths *p, const struct privilege_user *u,
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		if (fs_mkdirs(dirs[i], 0755, err) < 0 || privilege_give(dirs[i], u->uid, err) < 0)
 			return err_wrap(err, "directories of the user %s", u->name);
-	return share_log(p->log_dir, err) < 0 ? -1 : exports_link(p, err);
+	return close_images(p, u, err) < 0 || share_log(p->log_dir, err) < 0 ? -1 : exports_link(p, err);
 }
 
 int privsep_prepare(const struct daemon_paths *p, const char *user, struct err *err)

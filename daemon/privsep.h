@@ -4,11 +4,12 @@
 #define ORTHRUS_DAEMON_PRIVSEP_H
 
 #include "base/err.h"
+#include "sys/privilege.h"
 
 struct daemon_paths;
 
-#define PRIVSEP_CLIENT "orthrus"     /* whose requests a helper takes, if nothing else is said */
-#define PRIVSEP_HELPER "orthrus-net" /* whom a helper that is started here becomes */
+#define PRIVSEP_CLIENT PRIVILEGE_DAEMON /* whose requests a helper takes, if nothing else is said */
+#define PRIVSEP_HELPER "orthrus-net"	/* whom a helper that is started here becomes */
 
 /* As root: the directories that orthrusd writes are there, and are the user's: they may be from a version that ran as root. */
 int privsep_prepare(const struct daemon_paths *p, const char *user, struct err *err) WARN_UNUSED;

@@ -17,15 +17,15 @@
 
 /* An image is worth nothing in a store whose own name a power cut takes back. Who was killed may have made `path` and not come
  * further: so the last directory that is there is made durable too, where its parent lets us. */
-static int make_durable_dir(const char *path, struct err *err)
+static int make_durable_dir(const char *path, mode_t mode, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	autofree char *parent =
 		slash && slash != path ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup(slash ? "/" : ".");
 
-	if (!fs_exists(path) && !str_eq(parent, "/") && !str_eq(parent, ".") && make_durable_dir(parent, err) < 0)
+	if (!fs_exists(path) && !str_eq(parent, "/") && !str_eq(parent, ".") && make_durable_dir(parent, 0755, err) < 0)
 		return -1;
-	if (fs_mkdirs(path, 0755, err) < 0)
+	if (fs_mkdirs(path, mode, err) < 0)
 		return -1;
 	return access(parent, R_OK) < 0 && errno == EACCES ? 0 : fs_sync_parent(path, err);
 }
@@ -36,6 +36,10 @@ static int find_dir(const char *dir, const char *store, struct err *err)
 
 	if (lstat(dir, &st) == 0)
 		return 0;
+	if (errno == EACCES) {
+		err_errno(err, errno, "open the image store: %s", dir);
+		return err_hint(err, "what is in images is for root alone: run it as root");
+	}
 	if (errno != ENOENT && errno != ENOTDIR)
 		return err_errno(err, errno, "open the image store: %s", dir);
 	err_set(err, ERR_NOT_FOUND, "there is no image store at %s", store);
@@ -51,12 +55,15 @@ int store_open(const char *path, bool create, struct store **out, struct err *er
 	dirs[0] = s->packs = fs_join(path, "packs");
 	dirs[1] = s->images = fs_join(path, "images");
 	dirs[2] = s->sequence = fs_join(path, "sequence");
+	if (create && make_durable_dir(path, STORE_MODE, err) < 0)
+		goto failed;
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		if (create && make_durable_dir(dirs[i], err) < 0)
+		if (create && make_durable_dir(dirs[i], 0755, err) < 0)
 			goto failed;
 		if (!create && find_dir(dirs[i], path, err) < 0)
 			goto failed;
 	}
+	store_close_to_others(s);
 	*out = s;
 	return 0;
 failed:

@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 /* An open store directory, e.g. /srv/orthrus/store. It and packs/, images/ and sequence/ in it may be symbolic links, for example
- * to another volume; nothing below them may. */
+ * to another volume; nothing below them may. Nobody but root and the group of orthrusd gets in: root's store_open() sees to it.
+ */
 struct store;
 
 int store_open(const char *path, bool create, struct store **out, struct err *err) WARN_UNUSED;

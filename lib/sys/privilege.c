@@ -164,3 +164,23 @@ int privilege_give_to_owner_of_dir(const char *path, struct err *err)
 		return err_errno(err, errno, "look at %s", dir);
 	return st.st_uid == 0 ? 0 : privilege_give(path, st.st_uid, err);
 }
+
+int privilege_close_dir(const char *path, mode_t mode, gid_t gid, struct err *err)
+{
+	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	bool give;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == EACCES ? 0 : err_errno(err, errno, "open directory %s", path);
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "look at directory %s", path);
+	if (geteuid() != 0 && geteuid() != st.st_uid)
+		return 0;
+	give = geteuid() == 0 && gid && st.st_gid == 0;
+	if (give && fchown(fd, (uid_t)-1, gid) < 0)
+		return err_errno(err, errno, "give directory %s to the group %u", path, gid);
+	if ((give || (st.st_mode & 0777 & ~mode)) && fchmod(fd, mode) < 0)
+		return err_errno(err, errno, "close directory %s to others", path);
+	return 0;
+}

@@ -44,7 +44,7 @@ mount --bind "$work/sys/etc/passwd" /etc/passwd && mount --bind "$work/sys/etc/g
 uid=$(id -u orthrus) net_uid=$(id -u orthrus-net) net_gid=$(id -g orthrus-net)
 id -Gn orthrus | grep -qw orthrus-net || fail "orthrus is not in the group orthrus-net: $(id orthrus)"
 # Where this test was built may be closed to others.
-cp "$BUILD/orthrusd" "$BUILD/orthrus-imager" "$BUILD/orthrus-node" "$work/bin/"
+cp "$BUILD/orthrus" "$BUILD/orthrusd" "$BUILD/orthrus-imager" "$BUILD/orthrus-node" "$work/bin/"
 cp -r "$TOP/netboot/initramfs" "$work/scripts"
 
 ip netns add "$head" && ip netns add "$node" || die "ip netns"
@@ -77,12 +77,24 @@ launch --no-dnsmasq
 make_site --trust-mac
 "$orthrus" site apply --yes >/dev/null || die "site apply"
 "$orthrus" node add n01 --mac $mac --group compute >/dev/null || die "node add"
+tiny_image compute
+mkdir -p "$root/srv/orthrus/diskless"
 stop_daemon TERM
+# As a version left it that closed nothing: each user of the head could read what is in images.
+store=$root/srv/orthrus/store
+chown root:root "$store"
+private="$root/var/lib/orthrus/raft $root/var/lib/orthrus/pki $root/var/lib/orthrus/hooks $root/var/lib/orthrus/console $root/srv/orthrus/diskless"
+# shellcheck disable=SC2086
+mkdir -p $private && chmod 755 "$store" $private
 mkdir -p "$root/etc/slurm" "$root/etc/clustershell/groups.d"
 echo old >"$root/etc/slurm/orthrus.conf"
 [ "$(stat -c %u "$root/var/lib/orthrus/pki/ca.key")" = 0 ] || fail "root's orthrusd made keys of another"
 launch --user orthrus
 wait_dnsmasq running
+
+[ "$(stat -c %U:%G:%a "$store")" = root:orthrus:750 ] || fail "the store is $(stat -c %U:%G:%a "$store")"
+# shellcheck disable=SC2086
+for d in $private; do [ "$(stat -c %U:%a "$d")" = orthrus:700 ] || fail "$d is $(stat -c %U:%a "$d")"; done
 
 say "its processes"
 caps() { # PID UID MASK: each of its threads
@@ -134,6 +146,9 @@ for _ in $(seq 50); do [ "$(grep -c "read $root/run/orthrus/dnsmasq.dhcp-hosts" 
 say "what other programs read"
 curl() { ip netns exec "$head" curl "$@"; } # Slurm's file has the nodes that reported their hardware
 port=8443; hello $mac "$(machine $mac A)"; want 200 'hello'
+pack=$(basename "$store"/packs/*.pack)
+imager $mac GET "/v1/packs/$pack"; want 200 'a pack, by an orthrusd that is not root'
+cmp -s "$body" "$store/packs/$pack" || fail "another pack"
 for f in slurm/orthrus.conf clustershell/groups.d/orthrus.yaml; do
     for _ in $(seq 100); do grep -Eqs '^NodeName=n01|n.01-02' "$root/etc/$f" && break; sleep 0.1; done
     grep -Eq '^NodeName=n01|n.01-02' "$root/etc/$f" && [ -L "$root/etc/$f" ] || fail "$f does not follow the nodes, or is no link: $(ls -l "$root/etc/$f")"
@@ -143,7 +158,21 @@ for _ in $(seq 100); do [ -e "$root/run/orthrus/slurm-restart" ] && break; sleep
 grep -qx 'PathChanged=/run/orthrus/slurm-restart' "$TOP/packages/orthrus-slurm.path" || fail "orthrus-slurm.path looks elsewhere"
 
 say "what root does beside it"
-tiny_image compute
+rm -rf "$work/tree"; tiny_image other
+"$orthrus" image list | grep -q other && "$orthrus" image verify other >"$work/out" 2>&1 || fail "root's commands: $(cat "$work/out")"
+[ "$(stat -c %U:%G:%a "$store")" = root:orthrus:750 ] || fail "after an image was built the store is $(stat -c %U:%G:%a "$store")"
+rm -rf "$store"; tiny_image compute
+[ "$(stat -c %U:%G:%a "$store")" = root:orthrus:750 ] || fail "a new store is $(stat -c %U:%G:%a "$store")"
+chmod 755 "$store"; "$orthrus" image list >/dev/null
+[ "$(stat -c %U:%G:%a "$store")" = root:orthrus:750 ] || fail "root's look leaves the store $(stat -c %U:%G:%a "$store")"
+say "what each user of the head may read"
+printf secret >"$root/srv/orthrus/diskless/compute+1.squashfs"
+# Public halves, certificates, and what other programs of the head are given; the boot files are anybody's over TFTP.
+setpriv --reuid nobody --regid nogroup --clear-groups find "$root/var" "$root/srv" "$root/run" -type f -readable 2>/dev/null |
+    grep -vE "^$root/(var/lib/orthrus/(exports/|ssh/(known_hosts|revoked_keys|revoked_keys.list|root.pub|root-cert.pub)\$)|srv/orthrus/tftp/|run/orthrus/(dnsmasq\.|slurm-restart))" >"$work/readable"
+[ ! -s "$work/readable" ] || fail "anybody may read: $(cat "$work/readable")"
+setpriv --reuid nobody --regid nogroup --clear-groups env ORTHRUS_ROOT="$root" "$work/bin/orthrus" image list >"$work/out" 2>&1 && fail "anybody may look into the store"
+grep -q 'run it as root' "$work/out" || fail "nobody is told: $(cat "$work/out")"
 find "$root/var/lib/orthrus" "$root/var/log/orthrus" "$root/srv/orthrus/tftp" "$root/run/orthrus" ! -user orthrus >"$work/others"
 [ ! -s "$work/others" ] || fail "not of the user orthrus: $(head -5 "$work/others")"
 find "$root/var/lib/orthrus/pki" -name '*.key' ! -perm 600 | grep . && fail "keys that others may read"

@@ -154,6 +154,58 @@ static void test_leftovers(void **state)
 	OK(check(f, "x", err));
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void reopen(struct fixture *f)
+{
+	store_close(f->store);
+	f->store = NULL;
+	OK(store_open(f->store_dir, false, &f->store, err));
+}
+
+/* What is in images is not for each user of the head. */
+static void test_closed_to_others(void **state)
+{
+	struct fixture *f = *state;
+	autofree char *packs = fs_join(f->store_dir, "packs"), *elsewhere = fs_join(f->dir, "volume");
+
+	assert_int_equal(mode_of(f->store_dir), 0750);
+	assert_int_equal(mode_of(f->dir), 0700);
+	/* of a version that left it open */
+	assert_int_equal(chmod(f->store_dir, 0755), 0);
+	reopen(f);
+	assert_int_equal(mode_of(f->store_dir), 0750);
+	/* where the administrator let in fewer */
+	assert_int_equal(chmod(f->store_dir, 0700), 0);
+	reopen(f);
+	assert_int_equal(mode_of(f->store_dir), 0700);
+	/* on another volume */
+	assert_int_equal(rename(packs, elsewhere), 0);
+	assert_int_equal(symlink(elsewhere, packs), 0);
+	assert_int_equal(chmod(elsewhere, 0755), 0);
+	reopen(f);
+	assert_int_equal(mode_of(elsewhere), 0750);
+}
+
+/* A store that is made where nothing is: only its own directory is closed, what is above it has other tenants. */
+static void test_above_it_nothing_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	autofree char *above = fs_join(f->dir, "srv"), *path = fs_join(above, "store");
+	struct store *s = NULL;
+
+	OK(store_open(path, true, &s, err));
+	store_close(s);
+	assert_int_equal(mode_of(above), 0755);
+	assert_int_equal(mode_of(path), 0750);
+}
+
 /* What somebody else put into images/ is passed over, not removed, and stops nothing. */
 static void test_strangers(void **state)
 {
@@ -316,6 +368,8 @@ int main(void)
 		TEST(test_strangers),
 		TEST(test_links_are_no_images),
 		TEST(test_extract),
+		TEST(test_closed_to_others),
+		TEST(test_above_it_nothing_is_closed),
 		cmocka_unit_test(test_pack_index),
 		cmocka_unit_test(test_merkle_root),
 	};
