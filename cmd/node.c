@@ -4,6 +4,7 @@
 #include "cmd/commands.h"
 #include "cmd/node_bmc.h"
 #include "cmd/nodes.h"
+#include "installer/order.h"
 #include "sys/http_client.h"
 #include "sys/secretbox.h"
 
@@ -153,7 +154,7 @@ static void list_table(const struct node_rows *rows, struct nodeset *set)
 		cmd_table_add(&t, r->group);
 		cmd_table_add(&t, r->macs.len ? r->macs.items[0] : NULL);
 		cmd_table_add(&t, r->image);
-		if (str_eq(r->state, "failed"))
+		if (str_eq(r->state, "failed") || str_eq(r->step, DISKLESS_STEP))
 			cmd_table_add(&t, r->error);
 		else if (str_eq(r->state, "installing") && r->step)
 			cmd_table_addf(&t, "%s %llu %%", r->step, (unsigned long long)r->percent);

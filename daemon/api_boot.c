@@ -126,6 +126,8 @@ static int boot_one(struct change *c, const struct boot_request *req, const char
 		return 0;
 	api_step(plan, step, "%s: %s", name, step_text(req));
 	change_node(c, &n);
+	if (run_forget_diskless(&r))
+		change_run(c, name, &r);
 	return 0;
 }
 

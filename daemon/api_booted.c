@@ -86,6 +86,7 @@ static int note_diskless(struct change *c, const char *node, struct run *r, stru
 	imager_booted_print(b, &w);
 	if (r->state == RUN_UP && str_eq(r->booted, buf_str(&json)))
 		return 0;
+	(void)run_forget_diskless(r);
 	run_set_state(r, RUN_UP, clock_wall_s());
 	change_event(c, EVENT_INFO, "node-up", node, "runs from memory: kernel %s%s%s", b->kernel ? b->kernel : "?",
 		     b->os ? ", " : "", b->os ? b->os : "");

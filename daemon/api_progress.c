@@ -6,6 +6,7 @@
 #include "daemon/imager_event.h"
 #include "daemon/prior.h"
 #include "daemon/reconcile.h"
+#include "installer/order.h"
 #include "sys/clock.h"
 
 #include <string.h>
@@ -128,6 +129,32 @@ static int note_afterwards(struct change *c, const char *node, struct run *r, co
 	return change_commit(c, err);
 }
 
+/* It tries again every few seconds: only what is new is written. It is not up then, whatever it was before; what its disks hold
+ * is not told of by that. */
+static int note_diskless(struct daemon *d, struct change *c, const char *node, struct run *r, const struct imager_event *ev,
+			 struct err *err)
+{
+	autoclean(node_free) struct node n = { 0 };
+	const char *why = ev->error ? ev->error : "the imager did not say why";
+
+	if (daemon_node(d, node, &n, NULL, err) < 0)
+		return -1;
+	if (ev->type != IMAGER_FAILED || n.boot != NODE_BOOT_DISKLESS || r->state == RUN_ORDERED || r->state == RUN_INSTALLING)
+		return err_set(err, ERR_CONFLICT, "%s: it was not told to run its image from memory", node);
+	if (str_eq(r->step, DISKLESS_STEP) && str_eq(r->error, why) && r->state != RUN_UP)
+		return 0;
+	if (r->state == RUN_UP)
+		run_set_state(r, r->install_id ? RUN_INSTALLED : RUN_READY, clock_wall_s());
+	model_set(&r->step, DISKLESS_STEP);
+	model_set(&r->step_text, NULL);
+	model_set(&r->error, why);
+	model_set(&r->hint, ev->hint);
+	change_run(c, node, r);
+	change_event(c, EVENT_ERROR, "diskless-failed", node, "it can't run its image from memory: %s%s%s", why,
+		     ev->hint ? "; " : "", ev->hint ? ev->hint : "");
+	return change_commit(c, err);
+}
+
 int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
@@ -140,8 +167,15 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 	int taken;
 
 	change_begin(&c, d);
-	if (ident_caller(d, call, &node, &r, err) < 0 || imager_event_read(body, len, &ev, err) < 0 ||
-	    (ev.seq > r.last_seq && api_check_install(&r, node, ev.install_id, err) < 0))
+	if (ident_caller(d, call, &node, &r, err) < 0 || imager_event_read(body, len, &ev, err) < 0)
+		return -1;
+	if (str_eq(ev.step, DISKLESS_STEP)) {
+		if (note_diskless(d, &c, node, &r, &ev, err) < 0)
+			return -1;
+		say_ok(call);
+		return 0;
+	}
+	if ((ev.seq > r.last_seq && api_check_install(&r, node, ev.install_id, err) < 0))
 		return -1;
 	say_ok(call);
 	/* Its answer was lost and it says it again: this is not news, of whichever installation. */

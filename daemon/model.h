@@ -69,6 +69,8 @@ void run_print(const struct run *r, struct json_out *w);      /* whole, for the 
 void run_put_public(const struct run *r, struct json_out *w); /* into the open object of an API answer */
 void run_free(struct run *r);
 void run_set_state(struct run *r, enum run_state state, int64_t wall_s);
+/* That it could not run its image from memory is over, or counts no more. False: there is no such failure. */
+bool run_forget_diskless(struct run *r);
 /* The entry of step `name`, made if there is none; NULL when there are too many. */
 struct run_step *run_step(struct run *r, const char *name);
 /* Free and copy; NULL stays NULL. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/mem.h"
+#include "installer/order.h"
 #include "daemon/model.h"
 #include "site/addr.h"
 #include "sys/clock.h"
@@ -200,6 +201,16 @@ static void put_steps(const struct run *r, struct json_out *w, bool whole)
 		json_end_obj(w);
 	}
 	json_end_arr(w);
+}
+
+bool run_forget_diskless(struct run *r)
+{
+	if (!str_eq(r->step, DISKLESS_STEP))
+		return false;
+	model_set(&r->step, NULL);
+	model_set(&r->error, NULL);
+	model_set(&r->hint, NULL);
+	return true;
 }
 
 void run_put_public(const struct run *r, struct json_out *w)

@@ -18,6 +18,8 @@
 
 /* What a node that runs its image from memory needs beside the squashfs: for the kernel, its programs and what they write. */
 #define DISKLESS_ROOM_BYTES (UINT64_C(384) << 20)
+/* The "step" by which the imager tells the head that this failed. */
+#define DISKLESS_STEP "diskless"
 
 struct order {
 	char *install_id; /* 32 hex digits; also the seed of every identifier made */

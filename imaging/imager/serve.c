@@ -168,6 +168,22 @@ static void begin_rescue(struct serving *s, const char *node)
 	report_line("the rescue system of %s can't be reached over the network: its consoles are open", node);
 }
 
+/* Tried again and again while it fails, so it is told each time, too: a head that was away hears it the next time. */
+static int run_diskless(struct serving *s, const struct head_answer *answer, struct err *err)
+{
+	const struct head_event failed = {
+		.install_id = answer->order.install_id, .step = DISKLESS_STEP, .event = "failed", .percent = -1, .cause = err
+	};
+
+	if (s->opts->work->diskless(s->opts, s->head, answer, err) < 0) {
+		head_tell(s->head, &failed);
+		return -1;
+	}
+	report_line("%s starts from memory", answer->node);
+	s->end = SERVE_SYSTEM;
+	return 0;
+}
+
 /* One hello and what follows from it. 0: it is over. */
 static int serve_once(struct serving *s, struct err *err)
 {
@@ -179,13 +195,8 @@ static int serve_once(struct serving *s, struct err *err)
 		begin_rescue(s, answer.node);
 		return 0;
 	}
-	if (answer.action == HEAD_DISKLESS) {
-		if (s->opts->work->diskless(s->opts, s->head, &answer, err) < 0)
-			return -1;
-		report_line("%s starts from memory", answer.node);
-		s->end = SERVE_SYSTEM;
-		return 0;
-	}
+	if (answer.action == HEAD_DISKLESS)
+		return run_diskless(s, &answer, err);
 	if (answer.action == HEAD_DISK) {
 		report_line("%s starts from its own disks", answer.node);
 		return 0;

@@ -50,12 +50,41 @@ imager '' GET "/v1/diskless/compute/$id"; want 403 "anybody"
 imager $mac GET "/v1/diskless/compute/none"; want 404 "one that is not there"
 imager $mac GET "/v1/diskless/compute/..%2f..%2fstore"; [ "$status" != 200 ] || fail "a path that leads elsewhere"
 
+# --- it can't: said once, however often it tries
+seq=0
+broken() { # INSTALL-ID ERROR [EVENT]
+    seq=$((seq + 1))
+    imager $mac POST /v1/imager/event "$(jq -cn --arg i "$1" --argjson s $seq --arg e "$2" --arg w "${3:-failed}" \
+        '{install_id:$i, seq:$s, step:"diskless", event:$w, error:$e, hint:"look at the head"}')"
+}
+failures() { curl -s --unix-socket "$sock" http://x/v1/events | jq '[.events[] | select(.kind == "diskless-failed" and .node == "n01")] | length'; }
+broken "$install_id" 'run n01 from memory: too little of it'; want 200 "a diskless boot that fails"
+before=$(digest)
+broken "$install_id" 'run n01 from memory: too little of it'; want 200 "once more"
+[ "$(digest)" = "$before" ] && [ "$(failures)" = 1 ] || fail "each try is news: $(failures)"
+broken "$install_id" 'run n01 from memory: mount the root'; want 200 "for another reason"
+[ "$(failures)" = 2 ] || fail "another reason is no news"
+run 0 node show n01; says 'mount the root'; says 'look at the head'
+run 0 node list; says 'mount the root'
+run 0 event list; says "can't run its image from memory: run n01 from memory: too little of it; look at the head"
+broken "$install_id" x begin; want 409 "a step that there is not"
+[ "$(action)" = diskless ] || fail "given up: $(cat "$body")"
+run 0 node boot n01 --net
+[ "$(node_value n01 .error)" = null ] || fail "said of what is not tried any more: $(node_value n01 .error)"
+broken "$install_id" 'not now'; want 409 "a node that was not told to"
+run 0 node boot n01 --diskless
+broken "$install_id" 'run n01 from memory: once more'; want 200 "told to again"
+
 # --- it is up, each time, and no installation
 report() { imager $mac POST /v1/imager/booted "{\"install_id\":\"$install_id\",\"root\":\"\",\"kernel\":\"6.1\",\"boot_id\":\"$1\",\"os\":\"bookworm\"}"; }
 report b1; want 200 "it is up"
 [ "$(node_value n01 .state)" = up ] && [ "$(node_value n01 .booted.root)" = memory ] && [ "$(node_value n01 .installed_image)" = null ] ||
     fail "it is not up: $(node_value n01 .)"
 "$orthrus" event list | grep -q 'runs from memory' || fail "no event"
+[ "$(node_value n01 .error)" = null ] && [ "$(node_value n01 .step)" = null ] || fail "up, and failed: $(node_value n01 .)"
+broken "$install_id" 'run n01 from memory: after a restart'; want 200 "it was up, and starts no more"
+[ "$(node_value n01 .state)" = ready ] || fail "$(node_value n01 .state), and can't start"
+report b2; want 200 "it is up again"
 [ "$(action)" = diskless ] || fail "up, and then: $(cat "$body")"
 
 # --- its ssh key is of this start only, and stands beside that of a system on its disks

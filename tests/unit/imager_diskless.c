@@ -92,6 +92,56 @@ static void of_another_cluster_nothing_is_started(void **state)
 	assert_false(fs_exists(r->target));
 }
 
+static int to_memory(void *ctx, struct http_call *call, struct err *err)
+{
+	struct rig *r = ctx;
+	char hex[DIGEST_HEX_LEN];
+
+	(void)err;
+	r->hellos++;
+	memset(hex, 'a', sizeof(hex) - 1);
+	hex[sizeof(hex) - 1] = '\0';
+	buf_addf(http_out(call),
+		 "{\"node\":\"n01\",\"action\":\"diskless\",\"order\":%s,\"squashfs\":{\"digest\":\"%s\",\"bytes\":7}}", r->text,
+		 hex);
+	return 0;
+}
+
+static int fails_once(const struct install_opts *opts, struct head *head, const struct head_answer *answer, struct err *err)
+{
+	(void)opts;
+	(void)head;
+	assert_string_equal(answer->order.install_id, rig->order.install_id);
+	if (rig->hellos > 1)
+		return 0;
+	err_set(err, ERR_FAILED, "mount the root: made to fail");
+	return err_hint(err, "and what is next");
+}
+
+static void the_head_hears_why(void **state)
+{
+	static const struct http_route diskless_routes[] = {
+		{ .method = "POST", .pattern = "/v1/enrol", .who = HTTP_ANYBODY, .handle = enrol, .query = "wait" },
+		{ .method = "POST", .pattern = "/v1/imager/hello", .who = HTTP_ANYBODY, .handle = to_memory },
+		{ .method = "POST", .pattern = "/v1/imager/event", .who = HTTP_ANYBODY, .handle = event },
+	};
+	struct rig *r = *state;
+	const struct http_server_opts opts = {
+		.routes = diskless_routes, .n_routes = ARRAY_LEN(diskless_routes), .ctx = r, .workers = 2
+	};
+	struct err err = { 0 };
+
+	http_server_stop(r->server);
+	if (http_server_new(&opts, &r->server, &err) < 0 || http_server_unix(r->server, r->sock, &err) < 0)
+		fail_msg("%s", err.text);
+	r->work.diskless = fails_once;
+	assert_int_equal(serve(&r->opts, "52:54:00:77:00:01", r->head), SERVE_SYSTEM);
+	assert_int_equal(r->events.len, 1);
+	assert_string_equal(r->events.items[0], "diskless failed");
+	assert_string_equal(r->error, "mount the root: made to fail");
+	assert_string_equal(r->hint, "and what is next");
+}
+
 /* What the head answers, read as bytes from the network. */
 static void answers_are_whole_or_errors(void **state)
 {
@@ -138,6 +188,7 @@ int main(void)
 		cmocka_unit_test(there_must_be_room),
 		cmocka_unit_test_setup_teardown(only_what_the_head_said_is_taken, begin, end),
 		cmocka_unit_test_setup_teardown(of_another_cluster_nothing_is_started, begin, end),
+		cmocka_unit_test_setup_teardown(the_head_hears_why, begin, end),
 		cmocka_unit_test_setup_teardown(answers_are_whole_or_errors, begin, end),
 	};
 
