@@ -2,26 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # node boot --diskless as the head sees it: what the machine is told, what it may fetch, when it is up, and what is refused.
 set -u
-for p in curl jq openssl ssh-keygen; do command -v $p >/dev/null || { echo "needs the program $p"; exit 77; }; done
-# shellcheck source=tests/cli/daemon.bash
-. "$TOP/tests/cli/daemon.bash"
-mac=52:54:00:00:00:01
-run() { # EXIT-STATUS ARGUMENTS
-    local want=$1 rc; shift
-    "$orthrus" "$@" >"$work/out" 2>&1; rc=$?
-    [ $rc = "$want" ] || fail "orthrus $*: exit $rc, not $want: $(cat "$work/out")"
-}
-says() { grep -q -- "$1" "$work/out" || fail "'$1' is not in: $(cat "$work/out")"; }
-action() { hello $mac "$(machine $mac s)"; want 200 hello; value .action; }
-
-make_site --trust-mac
-tiny_image compute
-start_daemon
-run 0 site apply --yes
-run 0 node add n01 --group compute --mac $mac
-port=$(tls_port)
-settle
-[ "$(action)" = wait ] || fail "a node that was never installed: $(cat "$body")"
+# shellcheck source=tests/cli/node-boot.bash
+. "$TOP/tests/cli/node-boot.bash"
 id=$(ls "$root/srv/orthrus/store/images/compute")
 dir=$root/srv/orthrus/diskless
 
@@ -88,10 +70,9 @@ report b2; want 200 "it is up again"
 [ "$(action)" = diskless ] || fail "up, and then: $(cat "$body")"
 
 # --- its ssh key is of this start only, and stands beside that of a system on its disks
-key() { [ -e "$work/$1" ] || ssh-keygen -q -t ed25519 -N '' -C x -f "$work/$1"; host_key $mac n01 "$work/$1"; }
-for k in first second first; do imager $mac POST /v1/hostkey "$(key $k)"; want 200 "key $k"; done
+for k in first second first; do certify $k; want 200 "key $k"; done
 before=$(digest)
-imager $mac POST /v1/hostkey "$(key first)"; want 200 "key first, once more"
+certify first; want 200 "key first, once more"
 [ "$(digest)" = "$before" ] || fail "each question about a key is a write"
 
 # --- its disks are not installed by mistake; too little memory is said before

@@ -2,32 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # node boot --rescue: once or until something else is chosen; the machine's key beside that of the installed system, and gone with the node.
 set -u
-for p in curl jq openssl ssh-keygen; do command -v $p >/dev/null || { echo "needs the program $p"; exit 77; }; done
-# shellcheck source=tests/cli/daemon.bash
-. "$TOP/tests/cli/daemon.bash"
-mac=52:54:00:00:00:01
-run() { # EXIT-STATUS ARGUMENTS
-    local want=$1 rc; shift
-    "$orthrus" "$@" >"$work/out" 2>&1; rc=$?
-    [ $rc = "$want" ] || fail "orthrus $*: exit $rc, not $want: $(cat "$work/out")"
-}
-says() { grep -q -- "$1" "$work/out" || fail "'$1' is not in: $(cat "$work/out")"; }
-action() { hello $mac "$(machine $mac s)"; want 200 hello; value .action; }
-question() { # NAME [JSON]: about an ssh host key, which is in $work/NAME
-    [ -e "$work/$1" ] || ssh-keygen -q -t ed25519 -N '' -C x -f "$work/$1"
-    host_key $mac n01 "$work/$1" "${2:-}"
-}
-certify() { imager $mac POST /v1/hostkey "$(question "$@")"; }
+# shellcheck source=tests/cli/node-boot.bash
+. "$TOP/tests/cli/node-boot.bash"
 revoked() { ! ssh-keygen -Q -f "$root/var/lib/orthrus/ssh/revoked_keys" "$work/$1.pub" >/dev/null 2>&1; }
 
-make_site --trust-mac
-tiny_image compute
-start_daemon
-run 0 site apply --yes
-run 0 node add n01 --group compute --mac $mac
-port=$(tls_port)
-settle
-[ "$(action)" = wait ] || fail "a node that was never installed: $(cat "$body")"
 certify installed; want 200 "the installed system's key"
 
 # --- once
