@@ -331,15 +331,11 @@ int console_type(struct consoles *cs, const char *node, const void *data, size_t
 int consoles_start(struct daemon *d, struct consoles **out, struct err *err)
 {
 	struct consoles *cs = mem_zalloc(sizeof(*cs));
-	pthread_condattr_t attr;
 
 	(void)err;
 	cs->d = d;
 	pthread_mutex_init(&cs->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&cs->quit, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&cs->quit);
 	*out = cs;
 	return 0;
 }

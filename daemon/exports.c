@@ -8,6 +8,7 @@
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/spawn.h"
+#include "sys/threads.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -317,15 +318,11 @@ static void exports_free(struct exports *f)
 int exports_start(struct daemon *d, struct exports **out, struct err *err)
 {
 	struct exports *f = mem_zalloc(sizeof(*f));
-	pthread_condattr_t attr;
 	int rc;
 
 	f->d = d;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->more, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&f->more);
 	rc = pthread_create(&f->thread, NULL, work, f);
 	if (rc) {
 		exports_free(f);

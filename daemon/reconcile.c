@@ -13,6 +13,7 @@
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
+#include "sys/threads.h"
 
 #include <errno.h>
 #include <time.h>
@@ -262,7 +263,6 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	struct reconcile *r = mem_zalloc(sizeof(*r));
 	struct dnsmasq_opts opts = { .before_start = before_start, .tell = on_dnsmasq, .ctx = r };
 	struct err gc = { 0 };
-	pthread_condattr_t attr;
 	int rc;
 
 	r->d = d;
@@ -272,11 +272,8 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	opts.pid_path = r->pid_path;
 	opts.helper = d->helper;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->more, &attr);
-	pthread_cond_init(&r->done_one, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&r->more);
+	thread_cond_init(&r->done_one);
 	if (payloads_collect(d, &gc) < 0)
 		log_err("payload", "remove what is not needed", &gc);
 	if (payloads_new(d, on_payload, r, &r->payloads, err) < 0) {

@@ -19,6 +19,16 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, struct e
 	return rc ? err_errno(err, rc, "start a thread") : 0;
 }
 
+void thread_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 unsigned int threads_for_work(unsigned int max)
 {
 	cpu_set_t set;

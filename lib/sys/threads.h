@@ -10,6 +10,8 @@
 
 /* pthread_create(3) with all signals blocked: signals are the main thread's. */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, struct err *err) WARN_UNUSED;
+/* A condition variable whose times are of CLOCK_MONOTONIC: nobody waits longer because a clock was set. */
+void thread_cond_init(pthread_cond_t *cond);
 /* How many threads can compute at once on the processors that this process may use: 1 to `max`. */
 unsigned int threads_for_work(unsigned int max);
 
