@@ -97,6 +97,9 @@ void cmd_print_plan(const struct cmd *c, const struct plan *plan);
 /* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`; a step
  * "problem" is left to cmd_followed(). Reads the keys "digest" (may be absent) and "steps" of `o`. */
 int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err) WARN_UNUSED;
+/* For people: the steps of an answer {"steps":[..]}, behind "would:" with --plan; where there are none, the line `none` (NULL:
+ * none). */
+int cmd_say_steps(const struct cmd *c, const struct http_reply *reply, const char *none, struct err *err) WARN_UNUSED;
 /* The words of the answer's "problem", a step or a key of that name; *text NULL when there is none. The caller frees. */
 int cmd_problem(const struct http_reply *reply, char **text, struct err *err) WARN_UNUSED;
 #define CMD_FOLLOWS_HINT "`orthrus head status` says whether it follows by now; `orthrus event list` says what happened"

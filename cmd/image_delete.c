@@ -50,26 +50,12 @@ static int ask(struct cmd *c, const char *ref, bool plan, struct http_reply *rep
 	return http_reply_ok(reply, err);
 }
 
-static int say_steps(const struct cmd *c, const struct http_reply *reply, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(buf_free) struct buf lines = { 0 };
-	struct json_obj o;
-
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    cmd_steps(&o, "", &lines, err) < 0)
-		return err_wrap(err, "the daemon's answer");
-	if (lines.len)
-		cmd_say(c, "%s%.*s", c->plan ? "would:\n" : "", (int)lines.len - 1, lines.data);
-	return 0;
-}
-
 static int delete_by_daemon(struct cmd *c, const char *ref, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply shown = { 0 };
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
 
-	if (ask(c, ref, true, &shown, err) < 0 || say_steps(c, &shown, err) < 0)
+	if (ask(c, ref, true, &shown, err) < 0 || cmd_say_steps(c, &shown, NULL, err) < 0)
 		return -1;
 	if (c->plan) {
 		if (c->json)
@@ -77,7 +63,7 @@ static int delete_by_daemon(struct cmd *c, const char *ref, struct err *err)
 		return 0;
 	}
 	if (cmd_confirm(c, err, "delete image %s", ref) < 0 || ask(c, ref, false, &reply, err) < 0 ||
-	    say_steps(c, &reply, err) < 0)
+	    cmd_say_steps(c, &reply, NULL, err) < 0)
 		return -1;
 	if (c->json)
 		cmd_print(buf_str(&reply.body));

@@ -14,19 +14,9 @@
 int node_send_steps(struct cmd *c, const char *method, const char *path, const char *body, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(buf_free) struct buf lines = { 0 };
-	struct json_obj o;
 
-	if (cmd_call(c, method, path, body, &reply, err) < 0)
+	if (cmd_call(c, method, path, body, &reply, err) < 0 || cmd_say_steps(c, &reply, "nothing to change", err) < 0)
 		return -1;
-	if (json_parse(buf_str(&reply.body), reply.body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    cmd_steps(&o, "", &lines, err) < 0)
-		return err_wrap(err, "the daemon's answer");
-	if (lines.len)
-		cmd_say(c, "%s%.*s", c->plan ? "would:\n" : "", (int)lines.len - 1, lines.data);
-	else
-		cmd_say(c, "nothing to change");
 	if (c->json)
 		cmd_print(buf_str(&reply.body));
 	return cmd_followed(c, &reply, "", err);

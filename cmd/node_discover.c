@@ -184,18 +184,11 @@ static void put_items(struct discover *d, const struct arrival *const *who, size
 static int send(struct discover *d, const struct arrival *const *who, size_t n, bool named, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(buf_free) struct buf body = { 0 }, lines = { 0 };
-	struct json_obj o;
+	autoclean(buf_free) struct buf body = { 0 };
 
 	put_items(d, who, n, named, &body);
-	if (cmd_call(d->c, "POST", "/v1/approve", buf_str(&body), &reply, err) < 0)
+	if (cmd_call(d->c, "POST", "/v1/approve", buf_str(&body), &reply, err) < 0 || cmd_say_steps(d->c, &reply, NULL, err) < 0)
 		return -1;
-	if (json_parse(buf_str(&reply.body), reply.body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    cmd_steps(&o, "", &lines, err) < 0)
-		return err_wrap(err, "the daemon's answer");
-	if (lines.len)
-		cmd_say(d->c, "%s%.*s", d->c->plan ? "would:\n" : "", (int)lines.len - 1, lines.data);
 	d->approved += n;
 	return cmd_followed(d->c, &reply, "", err);
 }

@@ -265,19 +265,10 @@ static int send_rows(struct import *m, struct http_reply *reply, struct err *err
 
 static int show_answer(struct cmd *c, const struct http_reply *reply, struct err *err)
 {
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(buf_free) struct buf lines = { 0 };
-	struct json_obj o;
-
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    cmd_steps(&o, "", &lines, err) < 0)
-		return err_wrap(err, "the daemon's answer");
+	if (cmd_say_steps(c, reply, "nothing to change", err) < 0)
+		return -1;
 	if (c->json)
 		cmd_print(buf_str(&reply->body));
-	else if (lines.len)
-		cmd_say(c, "%s%.*s", c->plan ? "would:\n" : "", (int)lines.len - 1, lines.data);
-	else
-		cmd_say(c, "nothing to change");
 	return cmd_followed(c, reply, "", err);
 }
 

@@ -93,6 +93,22 @@ int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct er
 	return destructive;
 }
 
+int cmd_say_steps(const struct cmd *c, const struct http_reply *reply, const char *none, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(buf_free) struct buf lines = { 0 };
+	struct json_obj o;
+
+	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    cmd_steps(&o, "", &lines, err) < 0)
+		return err_wrap(err, "the daemon's answer");
+	if (lines.len)
+		cmd_say(c, "%s%.*s", c->plan ? "would:\n" : "", (int)lines.len - 1, lines.data);
+	else if (none)
+		cmd_say(c, "%s", none);
+	return 0;
+}
+
 /* The words of the answer's problem, or *text stays NULL. */
 static int find_problem(struct json_obj *o, char **text, struct err *err)
 {
