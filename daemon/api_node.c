@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/nodeset.h"
 #include "daemon/api.h"
+#include "daemon/bmc_wish.h"
 #include "daemon/change.h"
 #include "daemon/enrol_token.h"
 #include "daemon/ident.h"
