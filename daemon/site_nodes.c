@@ -7,8 +7,8 @@
 
 /* Of what one write of the state holds (1 MiB, 4096 documents), so much is for nodes; the site and an event are in it too. */
 #define WRITE_NODES 4000
-#define WRITE_BYTES ((size_t)700 << 10)
-#define WRITE_HEAD 64 /* a key and what goes with it */
+#define WRITE_BYTES ((size_t)900 << 10)
+#define WRITE_HEAD 40 /* a key and what goes with it */
 
 void site_nodes_free(struct site_nodes *n)
 {
