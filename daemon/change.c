@@ -32,6 +32,7 @@ void change_end(struct change *c)
 	free(c->ops);
 	str_list_free(&c->text);
 	str_list_free(&c->topics);
+	str_list_free(&c->said);
 }
 
 /* The list's strings stay where they are when it grows: only the array of pointers moves. */
@@ -128,10 +129,18 @@ __attribute__((format(printf, 5, 0))) static void add_event(struct change *c, en
 		snprintf(name, sizeof(name), "%012llu", (unsigned long long)(n - EVENTS_KEPT));
 		change_delete(c, "event", name);
 	}
-	if (level == EVENT_INFO)
-		log_info("event", "%s%s%s", node ? node : "", node ? ": " : "", text);
-	else
-		log_warn("event", "%s%s%s", node ? node : "", node ? ": " : "", text);
+	str_list_addf(&c->said, "%c%s%s%s", level == EVENT_INFO ? 'i' : 'w', node ? node : "", node ? ": " : "", text);
+}
+
+/* Only what was written happened: a plan says nothing in the log. */
+static void log_events(struct change *c)
+{
+	for (size_t i = 0; i < c->said.len; i++)
+		if (c->said.items[i][0] == 'i')
+			log_info("event", "%s", c->said.items[i] + 1);
+		else
+			log_warn("event", "%s", c->said.items[i] + 1);
+	str_list_free(&c->said);
 }
 
 void change_event(struct change *c, enum event_level level, const char *kind, const char *node, const char *fmt, ...)
@@ -146,8 +155,10 @@ void change_event(struct change *c, enum event_level level, const char *kind, co
 void change_drop(struct change *c)
 {
 	c->n_ops = 0;
+	c->n_events = 0;
 	str_list_free(&c->text);
 	str_list_free(&c->topics);
+	str_list_free(&c->said);
 }
 
 static int commit(struct change *c, struct err *err)
@@ -164,8 +175,10 @@ static int commit(struct change *c, struct err *err)
 		waiting_follow(c->d, c->ops[i].key, c->ops[i].value);
 	if (rc < 0) {
 		c->d->waiting.fresh = false;
+		str_list_free(&c->said);
 		err_wrap(err, "write the cluster's state");
 	}
+	log_events(c);
 	/* A write that failed may still be there, or come yet: nobody else's event gets its number, and those who wait look. */
 	atomic_fetch_add(&c->d->last_event, c->n_events);
 	c->n_ops = 0;

@@ -19,6 +19,7 @@ struct change {
 	size_t n_ops, cap_ops;
 	struct str_list text;	/* owns keys and values of ops */
 	struct str_list topics; /* nodes whose long polls are woken */
+	struct str_list said;	/* of its events, for the log: the first byte is the level */
 	uint64_t n_events;
 	bool released;
 };
@@ -36,7 +37,7 @@ void change_run(struct change *c, const char *node, const struct run *r);
 /* `kind` is a word for programs ("node-added"), `node` may be NULL. Logged when it is committed. */
 void change_event(struct change *c, enum event_level level, const char *kind, const char *node, const char *fmt, ...)
 	PRINTF_LIKE(5, 6);
-/* Forget what was put into it: it was only to be seen whether it can be. It must have no events, which are logged. */
+/* Forget what was put into it: it was only to be seen whether it can be. */
 void change_drop(struct change *c);
 /* Durable when it returns 0; wakes those who wait. An empty change does nothing. When it fails the change may be there all the
  * same, and what was committed before it is: the reconciler is kicked, so that the machine follows what there is. */

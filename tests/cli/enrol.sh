@@ -30,7 +30,9 @@ fp=$({ openssl pkey -in "$(at_of "$mac1").key" -pubout -outform DER | openssl dg
 before=$(digest)
 enrol "$mac1" "$(machine "$mac1" A)"; pending 'asked again'
 [ "$before" = "$(digest)" ] || fail "asking again changes the state"
+events=$(grep -c ' event: ' "$work/log")
 "$orthrus" node approve n01 --plan >"$work/out" 2>&1 || fail "approve --plan: $(cat "$work/out")"
+[ "$events" = "$(grep -c ' event: ' "$work/log")" ] || fail "a plan stands in the log as if it was done: $(tail -n 1 "$work/log")"
 grep -q "$words" "$work/out" || fail "the plan does not show the words: $(cat "$work/out")"
 [ "$before" = "$(digest)" ] || fail "approve --plan changes the state"
 "$orthrus" node approve n01 </dev/null >"$work/out" 2>&1; rc=$?
