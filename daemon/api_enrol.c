@@ -34,19 +34,25 @@ static void find_young(struct daemon *d, const char *node, const struct enrol *e
 		buf_adds(crt, pem);
 }
 
+static void keep_young(struct daemon *d, const char *node, const struct enrol *e, const struct buf *crt)
+{
+	autoclean(change_end) struct change c;
+
+	change_begin(&c, d);
+	certs_add(&d->certs, node, &e->key.spki, buf_str(crt), clock_wall_s());
+}
+
 static int issue(struct daemon *d, struct http_call *call, const char *node, const struct enrol *e, struct buf *crt,
 		 struct err *err)
 {
 	const struct buf request = { .data = e->csr, .len = strlen(e->csr) };
-	autoclean(change_end) struct change c;
 
 	/* Nothing is issued that is not written down. */
 	if (audit_act(d, call, NULL, node, err) < 0)
 		return -1;
 	if (pki_issue_node(d->paths.pki_dir, node, &request, crt, err) < 0)
 		return err_wrap(err, "a certificate for %s", node);
-	change_begin(&c, d);
-	certs_add(&d->certs, node, &e->key.spki, buf_str(crt), clock_wall_s());
+	keep_young(d, node, e, crt);
 	return 0;
 }
 

@@ -144,11 +144,10 @@ int api_reject(void *ctx, struct http_call *call, struct err *err)
 	autoclean(pendings_free) struct pendings l = { 0 };
 	autoclean(change_end) struct change c;
 
-	if (read_request(call, &r, err) < 0)
-		return -1;
 	change_begin(&c, ctx);
 	r.c = &c;
-	if (pending_list(ctx, &l, err) < 0 || check_there(&r, &l, err) < 0 || reject_all(&r, &l, err) < 0)
+	if (read_request(call, &r, err) < 0 || pending_list(ctx, &l, err) < 0 || check_there(&r, &l, err) < 0 ||
+	    reject_all(&r, &l, err) < 0)
 		return -1;
 	api_steps(call, &r.plan);
 	return 0;

@@ -50,6 +50,7 @@ before=$(digest)
 [ "$(grep -c 'reject the machine with MAC' "$work/out")" = $n ] || fail "--plan: $(head -n 5 "$work/out")"
 api POST /v1/reject "$(curl -s --unix-socket "$sock" http://x/v1/pending | jq -c '{fingerprints: ([.pending[].fingerprint] + ["00"])}')"
 want 404 'one of them does not wait'
+for _ in 1 2 3; do api POST /v1/reject '{"all":true}'; want 400 'a word that is not known'; done
 [ "$before" = "$(digest)" ] || fail "something was rejected"
 "$orthrus" node reject --all --yes --json >"$work/out" 2>&1 || fail "reject --all: $(cat "$work/out")"
 [ "$(jq '.steps | length' "$work/out")" = $n ] || fail "--json: $(head -c 300 "$work/out")"
