@@ -84,7 +84,7 @@ static int note_begin(struct daemon *d, const struct request *req, struct http_c
 	autofree char *what = str_format("power %s", power_ask_names[req->power.ask]);
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(buf_free) struct buf names = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { .released = true }; /* it may end before it begins */
 
 	for (size_t i = 0; i < req->power.nodes.len; i++)
 		if (nodeset_add(&set, req->power.nodes.items[i], err) < 0)
