@@ -136,7 +136,7 @@ int api_boot(void *ctx, struct http_call *call, struct err *err)
 	struct daemon *d = ctx;
 	autoclean(request_free) struct boot_request req = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err late = { 0 };
 
 	change_begin(&c, d);

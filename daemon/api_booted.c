@@ -102,7 +102,7 @@ int api_imager_booted(void *ctx, struct http_call *call, struct err *err)
 	autofree char *node = NULL;
 	autoclean(run_free) struct run r = { 0 };
 	autoclean(node_free) struct node n = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	size_t len;
 	const char *body = http_body(call, &len);
 	bool ends, before, moved;

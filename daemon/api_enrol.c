@@ -25,7 +25,7 @@
 /* The one that was issued a moment ago? */
 static void find_young(struct daemon *d, const char *node, const struct enrol *e, struct buf *crt)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	const char *pem;
 
 	change_begin(&c, d);
@@ -36,7 +36,7 @@ static void find_young(struct daemon *d, const char *node, const struct enrol *e
 
 static void keep_young(struct daemon *d, const char *node, const struct enrol *e, const struct buf *crt)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 
 	change_begin(&c, d);
 	certs_add(&d->certs, node, &e->key.spki, buf_str(crt), clock_wall_s());
@@ -336,7 +336,7 @@ static int decide(struct change *c, struct http_call *call, struct enrol *e, uin
 static int answer_enrol(struct daemon *d, struct http_call *call, struct enrol *e, uint64_t wait_s, struct err *err)
 {
 	autofree char *node = NULL;
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 
 	change_begin(&c, d);
 	if (decide(&c, call, e, wait_s, &node, err) < 0)

@@ -184,7 +184,7 @@ int api_image_delete(void *ctx, struct http_call *call, struct err *err)
 	autoclean(image_users_free) struct image_users users = { 0 };
 	autoclean(deletion_free) struct deletion x = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct store_freed frees = { 0 };
 	bool only_plan;
 

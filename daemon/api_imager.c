@@ -193,7 +193,7 @@ int api_imager_hello(void *ctx, struct http_call *call, struct err *err)
 	autoclean(run_free) struct run r = { 0 };
 	autoclean(state_doc_free) struct state_doc order = { 0 };
 	autofree char *name = NULL;
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct diskless_image squashfs = { 0 };
 	enum action action;
 	size_t len;

@@ -280,7 +280,7 @@ int api_import(void *ctx, struct http_call *call, struct err *err)
 	struct daemon *d = ctx;
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(import_free) struct import m = { .d = d };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err late = { 0 };
 	bool only_plan = false;
 	struct json_obj o;

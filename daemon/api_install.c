@@ -282,7 +282,7 @@ int api_install(void *ctx, struct http_call *call, struct err *err)
 	autoclean(request_free) struct install_request req = { 0 };
 	autoclean(items_free) struct install_items l = { 0 };
 	autoclean(site_free) struct site site = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err late = { 0 };
 
 	change_begin(&c, d);

@@ -198,7 +198,7 @@ int api_nodes_add(void *ctx, struct http_call *call, struct err *err)
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(roster_free) struct roster roster = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	bool only_plan = false;
 	struct json_obj o;
 	size_t before;

@@ -235,7 +235,7 @@ static int perform(struct removal *m, struct change *c, struct http_call *call, 
 int api_node_remove(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(removal_free) struct removal m = { .d = ctx, .one = true };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 
 	change_begin(&c, ctx);
 	if (http_query_flag(call, "plan", &m.plan, err) < 0 || http_query_flag(call, "force", &m.force, err) < 0 ||
@@ -268,7 +268,7 @@ static int read_request(const struct http_call *call, struct removal *m, struct 
 int api_nodes_remove(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(removal_free) struct removal m = { .d = ctx };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 
 	change_begin(&c, ctx);
 	return read_request(call, &m, err) < 0 ? -1 : perform(&m, &c, call, err);

@@ -140,7 +140,7 @@ int api_node_replace(void *ctx, struct http_call *call, struct err *err)
 	autoclean(run_free) struct run r = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
 	autoclean(revoke_free) struct revoke revoke = { .d = d };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct json_obj o;
 
 	change_begin(&c, d);

@@ -140,7 +140,7 @@ int api_node_hostkey(void *ctx, struct http_call *call, struct err *err)
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(node_free) struct node n = { 0 };
 	autoclean(str_list_free) struct str_list addrs = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	autofree char *node = NULL;
 	char key[SSH_KEY_LEN];
 	bool changed, rescue = false;

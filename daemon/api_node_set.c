@@ -205,7 +205,7 @@ int api_node_set(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(setting_free) struct setting m = { .d = ctx };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct json_obj o;
 
 	change_begin(&c, ctx);
@@ -248,7 +248,7 @@ int api_nodes_set(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(setting_free) struct setting m = { .d = ctx };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct json_obj o;
 
 	change_begin(&c, ctx);

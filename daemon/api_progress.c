@@ -161,7 +161,7 @@ int api_imager_event(void *ctx, struct http_call *call, struct err *err)
 	autoclean(imager_event_free) struct imager_event ev = { 0 };
 	autofree char *node = NULL;
 	autoclean(run_free) struct run r = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	size_t len;
 	const char *body = http_body(call, &len);
 	int taken;
@@ -227,7 +227,7 @@ int api_imager_done(void *ctx, struct http_call *call, struct err *err)
 	autoclean(imager_done_free) struct imager_done done = { 0 };
 	autofree char *node = NULL;
 	autoclean(run_free) struct run r = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	size_t len;
 	const char *body = http_body(call, &len);
 

@@ -142,7 +142,7 @@ int api_reject(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(rejecting_free) struct rejecting r = { .who = http_who(call) };
 	autoclean(pendings_free) struct pendings l = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 
 	change_begin(&c, ctx);
 	r.c = &c;

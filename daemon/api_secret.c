@@ -177,7 +177,7 @@ int api_secret_put(void *ctx, struct http_call *call, struct err *err)
 	autoclean(secret_free) struct secret s = { 0 };
 	autoclean(secret_buf_free) struct buf value = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	autofree char *what = NULL;
 	struct json_obj o;
 	uint64_t generate = 0;
@@ -220,7 +220,7 @@ static int perform(struct daemon *d, struct http_call *call, const struct secret
 {
 	autoclean(secret_free) struct secret s = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	autofree char *who = NULL;
 	bool only_plan;
 

@@ -145,7 +145,7 @@ int api_site_put(void *ctx, struct http_call *call, struct err *err)
 	autoclean(site_nodes_free) struct site_nodes nodes = { 0 };
 	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
 	autoclean(templates_free) struct templates templates = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err none = { 0 }, late = { 0 };
 	uint64_t version = 0;
 	size_t len;

@@ -118,7 +118,7 @@ static int show_plan(struct change *c, struct http_call *call, const struct toke
 int api_tokens_make(void *ctx, struct http_call *call, struct err *err)
 {
 	autoclean(request_free) struct tokens_request r = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 
 	change_begin(&c, ctx);
 	if (read_request(call, &r, err) < 0)
@@ -135,7 +135,7 @@ int api_token_delete(void *ctx, struct http_call *call, struct err *err)
 	const char *id = http_param(call, "id");
 	autoclean(enrol_tokens_free) struct enrol_tokens l = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	bool only_plan;
 
 	change_begin(&c, ctx);

@@ -21,7 +21,7 @@ void change_begin(struct change *c, struct daemon *d)
 
 void change_release(struct change *c)
 {
-	if (!c->released)
+	if (c->d && !c->released)
 		pthread_mutex_unlock(&c->d->change_lock);
 	c->released = true;
 }
@@ -204,7 +204,7 @@ int change_commit(struct change *c, struct err *err)
 
 void event_note(struct daemon *d, enum event_level level, const char *kind, const char *node, const char *fmt, ...)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err err = { 0 };
 	va_list ap;
 

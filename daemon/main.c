@@ -83,7 +83,7 @@ static int first_site(struct daemon *d, const char *path, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(buf_free) struct buf text = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err none = { 0 };
 
 	change_begin(&c, d);

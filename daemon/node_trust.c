@@ -9,7 +9,7 @@
 static int follow_secrets(struct daemon *d, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	bool changed;
 
 	change_begin(&c, d);

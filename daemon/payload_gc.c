@@ -44,7 +44,7 @@ static void keep_key(const char *json, struct str_list *keys)
 static int forget_gone(struct daemon *d, struct store *store, struct str_list *keys, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 
 	change_begin(&c, d);
 	if (state_list(d->state, "payload/", &docs, err) < 0)

@@ -159,7 +159,7 @@ static int build(struct payloads *p, const char *ref, bool diskless, char **key,
 /* Events are for what is new: a start that finds everything as it was, or as wrong as it was, says nothing. */
 static void remember(struct payloads *p, const char *ref, const char *key, const struct err *failure)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	autoclean(buf_free) struct buf json = { 0 };
 	struct json_out w;
 	struct err err = { 0 };

@@ -122,7 +122,7 @@ static void stop(struct daemon *d)
 static int add_node(struct daemon *d, const char *name, const char *mac, struct err *err)
 {
 	struct node n = { .name = mem_strdup(name), .group = mem_strdup("compute"), .addr4 = 0x0a4d0002 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	int rc;
 
 	str_list_add(&n.macs, mac);
@@ -196,7 +196,7 @@ static struct node_key key_of(uint8_t n)
 
 static void approve(struct daemon *d, const char *node, uint8_t n)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct node_key k = key_of(n);
 	struct err err = { 0 };
 
@@ -207,7 +207,7 @@ static void approve(struct daemon *d, const char *node, uint8_t n)
 
 static void change_ident(struct daemon *d, int (*what)(struct change *c, const char *node, struct err *err))
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err err = { 0 };
 
 	change_begin(&c, d);
@@ -277,7 +277,7 @@ static void test_node_replaced(void **state)
 	change_ident(&d, ident_installed);
 	approve(&d, "n01", 2);
 	{
-		autoclean(change_end) struct change c;
+		autoclean(change_end) struct change c = { 0 };
 
 		change_begin(&c, &d);
 		assert_int_equal(ident_replace(&c, "n01", &key, "a test", &err), 0);
@@ -289,7 +289,7 @@ static void test_node_replaced(void **state)
 	assert_int_equal(count(&d, "spki/"), 1);
 	/* The same key again: it stays its own. */
 	{
-		autoclean(change_end) struct change c;
+		autoclean(change_end) struct change c = { 0 };
 
 		change_begin(&c, &d);
 		assert_int_equal(ident_replace(&c, "n01", &key, "a test", &err), 0);
@@ -312,7 +312,7 @@ static void test_node_remove_takes_its_keys(void **state)
 	change_ident(&d, ident_installed);
 	approve(&d, "n01", 2);
 	{
-		autoclean(change_end) struct change c;
+		autoclean(change_end) struct change c = { 0 };
 
 		change_begin(&c, &d);
 		assert_int_equal(enrol_token_make(&c, "n01", "a test", 60, secret, &told, &err), 0);

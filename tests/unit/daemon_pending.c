@@ -64,7 +64,7 @@ struct asking {
 
 static int asks(struct daemon *d, struct asking a, struct err *err)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	autofree char *mac = a.mac ? mem_strdup(a.mac) : str_format("52:54:00:00:%02x:%02x", a.n >> 8, a.n & 0xff);
 	autofree char *filler = mem_zalloc(a.bytes + 1), *machine = NULL, *from = mem_strdup(a.from);
 	char seen[] = "now", first[16];
@@ -224,7 +224,7 @@ static void test_it_is_read_at_a_start(void **state)
 	must_ask(d, (struct asking){ .n = 1, .from = "10.0.0.9" });
 	must_ask(d, (struct asking){ .n = 2, .from = "fd00:1::9", .rejected = true });
 	for (int i = 0; i < 2; i++) {
-		autoclean(change_end) struct change c;
+		autoclean(change_end) struct change c = { 0 };
 
 		change_begin(&c, d);
 		assert_int_equal(waiting_look(d, &w, &err), 0);

@@ -70,7 +70,7 @@ static void some_key(char out[SSH_KEY_LEN])
 
 static int shows(struct daemon *d, const char *key, bool passing, struct err *err)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	bool changed;
 
 	*err = (struct err){ 0 };
