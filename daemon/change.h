@@ -11,8 +11,8 @@
 
 enum event_level { EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
 
-/* `autoclean(change_end) struct change c = { 0 }; change_begin(&c, d);` Only one change is under way at a time: what is read after
- * the begin is still so at the commit. One that was not begun may be ended too. */
+/* `autoclean(change_end) struct change c = { 0 }; change_begin(&c, d);` Only one change is under way at a time: what is read
+ * after the begin is still so at the commit. One that was not begun may be ended too. */
 struct change {
 	struct daemon *d;
 	struct state_op *ops;
