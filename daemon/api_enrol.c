@@ -183,7 +183,7 @@ static int mac_suffices(struct daemon *d, const struct node *n, struct err *err)
 /* The site trusts MAC addresses: said at each new key, for whoever is on that network can have one. */
 static int by_mac(struct change *c, struct http_call *call, const struct enrol *e, const struct node *n, struct err *err)
 {
-	autofree char *by = str_format("its MAC address alone, from %s (enrol.trust_mac)", http_who(call));
+	autofree char *by = str_format(TRUST_MAC_BY ", from %s (enrol.trust_mac)", http_who(call));
 	autoclean(pending_free) struct pending p = { 0 };
 
 	if (check_fits(n, &e->machine, err) < 0 || pending_get(c->d, e->machine.mac, &e->key, &p, err) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/trust_mac.h"
 
+#include "base/str.h"
 #include "sys/clock.h"
 
 #include <string.h>
@@ -21,5 +22,7 @@ bool trust_mac_suffices(const struct node *n, const struct run *r, const struct 
 		return true;
 	if (just_approved(id, now_s))
 		return false;
-	return r->state == RUN_ORDERED || r->state == RUN_INSTALLING || (n->boot == NODE_BOOT_DISKLESS && !id->has_installed);
+	if (r->state == RUN_ORDERED || r->state == RUN_INSTALLING)
+		return true;
+	return !id->has_installed && (n->boot == NODE_BOOT_DISKLESS || str_starts(id->by, TRUST_MAC_BY));
 }

@@ -39,6 +39,9 @@ before=$(digest)
 for _ in 1 2; do as rejected "$mac3" C; want 403 'a rejected machine, with trust_mac'; body_has 'rejected this machine' 'a rejected machine'; done
 [ "$before" = "$(digest)" ] || fail "a rejected machine changes the state"
 as third "$mac3" C; approved "another machine with the MAC address of a rejected one" n03
+as again "$mac3" C; pending "another key of it in the same moment"
+"$orthrus" node approve n03 --yes >"$work/out" 2>&1 || fail "approve n03: $(cat "$work/out")"
+as again "$mac3" C; approved 'the key that somebody approved' n03
 as rejected "$mac3" C; pending "the rejected one, when the node has another key"
 
 # A node that has a key keeps it.
@@ -73,7 +76,7 @@ wait $pids
 [ "$(cat "$work/late-two")" = '200 approved n02' ] || fail "a new key of a node that runs from memory: $(cat "$work/late-two")"
 [ "$(cat "$work/late-three")" = '200 pending ' ] || fail "n03's MAC address with another key: $(cat "$work/late-three")"
 [ "$(cat "$work/late-four")" = '200 pending ' ] || fail "n04, installed, shall run without its disks, and another key comes: $(cat "$work/late-four")"
-for key in third installed; do imager $key GET /v1/imager/orders; want 200 "a node after somebody else came with its MAC address"; done
+for key in again installed; do imager $key GET /v1/imager/orders; want 200 "a node after somebody else came with its MAC address"; done
 [ "$(waiting "$mac4" '.node, .other_key')" = 'n04 true' ] || fail "the administrator is not told that n04 has another key: $(waiting "$mac4" .)"
 as one "$mac1" A; approved 'n01 itself' n01
 imager first GET /v1/imager/orders; want 403 'the key that n01 had before'

@@ -11,15 +11,22 @@
 
 #define NOW INT64_C(1800000000)
 
-static bool suffices(enum node_boot boot, enum run_state state, bool has_now, bool has_installed, int64_t age_s)
+static char by_mac[] = TRUST_MAC_BY ", from 10.77.0.9", by_root[] = "uid 0";
+
+static bool suffices_by(char *by, enum node_boot boot, enum run_state state, bool has_now, bool has_installed, int64_t age_s)
 {
 	char at[CLOCK_UTC_LEN];
 	struct node n = { .boot = boot };
 	struct run r = { .state = state };
-	struct ident id = { .has_now = has_now, .has_installed = has_installed, .at = at };
+	struct ident id = { .has_now = has_now, .has_installed = has_installed, .at = at, .by = by };
 
 	clock_utc(NOW - age_s, at);
 	return trust_mac_suffices(&n, &r, &id, NOW);
+}
+
+static bool suffices(enum node_boot boot, enum run_state state, bool has_now, bool has_installed, int64_t age_s)
+{
+	return suffices_by(by_root, boot, state, has_now, has_installed, age_s);
 }
 
 static void test_a_key_is_not_taken_away(void **state)
@@ -33,6 +40,10 @@ static void test_a_key_is_not_taken_away(void **state)
 			assert_int_equal(suffices(boot, run, true, true, 86400), ordered);
 			assert_int_equal(suffices(boot, run, true, false, 86400), ordered || boot == NODE_BOOT_DISKLESS);
 			assert_false(suffices(boot, run, true, false, 0));
+			/* What the MAC address gave, it can give again, until a system is installed under it. */
+			assert_true(suffices_by(by_mac, boot, run, true, false, 86400));
+			assert_false(suffices_by(by_mac, boot, run, true, false, 0));
+			assert_int_equal(suffices_by(by_mac, boot, run, true, true, 86400), ordered);
 		}
 	}
 }
