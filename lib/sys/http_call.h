@@ -126,6 +126,7 @@ struct http_guests *http_guests_new(int64_t limit_ns, unsigned int max, struct e
 void *http_guest_comes(struct http_guests *g, int fd, const struct sockaddr *peer, const void *listener);
 void http_guest_is(struct http_guests *g, void *guest, enum http_guest_phase phase);
 void http_guest_known(struct http_guests *g, void *guest);	     /* it has shown a certificate that is good here */
+void http_guest_refused(struct http_guests *g, void *guest);	     /* whose certificate that is has no place here any more */
 void http_guest_goes(struct http_guests *g, void *guest);	     /* before its socket is closed */
 void http_guests_leave(struct http_guests *g, const void *listener); /* what its connections say from now on is not heard */
 void http_guests_free(struct http_guests *g);			     /* all are gone */

@@ -34,6 +34,7 @@ struct source {
 struct guest {
 	int fd; /* libmicrohttpd's: open until http_guest_goes */
 	const void *listener;
+	struct in6_addr addr; /* with `remote` */
 	int64_t since_ns;
 	enum http_guest_phase phase;
 	bool cut;		/* its end was asked for: not counted any more */
@@ -120,6 +121,13 @@ static struct source *source_get(struct http_guests *g, const struct in6_addr *a
 	return s;
 }
 
+static void source_join(struct http_guests *g, struct guest *x)
+{
+	x->source = source_get(g, &x->addr);
+	x->source->strangers++;
+	g->strangers++;
+}
+
 static void source_leave(struct http_guests *g, struct guest *x)
 {
 	struct source *s = x->source, **at = bucket_of(g, &s->addr);
@@ -186,6 +194,13 @@ static void cut_one(struct http_guests *g)
 		 g->strangers);
 }
 
+/* The rest of the places is for the time until libmicrohttpd has closed what was cut. */
+static void make_room(struct http_guests *g)
+{
+	if (g->remote > g->max - g->max / 8 || g->strangers > g->max / 2)
+		cut_one(g);
+}
+
 static void *watch(void *arg)
 {
 	struct http_guests *g = arg;
@@ -234,23 +249,19 @@ struct http_guests *http_guests_new(int64_t limit_ns, unsigned int max, struct e
 void *http_guest_comes(struct http_guests *g, int fd, const struct sockaddr *peer, const void *listener)
 {
 	struct guest *x = mem_zalloc(sizeof(*x));
-	struct in6_addr addr;
 
 	*x = (struct guest){ .fd = fd, .listener = listener, .since_ns = clock_now_ns(), .phase = HTTP_GUEST_HEADER };
 	pthread_mutex_lock(&g->lock);
 	append(&g->silent, x, false);
 	if (g->silent.first == x)
 		pthread_cond_signal(&g->more);
-	if (source_key(peer, &addr)) {
+	if (source_key(peer, &x->addr)) {
 		x->remote = true;
-		x->source = source_get(g, &addr);
-		x->source->strangers++;
+		source_join(g, x);
 		x->owes = true;
 		append(&x->source->owing, x, true);
-		g->strangers++;
-		/* The rest is for the time until libmicrohttpd has closed what was cut. */
-		if (++g->remote > g->max - g->max / 8 || g->strangers > g->max / 2)
-			cut_one(g);
+		g->remote++;
+		make_room(g);
 	}
 	pthread_mutex_unlock(&g->lock);
 	return x;
@@ -274,6 +285,21 @@ void http_guest_known(struct http_guests *g, void *guest)
 	pthread_mutex_lock(&g->lock);
 	if (x->source)
 		source_leave(g, x);
+	pthread_mutex_unlock(&g->lock);
+}
+
+void http_guest_refused(struct http_guests *g, void *guest)
+{
+	struct guest *x = guest;
+
+	if (!x)
+		return;
+	pthread_mutex_lock(&g->lock);
+	/* That it owes something is noted with its next phase. */
+	if (x->remote && !x->cut && !x->source) {
+		source_join(g, x);
+		make_room(g);
+	}
 	pthread_mutex_unlock(&g->lock);
 }
 

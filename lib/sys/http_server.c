@@ -210,8 +210,12 @@ static enum MHD_Result on_call(struct http_server *s, struct MHD_Connection *c, 
 	}
 	if (*len)
 		return take_body(s, call, data, len);
-	if (call->answered)
+	if (call->answered) {
+		/* Until its certificate ends, a node that was removed has one: it must not keep places with it. */
+		if (call->route && call->route->who != HTTP_ANYBODY && call->status == 403)
+			http_guest_refused(s->guests, guest_of(c));
 		return send_answer(c, call);
+	}
 	if (!call->queued) {
 		struct err err = { 0 };
 

@@ -57,6 +57,14 @@ static inline int refuse(void *ctx, struct http_call *call, struct err *err)
 	return err_hint(err, "wait for it");
 }
 
+/* A certificate that is good, and nobody's any more. */
+static inline int gone(void *ctx, struct http_call *call, struct err *err)
+{
+	(void)ctx;
+	http_set_status(call, 403);
+	return err_set(err, ERR_REFUSED, "this machine's key is not, or no longer, a node's");
+}
+
 static inline int file(void *ctx, struct http_call *call, struct err *err)
 {
 	struct bench *b = ctx;
@@ -86,7 +94,7 @@ static const struct http_route routes[] = {
 	{ "GET", "/any/:name", HTTP_ANYBODY, echo, 0, "plan" },	  { "GET", "/admin/:name", HTTP_ADMIN, echo, 0, "plan" },
 	{ "PUT", "/admin/:name", HTTP_ADMIN, echo, 100, "plan" }, { "POST", "/any/:name", HTTP_ANYBODY, echo, 100000, "plan" },
 	{ "GET", "/refuse", HTTP_ANYBODY, refuse, 0, NULL },	  { "GET", "/file", HTTP_ANYBODY, file, 0, NULL },
-	{ "GET", "/bell", HTTP_ANYBODY, bell, 0, "ms" },
+	{ "GET", "/bell", HTTP_ANYBODY, bell, 0, "ms" },	  { "GET", "/gone", HTTP_ADMIN, gone, 0, NULL },
 };
 
 static inline void check(int rc, const struct err *err)

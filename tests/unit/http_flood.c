@@ -152,6 +152,28 @@ static void test_the_known_stay(void **state)
 	http_guests_free(g);
 }
 
+/* It has shown a certificate, and is told that it is nobody's any more: its places are for others again. */
+static void test_the_refused_go(void **state)
+{
+	struct http_guests *g = guests();
+	struct end e[MAX - MAX / 8], late;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(e); i++) {
+		e[i] = comes(g, "10.0.0.2");
+		http_guest_known(g, e[i].guest);
+		http_guest_is(g, e[i].guest, HTTP_GUEST_ANSWER);
+		http_guest_refused(g, e[i].guest);
+		http_guest_is(g, e[i].guest, HTTP_GUEST_HEADER);
+	}
+	late = comes(g, "10.0.0.3");
+	assert_false(is_cut(&late));
+	for (size_t i = 0; i < ARRAY_LEN(e); i++)
+		goes(g, &e[i]);
+	goes(g, &late);
+	http_guests_free(g);
+}
+
 /* --- the server --- */
 
 static struct http_server *small_server(struct bench *b, unsigned int max)
@@ -215,6 +237,31 @@ static void test_a_flood_shuts_nobody_out(void **state)
 			close(fds[i]);
 	}
 	http_client_free(admin);
+	http_server_stop(mine.server);
+}
+
+static void test_who_was_removed_holds_no_places(void **state)
+{
+	enum { PLACES = 64 };
+	struct bench *b = *state, mine = *b;
+	struct http_client *removed[PLACES], *late;
+	autoclean(http_reply_free) struct http_reply r = { 0 };
+	struct err err = { 0 };
+
+	mine.server = small_server(b, PLACES);
+	for (int i = 0; i < PLACES; i++) {
+		removed[i] = on_tls(&mine, "127.0.0.1", b->pki.ca_crt, "alice");
+		/* The last of them find no place. */
+		if (get(removed[i], "/gone", &r, &err) == 0)
+			assert_int_equal(r.status, 403);
+		err = (struct err){ 0 };
+	}
+	late = on_tls(&mine, "127.0.0.1", b->pki.ca_crt, "alice");
+	check(get(late, "/admin/x", &r, &err), &err);
+	assert_int_equal(r.status, 200);
+	http_client_free(late);
+	for (int i = 0; i < PLACES; i++)
+		http_client_free(removed[i]);
 	http_server_stop(mine.server);
 }
 
@@ -283,7 +330,9 @@ int main(void)
 		cmocka_unit_test(test_the_longest_silent_goes_first),
 		cmocka_unit_test(test_who_floods_pushes_out_himself),
 		cmocka_unit_test(test_the_known_stay),
+		cmocka_unit_test(test_the_refused_go),
 		cmocka_unit_test(test_a_flood_shuts_nobody_out),
+		cmocka_unit_test(test_who_was_removed_holds_no_places),
 		cmocka_unit_test(test_strangers_who_wait),
 	};
 
