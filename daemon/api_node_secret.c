@@ -7,6 +7,7 @@
 #include "daemon/change.h"
 #include "daemon/ident.h"
 #include "daemon/reconcile.h"
+#include "daemon/secret_given.h"
 #include "daemon/secret_store.h"
 #include "daemon/secret_told.h"
 #include "daemon/ssh_trust.h"
@@ -41,20 +42,29 @@ static int key_of(struct daemon *d, struct http_call *call, const char *node, st
 	return err_set(err, ERR_REFUSED, "%s: this key is not one of its any more", node);
 }
 
-/* That a node is given secrets is written down before they go out; not each time that it asks and has them already. */
+/* That a node is given secrets is written down before they go out: in the audit log, and for the day on which it is removed. Not
+ * each time that it asks and has them already. */
 static int write_down(struct daemon *d, struct http_call *call, const char *node, const uint8_t key[SEAL_KEY_LEN],
 		      const struct secret_delivery *given, struct err *err)
 {
-	autofree char *what = str_format("%s %s: %s", http_method(call), http_path(call), given->names);
+	autoclean(buf_free) struct buf what = { 0 };
 	struct digest_ctx *ctx = digest_new();
+	autoclean(change_end) struct change c;
 	struct digest whom;
+
+	buf_addf(&what, "%s %s: ", http_method(call), http_path(call));
+	for (size_t i = 0; i < given->names.len; i++)
+		buf_addf(&what, "%s%s", i ? ", " : "", given->names.items[i]);
 
 	digest_add(ctx, node, strlen(node) + 1);
 	digest_add(ctx, key, SEAL_KEY_LEN);
 	digest_end(ctx, &whom);
+	change_begin(&c, d);
 	if (secret_told_is(d->told, &whom, &given->what))
 		return 0;
-	if (audit_act(d, call, what, node, err) < 0)
+	/* It may have been removed meanwhile, and what it knew replaced by what is to go out now. */
+	if (ident_caller(d, call, NULL, NULL, err) < 0 || audit_act(d, call, buf_str(&what), node, err) < 0 ||
+	    secret_given_add(&c, node, &given->names, err) < 0 || change_commit(&c, err) < 0)
 		return -1;
 	secret_told_set(d->told, &whom, &given->what);
 	return 0;
@@ -72,8 +82,8 @@ int api_node_secrets(void *ctx, struct http_call *call, struct err *err)
 	if (ident_caller(d, call, &node, NULL, err) < 0 || daemon_node(d, node, &n, NULL, err) < 0 ||
 	    key_of(d, call, node, &key, err) < 0 || secrets_deliver(d, n.group, key.seal, http_out(call), &given, err) < 0)
 		return -1;
-	rc = given.names ? write_down(d, call, node, key.seal, &given, err) : 0;
-	free(given.names);
+	rc = given.names.len ? write_down(d, call, node, key.seal, &given, err) : 0;
+	str_list_free(&given.names);
 	return rc;
 }
 

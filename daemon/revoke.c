@@ -7,6 +7,7 @@
 #include "daemon/bmc_wish.h"
 #include "daemon/enrol_token.h"
 #include "daemon/pending.h"
+#include "daemon/secret_given.h"
 #include "daemon/secret_store.h"
 #include "daemon/ssh_trust.h"
 #include "sys/fs.h"
@@ -22,6 +23,7 @@ void revoke_free(struct revoke *r)
 
 		ident_free(&n->ident);
 		str_list_free(&n->macs);
+		str_list_free(&n->given);
 		free(n->name);
 		free(n->group);
 		free(n->host_key);
@@ -46,7 +48,7 @@ int revoke_add(struct revoke *r, const struct node *n, struct err *err)
 	*v = (struct revoke_node){ .name = mem_strdup(n->name), .group = mem_strdup(n->group) };
 	for (size_t i = 0; i < n->macs.len; i++)
 		str_list_add(&v->macs, n->macs.items[i]);
-	if (ident_get(r->d, n->name, &v->ident, err) < 0)
+	if (ident_get(r->d, n->name, &v->ident, err) < 0 || secret_given_load(r->d, n->name, &v->given, err) < 0)
 		return -1;
 	has_bmc = bmc_wish_get(r->d, n->name, &bmc, err);
 	v->has_bmc = has_bmc > 0;
@@ -58,10 +60,11 @@ static bool has_key(const struct revoke_node *n)
 	return n->ident.has_now || n->ident.has_installed;
 }
 
-/* What a machine of this group that had a key may have fetched. */
+/* What it was given, in another group too; and what a machine of this group that had a key may have fetched from a head that did
+ * not write it down yet. */
 static bool may_know(const struct revoke_node *n, const struct secret *s)
 {
-	return has_key(n) && (!s->groups.len || str_list_has(&s->groups, n->group));
+	return str_list_has(&n->given, s->name) || (has_key(n) && (!s->groups.len || str_list_has(&s->groups, n->group)));
 }
 
 int revoke_look(struct revoke *r, struct err *err)
@@ -167,6 +170,7 @@ int revoke_put(const struct revoke *r, struct change *c, struct err *err)
 			if (pending_delete_mac(c, n->macs.items[k], err) < 0)
 				return -1;
 		bmc_forget(c, n->name);
+		secret_given_forget(c, n->name);
 		str_list_add(&names, n->name);
 	}
 	return enrol_token_sweep(c, &names, err) < 0 ? -1 : rotate(r, c, err);

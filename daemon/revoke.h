@@ -12,6 +12,7 @@ struct revoke_node {
 	char *name, *group;
 	struct ident ident;
 	struct str_list macs;
+	struct str_list given; /* secrets */
 	char *host_key; /* NULL: it never showed one */
 	bool has_bmc;
 };

@@ -123,7 +123,7 @@ int secrets_deliver(struct daemon *d, const char *group, const uint8_t key[SEAL_
 {
 	autoclean(secret_key_clear) struct secret_key k = { 0 };
 	autoclean(secrets_free) struct secrets all = { 0 };
-	autoclean(buf_free) struct buf names = { 0 }, what = { 0 };
+	autoclean(buf_free) struct buf what = { 0 };
 	struct json_out w;
 
 	if (secrets_load(d, &all, err) < 0 || (all.len && keys_of_secrets(d, &k, err) < 0))
@@ -138,13 +138,12 @@ int secrets_deliver(struct daemon *d, const char *group, const uint8_t key[SEAL_
 			continue;
 		if (deliver_one(s, &k, key, &w, err) < 0)
 			return -1;
-		buf_addf(&names, "%s%s", names.len ? ", " : "", s->name);
+		str_list_add(&out->names, s->name);
 		buf_addf(&what, "%s %s\n", s->name, s->box);
 	}
 	json_end_arr(&w);
 	json_end_obj(&w);
 	digest_of(buf_str(&what), what.len, &out->what);
-	out->names = names.len ? buf_steal(&names) : NULL;
 	return 0;
 }
 

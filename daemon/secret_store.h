@@ -48,8 +48,8 @@ void secret_write(struct change *c, const struct secret *s);
 
 /* {"secrets":[..]} for a node of this group, each value sealed to `key`; which they are is in *out. */
 struct secret_delivery {
-	char *names;	    /* "ldap, munge"; NULL: none. Freed by the caller */
-	struct digest what; /* of names and values: equal when nothing is new */
+	struct str_list names; /* freed by the caller */
+	struct digest what;    /* of names and values: equal when nothing is new */
 };
 int secrets_deliver(struct daemon *d, const char *group, const uint8_t key[SEAL_KEY_LEN], struct buf *json,
 		    struct secret_delivery *out, struct err *err) WARN_UNUSED;

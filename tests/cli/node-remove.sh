@@ -25,6 +25,7 @@ add() { # COUNT: nodes n001 and so on that are not there yet
 
 start_daemon
 make_site --trust-mac
+jq '.groups += [.groups[0] | .name = "other"]' "$root/etc/orthrus/site.json" >"$work/site.json" && cp "$work/site.json" "$root/etc/orthrus/site.json"
 "$orthrus" site apply --yes >/dev/null || die "site apply"
 add 9
 printf 'a key\n' >"$work/value"
@@ -82,6 +83,23 @@ has '["n008","n009"]' "a removal whose reader went away"
 run 0 node remove 'n[004-007]' --yes
 run 1 node remove 'nope' --yes
 says "there is no node 'nope'"
+
+# What it was given in another group it knows still; who waits with its MAC address is forgotten.
+port=$(tls_port)
+"$orthrus" secret set theirs --path /etc/theirs --generate 32 --group compute >/dev/null || die "secret set"
+enrol 52:54:00:00:00:08 "$(machine 52:54:00:00:00:08 S08)"; want 200 "n008 enrols"
+imager 52:54:00:00:00:08 GET /v1/secrets; want 200 "n008's secrets"
+body_has '"theirs"' "n008's secrets"
+run 0 node set n008 --group other
+imager 52:54:00:00:00:08 GET /v1/secrets; want 200 "n008's secrets in another group"
+[ "$(value '[.secrets[].name] | join(" ")')" = made ] || fail "in another group: $(value '[.secrets[].name]')"
+enrol twin "$(machine 52:54:00:00:00:08 S08)"
+[ "$(value .state)" = pending ] || fail "another machine with n008's MAC address: $(cat "$body")"
+run 0 node remove n008 --yes
+says 'n008: secret theirs, which it knows, is replaced'
+[ "$("$orthrus" secret list --json | jq '.secrets[] | select(.name == "theirs") | .version')" = 2 ] || fail "a secret of its group before: $("$orthrus" secret list)"
+api GET /v1/pending; want 200 "who waits"
+[ "$(value '.pending | length')" = 0 ] || fail "a machine with n008's MAC address waits still: $(cat "$body")"
 
 # More than one change holds, in the order that they are written: each is said.
 add 200
