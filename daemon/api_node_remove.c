@@ -7,11 +7,14 @@
 #include "daemon/change.h"
 #include "daemon/ident.h"
 #include "daemon/revoke.h"
+#include "daemon/ssh_trust.h"
 
 #include <string.h>
 
 #define NODES_MAX 5000
-#define NODES_PER_WRITE 128 /* each is up to 20 writes, and one change of the state holds 4096 */
+/* One change of the state holds 4096 documents, and 1 MiB; some are for host keys that have ended. */
+#define DOCS_PER_WRITE 2560
+#define DOCS_PER_NODE 20 /* without its host keys: one that starts often without disks has shown hundreds */
 
 struct removal {
 	struct daemon *d;
@@ -24,7 +27,7 @@ struct removal {
 	} * gone;
 	size_t n_gone;
 	struct revoke *parts; /* one for each write */
-	size_t n_parts;
+	size_t n_parts, n_docs; /* of the last one */
 	struct plan said; /* "remove n01 ..." */
 };
 
@@ -118,7 +121,7 @@ static int judge_gone(struct removal *m, struct err *err)
 
 /* --- look --- */
 
-static int look_at(struct removal *m, const char *name, struct err *err)
+static int look_at(struct removal *m, const char *name, size_t host_keys, struct err *err)
 {
 	struct revoke *part = m->n_parts ? &m->parts[m->n_parts - 1] : NULL;
 	autoclean(node_free) struct node n = { 0 };
@@ -134,10 +137,12 @@ static int look_at(struct removal *m, const char *name, struct err *err)
 	}
 	if (daemon_run(m->d, name, &r, err) < 0 || api_not_installing(name, &r, m->force, err) < 0)
 		return -1;
-	if (!part || part->n_nodes == NODES_PER_WRITE) {
+	if (!part || m->n_docs + DOCS_PER_NODE + host_keys > DOCS_PER_WRITE) {
 		part = &m->parts[m->n_parts++];
 		*part = (struct revoke){ .d = m->d, .keep_secrets = m->keep };
+		m->n_docs = 0;
 	}
+	m->n_docs += DOCS_PER_NODE + host_keys;
 	step = str_format("remove:%s", name);
 	known_by = api_known_by(&n);
 	api_step(&m->said, step,
@@ -149,10 +154,14 @@ static int look_at(struct removal *m, const char *name, struct err *err)
 
 static int look(struct removal *m, struct err *err)
 {
+	autofree size_t *host_keys = mem_array(m->names.len, sizeof(*host_keys));
+
+	if (ssh_count(m->d, &m->names, host_keys, err) < 0)
+		return -1;
 	m->gone = mem_array(m->names.len, sizeof(*m->gone));
-	m->parts = mem_array(m->names.len / NODES_PER_WRITE + 1, sizeof(*m->parts));
+	m->parts = mem_array(m->names.len, sizeof(*m->parts));
 	for (size_t i = 0; i < m->names.len; i++)
-		if (look_at(m, m->names.items[i], err) < 0)
+		if (look_at(m, m->names.items[i], host_keys[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < m->n_parts; i++)
 		if (revoke_look(&m->parts[i], err) < 0)
@@ -181,12 +190,16 @@ static int write_part(const struct revoke *part, struct change *c, const char *w
 
 static int write_all(struct removal *m, struct change *c, const char *who, struct err *err)
 {
+	size_t done = 0;
+
 	for (size_t i = 0; i < m->n_parts; i++) {
-		if (write_part(&m->parts[i], c, who, err) == 0)
+		if (write_part(&m->parts[i], c, who, err) == 0) {
+			done += m->parts[i].n_nodes;
 			continue;
+		}
 		if (!i)
 			return -1;
-		err_wrap(err, "%zu of %zu nodes are removed", i * NODES_PER_WRITE, m->there.len);
+		err_wrap(err, "%zu of %zu nodes are removed", done, m->there.len);
 		return err_hint(err, "remove them again: what is gone is left alone");
 	}
 	return 0;

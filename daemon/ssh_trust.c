@@ -12,6 +12,7 @@
 #define PUBLIC_KEY_MAX 4096
 #define KEYS_GONE_MAX 64     /* of one node within the life of a certificate: each is a line that every node reads */
 #define KEYS_PASSING_MAX 512 /* ditto, of systems in its memory: such a node may start often */
+#define ENDED_AT_ONCE 1000   /* so many that have ended are dropped by one change, which holds 4096 documents */
 #define HOUR_S 3600
 
 /* "sshkey/DIGEST" */
@@ -115,13 +116,22 @@ static void write_current(struct change *c, const char *node, const char *key)
 	change_put(c, "hostkey", node, &json);
 }
 
-/* The list would only grow: a key whose certificates have ended by themselves needs no line. *kept: of `node`. */
+/* The list would only grow: a key whose certificates have ended by themselves needs no line. The rest goes with the next change:
+ * after a long pause they may be thousands. *ended: how many went. */
+static void drop(struct change *c, const struct state_doc *doc, size_t *ended)
+{
+	if ((*ended)++ < ENDED_AT_ONCE)
+		change_delete(c, "sshkey", doc->key + strlen("sshkey/"));
+}
+
+/* Of `node`. */
 struct key_counts {
 	size_t gone, passing; /* each gone one is a line */
 };
 static int drop_ended(struct change *c, const char *node, int64_t now, struct key_counts *kept, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
+	size_t ended = 0;
 
 	*kept = (struct key_counts){ 0 };
 	if (state_list(c->d->state, "sshkey/", &docs, err) < 0)
@@ -132,7 +142,7 @@ static int drop_ended(struct change *c, const char *node, int64_t now, struct ke
 		if (json_read(docs.items[i].value, strlen(docs.items[i].value), read_known, &k, err) < 0)
 			return err_wrap(err, "%s", docs.items[i].key);
 		if (k.until_s && k.until_s < now)
-			change_delete(c, "sshkey", docs.items[i].key + strlen("sshkey/"));
+			drop(c, &docs.items[i], &ended);
 		else if (k.until_s && str_eq(k.node, node))
 			++*(k.gone ? &kept->gone : &kept->passing);
 	}
@@ -178,6 +188,7 @@ int ssh_forget(struct change *c, const struct str_list *nodes, struct err *err)
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
 	autoclean(str_list_free) struct str_list current = { 0 };
 	int64_t now = clock_wall_s();
+	size_t ended = 0;
 
 	if (forget_current(c, nodes, now, &current, err) < 0 || state_list(c->d->state, "sshkey/", &docs, err) < 0)
 		return -1;
@@ -189,9 +200,26 @@ int ssh_forget(struct change *c, const struct str_list *nodes, struct err *err)
 		if (str_list_has(&current, k.key))
 			continue;
 		if (k.until_s && k.until_s < now)
-			change_delete(c, "sshkey", docs.items[i].key + strlen("sshkey/"));
+			drop(c, &docs.items[i], &ended);
 		else if (!k.gone && str_list_has(nodes, k.node))
 			write_gone(c, k.node, k.key, now);
+	}
+	return 0;
+}
+
+int ssh_count(struct daemon *d, const struct str_list *nodes, size_t *counts, struct err *err)
+{
+	autoclean(state_docs_free) struct state_docs docs = { 0 };
+
+	if (state_list(d->state, "sshkey/", &docs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < docs.len; i++) {
+		autoclean(known_free) struct known_key k = { 0 };
+
+		if (json_read(docs.items[i].value, strlen(docs.items[i].value), read_known, &k, err) < 0)
+			return err_wrap(err, "%s", docs.items[i].key);
+		for (size_t n = 0; n < nodes->len && !k.gone; n++)
+			counts[n] += str_eq(nodes->items[n], k.node);
 	}
 	return 0;
 }

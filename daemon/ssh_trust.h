@@ -25,6 +25,9 @@ int ssh_passing_key(struct change *c, const char *node, const char key[SSH_KEY_L
 /* These nodes are no more, or are other machines from now on: their keys are revoked. */
 int ssh_forget(struct change *c, const struct str_list *nodes, struct err *err) WARN_UNUSED;
 
+/* How many keys of each of `nodes` ssh_forget() would revoke, added to counts[]. */
+int ssh_count(struct daemon *d, const struct str_list *nodes, size_t *counts, struct err *err) WARN_UNUSED;
+
 /* {"certificate","user_ca","known_hosts","revoked"} for the node, whose addresses are `addrs`. */
 int ssh_answer(struct daemon *d, const struct site *site, const char *node, const struct str_list *addrs,
 	       const char key[SSH_KEY_LEN], struct buf *json, struct err *err) WARN_UNUSED;

@@ -137,11 +137,60 @@ static void test_another_passing_key_each_time(void **state)
 	assert_int_equal(state_revision(((struct daemon *)*state)->state), revision);
 }
 
+/* As after a pause of months: more keys have ended than one change of the state may drop. */
+static void put_ended(struct daemon *d, size_t first, size_t n)
+{
+	autoclean(change_end) struct change c;
+	struct err err = { 0 };
+
+	change_begin(&c, d);
+	for (size_t i = 0; i < n; i++) {
+		autoclean(buf_free) struct buf json = { 0 };
+		autofree char *name = str_format("%064zx", first + i);
+
+		buf_adds(&json, "{\"node\":\"n02\",\"key\":\"k\",\"gone\":false,\"until\":1}");
+		change_put(&c, "sshkey", name, &json);
+	}
+	assert_int_equal(change_commit(&c, &err), 0);
+}
+
+static void test_many_that_have_ended(void **state)
+{
+	autoclean(str_list_free) struct str_list nodes = { 0 };
+	autoclean(change_end) struct change c;
+	size_t counts[1] = { 0 }, before;
+	char key[SSH_KEY_LEN];
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < 2; i++)
+		put_ended(*state, i * 4000, 4000);
+	before = known(*state);
+	for (int i = 0; i < 3; i++) {
+		some_key(key);
+		assert_int_equal(shows(*state, key, true, &err), 0);
+		assert_true(known(*state) < before);
+		before = known(*state);
+	}
+	/* A removal drops some as well. */
+	str_list_add(&nodes, "n01");
+	assert_int_equal(ssh_count(*state, &nodes, counts, &err), 0);
+	assert_int_equal(counts[0], 3);
+	change_begin(&c, *state);
+	assert_int_equal(ssh_forget(&c, &nodes, &err), 0);
+	assert_int_equal(change_commit(&c, &err), 0);
+	assert_true(known(*state) < before);
+	change_release(&c);
+	counts[0] = 0;
+	assert_int_equal(ssh_count(*state, &nodes, counts, &err), 0);
+	assert_int_equal(counts[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_another_host_key_each_time, start, end),
 		cmocka_unit_test_setup_teardown(test_another_passing_key_each_time, start, end),
+		cmocka_unit_test_setup_teardown(test_many_that_have_ended, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
