@@ -131,6 +131,19 @@ before=$(digest)
 enrol taker "$(machine "$mac1" T)" "$token"; nothing_changed 409 "n07's token with n01's MAC address"
 body_has "n01's already" "n07's token with n01's MAC address"
 enrol taker "$(machine "$(mac 7)" T)" "$token"; approved "n07's token with a MAC address of its own" n07
+# A certificate of n01's name over n07's key (a stolen authority could make it): n07's key is not n01's.
+openssl req -new -key "$(at_of taker).key" -out "$work/other.csr" -subj /O=orthrus/OU=node/CN=n01 &&
+    openssl x509 -req -in "$work/other.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -set_serial 98 -days 1 -out "$machines/other-name.crt" -extfile <(echo extendedKeyUsage=clientAuth) 2>/dev/null || die "openssl"
+cp "$(at_of taker).key" "$machines/other-name.key"
+before=$(digest)
+imager other-name GET /v1/imager/orders; nothing_changed 403 "n01's name with n07's key"
+# A node that must have a serial number: no other machine is approved for it.
+"$orthrus" node add n08 --group compute --mac "$(mac 8)" --serial right-box >/dev/null 2>&1 || die "node add n08"
+enrol "$(mac 8)" "$(machine "$(mac 8)" wrong)"; pending "a machine with another serial number than n08's"
+before=$(digest)
+"$orthrus" node approve n08 --fingerprint "$(value .words)" --yes >"$work/out" 2>&1; rc=$?
+[ $rc != 0 ] && grep -q 'must have the serial number right-box, this machine has wrong-box' "$work/out" || fail "another serial number than n08's: exit $rc: $(cat "$work/out")"
+[ "$before" = "$(digest)" ] || fail "another serial number than n08's: the state changed"
 # One key under two MAC addresses is one machine: rejected as one, approved as the node whose MAC address it names.
 make_keys two
 for i in 21 22; do enrol two "$(machine "$(mac $i)" W)"; pending "two interfaces, $i"; done
