@@ -131,6 +131,27 @@ static int boot_one(struct change *c, const struct boot_request *req, const char
 	return 0;
 }
 
+/* What was put in is a rehearsal: what is refused is refused before the first write. One write of the state does not hold what
+ * thousands of nodes are told. */
+static int write_all(struct change *c, const struct boot_request *req, struct err *err)
+{
+	size_t n = req->nodes.len;
+
+	change_drop(c);
+	for (size_t i = 0; i < n; i++) {
+		autoclean(plan_free) struct plan said = { 0 };
+		bool full = (i + 1) % ORDERS_PER_WRITE == 0 || i + 1 == n;
+
+		if (boot_one(c, req, req->nodes.items[i], &said, err) == 0 && (!full || change_commit(c, err) == 0))
+			continue;
+		if (i < ORDERS_PER_WRITE)
+			return -1;
+		err_wrap(err, "%zu of %zu nodes have what was chosen", i / ORDERS_PER_WRITE * ORDERS_PER_WRITE, n);
+		return err_hint(err, "say it again: what is chosen already is left as it is");
+	}
+	return 0;
+}
+
 int api_boot(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
@@ -146,7 +167,7 @@ int api_boot(void *ctx, struct http_call *call, struct err *err)
 		if (boot_one(&c, &req, req.nodes.items[i], &plan, err) < 0)
 			return -1;
 	if (!req.plan) {
-		if (change_commit(&c, err) < 0)
+		if (write_all(&c, &req, err) < 0)
 			return -1;
 		change_release(&c);
 		if (reconcile_wait(d->reconcile, &late) < 0)

@@ -34,7 +34,7 @@ void change_put(struct change *c, const char *prefix, const char *name, const st
 void change_delete(struct change *c, const char *prefix, const char *name);
 void change_node(struct change *c, const struct node *n);
 void change_run(struct change *c, const char *node, const struct run *r);
-/* `kind` is a word for programs ("node-added"), `node` may be NULL. Logged when it is committed. */
+/* `kind` is a word for programs ("node-added"), `node` may be NULL. Logged by the commit. */
 void change_event(struct change *c, enum event_level level, const char *kind, const char *node, const char *fmt, ...)
 	PRINTF_LIKE(5, 6);
 /* Forget what was put into it: it was only to be seen whether it can be. */
