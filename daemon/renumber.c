@@ -24,7 +24,7 @@ static void set_own(struct node *n, const struct own *o)
 
 struct work {
 	const struct site_network *old, *net;
-	const struct site *site;
+	const struct site *old_site, *site;
 	struct roster *roster;
 	bool other4, other6; /* both sites have the family, and not the same subnet */
 };
@@ -39,23 +39,49 @@ static bool outside6(const struct work *w, const struct node *n)
 	return w->net->has6 && n->has6 && !net6_has(&w->net->net6, &n->addr6);
 }
 
+/* A family that the new site has, and in which nothing of the node's own leads to an address. */
+static bool lacks(const struct work *w, const struct node *n)
+{
+	struct node_addrs a;
+
+	node_addresses(w->site, n, &a);
+	return (w->net->has4 && !a.addr4) || (w->net->has6 && !a.has6);
+}
+
 /* Must it have other addresses? Beside those that lie outside: what the new subnet's head, gateway or pool has taken. */
 static bool must_move(const struct work *w, const struct node *n)
 {
 	const struct roster nobody = { 0 };
 	struct err why = { 0 };
 
-	if (outside4(w, n) || outside6(w, n))
+	if (outside4(w, n) || outside6(w, n) || lacks(w, n))
 		return true;
 	if (!(w->other4 && n->addr4) && !(w->other6 && n->has6))
 		return false;
 	return roster_check_addr(&nobody, w->site, n, &why) < 0;
 }
 
-/* The same place in the new subnets. An address of a family that the old site had not is no place: it follows from the other. */
-static struct own same_place(const struct work *w, const struct node *n)
+/* What followed from an address of a family that goes becomes the node's own. */
+static struct own with_followers(const struct work *w, const struct node *n)
 {
 	struct own o = own_of(n);
+	struct node_addrs was;
+
+	node_addresses(w->old_site, n, &was);
+	if (!w->net->has4 && !n->has6 && was.has6) {
+		o.has6 = true;
+		o.addr6 = was.addr6;
+	}
+	if (!w->net->has6 && !n->addr4)
+		o.addr4 = was.addr4;
+	return o;
+}
+
+/* The same place in the new subnets. An address of a family that the old site had not is no place: it follows from the other. */
+static struct own same_place(const struct work *w, const struct node *node)
+{
+	struct own o = with_followers(w, node);
+	struct node at = { .addr4 = o.addr4, .has6 = o.has6, .addr6 = o.addr6 }, *n = &at;
 	uint64_t number;
 
 	if (outside4(w, n) &&
@@ -129,7 +155,9 @@ static int place_all(const struct work *w, struct own *same, enum renumbered *ho
 
 int renumber(const struct site *old, const struct site *site, struct roster *roster, enum renumbered *how, struct err *err)
 {
-	struct work w = { .old = site_provision(old), .net = site_provision(site), .site = site, .roster = roster };
+	struct work w = {
+		.old = site_provision(old), .net = site_provision(site), .old_site = old, .site = site, .roster = roster
+	};
 	autofree struct own *same = mem_array(roster->len + 1, sizeof(*same));
 
 	w.other4 =

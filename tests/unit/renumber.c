@@ -165,6 +165,48 @@ static void families(void **state)
 	says(&r, 0, "a: loses the address fd00:1::2 on network provision");
 }
 
+/* A family that comes, and goes, where the other one's host number is no place in it. */
+static void the_only_family(void **state)
+{
+	autoclean(rig_free) struct rig r = { 0 };
+
+	(void)state;
+	make_site("off", "fd00:1::/64", &r.old);
+	make_site("10.9.0.0/24", "fd00:1::/64", &r.site);
+	add_both(&r, "a", NULL, "fd00:1::1:5");
+	add_both(&r, "b", NULL, "fd00:1::2");
+	move(&r);
+	has(&r.is, 0, "10.9.0.3", "fd00:1::1:5");
+	has(&r.is, 1, "0.0.0.0", "fd00:1::2");
+	says(&r, 0, "a: gets the address 10.9.0.3 on network provision");
+	/* IPv4 goes: what followed from it stays. */
+	rig_free(&r);
+	memset(&r, 0, sizeof(r));
+	make_site("10.9.0.0/24", "fd00:1::/64", &r.old);
+	make_site("off", "fd00:2::/64", &r.site);
+	add_both(&r, "a", "10.9.0.7", NULL);
+	add_both(&r, "b", "10.9.0.8", "fd00:1::9");
+	move(&r);
+	assert_true(r.is.nodes[0].has6);
+	has(&r.is, 0, "10.9.0.7", "fd00:2::7");
+	has(&r.is, 1, "10.9.0.8", "fd00:2::9");
+	/* IPv6 goes, and from the one to the other at once. */
+	rig_free(&r);
+	memset(&r, 0, sizeof(r));
+	make_site("10.9.0.0/24", "fd00:1::/64", &r.old);
+	make_site("10.9.0.0/24", "off", &r.site);
+	add_both(&r, "a", NULL, "fd00:1::7");
+	move(&r);
+	has(&r.is, 0, "10.9.0.7", "fd00:1::7");
+	rig_free(&r);
+	memset(&r, 0, sizeof(r));
+	make_site("10.9.0.0/24", "off", &r.old);
+	make_site("off", "fd00:1::/64", &r.site);
+	add_both(&r, "a", "10.9.0.7", NULL);
+	move(&r);
+	assert_true(r.is.nodes[0].has6);
+}
+
 static void many_are_folded(void **state)
 {
 	autoclean(rig_free) struct rig r = { 0 };
@@ -204,6 +246,7 @@ int main(void)
 		cmocka_unit_test(who_keeps_a_place_has_it_for_certain),
 		cmocka_unit_test(who_fits_stays),
 		cmocka_unit_test(families),
+		cmocka_unit_test(the_only_family),
 		cmocka_unit_test(many_are_folded),
 		cmocka_unit_test(no_place_for_all),
 	};
