@@ -254,7 +254,8 @@ static int say_moves(struct moves *l, struct plan *plan, struct err *err)
 static void note(struct address_change *c, const struct move *m)
 {
 	c->any = true;
-	if (either(m)->provision && (!m->was.network || m->was.leased) && (!m->is.network || m->is.leased))
+	/* A family that comes: an installed system does not ask for a lease in it. */
+	if (either(m)->provision && m->was.network && m->was.leased && (!m->is.network || m->is.leased))
 		c->leased = true;
 	else
 		c->in_files = true;

@@ -103,6 +103,27 @@ static int add_concerned(struct daemon *d, const struct node *n, const struct ad
 	return nodeset_add(&out->all, n->name, err);
 }
 
+/* Is the address by which nodes know the head one of a head's, or served by one, in the new site too? */
+static bool head_stays(const struct site *old, const struct site *site)
+{
+	uint32_t a4 = site_service_addr4(old);
+	struct addr6 a6 = { { 0 } };
+	bool stays = false;
+
+	site_service_addr6(old, &a6);
+	for (size_t i = 0; i < site->n_heads; i++) {
+		const struct site_head *h = &site->heads[i];
+
+		stays |= a4 ? h->addr4 == a4 : h->has6 && addr6_same(&h->addr6, &a6);
+	}
+	for (size_t i = 0; i < site->n_vips; i++) {
+		const struct site_vip *v = &site->vips[i];
+
+		stays |= a4 ? v->addr4 == a4 : v->has6 && addr6_same(&v->addr6, &a6);
+	}
+	return stays && old->api_port == site->api_port;
+}
+
 /* NULL: none. Caller frees. */
 static char *folded(struct nodeset *set)
 {
@@ -113,7 +134,7 @@ static char *folded(struct nodeset *set)
 }
 
 /* What happens to machines that run, exactly: dnsmasq's answers are new at once, files of installed systems are not. */
-static void say_concerned(struct concerned *c, const char *old_url, const char *url, struct plan *plan)
+static void say_concerned(struct concerned *c, const char *old_url, bool head_moves, struct plan *plan)
 {
 	autofree char *leased = folded(&c->leased), *files = folded(&c->files);
 	autofree char *memory = folded(&c->memory), *all = folded(&c->all);
@@ -129,7 +150,7 @@ static void say_concerned(struct concerned *c, const char *old_url, const char *
 			 "%s: installed; /etc/hosts and what is static (every IPv6 address, and whatever is not by DHCP) stay as "
 			 "they are, also over a reboot, until the next installation: orthrus node install %s",
 			 files, files);
-	if (all && !str_eq(old_url, url))
+	if (all && head_moves)
 		api_step(plan, "addresses:head",
 			 "%s: installed, and look for the head at %s; from now on they reach it no more (their certificates, of "
 			 "24 "
@@ -144,17 +165,19 @@ int site_nodes_say(struct daemon *d, const struct site *old, const struct site *
 		   struct plan *plan, struct err *err)
 {
 	autofree struct address_change *changes = mem_array(n->is.len + 1, sizeof(*changes));
-	autofree char *old_url = old ? daemon_server_url(old) : NULL, *url = daemon_server_url(site);
+	autofree char *old_url = old ? daemon_server_url(old) : NULL;
 	autoclean(concerned_free) struct concerned c = { 0 };
+	bool head_moves;
 
 	if (!old)
 		return 0;
 	if (address_changes(old, site, &n->was, &n->is, n->how, changes, plan, err) < 0)
 		return -1;
+	head_moves = !head_stays(old, site);
 	for (size_t i = 0; i < n->is.len; i++)
-		if (add_concerned(d, &n->is.nodes[i], &changes[i], !str_eq(old_url, url), &c, err) < 0)
+		if (add_concerned(d, &n->is.nodes[i], &changes[i], head_moves, &c, err) < 0)
 			return -1;
-	say_concerned(&c, old_url, url, plan);
+	say_concerned(&c, old_url, head_moves, plan);
 	return 0;
 }
 

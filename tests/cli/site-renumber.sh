@@ -135,6 +135,14 @@ imager $m:02 GET /v1/imager/orders; want 200 'orders of n2'
 [ "$(value '.order.server_url')" = https://10.66.0.1:8443 ] || fail "the order has $(value .order.server_url)"
 value '.order.hosts[]' | grep -q '^10.66.0.5 n2\.' || fail "the order's hosts: $(value .order.hosts)"
 
+# The head by another address, and by the old one too: installed nodes go on.
+cp "$site" "$work/site.here"
+change_site '.service_addresses = [{name: "svc", network: "provision", ipv4: "10.66.0.99"}]'
+planned 0
+says "https://10.66.0.99:8443"
+silent "they reach it no more"
+cp "$work/site.here" "$site"
+
 # Many are folded, and every one can still be told from it.
 run 0 node add 'm[01-40]' --mac "$(for i in $(seq -w 40); do printf '%s52:54:00:00:01:%s' "$([ "$i" = 01 ] || echo ,)" "$i"; done)" --group compute --ipv4 10.66.1.1
 change_site '.networks[0].ipv4.subnet = "10.55.0.0/16" | .heads[0].ipv4 = "10.55.0.1"'

@@ -155,6 +155,7 @@ static void families(void **state)
 	move(&r);
 	has(&r.is, 0, "0.0.0.0", "fd00:1::5");
 	says(&r, 0, "a: gets the address 10.9.0.5 on network provision");
+	assert_true(r.changes[0].in_files && !r.changes[0].leased); /* its files have no DHCP for IPv4 */
 	/* And one that goes. */
 	rig_free(&r);
 	memset(&r, 0, sizeof(r));
