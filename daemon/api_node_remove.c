@@ -73,14 +73,15 @@ static int read_past(struct json_obj *o, void *out, struct err *err)
 	return json_obj_end(o, err);
 }
 
-/* The newest event of its removal, for each. *known: how many have one. */
-static int look_back(struct removal *m, size_t *known, struct err *err)
+/* The newest event of its removal, for each. *known: how many have one; *whole: no event was forgotten yet. */
+static int look_back(struct removal *m, size_t *known, bool *whole, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs events = { 0 };
 
 	*known = 0;
 	if (state_list(m->d->state, "event/", &events, err) < 0)
 		return -1;
+	*whole = events.len && str_eq(events.items[0].key, "event/000000000001");
 	for (size_t i = 0; i < events.len; i++) {
 		autoclean(past_free) struct past p = { 0 };
 
@@ -98,24 +99,26 @@ static int look_back(struct removal *m, size_t *known, struct err *err)
 }
 
 /* A name that never was a node's is a slip of the pen, and nothing is removed; unless this is the rest of a removal of which the
- * events know a part. */
+ * events know no more than a part. */
 static int judge_gone(struct removal *m, struct err *err)
 {
 	autoclean(nodeset_free) struct nodeset missing = { 0 };
 	autoclean(buf_free) struct buf names = { 0 };
 	size_t known;
+	bool whole;
 
 	if (!m->n_gone)
 		return 0;
-	if (look_back(m, &known, err) < 0)
+	if (look_back(m, &known, &whole, err) < 0)
 		return -1;
-	if (known)
+	if (known == m->n_gone || (known && !whole))
 		return 0;
 	for (size_t i = 0; i < m->n_gone; i++)
-		if (nodeset_add(&missing, m->gone[i].name, err) < 0)
+		if (!m->gone[i].at && nodeset_add(&missing, m->gone[i].name, err) < 0)
 			return -1;
 	nodeset_fold(&missing, &names);
-	err_set(err, ERR_NOT_FOUND, m->n_gone == 1 ? "there is no node '%s'" : "there are no nodes %s", buf_str(&names));
+	err_set(err, ERR_NOT_FOUND, nodeset_count(&missing) == 1 ? "there is no node '%s'" : "there are no nodes %s",
+		buf_str(&names));
 	return err_hint(err, "`orthrus node list` shows what there is");
 }
 
@@ -225,7 +228,7 @@ static void say(struct removal *m, struct http_call *call, bool confirmed)
 		if (confirmed)
 			revoke_confirm(&m->parts[i], NULL, &plan);
 		else
-			revoke_say(&m->parts[i], &plan);
+			revoke_say(&m->parts[i], NULL, &plan);
 	}
 	api_steps(call, &plan);
 }

@@ -160,7 +160,7 @@ int api_node_replace(void *ctx, struct http_call *call, struct err *err)
 	if (roster_check(&roster, &site, &n, err) < 0)
 		return -1;
 	if (w.only_plan) {
-		revoke_say(&revoke, &plan);
+		revoke_say(&revoke, &n.macs, &plan);
 	} else {
 		if (put_replace(&c, &n, &r, &w, &revoke, http_who(call), err) < 0)
 			return -1;

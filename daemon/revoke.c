@@ -125,7 +125,15 @@ static const char ssh_text[] = "its ssh host key is revoked";
 static const char token_text[] = "tokens for it, and machines that wait with its MAC address, are forgotten";
 static const char bmc_text[] = "its BMC's address and password are forgotten";
 
-void revoke_say(const struct revoke *r, struct plan *plan)
+static bool loses_address(const struct revoke_node *n, const struct str_list *still)
+{
+	for (size_t i = 0; i < n->macs.len; i++)
+		if (!still || !str_list_has(still, n->macs.items[i]))
+			return true;
+	return false;
+}
+
+void revoke_say(const struct revoke *r, const struct str_list *still, struct plan *plan)
 {
 	for (size_t i = 0; i < r->n_nodes; i++) {
 		const struct revoke_node *n = &r->nodes[i];
@@ -134,7 +142,7 @@ void revoke_say(const struct revoke *r, struct plan *plan)
 			step(n->name, plan, "key", key_text, "");
 		if (n->host_key)
 			step(n->name, plan, "ssh", ssh_text, "");
-		if (n->macs.len)
+		if (loses_address(n, still))
 			step(n->name, plan, "address", address_text, "");
 		step(n->name, plan, "tokens", token_text, "");
 		if (n->has_bmc)
@@ -263,7 +271,7 @@ void revoke_confirm(const struct revoke *r, const struct str_list *still, struct
 			judge(n, plan, "key", key_text, check_key(r->d, n, &err), &err);
 		if (n->host_key)
 			judge(n, plan, "ssh", ssh_text, check_ssh(n, &revoked, &err), &err);
-		if (n->macs.len)
+		if (loses_address(n, still))
 			judge(n, plan, "address", address_text, check_macs(r->d, n, still, &hosts, &err), &err);
 		/* These are documents alone: the commit is all of it. */
 		step(n->name, plan, "tokens", token_text, "; confirmed");

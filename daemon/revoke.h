@@ -37,8 +37,8 @@ void revoke_free(struct revoke *r);
 int revoke_add(struct revoke *r, const struct node *n, struct err *err) WARN_UNUSED;
 /* After the last one: which secrets they know. */
 int revoke_look(struct revoke *r, struct err *err) WARN_UNUSED;
-/* One step for each thing that they will lose. */
-void revoke_say(const struct revoke *r, struct plan *plan);
+/* One step for each thing that they will lose. MAC addresses that are in `still` (or NULL) are the node's as before. */
+void revoke_say(const struct revoke *r, const struct str_list *still, struct plan *plan);
 /* Into the change: all but the documents of the nodes themselves and "ident/NODE". */
 int revoke_put(const struct revoke *r, struct change *c, struct err *err) WARN_UNUSED;
 /* After the commit, and after the machine followed: what is in force is said as confirmed, what is not is a step "problem". MAC

@@ -73,6 +73,10 @@ run 0 node remove 'n[003-005]' --yes
 says '1\. n003: it is gone already'
 says 'remove n004'
 has '["n006","n007","n008","n009"]' "the rest of a removal"
+# A slip of the pen beside what is gone already.
+run 1 node remove 'n001,nope,n006' --yes
+says "there is no node 'nope'"
+has '["n006","n007","n008","n009"]' "a slip of the pen beside one that is gone removed something"
 # After a restart too, and over a pipe that is closed before the end.
 stop_daemon KILL
 start_daemon

@@ -83,6 +83,10 @@ imager first GET /v1/imager/orders; want 403 'the key that n01 had before'
 
 # The administrator's word: another machine in its place, or this key.
 "$orthrus" node replace n03 --mac "$(mac 9)" --yes >"$work/out" 2>&1 || fail "replace: $(cat "$work/out")"
+grep -q 'n03: it gets no address.*confirmed' "$work/out" || fail "the address is not said: $(cat "$work/out")"
+# The same card in another machine: its MAC address is served as before, and nothing else is said.
+"$orthrus" node replace n03 --mac "$(mac 9)" --yes >"$work/out" 2>&1 || fail "replace, with the same MAC address: $(cat "$work/out")"
+! grep -q 'gets no address' "$work/out" || fail "what did not happen is confirmed: $(cat "$work/out")"
 as ninth "$(mac 9)" N; approved 'the machine that takes a place' n03
 "$orthrus" node approve n04 --yes >"$work/out" 2>&1 || fail "approve n04: $(cat "$work/out")"
 as four "$mac4" D; approved 'the key that was approved' n04
