@@ -71,7 +71,7 @@ static int verdict(struct setting *m, struct err *err)
 			return -1;
 	}
 	nodeset_fold(&others, &names);
-	err_set(err, m->first.kind, "%s%s%s; nothing was changed", m->first.text, names.len ? "; nor do " : "",
+	err_set(err, m->first.kind, "%s%s%s; nothing was changed", m->first.text, names.len ? "; refused too: " : "",
 		names.len ? buf_str(&names) : "");
 	return m->first.hint[0] ? err_hint(err, "%s", m->first.hint) : -1;
 }

@@ -65,6 +65,10 @@ int bmc_address_check(const char *address, struct err *err)
 				"an address, or a name, with the port when it is another: 10.2.0.7, [fd00::7], n07-bmc:6230");
 	}
 	bmc_address_split(address, &host, &port);
+	if (addr6_read(address, &a6, &why) == 0) {
+		err_set(err, ERR_INVALID, "'%.80s' is no BMC's address: an IPv6 address stands between [ and ]", address);
+		return err_hint(err, "write it as [%.80s]", address);
+	}
 	if (address[0] == '[' && (!end || (end[1] && end[1] != ':') || addr6_read(host, &a6, &why) < 0))
 		return err_set(err, ERR_INVALID, "'%.80s' is no BMC's address: an IPv6 address stands between [ and ]", address);
 	if (address[0] != '[' && !host_name(host)) {

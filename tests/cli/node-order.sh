@@ -48,7 +48,7 @@ for more in '' --plan; do
     [ "$before" = "$(digest)" ] || fail "a set of which one was refused was half applied"
 done
 "$orthrus" node set 'n[01-04]' --layout none >"$work/out" 2>"$work/err" && fail "a layout that is none"
-grep -q "^orthrus: n01: there is no disk layout 'none'.*; nor do n\[02-04\]; nothing was changed" "$work/err" || fail "not all are named: $(cat "$work/err")"
+grep -q "^orthrus: n01: there is no disk layout 'none'.*; refused too: n\[02-04\]; nothing was changed" "$work/err" || fail "not all are named: $(cat "$work/err")"
 "$orthrus" node set n02,n01 --ipv4 10.77.0.51 >"$work/out" 2>&1 || fail "addresses that move on: $(cat "$work/out")"
 has n02 c2 51
 has n01 c1 52

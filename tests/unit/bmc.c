@@ -66,6 +66,14 @@ static void test_addresses(void **state)
 		assert_int_equal(err.kind, ERR_INVALID);
 		assert_true(err.text[0] != '\0');
 	}
+	/* The commonest of them: the colons are no port. */
+	{
+		struct err err = { 0 };
+
+		assert_int_equal(bmc_address_check("fd00:88::1", &err), -1);
+		assert_non_null(strstr(err.text, "stands between [ and ]"));
+		assert_string_equal(err.hint, "write it as [fd00:88::1]");
+	}
 }
 
 static void test_logins(void **state)
