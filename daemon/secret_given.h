@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which secrets a node was ever given, whatever its group and theirs are now: the documents "given/NODE". When it is removed, they
- * are what it knows. */
+/* Which secrets a node was ever given, whatever its group and theirs are now: the documents "given/NODE". When it is removed,
+ * they are what it knows. */
 #ifndef ORTHRUS_DAEMON_SECRET_GIVEN_H
 #define ORTHRUS_DAEMON_SECRET_GIVEN_H
 
