@@ -26,9 +26,9 @@ struct removal {
 		char *at, *text; /* when and by whom; NULL: the events do not reach back to it */
 	} * gone;
 	size_t n_gone;
-	struct revoke *parts; /* one for each write */
+	struct revoke *parts;	/* one for each write */
 	size_t n_parts, n_docs; /* of the last one */
-	struct plan said; /* "remove n01 ..." */
+	struct plan said;	/* "remove n01 ..." */
 };
 
 static void removal_free(struct removal *m)

@@ -13,7 +13,7 @@ struct revoke_node {
 	struct ident ident;
 	struct str_list macs;
 	struct str_list given; /* secrets */
-	char *host_key; /* NULL: it never showed one */
+	char *host_key;	       /* NULL: it never showed one */
 	bool has_bmc;
 };
 struct revoke_secret {
