@@ -155,8 +155,10 @@ static int add_all(struct change *c, struct json_obj *o, const struct site *site
 
 	if (json_arr(o, "nodes", JSON_MUST, &nodes, err) < 0)
 		return -1;
-	if (nodes.len == 0 || nodes.len > NODES_PER_REQUEST)
-		return json_bad(o, "nodes", err, "has %zu entries; 1 to %d are added at once", nodes.len, NODES_PER_REQUEST);
+	if (nodes.len == 0 || nodes.len > NODES_PER_REQUEST) {
+		json_bad(o, "nodes", err, "has %zu entries; 1 to %d are added at once", nodes.len, NODES_PER_REQUEST);
+		return err_hint(err, "more of them are one table: orthrus node import FILE");
+	}
 	for (size_t i = 0; i < nodes.len; i++) {
 		struct json_obj e;
 

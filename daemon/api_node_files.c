@@ -90,9 +90,12 @@ int api_node_files(void *ctx, struct http_call *call, struct err *err)
 	autoclean(order_free) struct order order = { 0 };
 	autoclean(raid_result_free) struct raid_result result = { 0 };
 	autoclean(hostfiles_free) struct hostfiles own = { 0 };
-	const struct install_identity not_shown = {
-		.key = NOT_SHOWN, .crt = NOT_SHOWN, .seal = NOT_SHOWN, .csr = NOT_SHOWN, .seal_key = NOT_SHOWN
-	};
+	const struct install_identity not_shown = { .key = NOT_SHOWN,
+						    .crt = NOT_SHOWN,
+						    .seal = NOT_SHOWN,
+						    .csr = NOT_SHOWN,
+						    .seal_key = NOT_SHOWN,
+						    .fingerprint = "(that of the node's key)" };
 	struct order_files none = { 0 }, files;
 	struct order_image image = { .id = (char *)(uintptr_t) "ID", .manifest_digest = (char *)(uintptr_t) "" };
 	autofree char *name = NULL;

@@ -109,6 +109,8 @@ t=$(date +%s%N); import "$work/5000.csv" --plan; plan_ms=$((($(date +%s%N) - t) 
 [ "$rc" = 0 ] && [ "$(grep -c ' add m' "$work/out")" = 5000 ] || fail "plan of 5000: $(head -c 300 "$work/err")"
 # More than one write of the state holds; the boot files of each take their time.
 head -n 1002 "$work/5000.csv" >"$work/1001.csv"
+"$orthrus" node add 'q[1-1001]' --group compute --mac "$(seq -f '52:54:01:00:%04g' 1001 | sed 's/..$/:&/' | paste -sd,)" >"$work/out" 2>"$work/err" && fail "node add of 1001"
+grep -q 'next: .*orthrus node import' "$work/err" || fail "it is not said how to add more than 1000: $(cat "$work/err")"
 import "$work/1001.csv"
 [ "$rc" = 0 ] || fail "import of 1001: $(head -c 300 "$work/err")"
 [ "$("$orthrus" node export | wc -l)" = 1006 ] || fail "not all of them are there"

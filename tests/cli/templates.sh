@@ -60,6 +60,7 @@ expect 0 'nothing to do' -- site plan
 expect 0 'Compute node n01' -- node files n01
 grep -qF 'This is n01' "$work/out" && fail "a group's template does not hide the one of all nodes"
 expect 0 '# n02 10.77.0.' -- node files n01
+! grep -qF '(null)' "$work/out" || fail "a file has nothing where something belongs: $(grep -F '(null)' "$work/out")"
 expect 0 '==== n02: /etc/rc.local (0755, template)' -- node files n02
 grep -qF "echo 'n02'" "$work/out" || fail "rc.local: $(cat "$work/out")"
 expect 0 '+++ n01:/etc/hosts (template)' -- node files n01 --diff
