@@ -60,11 +60,13 @@ static int write_down(struct daemon *d, struct http_call *call, const char *node
 	digest_add(ctx, key, SEAL_KEY_LEN);
 	digest_end(ctx, &whom);
 	change_begin(&c, d);
-	if (secret_told_is(d->told, &whom, &given->what))
+	if (secret_given_add(&c, node, &given->names, err) < 0)
+		return -1;
+	if (!c.n_ops && secret_told_is(d->told, &whom, &given->what))
 		return 0;
 	/* It may have been removed meanwhile, and what it knew replaced by what is to go out now. */
 	if (ident_caller(d, call, NULL, NULL, err) < 0 || audit_act(d, call, buf_str(&what), node, err) < 0 ||
-	    secret_given_add(&c, node, &given->names, err) < 0 || change_commit(&c, err) < 0)
+	    change_commit(&c, err) < 0)
 		return -1;
 	secret_told_set(d->told, &whom, &given->what);
 	return 0;

@@ -94,6 +94,11 @@ port=$(tls_port)
 enrol 52:54:00:00:00:08 "$(machine 52:54:00:00:00:08 S08)"; want 200 "n008 enrols"
 imager 52:54:00:00:00:08 GET /v1/secrets; want 200 "n008's secrets"
 body_has '"theirs"' "n008's secrets"
+# Nor is it forgotten when the same machine was removed meanwhile, and the secrets stayed.
+run 0 node remove n008 --keep-secrets --yes
+run 0 node add n008 --mac 52:54:00:00:00:08 --group compute
+enrol 52:54:00:00:00:08 "$(machine 52:54:00:00:00:08 S08)"; want 200 "n008 enrols again"
+imager 52:54:00:00:00:08 GET /v1/secrets; want 200 "n008's secrets again"
 run 0 node set n008 --group other
 imager 52:54:00:00:00:08 GET /v1/secrets; want 200 "n008's secrets in another group"
 [ "$(value '[.secrets[].name] | join(" ")')" = made ] || fail "in another group: $(value '[.secrets[].name]')"
