@@ -96,8 +96,13 @@ static char *addresses_text(const struct site *site, const struct node *n)
 
 char *api_known_by(const struct node *n)
 {
-	if (n->macs.len)
-		return str_format("MAC %s", n->macs.items[0]);
+	if (n->macs.len) {
+		autoclean(buf_free) struct buf all = { 0 };
+
+		for (size_t i = 0; i < n->macs.len; i++)
+			buf_addf(&all, "%s%s", i ? ", " : "MAC ", n->macs.items[i]);
+		return mem_strdup(buf_str(&all));
+	}
 	if (n->serial)
 		return str_format("the machine with serial number %s when it arrives", n->serial);
 	return str_format("the machine at port %s of %s when it arrives", n->switch_port, n->switch_name);

@@ -49,7 +49,7 @@ static int write_down(struct daemon *d, struct http_call *call, const char *node
 {
 	autoclean(buf_free) struct buf what = { 0 };
 	struct digest_ctx *ctx = digest_new();
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct digest whom;
 
 	buf_addf(&what, "%s %s: ", http_method(call), http_path(call));
@@ -103,9 +103,13 @@ static int read_host_key(struct daemon *d, struct http_call *call, const char *n
 	struct json_obj o;
 
 	if (key_of(d, call, node, &key, err) < 0 || api_body(call, &doc, &o, err) < 0 ||
-	    json_str(&o, "key", JSON_MUST, &text, err) < 0 || json_str(&o, "proof", JSON_MUST, &proof, err) < 0 ||
+	    json_str(&o, "key", JSON_MUST, &text, err) < 0 || json_str(&o, "proof", JSON_MAY, &proof, err) < 0 ||
 	    json_bool(&o, "rescue", JSON_MAY, rescue, err) < 0)
 		return -1;
+	if (!proof) {
+		json_bad(&o, "proof", err, "is missing: the signature by which %s shows that the key is its own", node);
+		return err_hint(err, "a node that was installed before heads asked for it: install it again");
+	}
 	if (ssh_key_read(text, strlen(text), out, &why) < 0)
 		return json_bad(&o, "key", err, "%s", why.text);
 	node_key_fingerprint(&key, &fp);

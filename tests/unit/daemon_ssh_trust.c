@@ -140,7 +140,7 @@ static void test_another_passing_key_each_time(void **state)
 /* As after a pause of months: more keys have ended than one change of the state may drop. */
 static void put_ended(struct daemon *d, size_t first, size_t n)
 {
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	struct err err = { 0 };
 
 	change_begin(&c, d);
@@ -157,7 +157,7 @@ static void put_ended(struct daemon *d, size_t first, size_t n)
 static void test_many_that_have_ended(void **state)
 {
 	autoclean(str_list_free) struct str_list nodes = { 0 };
-	autoclean(change_end) struct change c;
+	autoclean(change_end) struct change c = { 0 };
 	size_t counts[1] = { 0 }, before;
 	char key[SSH_KEY_LEN];
 	struct err err = { 0 };
