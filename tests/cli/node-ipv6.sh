@@ -67,16 +67,17 @@ says "there are not 2 addresses from it on"
 run 0 node set n3 --ipv6 auto
 has n3 10.77.0.4 fd00:77::4
 
-# IPv4 does not go from under nodes that have only that place.
-cp "$site" "$work/dual"
-change_site 'del(.networks[0].ipv4, .heads[0].ipv4)'
-run 3 site apply --yes
-says "n1: has no IPv6 address for the provision network"
 # The address that it has anyway becomes its own by being said.
+cp "$site" "$work/dual"
 run 0 node set n3 --ipv6 fd00:77::4
 says "address of its own from"
-run 0 node set 'n[1-3]' --ipv6 fd00:77::a1
+# IPv4 goes: each keeps the IPv6 address that it had, whether by its place or of its own.
+change_site 'del(.networks[0].ipv4, .heads[0].ipv4)'
 run 0 site apply --yes
+says "n1: loses the address 10.77.0.200 on network provision"
+has n1 null fd00:77::c8
+has n3 null fd00:77::4
+run 0 node set 'n[1-3]' --ipv6 fd00:77::a1
 has n1 null fd00:77::a1
 has n2 null fd00:77::a2
 run 0 node list
