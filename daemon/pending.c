@@ -163,17 +163,30 @@ struct places {
 	size_t n, bytes;
 };
 
-static struct places places_of(const struct waiting *w, const char *source)
+/* Who waits, without those that this change lets go. */
+struct room {
+	struct change *c;
+	const struct waiting *w;
+	bool *gone; /* one for each of w */
+};
+
+static struct places places_of(const struct room *r, const char *source)
 {
 	struct places sum = { 0 };
 
-	for (size_t i = 0; i < w->len; i++) {
-		if (source && !str_eq(w->items[i].source, source))
+	for (size_t i = 0; i < r->w->len; i++) {
+		if (r->gone[i] || (source && !str_eq(r->w->items[i].source, source)))
 			continue;
 		sum.n++;
-		sum.bytes += w->items[i].bytes;
+		sum.bytes += r->w->items[i].bytes;
 	}
 	return sum;
+}
+
+static void let_go(struct room *r, size_t i)
+{
+	change_delete(r->c, "pend", r->w->items[i].name);
+	r->gone[i] = true;
 }
 
 static struct places places_for(const char *source)
@@ -189,49 +202,41 @@ static bool fits(const struct places *taken, const struct places *max, const str
 	return taken->n + more->n <= max->n && taken->bytes + more->bytes <= max->bytes;
 }
 
-static int by_seen(const void *a, const void *b)
+/* It may go for others: rejected, or not heard of for long. */
+static bool is_old(const struct waiting_one *one, const char *source, const char *own, uint64_t now)
 {
-	const struct waiting_one *x = *(const struct waiting_one *const *)a, *y = *(const struct waiting_one *const *)b;
-
-	return x->seen_s < y->seen_s ? -1 : x->seen_s > y->seen_s;
+	return (one->rejected || one->seen_s + PENDING_KEPT_S < now) && (!source || str_eq(one->source, source)) &&
+	       !str_starts(one->name, own);
 }
 
-/* Those that may go for others: rejected, or not heard of for long; those first that were heard of the longest ago. */
-static size_t find_old(const struct waiting *w, const char *source, const char *mac, const struct waiting_one **out)
+/* Of those that may go the one that was heard of the longest ago; r->w->len: there is none. */
+static size_t find_oldest(const struct room *r, const char *source, const char *own, uint64_t now)
 {
-	uint64_t now = (uint64_t)clock_wall_s();
-	autofree char *own = str_format("%s/", mac);
-	size_t n = 0;
+	size_t oldest = r->w->len;
 
-	for (size_t i = 0; i < w->len; i++) {
-		const struct waiting_one *one = &w->items[i];
-
-		if ((one->rejected || one->seen_s + PENDING_KEPT_S < now) && (!source || str_eq(one->source, source)) &&
-		    !str_starts(one->name, own))
-			out[n++] = one;
-	}
-	qsort(out, n, sizeof(*out), by_seen);
-	return n;
+	for (size_t i = 0; i < r->w->len; i++)
+		if (!r->gone[i] && is_old(&r->w->items[i], source, own, now) &&
+		    (oldest == r->w->len || r->w->items[i].seen_s < r->w->items[oldest].seen_s))
+			oldest = i;
+	return oldest;
 }
 
 /* Of all (source NULL) or of one source so many go that there is room for `more`, and no more. */
-static bool make_room_of(struct change *c, const struct waiting *w, const char *source, const char *mac,
-			 const struct places *more)
+static bool make_room_of(struct room *r, const char *source, const char *own, const struct places *more)
 {
-	struct places taken = places_of(w, source), max = places_for(source);
-	autofree const struct waiting_one **old = NULL;
-	size_t n;
+	struct places taken = places_of(r, source), max = places_for(source);
+	uint64_t now = (uint64_t)clock_wall_s();
 
-	if (fits(&taken, &max, more))
-		return true;
-	old = mem_array(w->len + 1, sizeof(*old));
-	n = find_old(w, source, mac, old);
-	for (size_t i = 0; i < n && !fits(&taken, &max, more); i++) {
-		change_delete(c, "pend", old[i]->name);
+	while (!fits(&taken, &max, more)) {
+		size_t i = find_oldest(r, source, own, now);
+
+		if (i == r->w->len)
+			return false;
+		let_go(r, i);
 		taken.n--;
-		taken.bytes -= old[i]->bytes;
+		taken.bytes -= r->w->items[i].bytes;
 	}
-	return fits(&taken, &max, more);
+	return true;
 }
 
 static int refuse(const char *source, size_t n, struct err *err)
@@ -244,24 +249,43 @@ static int refuse(const char *source, size_t n, struct err *err)
 		err, "the administrator must approve some (orthrus node discover), or reject them (orthrus node reject --all)");
 }
 
+/* Of the keys that this machine waits with only the newest few stay. */
+static int drop_own(struct room *r, const char *own, struct err *err)
+{
+	autofree char *prefix = str_format("pend/%s", own);
+	autoclean(pendings_free) struct pendings same = { 0 };
+
+	if (list(r->c->d, prefix, &same, err) < 0)
+		return -1;
+	for (size_t i = 0; i + PENDING_KEYS_PER_MAC <= same.len; i++) {
+		autofree char *name = pending_topic(&same.items[i]);
+
+		for (size_t k = 0; k < r->w->len; k++)
+			if (str_eq(r->w->items[k].name, name))
+				let_go(r, k);
+	}
+	return 0;
+}
+
 /* A thousand machines that are none must not fill the memory, nor one address the list, nor one machine that makes a new key at
  * each start push the others out. `old` is the length of the document that is replaced, 0: there is none. */
 static int make_room(struct change *c, const struct pending *p, size_t len, size_t old, struct err *err)
 {
-	autoclean(pendings_free) struct pendings same = { 0 };
-	autofree char *prefix = str_format("pend/%s/", p->mac);
+	autofree char *own = str_format("%s/", p->mac);
 	const struct places more = { .n = !old, .bytes = len - old };
+	struct room r = { .c = c };
+	autofree bool *gone = NULL;
 	char source[AUDIT_SOURCE_LEN];
-	const struct waiting *w;
 
-	if (waiting_look(c->d, &w, err) < 0 || (!old && list(c->d, prefix, &same, err) < 0))
+	if (waiting_look(c->d, &r.w, err) < 0)
 		return -1;
-	for (size_t i = 0; i + PENDING_KEYS_PER_MAC <= same.len; i++)
-		pending_delete(c, &same.items[i]);
+	r.gone = gone = mem_array(r.w->len + 1, sizeof(*gone));
+	if (!old && drop_own(&r, own, err) < 0)
+		return -1;
 	audit_source(p->from, source);
-	if (!make_room_of(c, w, source, p->mac, &more))
-		return refuse(source, places_of(w, source).n, err);
-	return make_room_of(c, w, NULL, p->mac, &more) ? 0 : refuse(NULL, w->len, err);
+	if (!make_room_of(&r, source, own, &more))
+		return refuse(source, places_of(&r, source).n, err);
+	return make_room_of(&r, NULL, own, &more) ? 0 : refuse(NULL, places_of(&r, NULL).n, err);
 }
 
 int pending_put(struct change *c, const struct pending *p, struct err *err)

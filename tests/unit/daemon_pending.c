@@ -191,6 +191,38 @@ static void test_places_of_one_address(void **state)
 	}
 }
 
+/* A machine whose oldest key goes takes its place, also where there is no other. */
+static void test_own_keys_are_room(void **state)
+{
+	struct asking a = { .from = "10.0.0.9", .mac = "52:54:00:ff:00:01" };
+
+	for (a.n = 10000; a.n < 10000 + PENDING_KEYS_PER_MAC; a.n++)
+		must_ask(*state, a);
+	for (unsigned int n = PENDING_KEYS_PER_MAC; n < PENDING_PER_ADDRESS; n++)
+		must_ask(*state, (struct asking){ .n = n, .from = "10.0.0.9" });
+	must_ask(*state, a);
+	assert_int_equal(count(*state), PENDING_PER_ADDRESS);
+}
+
+/* The list is full and so is the source's part of it: the one that goes for the one is room for the other. */
+static void test_both_are_full(void **state)
+{
+	struct asking a = { .bytes = 100 * KIB };
+
+	for (unsigned int i = 0; i < 81; i++) {
+		autofree char *from = str_format("10.0.0.%u", i / 20);
+
+		a.n = i;
+		a.from = from;
+		a.age_s = i == 0 || i == 25 ? PENDING_KEPT_S + 20 - (int64_t)i / 5 : 0;
+		must_ask(*state, a);
+	}
+	must_ask(*state, (struct asking){ .n = 1000, .from = "10.0.0.0", .bytes = 100 * KIB });
+	assert_int_equal(count(*state), 81);
+	must_ask(*state, (struct asking){ .n = 1001, .from = "10.0.0.5", .bytes = 100 * KIB });
+	assert_int_equal(count(*state), 81);
+}
+
 static void test_a_network(void **state)
 {
 	struct asking a = { 0 };
@@ -244,6 +276,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_keys_of_one_machine, start, end),
 		cmocka_unit_test_setup_teardown(test_bytes_of_one_address, start, end),
 		cmocka_unit_test_setup_teardown(test_places_of_one_address, start, end),
+		cmocka_unit_test_setup_teardown(test_own_keys_are_room, start, end),
+		cmocka_unit_test_setup_teardown(test_both_are_full, start, end),
 		cmocka_unit_test_setup_teardown(test_a_network, start, end),
 		cmocka_unit_test_setup_teardown(test_it_is_read_at_a_start, start, end),
 	};
