@@ -17,7 +17,6 @@ order() { # NODE MAC SERIAL-PREFIX: its machine says hello and is ordered to ins
     id=$(value .order.install_id) report=$who
 }
 site=$root/etc/orthrus/site.json
-change_site() { jq "$1" "$site" >"$work/site" && cp "$work/site" "$site"; }
 
 start_daemon
 make_site --trust-mac

@@ -6,9 +6,8 @@ root=$work/r
 sock=$root/run/orthrus/api.sock
 daemon_pid=""
 export ORTHRUS_ROOT=$root
-failed=0
-
-fail() { echo "FAIL: $*" >&2; failed=1; }
+# shellcheck source=tests/cli/says.bash
+. "$TOP/tests/cli/says.bash"
 die() { echo "FAIL: $*" >&2; exit 1; }
 
 cleanup() {
@@ -130,6 +129,12 @@ machine() {
 # a site whose nodes are trusted by MAC, with addresses that are easy to read
 make_site() {
     "$orthrus" site init --interface eth0 --head-name head1 --subnet 10.77.0.0/24 --head-address 10.77.0.1 "$@" >/dev/null
+}
+# change_site JQ-FILTER: site.json is edited, and not applied
+change_site() { jq "$1" "$root/etc/orthrus/site.json" >"$work/site" && cp "$work/site" "$root/etc/orthrus/site.json"; }
+has_addresses() { # NODE IPV4 IPV6 ("null": none)
+    local is; is=$(node_value "$1" '"\(.ipv4) \(.ipv6)"')
+    [ "$is" = "$2 $3" ] || fail "$1 has $is, not $2 $3"
 }
 tiny_image() { # NAME
     mkdir -p "$work/tree/etc" && echo tiny >"$work/tree/etc/motd"

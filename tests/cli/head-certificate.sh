@@ -6,15 +6,6 @@ set -u
 . "$TOP/tests/cli/daemon.bash"
 out=$work/anna
 
-# run CODE WORDS...; says TEXT (a fixed string on either stream)
-run() {
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
 # remote CODE DIR NAME WORDS...: from another machine, which has DIR and no head's files
 remote() {
     local code=$1 dir=$2 name=$3 rc

@@ -8,15 +8,6 @@ set -u
 m=52:54:00:00:00
 site=$root/etc/orthrus/site.json
 
-run() { # CODE WORDS...
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
-silent() { ! grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is said: $(cat "$work/out" "$work/err")"; }
 bmc_is() { # NODE JSON
     local is; is=$(node_value "$1" '.bmc | if . then [.address, .protocol, .user, .password_set] else . end | tojson')
     [ "$is" = "$2" ] || fail "$1's BMC is $is, not $2"

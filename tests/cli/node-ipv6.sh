@@ -7,22 +7,6 @@ set -u
 m=52:54:00:00:00
 site=$root/etc/orthrus/site.json
 
-has() { # NODE IPV4 IPV6
-    local is
-    is=$(node_value "$1" '"\(.ipv4) \(.ipv6)"')
-    [ "$is" = "$2 $3" ] || fail "$1 has $is, not $2 $3"
-}
-run() { # CODE WORDS...
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
-change_site() { # JQ-FILTER
-    jq "$1" "$site" >"$work/site" && cp "$work/site" "$site"
-}
 
 start_daemon
 run 0 site init --interface eth0 --subnet 10.77.0.0/24 --head-name head1 --ipv6 fd00:77::/48
@@ -33,14 +17,14 @@ run 0 site apply --yes
 # By place: the same host number. Or given, one after the other as they are written.
 run 0 node add n1 --mac $m:01 --group compute
 says "address 10.77.0.2, fd00:77::2, MAC"
-has n1 10.77.0.2 fd00:77::2
+has_addresses n1 10.77.0.2 fd00:77::2
 run 0 node add n3,n2 --mac $m:03,$m:02 --group compute --ipv6 fd00:77::fffe
-has n3 10.77.0.4 fd00:77::fffe
-has n2 10.77.0.3 fd00:77::ffff
+has_addresses n3 10.77.0.4 fd00:77::fffe
+has_addresses n2 10.77.0.3 fd00:77::ffff
 run 0 node set n1 --ipv4 10.77.0.200 --plan
 says "n1: address from 10.77.0.2, fd00:77::2 to 10.77.0.200, fd00:77::c8"
 run 0 node set n1 --ipv4 10.77.0.200
-has n1 10.77.0.200 fd00:77::c8
+has_addresses n1 10.77.0.200 fd00:77::c8
 run 0 node list
 says "IPV6"
 says "fd00:77::c8"
@@ -65,7 +49,7 @@ run 2 node set 'n[1-2]' --ipv6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
 says "there are not 2 addresses from it on"
 [ "$(digest)" = "$before" ] || fail "a refused change changed something"
 run 0 node set n3 --ipv6 auto
-has n3 10.77.0.4 fd00:77::4
+has_addresses n3 10.77.0.4 fd00:77::4
 
 # The address that it has anyway becomes its own by being said.
 cp "$site" "$work/dual"
@@ -75,29 +59,29 @@ says "address of its own from"
 change_site 'del(.networks[0].ipv4, .heads[0].ipv4)'
 run 0 site apply --yes
 says "n1: loses the address 10.77.0.200 on network provision"
-has n1 null fd00:77::c8
-has n3 null fd00:77::4
+has_addresses n1 null fd00:77::c8
+has_addresses n3 null fd00:77::4
 run 0 node set 'n[1-3]' --ipv6 fd00:77::a1
-has n1 null fd00:77::a1
-has n2 null fd00:77::a2
+has_addresses n1 null fd00:77::a1
+has_addresses n2 null fd00:77::a2
 run 0 node list
 grep -q 'n2 .*fd00:77::a2 ' "$work/out" || fail "node list: $(cat "$work/out")"
 run 0 node add n4 --mac $m:04 --group compute
-has n4 null fd00:77::2
+has_addresses n4 null fd00:77::2
 run 2 node set n4 --ipv4 10.77.0.77
 says "the provision network 'provision' has no IPv4"
 
 # And it comes back: who had an address has it, who had none has the one of the same place.
 cp "$work/dual" "$site"
 run 0 site apply --yes
-has n1 10.77.0.200 fd00:77::a1
-has n4 10.77.0.2 fd00:77::2
+has_addresses n1 10.77.0.200 fd00:77::a1
+has_addresses n4 10.77.0.2 fd00:77::2
 run 0 node remove n4 --yes
 
 # Without IPv6 nothing is left of it.
 change_site 'del(.networks[0].ipv6, .heads[0].ipv6)'
 run 0 site apply --yes
-has n1 10.77.0.200 null
+has_addresses n1 10.77.0.200 null
 run 2 node set n1 --ipv6 fd00:77::5
 says "the provision network 'provision' has no IPv6"
 stop_daemon TERM

@@ -9,14 +9,6 @@ for p in ipmitool ipmi_sim python3 openssl ss; do command -v $p >/dev/null || { 
 . "$TOP/tests/lab/bmc.bash"
 canary=cAnArY-7Kq9w2
 
-expect() { # CODE WORDS... : exit code; its output is in $work/out and $work/err
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qE -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
 
 # The canary may be in no argument and no environment of any process: it is looked for all the time. (grep has it from a file.)
 watch_proc() {
@@ -38,76 +30,76 @@ watch_proc &
 watcher=$!
 
 # Nothing known: it says what is missing, one after the other.
-expect 1 node power n01
-says 'the address of its BMC is not known'
-says 'node set n01 --bmc ADDRESS'
-expect 0 node set n01 --bmc "127.0.0.1:$port_n01"
-expect 1 node power n01
-says 'the user of its BMC is not known'
+run 1 node power n01
+says_like 'the address of its BMC is not known'
+says_like 'node set n01 --bmc ADDRESS'
+run 0 node set n01 --bmc "127.0.0.1:$port_n01"
+run 1 node power n01
+says_like 'the user of its BMC is not known'
 
 # Bad input.
-expect 2 node set n01 --bmc '-oProxyCommand=x'
-expect 2 node set n01 --bmc '10.0.0.1:0'
-expect 2 node set n01 --bmc '10.0.0.999'
-expect 2 node set n01 --bmc '[fd00::1'
-expect 2 node set n01 --bmc-user '-x'
-expect 2 node set n01 --bmc-user 'name-longer-than-16-bytes'
-expect 2 node set n01 --bmc-protocol telnet
-expect 2 node set n01 --bmc-pin 12:34
-expect 2 node set 'n[01-02]' --bmc n01-bmc
+run 2 node set n01 --bmc '-oProxyCommand=x'
+run 2 node set n01 --bmc '10.0.0.1:0'
+run 2 node set n01 --bmc '10.0.0.999'
+run 2 node set n01 --bmc '[fd00::1'
+run 2 node set n01 --bmc-user '-x'
+run 2 node set n01 --bmc-user 'name-longer-than-16-bytes'
+run 2 node set n01 --bmc-protocol telnet
+run 2 node set n01 --bmc-pin 12:34
+run 2 node set 'n[01-02]' --bmc n01-bmc
 chmod 644 "$work/password"
-expect 3 node set n01 --bmc-password-file "$work/password"
-says 'can be read by others'
+run 3 node set n01 --bmc-password-file "$work/password"
+says_like 'can be read by others'
 chmod 600 "$work/password"
 (umask 077; printf 'a\nb\n' >"$work/two"; : >"$work/none"; printf 'longer-than-twenty-bytes' >"$work/long")
-expect 2 node set n01 --bmc-password-file "$work/two"
-expect 2 node set n01 --bmc-password-file "$work/none"
-expect 2 node set n01 --bmc-user admin --bmc-password-file "$work/long"
-says 'longer than 20 bytes'
-expect 2 node boot n01
-expect 2 node boot n01 --on --off
-expect 2 node boot n01 --off --pxe
-expect 2 node boot n01 --on --stagger 1.2345
-expect 1 node power n09
+run 2 node set n01 --bmc-password-file "$work/two"
+run 2 node set n01 --bmc-password-file "$work/none"
+run 2 node set n01 --bmc-user admin --bmc-password-file "$work/long"
+says_like 'longer than 20 bytes'
+run 2 node boot n01
+run 2 node boot n01 --on --off
+run 2 node boot n01 --off --pxe
+run 2 node boot n01 --on --stagger 1.2345
+run 1 node power n09
 
 # A plan changes nothing; the password by standard input.
 before=$(digest)
-expect 0 node set n01 --bmc-user admin --bmc-password-file "$work/password" --plan
-says 'BMC password set, and kept sealed'
+run 0 node set n01 --bmc-user admin --bmc-password-file "$work/password" --plan
+says_like 'BMC password set, and kept sealed'
 [ "$before" = "$(digest)" ] || fail "node set --plan changed the state"
 "$orthrus" node set n01 --bmc-user admin --bmc-password-file - <"$work/password" >/dev/null || fail "node set from standard input"
 [ "$(stat -c %a "$root/var/lib/orthrus/pki/secrets.key")" = 600 ] || fail "secrets.key may be read by others"
 
 # IPMI: off, on, already on, cycle, off; each is what the machine behind the BMC saw.
-expect 0 node power n01
-says '^n01 +off'
-expect 0 node boot n01 --on --plan
-says 'n01: switch it on'
+run 0 node power n01
+says_like '^n01 +off'
+run 0 node boot n01 --on --plan
+says_like 'n01: switch it on'
 [ "$(cat "$work/n01-bmc/power")" = 0 ] || fail "--plan switched it on"
-expect 0 node boot n01 --on
-says '^n01 +on +is on'
+run 0 node boot n01 --on
+says_like '^n01 +on +is on'
 [ "$(cat "$work/n01-bmc/power")" = 1 ] || fail "--on: the machine is not on"
-expect 0 node boot n01 --on
-says 'was on already'
-expect 0 node boot n01 --net --cycle --pxe
+run 0 node boot n01 --on
+says_like 'was on already'
+run 0 node boot n01 --net --cycle --pxe
 grep -q '^set boot pxe' "$work/n01-bmc/acts" || fail "--pxe: the machine saw $(cat "$work/n01-bmc/acts")"
 [ "$(node_value n01 .boot)" = net ] || fail "--net --cycle: it will boot $(node_value n01 .boot)"
-expect 0 node sensors n01
-says '^n01 +CPU Temp +45 degrees C +ok'
-expect 0 node bmc n01 --json
+run 0 node sensors n01
+says_like '^n01 +CPU Temp +45 degrees C +ok'
+run 0 node bmc n01 --json
 [ "$(jq -r '.nodes[0].facts.version, .nodes[0].bmc.password_set' "$work/out" | tr '\n' ' ')" = '2.0 true ' ] || fail "node bmc: $(cat "$work/out")"
-expect 0 node identify n01
-says 'light is on'
-expect 0 node boot n01 --soft-off
-says 'asked to shut down'
+run 0 node identify n01
+says_like 'light is on'
+run 0 node boot n01 --soft-off
+says_like 'asked to shut down'
 echo 1 >"$work/n01-bmc/power"
-expect 0 node boot n01 --off
+run 0 node boot n01 --off
 [ "$(cat "$work/n01-bmc/power")" = 0 ] || fail "--off: the machine is not off"
-expect 3 node boot n01 --reset
-says 'it is off'
-expect 0 event list
-says 'power off of n01 asked for by uid 0'
-says 'power off by uid 0: done on n01'
+run 3 node boot n01 --reset
+says_like 'it is off'
+run 0 event list
+says_like 'power off of n01 asked for by uid 0'
+says_like 'power off by uid 0: done on n01'
 # Switching is an act that was written down before; looking is none.
 grep -q '"power off"' "$root/var/log/orthrus/audit.log" || fail "the audit log does not have 'power off': $(tail -n 3 "$root/var/log/orthrus/audit.log")"
 ! grep -q '"power status"' "$root/var/log/orthrus/audit.log" || fail "the audit log has what was only looked at"
@@ -126,53 +118,53 @@ case $(ended 'power off') in 'done null') ;; *) fail "the end of 'power off' in 
 case $(ended 'power reset') in 'failed done on none; failed on n01: n01: it is off'*) ;; *) fail "the end of 'power reset' in the audit log: $(cat "$work/ended")" ;; esac
 
 # A wrong password, nobody there.
-expect 0 node set n01 --bmc-password-file "$work/wrong"
-expect 1 node power n01
-says 'does not accept this password'
-expect 0 node set n01 --bmc-password-file "$work/password"
-expect 0 node set n03 --bmc "127.0.0.1:$(free_udp_port)" --bmc-user admin --bmc-password-file "$work/password"
+run 0 node set n01 --bmc-password-file "$work/wrong"
+run 1 node power n01
+says_like 'does not accept this password'
+run 0 node set n01 --bmc-password-file "$work/password"
+run 0 node set n03 --bmc "127.0.0.1:$(free_udp_port)" --bmc-user admin --bmc-password-file "$work/password"
 
 # Redfish: nobody has vouched for its key, so no password goes there. Then it is vouched for.
 pin=$(bmc_pin "$work/n02-bmc")
-expect 0 node set n02 --bmc "127.0.0.1:$redfish_port" --bmc-protocol redfish --bmc-user admin --bmc-password-file "$work/password"
-expect 3 node power n02
-says 'nobody has vouched'
-expect 3 node bmc n02
-says "$pin"
+run 0 node set n02 --bmc "127.0.0.1:$redfish_port" --bmc-protocol redfish --bmc-user admin --bmc-password-file "$work/password"
+run 3 node power n02
+says_like 'nobody has vouched'
+run 3 node bmc n02
+says_like "$pin"
 ! grep -q ' credentials' "$work/n02-bmc/requests" || fail "a password went to a BMC that is not trusted"
-expect 0 node set n02 --bmc-pin "$(echo "$pin" | sed 's/../&:/g; s/:$//')"
-expect 0 node power n02
-says '^n02 +off'
-expect 0 node boot n02 --on --pxe
+run 0 node set n02 --bmc-pin "$(echo "$pin" | sed 's/../&:/g; s/:$//')"
+run 0 node power n02
+says_like '^n02 +off'
+run 0 node boot n02 --on --pxe
 [ "$(cat "$work/n02-bmc/power")" = On ] || fail "Redfish --on: $(cat "$work/n02-bmc/requests")"
 grep -q '"BootSourceOverrideTarget":"Pxe"' "$work/n02-bmc/patched" || fail "Redfish --pxe: $(cat "$work/n02-bmc/patched")"
-expect 0 node boot n02 --cycle
+run 0 node boot n02 --cycle
 grep -q 'POST .*"PowerCycle"' "$work/n02-bmc/requests" || fail "Redfish --cycle: $(cat "$work/n02-bmc/requests")"
-expect 0 node sensors n02
-says '^n02 +CPU 1 +41.5 degrees C +OK'
-says '^n02 +Inlet +61 degrees C +Critical +!'
-says '^n02 +Fan 1 +5640 RPM'
+run 0 node sensors n02
+says_like '^n02 +CPU 1 +41.5 degrees C +OK'
+says_like '^n02 +Inlet +61 degrees C +Critical +!'
+says_like '^n02 +Fan 1 +5640 RPM'
 ! grep -q 'CPU 2' "$work/out" || fail "a sensor that is absent is shown"
-expect 0 node bmc n02 --json
+run 0 node bmc n02 --json
 [ "$(jq -r '.nodes[0].facts | .maker, .firmware, .key_shown' "$work/out" | tr '\n' ' ')" = "Example 2.71 $pin " ] || fail "node bmc n02: $(cat "$work/out")"
-expect 0 node show n02
-says "^BMC +127.0.0.1:$redfish_port, user admin, password set, redfish\$"
-says "key $pin"
-expect 0 node show n02 --json
+run 0 node show n02
+says_like "^BMC +127.0.0.1:$redfish_port, user admin, password set, redfish\$"
+says_like "key $pin"
+run 0 node show n02 --json
 [ "$(jq -r '.bmc.pin, .bmc.protocol, .bmc.password_set' "$work/out" | tr '\n' ' ')" = "$pin redfish true " ] || fail "node show n02: $(cat "$work/out")"
 
 # One dead among several: the others are done, and it is named.
-expect 4 node power 'n[01-04]'
-says '^n01 +off'
-says '^n02 +on'
-says 'n03: '
-says 'n04: the address of its BMC is not known'
+run 4 node power 'n[01-04]'
+says_like '^n01 +off'
+says_like '^n02 +on'
+says_like 'n03: '
+says_like 'n04: the address of its BMC is not known'
 
 # What a BMC may do wrong.
 misbehaves() { # MODE CODE TEXT
     echo "$1" >"$work/n02-bmc/mode"
-    expect "$2" node power n02
-    says "$3"
+    run "$2" node power n02
+    says_like "$3"
 }
 misbehaves not-json 1 "answer to /redfish/v1/"
 misbehaves wrong-type 1 'PowerState'
@@ -183,12 +175,12 @@ misbehaves redirect 3 'sends us elsewhere'
 misbehaves two 3 'manages 2 systems'
 misbehaves elsewhere 1 'a link that is not one of its own'
 echo no-cycle >"$work/n02-bmc/mode"
-expect 1 node boot n02 --cycle
-says 'says that it cannot cycle the power'
+run 1 node boot n02 --cycle
+says_like 'says that it cannot cycle the power'
 rm "$work/n02-bmc/mode"
 (umask 077; echo other >"$work/n02-bmc/password")
-expect 1 node power n02
-says 'in with this password'
+run 1 node power n02
+says_like 'in with this password'
 
 # Another certificate at the same address: refused before the password is sent.
 kill "$redfish_pid" && wait "$redfish_pid" 2>/dev/null
@@ -197,15 +189,15 @@ redfish_bmc n02-bmc "$canary"
 echo "{\"bmc\":{\"address\":\"127.0.0.1:$redfish_port\",\"pin\":\"$pin\"}}" >"$work/patch"
 api PATCH /v1/nodes/n02 "$(cat "$work/patch")"
 want 200 "the address of the BMC that has a new key"
-expect 3 node power n02
-says 'another public key'
+run 3 node power n02
+says_like 'another public key'
 [ ! -s "$work/n02-bmc/requests" ] || fail "something was sent to a BMC with another key: $(cat "$work/n02-bmc/requests")"
 # A new address has a new key: the old one is not good for it.
-expect 0 node set n02 --bmc 127.0.0.1:1
+run 0 node set n02 --bmc 127.0.0.1:1
 [ "$(node_value n02 .bmc.pin)" = null ] || fail "the key of the old address is kept for the new one"
 
 # One after the other.
-expect 0 node set n03 --bmc "127.0.0.1:$port_n01"
+run 0 node set n03 --bmc "127.0.0.1:$port_n01"
 api POST /v1/power '{"nodes":["n01","n03"],"act":"status","stagger_ms":1500}'
 want 202 "a staggered request"
 job=$(value .job)
@@ -220,7 +212,7 @@ for said in '{"nodes":[],"act":"on"}' '{"nodes":["n01"],"act":"explode"}' '{"nod
 done
 
 # A node that is removed leaves nothing of its BMC behind.
-expect 0 node remove n01 --yes
+run 0 node remove n01 --yes
 ! "$orthrus" node show n01 >/dev/null 2>&1 || fail "n01 is still there"
 
 touch "$work/watched"

@@ -6,14 +6,6 @@ set -u
 . "$TOP/tests/cli/daemon.bash"
 log=$root/var/log/orthrus/audit.log
 
-run() { # CODE WORDS...: exit code; its output is in $work/out and $work/err
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qE -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
 names() { "$orthrus" node list --json | jq -c '[.nodes[].name]'; }
 has() { [ "$(names)" = "$1" ] || fail "$2: the nodes are $(names), not $1"; }
 acts() { grep -c "\"$1\"" "$log"; }
@@ -37,15 +29,15 @@ for k in 01 02 03; do enrol "52:54:00:00:00:$k" "$(machine "52:54:00:00:00:$k" "
 before=$(digest)
 run 0 node remove 'n[001-003]' --plan
 [ "$(grep -oE '^ +[0-9]+\.' "$work/out" | tr -d ' \n')" = "$(seq -s. "$(grep -cE '^ +[0-9]+\.' "$work/out")")." ] || fail "the numbers of the steps: $(cat "$work/out")"
-says '1\. remove n001'
-says 'n\[001-003\]: secret made, which they know, is replaced'
+says_like '1\. remove n001'
+says_like 'n\[001-003\]: secret made, which they know, is replaced'
 [ "$before" = "$(digest)" ] || fail "a plan changed the state"
 
 # One that can't be removed: none is. A slip of the pen as well.
 run 1 node remove n001,nope --yes
-says "there is no node 'nope'"
+says_like "there is no node 'nope'"
 run 3 node remove 'n[001-003]'
-says 'remove n\[001-003\] from the cluster: not confirmed'
+says_like 'remove n\[001-003\] from the cluster: not confirmed'
 has '["n001","n002","n003","n004","n005","n006","n007","n008","n009"]' "what was refused removed something"
 [ "$before" = "$(digest)" ] || fail "a refusal changed the state"
 
@@ -53,10 +45,10 @@ api POST /v1/tokens '{"nodes":["n002","n003","n004"]}'; want 200 'tokens for thr
 # Three at once: one act, one change, one new secret, an event for each.
 run 0 node remove 'n[001-003]' --yes
 has '["n004","n005","n006","n007","n008","n009"]' "three are removed"
-says 'n001: its key is nobody.*confirmed$'
-says 'n002: it gets no address.*confirmed$'
-says 'n003: it gets no address.*confirmed$'
-says 'n003: its key is nobody.*confirmed$'
+says_like 'n001: its key is nobody.*confirmed$'
+says_like 'n002: it gets no address.*confirmed$'
+says_like 'n003: it gets no address.*confirmed$'
+says_like 'n003: its key is nobody.*confirmed$'
 [ "$("$orthrus" node token --list --json | jq -c '[.tokens[].node]')" = '["n004"]' ] || fail "tokens: $("$orthrus" node token --list)"
 [ "$(grep -c 'secret made' "$work/out")" = 1 ] || fail "the secret is said: $(grep 'secret made' "$work/out")"
 [ "$("$orthrus" secret list --json | jq '.secrets[] | select(.name == "made") | .version')" = 2 ] || fail "the secret was replaced: $("$orthrus" secret list)"
@@ -67,26 +59,26 @@ for k in 01 03; do imager "52:54:00:00:00:$k" GET /v1/secrets; want 403 "n0$k, w
 
 # The same again, and with some that are still there: what is gone is said, the rest is done.
 run 0 node remove 'n[001-003]' --yes
-says 'n001: it is gone already: removed by uid 0 at 20'
+says_like 'n001: it is gone already: removed by uid 0 at 20'
 run 0 node remove 'n[001-003]'
 run 0 node remove 'n[003-005]' --yes
-says '1\. n003: it is gone already'
-says 'remove n004'
+says_like '1\. n003: it is gone already'
+says_like 'remove n004'
 has '["n006","n007","n008","n009"]' "the rest of a removal"
 # A slip of the pen beside what is gone already.
 run 1 node remove 'n001,nope,n006' --yes
-says "there is no node 'nope'"
+says_like "there is no node 'nope'"
 has '["n006","n007","n008","n009"]' "a slip of the pen beside one that is gone removed something"
 # After a restart too, and over a pipe that is closed before the end.
 stop_daemon KILL
 start_daemon
 "$orthrus" node remove 'n[004-007]' --yes 2>"$work/err" | head -n 1 >"$work/out"
-says 'n004: it is gone already'
+says_like 'n004: it is gone already'
 for _ in $(seq 100); do [ "$(names)" = '["n008","n009"]' ] && break; sleep 0.1; done
 has '["n008","n009"]' "a removal whose reader went away"
 run 0 node remove 'n[004-007]' --yes
 run 1 node remove 'nope' --yes
-says "there is no node 'nope'"
+says_like "there is no node 'nope'"
 
 # What it was given in another group it knows still; who waits with its MAC address is forgotten.
 port=$(tls_port)
@@ -105,7 +97,7 @@ imager 52:54:00:00:00:08 GET /v1/secrets; want 200 "n008's secrets in another gr
 enrol twin "$(machine 52:54:00:00:00:08 S08)"
 [ "$(value .state)" = pending ] || fail "another machine with n008's MAC address: $(cat "$body")"
 run 0 node remove n008 --yes
-says 'n008: secret theirs, which it knows, is replaced'
+says_like 'n008: secret theirs, which it knows, is replaced'
 [ "$("$orthrus" secret list --json | jq '.secrets[] | select(.name == "theirs") | .version')" = 2 ] || fail "a secret of its group before: $("$orthrus" secret list)"
 api GET /v1/pending; want 200 "who waits"
 [ "$(value '.pending | length')" = 0 ] || fail "a machine with n008's MAC address waits still: $(cat "$body")"

@@ -9,16 +9,7 @@ export ORTHRUS_ROOT=$work/root
 daemon=
 cleanup() { [ -z "$daemon" ] || { kill "$daemon" && wait "$daemon"; } 2>/dev/null; rm -rf "$work"; }
 trap cleanup EXIT
-failed=0
-fail() { echo "FAIL: $*" >&2; failed=1; }
-run() { # CODE WORDS...
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
+. "$TOP/tests/cli/says.bash"
 
 run 0 site init --interface lo0x --subnet 10.77.0.0/24 --head-name alpha --cluster packs
 # A port of the kernel's choice: the site's would be taken when tests run side by side.

@@ -8,21 +8,6 @@ set -u
 m=52:54:00:00:00
 site=$root/etc/orthrus/site.json
 
-has() { # NODE IPV4 IPV6
-    local is
-    is=$(node_value "$1" '"\(.ipv4) \(.ipv6)"')
-    [ "$is" = "$2 $3" ] || fail "$1 has $is, not $2 $3"
-}
-run() { # CODE WORDS...
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
-silent() { ! grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is said: $(cat "$work/out" "$work/err")"; }
-change_site() { jq "$1" "$site" >"$work/site" && cp "$work/site" "$site"; }
 # planned CODE: plan and apply --plan end the same way, say the same, and change nothing
 planned() {
     local before; before=$(digest)
@@ -48,9 +33,9 @@ says "count on the address 10.88.0.1/24 on interface eth0 of this head"
 silent "installed"
 silent "fd00:77"
 run 0 site apply --yes
-has n1 10.88.0.2 fd00:77::2
-has n2 10.88.0.200 fd00:77::abcd
-has n3 10.88.0.3 fd00:77::3
+has_addresses n1 10.88.0.2 fd00:77::2
+has_addresses n2 10.88.0.200 fd00:77::abcd
+has_addresses n3 10.88.0.3 fd00:77::3
 grep -q "^$m:02,10.88.0.200," "$root/run/orthrus/dnsmasq.dhcp-hosts" || fail "dnsmasq's hosts: $(cat "$root"/run/orthrus/*hosts*)"
 grep -q '^10.88.0.200 n2\.' "$root/run/orthrus/dnsmasq.hosts" || fail "hosts: $(cat "$root/run/orthrus/dnsmasq.hosts")"
 ! grep -rq '10\.77\.' "$root/run/orthrus" --include='*hosts*' --include=dnsmasq.conf || fail "an old address: $(grep -r '10\.77\.' "$root/run/orthrus")"
@@ -65,16 +50,16 @@ says "n2: address on network provision from 10.88.0.200 to 10.88.0.5, the next f
 says "n3: address on network provision from 10.88.0.3 to 10.88.0.6, the next free one"
 says "n1: address on network provision from fd00:77::2 to fd00:77::4, the next free one"
 run 0 site apply --yes
-has n1 10.88.0.4 fd00:77::4
-has n2 10.88.0.5 fd00:77::abcd
-has n3 10.88.0.6 fd00:77::6
+has_addresses n1 10.88.0.4 fd00:77::4
+has_addresses n2 10.88.0.5 fd00:77::abcd
+has_addresses n3 10.88.0.6 fd00:77::6
 
 # A larger one with the old one in it: they stay.
 change_site '.networks[0].ipv4.subnet = "10.88.0.0/16"'
 planned 0
 silent "address on network provision from 10."
 run 0 site apply --yes
-has n3 10.88.0.6 fd00:77::6
+has_addresses n3 10.88.0.6 fd00:77::6
 
 # Another IPv6 prefix: an own address keeps its host number, others follow as ever; both are said.
 change_site '.networks[0].ipv6 = {subnet: "fd00:99::/64"} | .heads[0].ipv6 = "fd00:99::1"'
@@ -82,8 +67,8 @@ planned 0
 says "n1: address on network provision from fd00:77::4 to fd00:99::4"
 says "n2: address on network provision from fd00:77::abcd to fd00:99::abcd"
 run 0 site apply --yes
-has n2 10.88.0.5 fd00:99::abcd
-has n1 10.88.0.4 fd00:99::4
+has_addresses n2 10.88.0.5 fd00:99::abcd
+has_addresses n1 10.88.0.4 fd00:99::4
 
 # No place for all: nothing is changed, and plan says what apply says.
 change_site '.networks[0].ipv4 = {subnet: "10.99.0.0/30"} | .heads[0].ipv4 = "10.99.0.1"'
@@ -93,7 +78,7 @@ says "the network larger in site.json"
 before=$(digest)
 run 3 site apply --yes
 [ "$(digest)" = "$before" ] || fail "a refused site changed something"
-has n1 10.88.0.4 fd00:99::4
+has_addresses n1 10.88.0.4 fd00:99::4
 # A pool that is drawn over nodes where the subnet stays is a mistake, and moves nobody.
 cp "$work/site" "$work/wrong"
 "$orthrus" site show --json | jq .site >"$site"
@@ -130,7 +115,7 @@ says "n1: installed, and look for the head at https://10.88.0.1:8443"
 says "n2: bring its order up to date"
 says "n[2-3]: running from memory, if at all; reboot n[2-3]"
 run 0 site apply --yes
-has n2 10.66.0.5 fd00:99::abcd
+has_addresses n2 10.66.0.5 fd00:99::abcd
 imager $m:02 GET /v1/imager/orders; want 200 'orders of n2'
 [ "$(value '.order.server_url')" = https://10.66.0.1:8443 ] || fail "the order has $(value .order.server_url)"
 value '.order.hosts[]' | grep -q '^10.66.0.5 n2\.' || fail "the order's hosts: $(value .order.hosts)"

@@ -7,16 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export ORTHRUS_ROOT=$work/root
 site=$ORTHRUS_ROOT/etc/orthrus/site.json
-failed=0
-fail() { echo "FAIL: $*" >&2; failed=1; }
-run() { # CODE WORDS...
-    local code=$1 rc
-    shift
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "'$1' is not said: $(cat "$work/out" "$work/err")"; }
+. "$TOP/tests/cli/says.bash"
 tree() { find "$work/root" -type f -exec sha256sum {} + 2>/dev/null | sort; }
 
 # Nothing there yet.
