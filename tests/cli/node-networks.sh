@@ -5,7 +5,6 @@
 set -u
 . "$TOP/tests/cli/daemon.bash"
 mac1=52:54:00:00:00:01 mac2=52:54:00:00:00:02 mlx1=0c:42:a1:00:00:01 mlx2=0c:42:a1:00:00:02
-site=$root/etc/orthrus/site.json
 apply() { "$orthrus" site apply --yes >"$work/out" 2>&1 || fail "site apply: $(cat "$work/out")"; }
 shows() { "$orthrus" node show n01 >"$work/show" 2>&1; grep -qE -- "$1" "$work/show" || fail "node show has no line '$1': $(cat "$work/show")"; }
 nics() { # DRIVER: an inventory with two further interfaces of it, the second without a cable

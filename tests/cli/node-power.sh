@@ -9,7 +9,6 @@ for p in ipmitool ipmi_sim python3 openssl ss; do command -v $p >/dev/null || { 
 . "$TOP/tests/lab/bmc.bash"
 canary=cAnArY-7Kq9w2
 
-
 # The canary may be in no argument and no environment of any process: it is looked for all the time. (grep has it from a file.)
 watch_proc() {
     while [ ! -e "$work/watched" ]; do
