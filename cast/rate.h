@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How fast to send: a token bucket whose rate follows what a quantile of the receivers loses beyond what is lost anyway. Pure. */
+#ifndef ORTHRUS_CAST_RATE_H
+#define ORTHRUS_CAST_RATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rate {
+	uint64_t now, max, ceiling; /* bytes a second; ceiling: of the last cut, 0: none yet */
+	uint32_t base_ppm;	    /* loss that does not depend on the rate */
+	int64_t changed_ns, base_ns;
+	double tokens; /* bytes */
+	int64_t filled_ns;
+	unsigned int good; /* rounds since the last cut */
+};
+void rate_init(struct rate *r, uint64_t first, uint64_t max, int64_t now_ns);
+/* A round ended: the quantile of the marks lost `loss_ppm`, or is held back by its disk. `limited`: the rate was what limited the
+ * sending in it (else it says nothing about a greater one). */
+void rate_round(struct rate *r, uint32_t loss_ppm, bool pressed, bool limited, int64_t now_ns);
+/* When `bytes` may go out: 0 now (and they are taken), else at that time. The bucket holds 100 us, or one burst of 64 KiB. */
+int64_t rate_take(struct rate *r, uint32_t bytes, int64_t now_ns);
+
+#endif
