@@ -11,7 +11,7 @@ PREFIX := /usr
 T ?=
 JOBS ?= $(shell nproc)
 
-PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libsystemd
+PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libisal libsystemd
 ifneq ($(MAKECMDGOALS),clean)
 have_deps := $(shell pkg-config --exists $(PKGS) 'raft >= 0.22' 2>/dev/null && echo yes)
 endif
@@ -25,11 +25,11 @@ OPT := $(if $(SAN),-O1,-O2 -D_FORTIFY_SOURCE=3)
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DORTHRUS_VERSION='"$(VERSION)"' -Ilib -I.
 CFLAGS += -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS)
-LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lpthread
+LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lIPSec_MB -lpthread
 
 # Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
 MAINS := cmd/main.c daemon/main.c imaging/imager/main.c node/main.c
-SRCS := $(wildcard lib/*/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c power/*.c installer/*.c headfailover/*.c \
+SRCS := $(wildcard lib/*/*.c cast/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c power/*.c installer/*.c headfailover/*.c \
 	headfailover/state/*.c)
 CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
 DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev libcurl4-openssl-dev
-    libgnutls28-dev libjson-c-dev libmicrohttpd-dev libsodium-dev libssl-dev libsystemd-dev
+    libgnutls28-dev libipsec-mb-dev libisal-dev libjson-c-dev libmicrohttpd-dev libsodium-dev libssl-dev libsystemd-dev
     libuv1-dev libzstd-dev"
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
 raft=0.22
@@ -29,7 +29,7 @@ head="$head fdisk openssh-server" # into the rescue system
 # Whose view of the nodes cli/exports asks for.
 lab="$lab clustershell genders munge slurm-client slurmctld"
 lab="$lab faketime" # heads and machines whose clock is wrong
-bench="borgbackup debian-archive-keyring fsarchiver libarchive-tools mmdebstrap restic rsync time util-linux"
+bench="borgbackup debian-archive-keyring ethtool fsarchiver iproute2 libarchive-tools mmdebstrap nftables procps restic rsync time udpcast uftp util-linux"
 . /etc/os-release
 case ${VERSION_CODENAME:-} in
 bookworm) ;;

@@ -14,10 +14,12 @@ set -eu
                 [ "libcurl", qr{<curl/}, qr{^lib/sys/http_client\.c$} ],
                 [ "libmicrohttpd", qr{<microhttpd\.h>}, qr{^lib/sys/http_(?:server|tls|peer|answer)\.c$} ],
                 [ "GnuTLS", qr{<gnutls/}, qr{^lib/sys/http_peer\.c$} ],
-                [ "OpenSSL", qr{<openssl/}, qr{^lib/base/digest\.c$|^lib/sys/keys\w*\.c$|^lib/sys/keys_ssl\.h$|^lib/sys/pki\w*\.c$} ],
+                [ "OpenSSL", qr{<openssl/}, qr{^lib/base/digest\.c$|^cast/seal_ssl\.c$|^lib/sys/keys\w*\.c$|^lib/sys/keys_ssl\.h$|^lib/sys/pki\w*\.c$} ],
                 [ "libsodium", qr{<sodium}, qr{^lib/sys/(?:keys\w*|secretbox)\.c$} ],
                 [ "raft", qr{<raft}, qr{^headfailover/} ],
                 [ "libarchive", qr{<archive}, qr{^imaging/|^packages/} ],
+                [ "ISA-L", qr{<isa-l|<erasure_code}, qr{^cast/fec\.c$} ],
+                [ "libipsec-mb", qr{<intel-ipsec-mb|<ipsec-mb}, qr{^cast/(?:seal|treehash)_mb\.c$} ],
                 [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
             );
         }

@@ -9,11 +9,12 @@ code '*.c' '*.h' | grep -E '^[^:]+:[0-9]+:\s*#\s*include\s*"' | perl -ne '
     # What each part may include besides its own headers. Only installer puts domains together, by their public headers;
     # the programs see public headers only. A netboot payload is made of an image, hence one line more.
     my $public = qr{^(?:base|site|sys)/|^imaging/(?:restore|store|manifest|build|capture|export|import|image_read|image_diff|usage)\.h$|^raidsetup/raidsetup\.h$|^netboot/netboot\.h$
-        |^installer/\w+\.h$|^headfailover/state/state\.h$|^packages/packages\.h$|^power/bmc\.h$}x;
+        |^installer/\w+\.h$|^headfailover/state/state\.h$|^packages/packages\.h$|^power/bmc\.h$
+        |^cast/(?:layout|session|sender|receiver|wire|tx|rx|ticket|token|desk|file|out|treehash|querier|diagnose)\.h$}x;
     my $low = qr{^(?:base|site|sys)/};
     my %may = (
         "lib/base" => qr{^base/}, "lib/site" => qr{^(?:base|site)/}, "lib/sys" => qr{^(?:base|sys)/},
-        imaging => $low, raidsetup => $low, packages => $low, headfailover => $low, power => $low,
+        imaging => $low, raidsetup => $low, packages => $low, headfailover => $low, power => $low, cast => $low,
         netboot => qr{$low|^imaging/store\.h$},
         installer => qr{$low|^imaging/(?:restore|store|manifest)\.h$|^raidsetup/raidsetup\.h$|^netboot/netboot\.h$},
         cmd => $public, daemon => $public, "imaging/imager" => $public, node => $public, tui => $public, tests => qr{.},

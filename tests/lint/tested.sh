@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every function that lib/base and lib/site offer to others is named in a unit test.
+# Every function that lib/base, lib/site and cast offer to others is named in a unit test.
 set -eu
 # shellcheck source=tests/lint/common.bash
 . "$(dirname "$0")/common.bash"
 
 public() { # the headers that somebody outside their own directory includes; the rest are a module's own business
     local h
-    files 'lib/base/*.h' 'lib/site/*.h' | while IFS= read -r h; do
+    files 'lib/base/*.h' 'lib/site/*.h' 'cast/*.h' | while IFS= read -r h; do
         files '*.c' '*.h' | grep -vE "^(${h%/*}|tests)/" | xargs -r grep -lF "#include \"${h#lib/}\"" | grep . >/dev/null && printf '%s\n' "$h"
     done
 }
