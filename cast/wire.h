@@ -35,6 +35,7 @@ void wire_head_write(const struct wire_head *h, uint8_t out[WIRE_HEAD]);
 /* ERR_DAMAGED: too short, wrong magic, unknown type. */
 int wire_head_read(const uint8_t *packet, size_t len, struct wire_head *out, struct err *err) WARN_UNUSED;
 void wire_data_write(const struct wire_data *d, uint8_t out[WIRE_DATA_HEAD]);
+/* Also ERR_DAMAGED: another type, shorter than WIRE_DATA_HEAD, not from the sender. How long the symbol is, the caller looks. */
 int wire_data_read(const uint8_t *packet, size_t len, struct wire_data *out, struct err *err) WARN_UNUSED;
 
 enum wire_stage { WIRE_GATHER = 1, WIRE_PASS = 2, WIRE_ASK = 3, WIRE_SLOW = 4, WIRE_OVER = 5 };
@@ -59,6 +60,7 @@ struct wire_poll {
 	struct wire_promise promises[WIRE_PROMISES_MAX];
 };
 size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX]); /* plain text after the head */
+/* Also ERR_DAMAGED: another length than its promises need, number 0, an unknown stage, from > to, a promise of nothing. */
 int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, struct err *err) WARN_UNUSED;
 
 enum wire_state { WIRE_READY = 1, WIRE_RECEIVING = 2, WIRE_LAGGING = 3, WIRE_COMPLETE = 4, WIRE_DONE = 5, WIRE_FAILED = 6 };
@@ -84,7 +86,7 @@ struct wire_report {
 	struct wire_need needs[WIRE_NEEDS_MAX];
 };
 size_t wire_report_write(const struct wire_report *r, uint8_t out[WIRE_PACKET_MAX]);
-/* Also ERR_DAMAGED: ranges that overflow, are empty or out of order, a deficit of 0. */
+/* Also ERR_DAMAGED: ranges that overflow, are empty, overlap or are out of order, a deficit of 0, a loss above 1,000,000 ppm. */
 int wire_report_read(const uint8_t *plain, size_t len, struct wire_report *out, struct err *err) WARN_UNUSED;
 
 #define WIRE_ROWS_MAX 40
@@ -99,6 +101,7 @@ struct wire_rows {
 #define WIRE_ROWS_SIGNED_MAX (18 + 4 + 4 + 2 + WIRE_ROWS_MAX * DIGEST_LEN)
 size_t wire_rows_signed(uint32_t cast, const struct wire_rows *r, uint8_t out[WIRE_ROWS_SIGNED_MAX]);
 size_t wire_rows_write(const struct wire_rows *r, uint8_t out[WIRE_PACKET_MAX]);
+/* Also ERR_DAMAGED: none, more than WIRE_ROWS_MAX, numbers that overflow. The signature is the caller's to check. */
 int wire_rows_read(const uint8_t *plain, size_t len, struct wire_rows *out, struct err *err) WARN_UNUSED;
 
 #endif
