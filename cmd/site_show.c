@@ -122,18 +122,33 @@ static void show_layouts(const struct site *site)
 	cmd_table_print(&t);
 }
 
+static char *casts_of(const struct site_cast *c)
+{
+	char group4[ADDR4_LEN], group6[ADDR6_LEN];
+	autofree char *rate =
+		c->rate_mbit ? str_format(", at most %llu Mbit/s", (unsigned long long)c->rate_mbit) : mem_strdup("");
+
+	addr4_print(c->group4, group4);
+	addr6_print(&c->group6, group6);
+	return c->on ? str_format("by multicast from %s and %s on, UDP port %llu%s; %s querier", group4, group6,
+				  (unsigned long long)c->port, rate, c->querier ? "the head may be the" : "the head is no")
+		     : mem_strdup("over TLS, one by one");
+}
+
 void site_show(const struct cmd *c, const struct site *site, const char *source, const char *kind)
 {
 	autofree char *top = NULL;
+	autofree char *casts = casts_of(&site->cast);
 
 	if (c->json) {
 		show_json(site, kind);
 		return;
 	}
 	cmd_say(c, "From: %s", source);
-	top = str_format("Cluster %s, domain %s, time zone %s\nNodes are known by: %s. Unknown machines: %s. API port %llu.\n\n",
+	top = str_format("Cluster %s, domain %s, time zone %s\nNodes are known by: %s. Unknown machines: %s. API port %llu.\n"
+			 "Images come %s.\n\n",
 			 site->cluster, site->domain, site->timezone, site->trust_mac ? "their MAC address" : "approval",
-			 site->discover ? "are discovered" : "boot their disk", (unsigned long long)site->api_port);
+			 site->discover ? "are discovered" : "boot their disk", (unsigned long long)site->api_port, casts);
 	cmd_print(top);
 	show_networks(site);
 	cmd_print("\n");

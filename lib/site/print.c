@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/json.h"
 #include "base/mem.h"
+#include "site/problems.h"
 #include "site/site.h"
 
 #include <string.h>
@@ -210,6 +211,7 @@ static void print_small(const struct site *site, struct json_out *w)
 	json_put_obj(w, "api");
 	json_put_u64(w, "port", site->api_port);
 	json_end_obj(w);
+	site_cast_print(&site->cast, w);
 	json_put_obj(w, "console");
 	put_optional(w, "serial", site->serial_console);
 	json_end_obj(w);

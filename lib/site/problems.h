@@ -42,6 +42,11 @@ void site_read_networks(struct json_obj *o, struct site *site, struct problems *
 void site_read_heads(struct json_obj *o, struct site *site, struct problems *p);
 void site_read_vips(struct json_obj *o, struct site *site, struct problems *p);
 
+/* cast.c: default() when the cluster's name is known. */
+int site_cast_read(struct json_obj *root, struct site *site, struct err *err) WARN_UNUSED;
+void site_cast_default(struct site *site);
+void site_cast_print(const struct site_cast *c, struct json_out *w);
+
 /* check_network.c: fills in the pool of IPv6 addresses, too. */
 void site_check_networks(struct site *site, struct problems *p);
 /* `a` must be a host's address in network `i`'s subnet; what is not is noted at "list[at].key". */

@@ -251,7 +251,7 @@ static int read_format(struct json_obj *root, struct site *site, struct err *err
 static void read_root(struct json_obj *root, struct site *site, struct problems *p)
 {
 	int (*const sections[])(struct json_obj *, struct site *, struct err *) = {
-		read_format, read_cluster, read_time, read_enrol, read_netboot, read_api, read_console, read_keys,
+		read_format, read_cluster, read_time, read_enrol, read_netboot, read_api, site_cast_read, read_console, read_keys,
 	};
 	struct err err = { 0 };
 	void *items;
@@ -260,6 +260,7 @@ static void read_root(struct json_obj *root, struct site *site, struct problems 
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
 		if (sections[i](root, site, &err) < 0)
 			problems_note(p, PART_OTHER, &err);
+	site_cast_default(site);
 	if (!site->timezone)
 		site->timezone = mem_strdup("Etc/UTC");
 	site_read_networks(root, site, p);

@@ -75,6 +75,20 @@ struct site_group {
 	struct site_interfaces interfaces; /* its own; site_interfaces() says which list holds */
 };
 
+/* "cast": how nodes get images. Casts that run at the same time have groups of their own, or switches would bring each node all
+ * of them: the groups are SITE_CAST_GROUPS ones that follow each other. */
+#define SITE_CAST_GROUPS 64
+struct site_cast {
+	bool on;		     /* mode "auto"; else nodes are installed over TLS, one by one */
+	bool querier;		     /* the head asks for multicast members (IGMP, MLD) when nobody else does */
+	uint64_t gather_s;	     /* how long nodes are waited for before it begins */
+	uint64_t rate_mbit;	     /* 0: no limit */
+	uint64_t port;		     /* UDP */
+	uint32_t group4;	     /* the first group; never 0 after site_read() */
+	struct addr6 group6;	     /* ditto */
+	bool own_group4, own_group6; /* given in the file; else they follow from the cluster's name */
+};
+
 struct site {
 	uint64_t format; /* 1 */
 	char *cluster, *domain;
@@ -94,9 +108,10 @@ struct site {
 	size_t n_groups;
 	struct site_node *nodes; /* what is different for single ones */
 	size_t n_nodes;
-	bool trust_mac;	      /* enrol.trust_mac: a MAC address alone says which node it is */
-	bool discover;	      /* netboot.unknown == "discover" (else "disk") */
-	uint64_t api_port;    /* TLS, default 8443 */
+	bool trust_mac;	   /* enrol.trust_mac: a MAC address alone says which node it is */
+	bool discover;	   /* netboot.unknown == "discover" (else "disk") */
+	uint64_t api_port; /* TLS, default 8443 */
+	struct site_cast cast;
 	char *serial_console; /* NULL, or "ttyS0,115200" */
 	char *admin_keys;     /* NULL, or ssh authorized_keys lines for root on nodes */
 };
@@ -130,5 +145,9 @@ bool site_in_pool6(const struct site_network *n, const struct addr6 *a); /* one 
  * order. */
 uint32_t site_service_addr4(const struct site *site);		     /* 0: the site has no IPv4 there */
 bool site_service_addr6(const struct site *site, struct addr6 *out); /* the same for IPv6; false: none */
+
+/* The groups of the cast with this number. */
+uint32_t site_cast_group4(const struct site_cast *c, uint32_t cast);
+void site_cast_group6(const struct site_cast *c, uint32_t cast, struct addr6 *out);
 
 #endif

@@ -82,7 +82,7 @@ static void golden_cases(void **state)
 		check_case(names.items[i]);
 		n++;
 	}
-	assert_true(n >= 140);
+	assert_true(n >= 154);
 }
 
 /* Printing is a fixed point: what was printed reads as the same site, which prints the same text. */
@@ -145,6 +145,49 @@ static void reads_every_field(void **state)
 	assert_string_equal(s.admin_keys, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample admin@hound\n");
 	assert_null(site_network(&s, "nothing"));
 	assert_null(site_group(&s, NULL));
+}
+
+/* Groups follow from the cluster's name, and each cast has its own; they stay away from addresses that switches flood. */
+static void cast_settings(void **state)
+{
+	autoclean(site_free) struct site full = { 0 }, small = { 0 }, other = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct addr6 group;
+	struct err err = { 0 };
+	char *name;
+
+	(void)state;
+	read_golden("ok-full.json", &full);
+	assert_false(full.cast.on);
+	assert_false(full.cast.querier);
+	assert_int_equal(full.cast.gather_s, 30);
+	assert_int_equal(full.cast.rate_mbit, 8000);
+	assert_int_equal(full.cast.port, 4600);
+	assert_int_equal(site_cast_group4(&full.cast, 0), 0xefff0740);
+	assert_int_equal(site_cast_group4(&full.cast, 63), 0xefff077f);
+	assert_int_equal(site_cast_group4(&full.cast, 64), 0xefff0740);
+	site_cast_group6(&full.cast, 65, &group);
+	assert_int_equal(group.bytes[1], 0x15);
+	assert_int_equal(group.bytes[15], 0x41);
+	read_golden("ok-small.json", &small);
+	assert_true(small.cast.on && small.cast.querier);
+	assert_int_equal(small.cast.gather_s, 10);
+	assert_int_equal(small.cast.rate_mbit, 0);
+	assert_int_equal(small.cast.port, 4580);
+	assert_int_equal(small.cast.group4 >> 24, 232);
+	assert_true((small.cast.group4 & 0x7fff00) != 0);
+	assert_int_equal(small.cast.group4 & 0x3f, 0);
+	assert_int_equal(small.cast.group6.bytes[1], 0x35);
+	assert_true(small.cast.group6.bytes[12] & 0x80);
+	assert_int_equal(small.cast.group6.bytes[15] & 0x3f, 0);
+	/* Another name, other groups: printing must not have fixed them. */
+	site_print(&small, &text);
+	name = strstr(text.data, small.cluster);
+	assert_non_null(name);
+	name[0] = name[0] == 'q' ? 'x' : 'q';
+	assert_int_equal(site_read(buf_str(&text), text.len, "other", &other, &err), 0);
+	assert_int_not_equal(other.cast.group4, small.cast.group4);
+	assert_false(addr6_same(&other.cast.group6, &small.cast.group6));
 }
 
 static void groups_inherit(void **state)
@@ -352,6 +395,7 @@ int main(void)
 		cmocka_unit_test(golden_cases),
 		cmocka_unit_test(prints_what_it_read),
 		cmocka_unit_test(reads_every_field),
+		cmocka_unit_test(cast_settings),
 		cmocka_unit_test(groups_inherit),
 		cmocka_unit_test(small_gets_defaults),
 		cmocka_unit_test(init_is_right),
