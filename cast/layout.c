@@ -147,7 +147,7 @@ int layout_of_pieces(uint64_t total_bytes, uint32_t piece_bytes, uint16_t symbol
 	return layout_new(lens, (size_t)n, symbol_bytes, out, err);
 }
 
-void layout_free(struct layout *l)
+void layout_drop(struct layout *l)
 {
 	if (!l)
 		return;

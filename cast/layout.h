@@ -30,10 +30,10 @@ int layout_new(const uint32_t *lens, size_t n_chunks, uint16_t symbol_bytes, str
 /* Of pieces of `piece_bytes`, the last one shorter. `total_bytes` 0 is ERR_INVALID. */
 int layout_of_pieces(uint64_t total_bytes, uint32_t piece_bytes, uint16_t symbol_bytes, struct layout **out,
 		     struct err *err) WARN_UNUSED;
-void layout_free(struct layout *l);
+void layout_drop(struct layout *l); /* layout_free() is that of lib/site, whose layouts are of disks */
 static inline void layout_freep(struct layout **l)
 {
-	layout_free(*l);
+	layout_drop(*l);
 }
 
 uint16_t layout_symbol_bytes(const struct layout *l);
