@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cast/wire: the bytes of docs/cast.md, there and back; what is cut short, too long or makes no sense is refused. */
+#include "cast/wire.h"
+
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PLAIN_MAX (WIRE_PACKET_MAX - WIRE_HEAD - WIRE_TAG)
+
+static const struct wire_head head = { WIRE_REPORT, 0x1234, 0x01020304, 0x1122334455667788 };
+
+static void test_head(void **state)
+{
+	static const uint8_t want[] = { 0xc7, 4, 0x12, 0x34, 1, 2, 3, 4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 };
+	uint8_t bytes[WIRE_HEAD];
+	struct wire_head back;
+	struct err err = { 0 };
+
+	(void)state;
+	wire_head_write(&head, bytes);
+	assert_memory_equal(bytes, want, sizeof(want));
+	for (uint8_t type = WIRE_DATA; type <= WIRE_PROBE; type++) {
+		bytes[1] = type;
+		assert_int_equal(wire_head_read(bytes, sizeof(bytes), &back, &err), 0);
+		assert_int_equal(back.type, type);
+		assert_int_equal(back.from, head.from);
+		assert_int_equal(back.cast, head.cast);
+		assert_true(back.counter == head.counter);
+	}
+}
+
+static void head_refused(const uint8_t *bytes, size_t len)
+{
+	struct wire_head h;
+	struct wire_data d;
+	struct err err = { 0 };
+
+	assert_int_equal(wire_head_read(bytes, len, &h, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+	err = (struct err){ 0 };
+	assert_int_equal(wire_data_read(bytes, len, &d, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+}
+
+static void test_head_refused(void **state)
+{
+	uint8_t bytes[WIRE_HEAD];
+
+	(void)state;
+	wire_head_write(&head, bytes);
+	for (size_t len = 0; len < WIRE_HEAD; len++) {
+		autofree uint8_t *exact = mem_dup(bytes, len);
+
+		head_refused(exact, len);
+	}
+	bytes[0] ^= 1;
+	head_refused(bytes, sizeof(bytes));
+	bytes[0] ^= 1;
+	for (unsigned int type = 0; type < 256; type++) {
+		bytes[1] = (uint8_t)type;
+		if (type < WIRE_DATA || type > WIRE_PROBE)
+			head_refused(bytes, sizeof(bytes));
+	}
+}
+
+static void data_refused(const uint8_t *bytes, size_t len)
+{
+	autofree uint8_t *exact = mem_dup(bytes, len);
+	struct wire_data d;
+	struct err err = { 0 };
+
+	assert_int_equal(wire_data_read(exact, len, &d, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+}
+
+static void test_data(void **state)
+{
+	static const uint8_t want[] = { 0xc7, 1, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 9, 0xfe, 0xdc, 0xba, 0x98, 200, 3, 0, 0 };
+	struct wire_data d = { { WIRE_DATA, WIRE_FROM_SENDER, 0x01020304, 9 }, 0xfedcba98, 200, 3 }, back;
+	uint8_t bytes[WIRE_PACKET_MAX] = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	wire_data_write(&d, bytes);
+	assert_memory_equal(bytes, want, sizeof(want));
+	assert_int_equal(wire_data_read(bytes, sizeof(bytes), &back, &err), 0);
+	assert_int_equal(wire_data_read(bytes, WIRE_DATA_HEAD, &back, &err), 0);
+	assert_int_equal(back.head.type, WIRE_DATA);
+	assert_int_equal(back.head.cast, d.head.cast);
+	assert_true(back.head.counter == 9);
+	assert_int_equal(back.block, d.block);
+	assert_int_equal(back.index, 200);
+	assert_int_equal(back.pass, 3);
+	for (size_t len = WIRE_HEAD; len < WIRE_DATA_HEAD; len++)
+		data_refused(bytes, len);
+	bytes[23] = 1;
+	data_refused(bytes, sizeof(bytes));
+	bytes[23] = 0, bytes[22] = 1;
+	data_refused(bytes, sizeof(bytes));
+	bytes[22] = 0, bytes[3] = 1; /* from a receiver */
+	data_refused(bytes, sizeof(bytes));
+	bytes[3] = 0, bytes[1] = WIRE_POLL;
+	data_refused(bytes, sizeof(bytes));
+}
+
+/* --- POLL */
+
+static struct wire_poll poll_of(unsigned int n)
+{
+	struct wire_poll p = {
+		.seq = 0xa1a2a3a4,
+		.stage = WIRE_ASK,
+		.pass = 7,
+		.sent = UINT64_MAX,
+		.now_us = 0x0102030405060708,
+		.grtt_us = 0xb1b2b3b4,
+		.crowd = 5000,
+		.marks = UINT32_MAX,
+		.loss_limit = 0xc1c2c3c4,
+		.asked_from = 0xd1d2d3d4,
+		.asked_to = UINT32_MAX,
+		.n_promises = (uint16_t)n,
+	};
+
+	for (unsigned int i = 0; i < n; i++)
+		p.promises[i] = (struct wire_promise){ UINT32_MAX - i, (uint8_t)(1 + i % 255) };
+	return p;
+}
+
+static void test_poll(void **state)
+{
+	static const unsigned int counts[] = { 0, 1, 2, 100, WIRE_PROMISES_MAX };
+	static const uint8_t start[] = { 0xa1, 0xa2, 0xa3, 0xa4, 3,    7,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					 1,    2,    3,	   4,	 5,    6,    7,	   8,	 0xb1, 0xb2, 0xb3, 0xb4, 0,    0,
+					 0x13, 0x88, 0xff, 0xff, 0xff, 0xff, 0xc1, 0xc2, 0xc3, 0xc4, 0xd1, 0xd2, 0xd3, 0xd4,
+					 0xff, 0xff, 0xff, 0xff, 0,    1,    0xff, 0xff, 0xff, 0xff, 1 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		struct wire_poll p = poll_of(counts[i]), back;
+		uint8_t bytes[WIRE_PACKET_MAX], again[WIRE_PACKET_MAX];
+		size_t len = wire_poll_write(&p, bytes);
+		struct err err = { 0 };
+
+		assert_true(len <= PLAIN_MAX);
+		if (counts[i] == 1)
+			assert_memory_equal(bytes, start, sizeof(start));
+		assert_int_equal(wire_poll_read(bytes, len, &back, &err), 0);
+		assert_int_equal(wire_poll_write(&back, again), len);
+		assert_memory_equal(bytes, again, len);
+		assert_int_equal(back.n_promises, counts[i]);
+		assert_true(back.seq == p.seq && back.stage == p.stage && back.pass == p.pass && back.sent == p.sent);
+		assert_true(back.now_us == p.now_us && back.grtt_us == p.grtt_us && back.crowd == p.crowd &&
+			    back.marks == p.marks);
+		assert_true(back.loss_limit == p.loss_limit && back.asked_from == p.asked_from && back.asked_to == p.asked_to);
+		for (unsigned int j = 0; j < counts[i]; j++) {
+			assert_int_equal(back.promises[j].block, p.promises[j].block);
+			assert_int_equal(back.promises[j].count, p.promises[j].count);
+		}
+	}
+}
+
+static void poll_refused(const uint8_t *bytes, size_t len)
+{
+	autofree uint8_t *exact = mem_dup(bytes, len);
+	struct wire_poll p;
+	struct err err = { 0 };
+
+	assert_int_equal(wire_poll_read(exact, len, &p, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+}
+
+static void poll_struct_refused(const struct wire_poll *p)
+{
+	uint8_t bytes[WIRE_PACKET_MAX];
+
+	poll_refused(bytes, wire_poll_write(p, bytes));
+}
+
+static void test_poll_refused(void **state)
+{
+	struct wire_poll p = poll_of(3);
+	uint8_t bytes[WIRE_PACKET_MAX + 1] = { 0 };
+	size_t len = wire_poll_write(&p, bytes);
+
+	(void)state;
+	for (size_t cut = 0; cut < len; cut++)
+		poll_refused(bytes, cut);
+	for (size_t more = len + 1; more <= sizeof(bytes); more++)
+		poll_refused(bytes, more);
+	for (unsigned int stage = 0; stage < 256; stage++) {
+		if (stage >= WIRE_GATHER && stage <= WIRE_OVER)
+			continue;
+		bytes[4] = (uint8_t)stage;
+		poll_refused(bytes, len);
+	}
+	bytes[4] = WIRE_PASS;
+	bytes[46] = 0xff; /* 65,283 promises */
+	poll_refused(bytes, len);
+	p.asked_from = 5, p.asked_to = 4;
+	poll_struct_refused(&p);
+	p = poll_of(3);
+	p.seq = 0;
+	poll_struct_refused(&p);
+	p = poll_of(3);
+	p.promises[2].count = 0;
+	poll_struct_refused(&p);
+	/* One more than there is room for, though the packet would be long enough. */
+	p = poll_of(WIRE_PROMISES_MAX);
+	len = wire_poll_write(&p, bytes);
+	bytes[47]++;
+	memcpy(bytes + len, bytes + len - 5, 5);
+	poll_refused(bytes, len + 5);
+}
+
+/* --- REPORT */
+
+static struct wire_report report_of(unsigned int n)
+{
+	struct wire_report r = {
+		.seq = 0xa1a2a3a4,
+		.poll_us = 0x0102030405060708,
+		.held_us = 0xb1b2b3b4,
+		.heard = 0x1112131415161718,
+		.top = 0x2122232425262728,
+		.buffer_kib = 0xc1c2c3c4,
+		.loss_ppm = 1000000,
+		.blocks_lacking = 0xd1d2d3d4,
+		.rows_from = UINT32_MAX,
+		.state = WIRE_LAGGING,
+		.pressed = true,
+		.n_needs = (uint16_t)n,
+	};
+
+	for (unsigned int i = 0; i < n; i++)
+		r.needs[i] = (struct wire_need){ 10 * i, 1 + i % 10, (uint8_t)(1 + i % 255) };
+	return r;
+}
+
+static void test_report(void **state)
+{
+	static const unsigned int counts[] = { 0, 1, 2, 100, WIRE_NEEDS_MAX };
+	static const uint8_t start[] = { 0xa1, 0xa2, 0xa3, 0xa4, 1,    2,    3,	   4,	 5,    6,    7,	   8,	 0xb1,
+					 0xb2, 0xb3, 0xb4, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x21, 0x22,
+					 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0xc1, 0xc2, 0xc3, 0xc4, 0,	   0x0f, 0x42,
+					 0x40, 0xd1, 0xd2, 0xd3, 0xd4, 0xff, 0xff, 0xff, 0xff, 3,    1,	   0,	 1,
+					 0,    0,    0,	   0,	 0,    0,    0,	   1,	 1 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		struct wire_report r = report_of(counts[i]), back;
+		uint8_t bytes[WIRE_PACKET_MAX], again[WIRE_PACKET_MAX];
+		size_t len = wire_report_write(&r, bytes);
+		struct err err = { 0 };
+
+		assert_true(len <= PLAIN_MAX);
+		if (counts[i] == 1)
+			assert_memory_equal(bytes, start, sizeof(start));
+		assert_int_equal(wire_report_read(bytes, len, &back, &err), 0);
+		assert_int_equal(wire_report_write(&back, again), len);
+		assert_memory_equal(bytes, again, len);
+		assert_int_equal(back.n_needs, counts[i]);
+		assert_true(back.seq == r.seq && back.poll_us == r.poll_us && back.held_us == r.held_us && back.heard == r.heard);
+		assert_true(back.top == r.top && back.buffer_kib == r.buffer_kib && back.loss_ppm == r.loss_ppm);
+		assert_true(back.blocks_lacking == r.blocks_lacking && back.rows_from == r.rows_from);
+		assert_true(back.state == r.state && back.pressed == r.pressed);
+		for (unsigned int j = 0; j < counts[i]; j++) {
+			assert_int_equal(back.needs[j].first, r.needs[j].first);
+			assert_int_equal(back.needs[j].count, r.needs[j].count);
+			assert_int_equal(back.needs[j].deficit, r.needs[j].deficit);
+		}
+	}
+}
+
+static void report_refused(const uint8_t *bytes, size_t len)
+{
+	autofree uint8_t *exact = mem_dup(bytes, len);
+	struct wire_report r;
+	struct err err = { 0 };
+
+	assert_int_equal(wire_report_read(exact, len, &r, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+}
+
+static void test_report_refused(void **state)
+{
+	struct wire_report r = report_of(3);
+	uint8_t bytes[WIRE_PACKET_MAX + 1] = { 0 };
+	size_t len = wire_report_write(&r, bytes);
+
+	(void)state;
+	for (size_t cut = 0; cut < len; cut++)
+		report_refused(bytes, cut);
+	for (size_t more = len + 1; more <= sizeof(bytes); more++)
+		report_refused(bytes, more);
+	for (unsigned int v = 0; v < 256; v++) {
+		bytes[48] = (uint8_t)v;
+		if (v < WIRE_READY || v > WIRE_FAILED)
+			report_refused(bytes, len);
+	}
+	bytes[48] = WIRE_DONE;
+	for (unsigned int v = 2; v < 256; v++) {
+		bytes[49] = (uint8_t)v;
+		report_refused(bytes, len);
+	}
+	r.loss_ppm = 1000001;
+	report_refused(bytes, wire_report_write(&r, bytes));
+	r = report_of(WIRE_NEEDS_MAX);
+	len = wire_report_write(&r, bytes);
+	bytes[51]++;
+	memset(bytes + len, 0xff, 9);
+	report_refused(bytes, len + 9);
+}
+
+/* Ranges: the last blocks there can be are taken; what overflows, overlaps, goes backwards or is empty is not. */
+static void test_report_ranges(void **state)
+{
+	static const struct {
+		struct wire_need a, b;
+		bool good;
+	} cases[] = {
+		{ { 0, 1, 1 }, { 1, 1, 1 }, true },	      { { 5, 10, 255 }, { 15, UINT32_MAX - 15, 255 }, true },
+		{ { 5, 10, 1 }, { 14, 1, 1 }, false },	      { { 5, 1, 1 }, { 4, 1, 1 }, false },
+		{ { 5, 1, 1 }, { 5, 1, 1 }, false },	      { { 5, 0, 1 }, { 6, 1, 1 }, false },
+		{ { 5, 1, 1 }, { 6, 0, 1 }, false },	      { { 5, 1, 0 }, { 6, 1, 1 }, false },
+		{ { 5, 1, 1 }, { 6, 1, 0 }, false },	      { { 5, 1, 1 }, { 15, UINT32_MAX - 14, 1 }, false },
+		{ { 0, UINT32_MAX, 1 }, { 0, 1, 1 }, false }, { { UINT32_MAX, 1, 1 }, { 0, 1, 1 }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct wire_report r = report_of(2), back;
+		uint8_t bytes[WIRE_PACKET_MAX];
+		struct err err = { 0 };
+		size_t len;
+
+		r.needs[0] = cases[i].a;
+		r.needs[1] = cases[i].b;
+		len = wire_report_write(&r, bytes);
+		if (cases[i].good)
+			assert_int_equal(wire_report_read(bytes, len, &back, &err), 0);
+		else
+			report_refused(bytes, len);
+	}
+}
+
+/* --- ROWS */
+
+static struct wire_rows rows_of(uint32_t first, unsigned int n)
+{
+	struct wire_rows r = { .first = first, .n = (uint16_t)n };
+
+	for (unsigned int i = 0; i < n; i++)
+		memset(r.digests[i].bytes, (int)(i + 1), DIGEST_LEN);
+	memset(r.signature, 0x5a, sizeof(r.signature));
+	return r;
+}
+
+static void test_rows(void **state)
+{
+	(void)state;
+	for (unsigned int n = 1; n <= WIRE_ROWS_MAX; n++) {
+		struct wire_rows r = rows_of(0x01020304 + n, n), back;
+		uint8_t bytes[WIRE_PACKET_MAX], again[WIRE_PACKET_MAX];
+		size_t len = wire_rows_write(&r, bytes);
+		struct err err = { 0 };
+
+		assert_int_equal(len, 6 + n * 32 + 64);
+		assert_true(len <= PLAIN_MAX);
+		assert_int_equal(wire_rows_read(bytes, len, &back, &err), 0);
+		assert_int_equal(wire_rows_write(&back, again), len);
+		assert_memory_equal(bytes, again, len);
+		assert_int_equal(back.first, r.first);
+		assert_int_equal(back.n, n);
+		assert_memory_equal(back.digests, r.digests, n * DIGEST_LEN);
+		assert_memory_equal(back.signature, r.signature, sizeof(r.signature));
+	}
+}
+
+static void test_rows_signed(void **state)
+{
+	static const uint8_t want[] = "orthrus cast rows\n\x0a\x0b\x0c\x0d\x01\x02\x03\x04\x00\x02";
+	struct wire_rows r = rows_of(0x01020304, 2);
+	uint8_t bytes[WIRE_ROWS_SIGNED_MAX];
+	size_t fixed = sizeof(want) - 1;
+
+	(void)state;
+	assert_int_equal(wire_rows_signed(0x0a0b0c0d, &r, bytes), fixed + 64);
+	assert_memory_equal(bytes, want, fixed);
+	assert_memory_equal(bytes + fixed, r.digests, 64);
+	r = rows_of(0, WIRE_ROWS_MAX);
+	assert_int_equal(wire_rows_signed(1, &r, bytes), WIRE_ROWS_SIGNED_MAX);
+}
+
+static void rows_refused(const uint8_t *bytes, size_t len)
+{
+	autofree uint8_t *exact = mem_dup(bytes, len);
+	struct wire_rows r;
+	struct err err = { 0 };
+
+	assert_int_equal(wire_rows_read(exact, len, &r, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+}
+
+static void test_rows_refused(void **state)
+{
+	struct wire_rows r = rows_of(7, 2), back;
+	uint8_t bytes[WIRE_PACKET_MAX] = { 0 };
+	size_t len = wire_rows_write(&r, bytes);
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t cut = 0; cut < len; cut++)
+		rows_refused(bytes, cut);
+	for (size_t more = len + 1; more <= sizeof(bytes); more++)
+		rows_refused(bytes, more);
+	bytes[5] = 0;
+	rows_refused(bytes, 6 + 64);
+	bytes[5] = WIRE_ROWS_MAX + 1;
+	rows_refused(bytes, 6 + (WIRE_ROWS_MAX + 1) * 32 + 64);
+	bytes[4] = 1, bytes[5] = 2; /* 258 */
+	rows_refused(bytes, len);
+	r.first = UINT32_MAX - 1;
+	len = wire_rows_write(&r, bytes);
+	rows_refused(bytes, len);
+	r.first = UINT32_MAX - 2;
+	len = wire_rows_write(&r, bytes);
+	assert_int_equal(wire_rows_read(bytes, len, &back, &err), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_head),	       cmocka_unit_test(test_head_refused),  cmocka_unit_test(test_data),
+		cmocka_unit_test(test_poll),	       cmocka_unit_test(test_poll_refused),  cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report_refused), cmocka_unit_test(test_report_ranges), cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rows_signed),    cmocka_unit_test(test_rows_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
