@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Of cast/tx.h: its beginning and end, and what other threads do with it. */
+#include "base/mem.h"
+#include "cast/tx_priv.h"
+#include "sys/clock.h"
+#include "sys/keys.h"
+#include "sys/threads.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+#define HANDS_MAX 64
+#define HOPS 1				/* routers are passed where an operator says so, not by chance */
+#define SEND_BUFFER ((size_t)512 << 10) /* some bursts; what waits longer makes the clock of POLLs wrong */
+#define REPORT_BUFFER ((size_t)8 << 20) /* thousands of reports at once */
+#define SPEED_DEFAULT 1000		/* Mbit/s, where the interface does not say */
+#define REPORT_WINDOW 1024
+
+/* By ioctl: /sys shows the interfaces of the namespace that it was mounted in. */
+static uint64_t link_bytes_per_s(int fd, const char *interface)
+{
+	struct ethtool_cmd cmd = { .cmd = ETHTOOL_GSET };
+	struct ifreq req = { .ifr_data = (char *)&cmd };
+	uint32_t mbit;
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", interface);
+	mbit = ioctl(fd, SIOCETHTOOL, &req) == 0 ? ethtool_cmd_speed(&cmd) : 0;
+	if (mbit == 0 || mbit == (uint32_t)SPEED_UNKNOWN || mbit == UINT16_MAX)
+		mbit = SPEED_DEFAULT;
+	return (uint64_t)mbit * 1000000 / 8;
+}
+
+static int open_socket(struct tx *t, const struct tx_opts *o, uint64_t *link, struct err *err)
+{
+	struct sockaddr_storage bound;
+	struct net_way way;
+
+	if (net_open(&t->session.sender, false, &t->fd, err) < 0)
+		return -1;
+	if (o->interface[0]) {
+		snprintf(way.name, sizeof(way.name), "%s", o->interface);
+		if (net_interface(way.name, &way.index, err) < 0)
+			return -1;
+	} else if (net_towards(&t->session.sender, &way, err) < 0) {
+		return -1;
+	}
+	if (net_multicast(&t->session.group) && net_multicast_by(t->fd, t->session.group.ss_family, way.index, HOPS, err) < 0)
+		return -1;
+	if (net_bound(t->fd, &bound, err) < 0)
+		return -1;
+	(void)net_send_buffer(t->fd, SEND_BUFFER);
+	(void)net_receive_buffer(t->fd, REPORT_BUFFER);
+	t->port = net_port(&bound);
+	t->out = (struct net_out){ .fd = t->fd, .to = t->session.group, .one_by_one = o->one_by_one };
+	*link = link_bytes_per_s(t->fd, way.name);
+	return 0;
+}
+
+static struct sender *make_sender(const struct tx_opts *o, uint64_t link)
+{
+	struct sender_opts so = { .layout = o->layout,
+				  .expected = o->expected,
+				  .gather_ns = o->gather_ns,
+				  .empty_ns = o->empty_ns,
+				  .rate_first = link / 4,
+				  .rate_max = o->rate_max };
+
+	if (so.rate_max && so.rate_first > so.rate_max)
+		so.rate_first = so.rate_max;
+	random_bytes(&so.seed, sizeof(so.seed));
+	return sender_new(&so, clock_now_ns());
+}
+
+int tx_open(const struct tx_opts *o, struct tx **out, struct err *err)
+{
+	struct tx *t = mem_zalloc(sizeof(*t));
+	const unsigned int cores = threads_for_work(HANDS_MAX + 1);
+	const unsigned int hands = o->hands ? o->hands : cores > 1 ? cores - 1 : 1;
+	uint64_t link = 0;
+
+	t->session = *o->session;
+	t->packet = WIRE_DATA_MORE + (size_t)layout_symbol_bytes(o->layout);
+	t->fd = -1;
+	t->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&t->lock, NULL);
+	t->peers = mem_array(TX_PEERS, sizeof(struct tx_peer *));
+	for (unsigned int i = 0; i < TX_HEAR; i++)
+		t->got[i].data = mem_aligned(64, NET_GOT_BYTES);
+	tx_store_init(&t->store, o->layout, &o->source);
+	tx_ring_init(&t->ring, t, hands < HANDS_MAX ? hands : HANDS_MAX);
+	if ((t->wake < 0 ? err_errno(err, errno, "eventfd") : open_socket(t, o, &link, err)) < 0) {
+		tx_close(t);
+		return -1;
+	}
+	t->sender = make_sender(o, link);
+	*out = t;
+	return 0;
+}
+
+uint16_t tx_port(const struct tx *t)
+{
+	return t->port;
+}
+
+static void peer_clear(struct tx_peer *p)
+{
+	if (p->seal)
+		seal_free(p->seal);
+	if (p->replay)
+		replay_free(p->replay);
+	*p = (struct tx_peer){ 0 };
+}
+
+static void peer_free(struct tx_peer *p)
+{
+	if (p)
+		peer_clear(p);
+	free(p);
+}
+
+void tx_close(struct tx *t)
+{
+	if (!t)
+		return;
+	tx_ring_clear(&t->ring);
+	tx_store_clear(&t->store);
+	for (unsigned int i = 0; i < TX_PEERS; i++)
+		peer_free(t->peers[i]);
+	for (unsigned int i = 0; i <= LAYOUT_K_MAX; i++)
+		if (t->fecs[i])
+			fec_free(t->fecs[i]);
+	for (unsigned int i = 0; i < TX_HEAR; i++)
+		free(t->got[i].data);
+	if (t->sender)
+		sender_free(t->sender);
+	if (t->fd >= 0)
+		close(t->fd);
+	if (t->wake >= 0)
+		close(t->wake);
+	free(t->peers);
+	pthread_mutex_destroy(&t->lock);
+	explicit_bzero(t, sizeof(*t));
+	free(t);
+}
+
+static void wake(const struct tx *t)
+{
+	const uint64_t one = 1;
+
+	/* It is full when it was not looked at yet: then it need not be written. */
+	if (write(t->wake, &one, sizeof(one)) < 0)
+		return;
+}
+
+int tx_join(struct tx *t, uint16_t number, const uint8_t own_key[SESSION_KEY], const uint8_t *have, struct err *err)
+{
+	struct tx_peer *p;
+	int rc = 0;
+
+	if (number == WIRE_FROM_SENDER)
+		return err_set(err, ERR_INVALID, "0 is no receiver's number");
+	p = mem_zalloc(sizeof(*p));
+	p->seal = seal_new(own_key);
+	p->replay = replay_new(REPORT_WINDOW);
+	pthread_mutex_lock(&t->lock);
+	if (t->over) {
+		rc = err_set(err, ERR_REFUSED, "the cast is over");
+	} else if (t->peers[number]) {
+		rc = err_set(err, ERR_EXISTS, "receiver %u joined already", number);
+	} else {
+		t->peers[number] = steal(p);
+		sender_join(t->sender, number, have, clock_now_ns());
+	}
+	pthread_mutex_unlock(&t->lock);
+	peer_free(p);
+	wake(t);
+	return rc;
+}
+
+void tx_leave(struct tx *t, uint16_t number, bool whole)
+{
+	struct tx_peer *p;
+
+	pthread_mutex_lock(&t->lock);
+	p = t->peers[number];
+	if (p && p->seal && !t->over)
+		sender_leave(t->sender, number, whole, clock_now_ns());
+	if (p)
+		peer_clear(p); /* an empty one stays: the number is never used again */
+	pthread_mutex_unlock(&t->lock);
+	wake(t);
+}
+
+void tx_start(struct tx *t)
+{
+	pthread_mutex_lock(&t->lock);
+	if (!t->over)
+		sender_start(t->sender, clock_now_ns());
+	pthread_mutex_unlock(&t->lock);
+	wake(t);
+}
+
+void tx_stop(struct tx *t)
+{
+	const int was = errno;
+
+	atomic_store(&t->stop, true);
+	wake(t);
+	errno = was;
+}
+
+const struct fec *tx_fec(struct tx *t, unsigned int k)
+{
+	struct fec *f;
+
+	pthread_mutex_lock(&t->lock);
+	if (!t->fecs[k])
+		t->fecs[k] = fec_new(k);
+	f = t->fecs[k];
+	pthread_mutex_unlock(&t->lock);
+	return f;
+}
+
+void tx_look(struct tx *t, struct tx_view *out)
+{
+	pthread_mutex_lock(&t->lock);
+	*out = (struct tx_view){ .wire_bytes = t->wire_bytes, .rejected = t->rejected };
+	sender_look(t->sender, &out->sender);
+	if (t->first_ns)
+		out->seconds = (double)((t->last_ns ? t->last_ns : clock_now_ns()) - t->first_ns) / (double)NS_PER_S;
+	pthread_mutex_unlock(&t->lock);
+}
+
+bool tx_look_at(struct tx *t, uint16_t number, struct sender_receiver_view *out)
+{
+	bool found;
+
+	pthread_mutex_lock(&t->lock);
+	found = sender_look_at(t->sender, number, out);
+	pthread_mutex_unlock(&t->lock);
+	return found;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Of cast/tx.h: the memory of the chunks that are sent now, and of those that were a moment ago (repairs are made from them). */
+#include "base/mem.h"
+#include "cast/tx_priv.h"
+
+#include <string.h>
+
+#define STORE_BYTES ((size_t)48 << 20)	    /* what it may take */
+#define STORE_BYTES_MAX ((size_t)160 << 20) /* where chunks are long */
+#define STORE_CELLS_MIN 20		    /* a window of 16 blocks, each of another chunk, and some */
+#define STORE_CELLS_MAX 256
+
+static size_t longest(const struct layout *l)
+{
+	size_t max = 0;
+
+	for (uint32_t i = 0; i < layout_chunks(l); i++)
+		max = layout_chunk_len(l, i) > max ? layout_chunk_len(l, i) : max;
+	return max;
+}
+
+static bool any_shared(const struct layout *l)
+{
+	for (uint32_t i = 0; i < layout_blocks(l); i++)
+		if (layout_block(l, i)->n_chunks > 1)
+			return true;
+	return false;
+}
+
+void tx_store_init(struct tx_store *s, const struct layout *layout, const struct tx_source *source)
+{
+	const size_t symbol = layout_symbol_bytes(layout), block = LAYOUT_K_MAX * symbol;
+	const size_t chunk = longest(layout);
+	const bool shared = any_shared(layout);
+	const size_t room = shared && block > chunk ? block : chunk;
+
+	*s = (struct tx_store){ .layout = layout, .source = *source, .symbol = symbol, .any_shared = shared };
+	s->room_bytes = (room + 63) / 64 * 64;
+	s->n_cells = STORE_BYTES / s->room_bytes;
+	s->n_cells = s->n_cells < STORE_CELLS_MIN ? STORE_CELLS_MIN : s->n_cells > STORE_CELLS_MAX ? STORE_CELLS_MAX : s->n_cells;
+	if (s->n_cells * s->room_bytes > STORE_BYTES_MAX)
+		s->n_cells = STORE_BYTES_MAX / s->room_bytes;
+	s->cells = mem_array(s->n_cells, sizeof(*s->cells));
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->changed, NULL);
+	if (!source->digest)
+		return;
+	s->digests = mem_array(layout_chunks(layout), sizeof(*s->digests));
+	s->known = mem_array(layout_chunks(layout), 1);
+}
+
+void tx_store_clear(struct tx_store *s)
+{
+	for (size_t i = 0; i < s->n_cells; i++) {
+		free(s->cells[i].room);
+		free(s->cells[i].tail);
+	}
+	free(s->cells);
+	free(s->digests);
+	free(s->known);
+	free(s->fresh);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->changed);
+}
+
+static struct tx_cell *find(struct tx_store *s, bool shared, uint32_t key)
+{
+	for (size_t i = 0; i < s->n_cells; i++)
+		if (s->cells[i].used && s->cells[i].key == key && s->cells[i].shared == shared)
+			return &s->cells[i];
+	return NULL;
+}
+
+/* The one that nobody holds and that was not used for longest. */
+static struct tx_cell *oldest(struct tx_store *s)
+{
+	struct tx_cell *best = NULL;
+
+	for (size_t i = 0; i < s->n_cells; i++)
+		if (!s->cells[i].users && (!best || s->cells[i].used < best->used))
+			best = &s->cells[i];
+	return best;
+}
+
+static void note_digest(struct tx_store *s, uint32_t chunk, const struct digest *d)
+{
+	pthread_mutex_lock(&s->lock);
+	if (!s->known[chunk]) {
+		s->digests[chunk] = *d;
+		s->known[chunk] = 1;
+		s->fresh = mem_room(s->fresh, s->n_fresh, &s->cap_fresh, sizeof(*s->fresh));
+		s->fresh[s->n_fresh++] = chunk;
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static const uint8_t *read_chunk(struct tx_store *s, uint32_t chunk, uint8_t *scratch, struct err *err)
+{
+	const uint8_t *data = s->source.chunk(s->source.ctx, chunk, scratch, err);
+	struct digest d;
+
+	if (!data || !s->digests || tx_store_digest(s, chunk, &d))
+		return data;
+	if (s->source.digest(s->source.ctx, chunk, &d, err) < 0)
+		return NULL;
+	note_digest(s, chunk, &d);
+	return data;
+}
+
+static int load_chunk(struct tx_store *s, struct tx_cell *c, struct err *err)
+{
+	const size_t len = layout_chunk_len(s->layout, c->key), rest = len % s->symbol;
+
+	c->data = read_chunk(s, c->key, c->room, err);
+	if (!c->data)
+		return -1;
+	if (rest) {
+		memcpy(c->tail, c->data + len - rest, rest);
+		memset(c->tail + rest, 0, s->symbol - rest);
+	}
+	return 0;
+}
+
+static int load_shared(struct tx_store *s, struct tx_cell *c, uint8_t *scratch, struct err *err)
+{
+	const unsigned int k = layout_block(s->layout, c->key)->k;
+	const uint8_t *data = NULL;
+	uint32_t chunk = 0;
+
+	for (unsigned int i = 0; i < k; i++) {
+		uint8_t *to = c->room + i * s->symbol;
+		struct layout_place at;
+
+		layout_place(s->layout, c->key, (uint8_t)i, &at);
+		if (!data || at.chunk != chunk)
+			data = read_chunk(s, at.chunk, scratch, err);
+		if (!data)
+			return -1;
+		chunk = at.chunk;
+		memcpy(to, data + at.offset, at.len);
+		memset(to + at.len, 0, s->symbol - at.len);
+	}
+	c->data = c->room;
+	return 0;
+}
+
+/* With the lock held, which is not held while it reads. */
+static int load(struct tx_store *s, struct tx_cell *c, uint8_t *scratch, struct err *err)
+{
+	int rc;
+
+	pthread_mutex_unlock(&s->lock);
+	if (!c->room)
+		c->room = mem_aligned(64, s->room_bytes);
+	if (!c->tail)
+		c->tail = mem_aligned(64, s->symbol);
+	rc = c->shared ? load_shared(s, c, scratch, err) : load_chunk(s, c, err);
+	pthread_mutex_lock(&s->lock);
+	c->ready = rc == 0;
+	s->failed |= rc < 0;
+	pthread_cond_broadcast(&s->changed);
+	return rc;
+}
+
+static int other_failed(struct err *err)
+{
+	return err_set(err, ERR_FAILED, "the source failed while another thread read from it");
+}
+
+/* With the lock held. */
+static int until_ready(struct tx_store *s, struct tx_cell *c, struct err *err)
+{
+	while (!c->ready && !s->failed)
+		pthread_cond_wait(&s->changed, &s->lock);
+	return c->ready ? 0 : other_failed(err);
+}
+
+struct tx_cell *tx_store_hold(struct tx_store *s, uint32_t block, uint8_t *scratch, bool wait, struct err *err)
+{
+	const struct layout_block *b = layout_block(s->layout, block);
+	const bool shared = b->n_chunks > 1;
+	const uint32_t key = shared ? block : b->first_chunk;
+	struct tx_cell *c;
+	bool mine = false;
+	int rc = 0;
+
+	pthread_mutex_lock(&s->lock);
+	while (!(c = find(s, shared, key)) && !(c = oldest(s)) && wait && !s->failed)
+		pthread_cond_wait(&s->changed, &s->lock);
+	if (c) {
+		mine = !c->used || c->key != key || c->shared != shared;
+		c->users++;
+		c->used = ++s->clock;
+	}
+	if (mine) {
+		c->key = key;
+		c->shared = shared;
+		c->ready = false;
+	}
+	if (c)
+		rc = mine ? load(s, c, scratch, err) : until_ready(s, c, err);
+	else if (wait)
+		rc = other_failed(err);
+	if (c && rc < 0) {
+		c->used = --c->users ? c->used : 0;
+		c = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return c;
+}
+
+void tx_store_let_go(struct tx_store *s, struct tx_cell *cell)
+{
+	pthread_mutex_lock(&s->lock);
+	if (--cell->users == 0)
+		pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+const uint8_t *tx_store_symbol(const struct tx_store *s, const struct tx_cell *cell, uint32_t block, unsigned int index)
+{
+	const struct layout_block *b = layout_block(s->layout, block);
+	const size_t at = ((cell->shared ? 0 : (size_t)b->chunk_symbol) + index) * s->symbol;
+
+	if (cell->shared || at + s->symbol <= layout_chunk_len(s->layout, cell->key))
+		return cell->data + at;
+	return cell->tail;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+size_t tx_store_fresh(struct tx_store *s, uint32_t *chunks, size_t cap)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->n_fresh < cap ? s->n_fresh : cap;
+	if (n) {
+		qsort(s->fresh, s->n_fresh, sizeof(*s->fresh), by_number);
+		memcpy(chunks, s->fresh, n * sizeof(*chunks));
+		s->n_fresh -= n;
+		memmove(s->fresh, s->fresh + n, s->n_fresh * sizeof(*s->fresh));
+	}
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+bool tx_store_digest(struct tx_store *s, uint32_t chunk, struct digest *out)
+{
+	bool known;
+
+	pthread_mutex_lock(&s->lock);
+	known = s->known[chunk];
+	if (known)
+		*out = s->digests[chunk];
+	pthread_mutex_unlock(&s->lock);
+	return known;
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* castpair send|receive FILE [options]: one side of a cast of a file, without tickets: both sides make the same keys of a secret
+ * of the command line. For measuring, and for tests of what lies below the tickets. The receiver gets the length by --bytes.
+ * Prints `RESULT castpair ...`; exit 0: all is there (of the sender: everybody has all). */
+#include "base/mem.h"
+#include "cast/net.h"
+#include "cast/rx.h"
+#include "cast/treehash.h"
+#include "cast/tx.h"
+#include "cast/wire.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define PIECE ((uint32_t)1 << 20)
+#define HANDS_MAX 64
+
+struct options {
+	const char *file, *secret, *group, *sender, *interface;
+	uint64_t bytes, rate;
+	unsigned int port, receivers, number, hands, symbol, piece, gather_ms, empty_ms, memory_mib, silence_ms;
+	bool one_by_one, no_rows, no_check, sync, watch;
+};
+
+static _Noreturn void die(const char *what, const struct err *err)
+{
+	fprintf(stderr, "castpair: %s: %s\n", what, err ? err->text : strerror(errno));
+	exit(1);
+}
+
+/* --- what both sides make of the secret */
+static void key_of(const struct options *o, const char *what, unsigned int number, uint8_t out[SESSION_KEY])
+{
+	char text[512];
+	struct digest d;
+
+	snprintf(text, sizeof(text), "%s/%s/%u", o->secret, what, number);
+	digest_of(text, strlen(text), &d);
+	memcpy(out, d.bytes, SESSION_KEY);
+}
+
+static void session_of(const struct options *o, struct session *s, uint8_t sign_secret[64])
+{
+	uint8_t seed[SESSION_KEY];
+	struct err err = { 0 };
+
+	*s = (struct session){ .symbol_bytes = (uint16_t)o->symbol, .number = (uint16_t)o->number };
+	key_of(o, "cast", 0, seed);
+	memcpy(&s->cast, seed, sizeof(s->cast));
+	key_of(o, "group", 0, s->group_key);
+	key_of(o, "own", o->number, s->own_key);
+	key_of(o, "sign", 0, seed);
+	crypto_sign_seed_keypair(s->sign_public, sign_secret, seed);
+	if (net_parse(o->group, (uint16_t)(o->port + 1), &s->group, &err) < 0 ||
+	    net_parse(o->sender, (uint16_t)o->port, &s->sender, &err) < 0)
+		die("addresses", &err);
+}
+
+static struct layout *layout_for(const struct options *o, uint64_t bytes)
+{
+	struct layout *l = NULL;
+	struct err err = { 0 };
+
+	if (layout_of_pieces(bytes, o->piece, (uint16_t)o->symbol, &l, &err) < 0)
+		die("layout", &err);
+	return l;
+}
+
+/* --- one treehash for each thread that hashes at the same time */
+struct hashers {
+	pthread_mutex_t lock;
+	struct treehash *free[HANDS_MAX];
+	unsigned int n;
+};
+
+static void hash_piece(struct hashers *h, const uint8_t *data, size_t len, struct digest *out)
+{
+	struct treehash *t = NULL;
+
+	pthread_mutex_lock(&h->lock);
+	if (h->n)
+		t = h->free[--h->n];
+	pthread_mutex_unlock(&h->lock);
+	if (!t)
+		t = treehash_new();
+	treehash_of(t, data, len, out);
+	pthread_mutex_lock(&h->lock);
+	h->free[h->n++] = t;
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void hashers_clear(struct hashers *h)
+{
+	while (h->n)
+		treehash_free(h->free[--h->n]);
+	pthread_mutex_destroy(&h->lock);
+}
+
+/* --- figures */
+static double cpu_s(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void print_common(const char *side, uint64_t bytes, double seconds)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	printf("RESULT castpair side=%s seconds=%.3f mb_s=%.1f cpu_s=%.3f user_s=%.3f sys_s=%.3f rss_mib=%ld", side, seconds,
+	       seconds > 0 ? (double)bytes / seconds / 1e6 : 0, cpu_s(),
+	       (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6,
+	       (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6, u.ru_maxrss / 1024);
+}
+
+/* --- the sender */
+struct file_source {
+	const struct layout *layout;
+	uint8_t *map;
+	struct hashers hashers;
+	const uint8_t *sign_secret;
+};
+
+static const uint8_t *source_chunk(void *ctx, uint32_t chunk, uint8_t *scratch, struct err *err)
+{
+	const struct file_source *s = ctx;
+	const uint64_t at = layout_chunk_at(s->layout, chunk);
+	const size_t len = layout_chunk_len(s->layout, chunk), off = at % 4096;
+
+	(void)scratch;
+	(void)err;
+	(void)madvise(s->map + at - off, len + off, MADV_POPULATE_READ);
+	return s->map + at;
+}
+
+static int source_digest(void *ctx, uint32_t chunk, struct digest *out, struct err *err)
+{
+	struct file_source *s = ctx;
+
+	(void)err;
+	hash_piece(&s->hashers, s->map + layout_chunk_at(s->layout, chunk), layout_chunk_len(s->layout, chunk), out);
+	return 0;
+}
+
+static int source_sign(void *ctx, const uint8_t *data, size_t len, uint8_t signature[64], struct err *err)
+{
+	const struct file_source *s = ctx;
+
+	(void)err;
+	crypto_sign_detached(signature, NULL, data, len, s->sign_secret);
+	return 0;
+}
+
+struct watch {
+	struct tx *tx;
+	struct rx *rx;
+	pthread_t thread;
+	_Atomic bool stop;
+};
+
+static void *watch_main(void *arg)
+{
+	struct watch *w = arg;
+
+	while (!w->stop) {
+		if (w->tx) {
+			struct tx_view v;
+
+			tx_look(w->tx, &v);
+			fprintf(stderr,
+				"%.2f s: stage %d pass %u, %llu data, %llu parity, %llu repair, rate %.1f MB/s, loss %u ppm, "
+				"%u joined %u complete %u lagging %u silent, %u of %u blocks, grtt %u us\n",
+				v.seconds, v.sender.stage, v.sender.pass, (unsigned long long)v.sender.data_packets,
+				(unsigned long long)v.sender.parity_packets, (unsigned long long)v.sender.repair_packets,
+				(double)v.sender.rate / 1e6, v.sender.loss_ppm, v.sender.joined, v.sender.complete,
+				v.sender.lagging, v.sender.silent, v.sender.blocks_sent, v.sender.blocks_to_send,
+				v.sender.grtt_us);
+		} else {
+			struct rx_view v;
+
+			rx_look(w->rx, &v);
+			fprintf(stderr, "state %d, %u good, %u lacking, loss %u ppm, %llu packets, %llu known, %llu repaired\n",
+				v.receiver.state, v.receiver.chunks_good, v.receiver.blocks_lacking, v.receiver.loss_ppm,
+				(unsigned long long)v.packets, (unsigned long long)v.receiver.known,
+				(unsigned long long)v.repaired_symbols);
+		}
+		clock_sleep_ns(100 * NS_PER_MS);
+	}
+	return NULL;
+}
+
+static void join_all(const struct options *o, struct tx *tx)
+{
+	struct err err = { 0 };
+
+	for (unsigned int i = 1; i <= o->receivers; i++) {
+		uint8_t key[SESSION_KEY];
+
+		key_of(o, "own", i, key);
+		if (tx_join(tx, (uint16_t)i, key, NULL, &err) < 0)
+			die("join", &err);
+	}
+}
+
+static int tell_send(const struct options *o, struct tx *tx, uint64_t bytes)
+{
+	struct tx_view v;
+
+	tx_look(tx, &v);
+	print_common("send", bytes, v.seconds);
+	printf(" wire_ratio=%.4f data=%llu parity=%llu repair=%llu first_pass=%llu nacks=%llu rounds=%llu rejected=%llu "
+	       "rate_mb_s=%.0f "
+	       "loss_ppm=%u grtt_us=%u joined=%u complete=%u silent=%u lagging=%u\n",
+	       (double)v.wire_bytes / (double)bytes, (unsigned long long)v.sender.data_packets,
+	       (unsigned long long)v.sender.parity_packets, (unsigned long long)v.sender.repair_packets,
+	       (unsigned long long)v.sender.first_pass_packets, (unsigned long long)v.sender.nacks,
+	       (unsigned long long)v.sender.rounds, (unsigned long long)v.rejected, (double)v.sender.rate / 1e6,
+	       v.sender.loss_ppm, v.sender.grtt_us, v.sender.joined, v.sender.complete, v.sender.silent, v.sender.lagging);
+	return v.sender.complete == o->receivers ? 0 : 1;
+}
+
+static int do_send(const struct options *o)
+{
+	uint8_t sign_secret[64];
+	struct session session;
+	struct stat st;
+	struct err err = { 0 };
+	struct file_source source = { .sign_secret = sign_secret };
+	autoclose int fd = open(o->file, O_RDONLY | O_CLOEXEC);
+	struct watch w = { 0 };
+	struct layout *layout;
+	struct tx *tx = NULL;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		die(o->file, NULL);
+	session_of(o, &session, sign_secret);
+	source.layout = layout = layout_for(o, (uint64_t)st.st_size);
+	pthread_mutex_init(&source.hashers.lock, NULL);
+	source.map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (source.map == MAP_FAILED)
+		die(o->file, NULL);
+	struct tx_opts to = { .layout = layout,
+			      .session = &session,
+			      .source = { .chunk = source_chunk,
+					  .digest = o->no_rows ? NULL : source_digest,
+					  .sign = o->no_rows ? NULL : source_sign,
+					  .ctx = &source },
+			      .expected = o->receivers,
+			      .gather_ns = o->gather_ms * NS_PER_MS,
+			      .empty_ns = o->empty_ms * NS_PER_MS,
+			      .rate_max = o->rate,
+			      .hands = o->hands,
+			      .one_by_one = o->one_by_one };
+	snprintf(to.interface, sizeof(to.interface), "%s", o->interface);
+	if (tx_open(&to, &tx, &err) < 0)
+		die("open", &err);
+	join_all(o, tx);
+	if (o->receivers == 0)
+		tx_start(tx);
+	w.tx = tx;
+	if (o->watch)
+		pthread_create(&w.thread, NULL, watch_main, &w);
+	if (tx_run(tx, &err) < 0)
+		die("run", &err);
+	w.stop = true;
+	if (o->watch)
+		pthread_join(w.thread, NULL);
+	rc = tell_send(o, tx, (uint64_t)st.st_size);
+	tx_close(tx);
+	munmap(source.map, (size_t)st.st_size);
+	hashers_clear(&source.hashers);
+	layout_free(layout);
+	return rc;
+}
+
+/* --- the receiver */
+struct file_sink {
+	const struct options *o;
+	const struct layout *layout;
+	int fd;
+	struct hashers hashers;
+	_Atomic int64_t first_ns, last_ns;
+};
+
+static int sink_chunk(void *ctx, unsigned int hand, uint32_t chunk, const uint8_t *data, size_t len, const struct digest *digest,
+		      struct err *err)
+{
+	struct file_sink *s = ctx;
+	uint64_t at = layout_chunk_at(s->layout, chunk);
+	struct digest d;
+
+	(void)hand;
+	if (!s->first_ns)
+		s->first_ns = clock_now_ns();
+	if (!s->o->no_check) {
+		hash_piece(&s->hashers, data, len, &d);
+		if (digest && digest_cmp(&d, digest) != 0)
+			return err_set(err, ERR_DAMAGED, "chunk %u is damaged", chunk);
+	}
+	for (size_t done = 0; done < len;) {
+		const ssize_t n = pwrite(s->fd, data + done, len - done, (off_t)(at + done));
+
+		if (n < 0)
+			return err_errno(err, errno, "write %s", s->o->file);
+		done += (size_t)n;
+	}
+	s->last_ns = clock_now_ns();
+	return 0;
+}
+
+static int tell_receive(const struct file_sink *s, struct rx *rx, bool whole)
+{
+	struct rx_view v;
+
+	rx_look(rx, &v);
+	print_common("receive", v.stored_bytes, (double)(s->last_ns - s->first_ns) / 1e9);
+	printf(" whole=%d packets=%llu known=%llu rejected=%llu bad_chunks=%llu dropped_for_memory=%llu repaired=%llu "
+	       "loss_ppm=%u "
+	       "state=%d\n",
+	       whole, (unsigned long long)v.packets, (unsigned long long)v.receiver.known, (unsigned long long)v.rejected,
+	       (unsigned long long)v.bad_chunks, (unsigned long long)v.dropped_for_memory, (unsigned long long)v.repaired_symbols,
+	       v.receiver.loss_ppm, v.receiver.state);
+	return whole ? 0 : 1;
+}
+
+static int do_receive(const struct options *o)
+{
+	uint8_t sign_secret[64];
+	struct session session;
+	struct err err = { 0 };
+	struct file_sink sink = { .o = o, .fd = open(o->file, O_RDWR | O_CREAT | O_CLOEXEC, 0600) };
+	struct watch w = { 0 };
+	struct layout *layout;
+	struct rx *rx = NULL;
+	bool whole = false;
+	int rc;
+
+	if (sink.fd < 0 || ftruncate(sink.fd, (off_t)o->bytes) < 0)
+		die(o->file, NULL);
+	session_of(o, &session, sign_secret);
+	sink.layout = layout = layout_for(o, o->bytes);
+	pthread_mutex_init(&sink.hashers.lock, NULL);
+	struct rx_opts ro = { .layout = layout,
+			      .session = &session,
+			      .rows = !o->no_rows,
+			      .sink = { .chunk = sink_chunk, .ctx = &sink },
+			      .hands = o->hands,
+			      .memory_bytes = (size_t)o->memory_mib << 20,
+			      .silence_ns = o->silence_ms * NS_PER_MS,
+			      .one_by_one = o->one_by_one };
+	snprintf(ro.interface, sizeof(ro.interface), "%s", o->interface);
+	if (rx_open(&ro, &rx, &err) < 0)
+		die("open", &err);
+	w.rx = rx;
+	if (o->watch)
+		pthread_create(&w.thread, NULL, watch_main, &w);
+	if (rx_run(rx, &whole, &err) < 0)
+		die("run", &err);
+	if (o->sync && fsync(sink.fd) < 0)
+		die("fsync", NULL);
+	if (whole)
+		rx_done(rx);
+	w.stop = true;
+	if (o->watch)
+		pthread_join(w.thread, NULL);
+	rc = tell_receive(&sink, rx, whole);
+	rx_close(rx);
+	close(sink.fd);
+	hashers_clear(&sink.hashers);
+	layout_free(layout);
+	return rc;
+}
+
+/* --- the command line */
+static _Noreturn void usage(const char *what)
+{
+	fprintf(stderr,
+		"castpair: %s\n"
+		"castpair send|receive FILE --secret TEXT --group ADDRESS --sender ADDRESS [--port N] [--interface NAME] "
+		"[--hands N]\n"
+		"    [--symbol BYTES] [--piece BYTES] [--no-rows] [--one-by-one] [--watch]\n"
+		"  send: --receivers N [--rate BYTES/S] [--gather-ms N] [--empty-ms N]\n"
+		"  receive: --number N --bytes N [--no-check] [--sync] [--memory-mib N] [--silence-ms N]\n",
+		what);
+	exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	const unsigned long long v = strtoull(text, &end, 10);
+
+	if (!*text || *end)
+		usage(text);
+	return v;
+}
+
+struct word {
+	const char *name;
+	char kind; /* s: text, q: 64 bits, u: unsigned, b: a flag */
+	size_t at;
+};
+#define WORD(name, kind, member)                                                                                                 \
+	{                                                                                                                        \
+		name, kind, offsetof(struct options, member)                                                                     \
+	}
+static const struct word words[] = {
+	WORD("--secret", 's', secret),
+	WORD("--group", 's', group),
+	WORD("--sender", 's', sender),
+	WORD("--interface", 's', interface),
+	WORD("--bytes", 'q', bytes),
+	WORD("--rate", 'q', rate),
+	WORD("--port", 'u', port),
+	WORD("--receivers", 'u', receivers),
+	WORD("--number", 'u', number),
+	WORD("--hands", 'u', hands),
+	WORD("--symbol", 'u', symbol),
+	WORD("--piece", 'u', piece),
+	WORD("--gather-ms", 'u', gather_ms),
+	WORD("--empty-ms", 'u', empty_ms),
+	WORD("--memory-mib", 'u', memory_mib),
+	WORD("--silence-ms", 'u', silence_ms),
+	WORD("--one-by-one", 'b', one_by_one),
+	WORD("--no-rows", 'b', no_rows),
+	WORD("--no-check", 'b', no_check),
+	WORD("--sync", 'b', sync),
+	WORD("--watch", 'b', watch),
+};
+
+static void take(struct options *o, const struct word *w, const char *value)
+{
+	void *to = (char *)o + w->at;
+
+	if (w->kind == 's')
+		*(const char **)to = value;
+	else if (w->kind == 'q')
+		*(uint64_t *)to = number(value);
+	else if (w->kind == 'u')
+		*(unsigned int *)to = (unsigned int)number(value);
+	else
+		*(bool *)to = true;
+}
+
+static void read_options(struct options *o, int n, char **args)
+{
+	for (int i = 0; i < n; i++) {
+		const struct word *w = NULL;
+
+		for (size_t j = 0; j < ARRAY_LEN(words) && !w; j++)
+			w = strcmp(words[j].name, args[i]) == 0 ? &words[j] : NULL;
+		if (!w || (w->kind != 'b' && i + 1 == n))
+			usage(args[i]);
+		take(o, w, w->kind == 'b' ? NULL : args[++i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .interface = "", .port = 7400, .symbol = LAYOUT_SYMBOL, .piece = PIECE, .gather_ms = 10000 };
+
+	log_init("castpair", false);
+	if (argc < 3 || sodium_init() < 0)
+		usage("too few words");
+	o.file = argv[2];
+	read_options(&o, argc - 3, argv + 3);
+	if (!o.secret || !o.group || !o.sender)
+		usage("--secret, --group and --sender are needed");
+	if (strcmp(argv[1], "send") == 0)
+		return do_send(&o);
+	if (strcmp(argv[1], "receive") == 0 && o.number && o.bytes)
+		return do_receive(&o);
+	usage(argv[1]);
+}
