@@ -8,11 +8,13 @@
 
 struct rate {
 	uint64_t now, max, ceiling; /* bytes a second; ceiling: of the last cut, 0: none yet */
-	uint32_t base_ppm;	    /* loss that does not depend on the rate */
-	int64_t changed_ns, base_ns;
-	double tokens; /* bytes */
+	double base, smooth;	    /* shares lost: what does not depend on the rate, and lately */
+	int64_t base_ns;	    /* when `base` was last made less */
+	double tokens;		    /* bytes */
 	int64_t filled_ns;
-	unsigned int good; /* rounds since the last cut */
+	unsigned int good, cuts; /* rounds since the last cut, cuts without a good round between them */
+	double cut_loss;	 /* at the first of these cuts, beyond the base */
+	uint64_t cut_rate;	 /* the rate before it */
 };
 void rate_init(struct rate *r, uint64_t first, uint64_t max, int64_t now_ns);
 /* A round ended: the quantile of the marks lost `loss_ppm`, or is held back by its disk. `limited`: the rate was what limited the

@@ -61,7 +61,8 @@ struct sender_view {
 	uint8_t pass;
 	uint64_t data_packets, parity_packets, repair_packets; /* sent; data_packets: all DATA; the others of these */
 	uint64_t first_pass_packets;			       /* DATA sent until the last good receiver was complete */
-	uint64_t nacks, rounds, nacks_worst;		       /* reports with needs; POLLs that asked; most in one round */
+	uint64_t nacks, rounds, nacks_worst;		       /* reports with needs; POLLs that asked; most for one POLL */
+	uint64_t nack_rounds;				       /* POLLs that were answered by needs */
 	uint64_t rate;					       /* bytes a second now */
 	uint32_t joined, complete, lagging, silent, left;
 	uint32_t blocks_to_send; /* of this pass */
