@@ -125,10 +125,8 @@ struct tx_burst *tx_ring_oldest(struct tx_ring *r)
 	while (!mine && b->state != TX_SEALED)
 		pthread_cond_wait(&r->sealed, &r->lock);
 	pthread_mutex_unlock(&r->lock);
-	if (mine) {
+	if (mine)
 		seal_one(&r->hands[0], b);
-		b->state = TX_SEALED; /* nobody else looks at one that is taken */
-	}
 	return b;
 }
 

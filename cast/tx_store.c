@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define STORE_BYTES ((size_t)48 << 20)	    /* what it may take */
+#define STORE_BYTES ((size_t)24 << 20)	    /* what it may take */
 #define STORE_BYTES_MAX ((size_t)160 << 20) /* where chunks are long */
 #define STORE_CELLS_MIN 20		    /* a window of 16 blocks, each of another chunk, and some */
 #define STORE_CELLS_MAX 256

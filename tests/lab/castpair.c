@@ -17,7 +17,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -128,29 +127,39 @@ static void print_common(const char *side, uint64_t bytes, double seconds)
 /* --- the sender */
 struct file_source {
 	const struct layout *layout;
-	uint8_t *map;
+	const char *name;
+	int fd;
+	bool rows;
 	struct hashers hashers;
+	struct digest *digests;
+	_Atomic uint8_t *known;
 	const uint8_t *sign_secret;
 };
 
+/* Hashed while it is in the caches. */
 static const uint8_t *source_chunk(void *ctx, uint32_t chunk, uint8_t *scratch, struct err *err)
 {
-	const struct file_source *s = ctx;
-	const uint64_t at = layout_chunk_at(s->layout, chunk);
-	const size_t len = layout_chunk_len(s->layout, chunk), off = at % 4096;
+	struct file_source *s = ctx;
+	const size_t len = layout_chunk_len(s->layout, chunk);
 
-	(void)scratch;
-	(void)err;
-	(void)madvise(s->map + at - off, len + off, MADV_POPULATE_READ);
-	return s->map + at;
+	if (pread(s->fd, scratch, len, (off_t)layout_chunk_at(s->layout, chunk)) != (ssize_t)len) {
+		err_errno(err, errno, "read %s", s->name);
+		return NULL;
+	}
+	if (s->rows && !s->known[chunk]) {
+		hash_piece(&s->hashers, scratch, len, &s->digests[chunk]);
+		s->known[chunk] = 1;
+	}
+	return scratch;
 }
 
 static int source_digest(void *ctx, uint32_t chunk, struct digest *out, struct err *err)
 {
-	struct file_source *s = ctx;
+	const struct file_source *s = ctx;
 
-	(void)err;
-	hash_piece(&s->hashers, s->map + layout_chunk_at(s->layout, chunk), layout_chunk_len(s->layout, chunk), out);
+	if (!s->known[chunk])
+		return err_set(err, ERR_FAILED, "the digest of chunk %u is not known", chunk);
+	*out = s->digests[chunk];
 	return 0;
 }
 
@@ -237,7 +246,7 @@ static int do_send(const struct options *o)
 	struct session session;
 	struct stat st;
 	struct err err = { 0 };
-	struct file_source source = { .sign_secret = sign_secret };
+	struct file_source source = { .sign_secret = sign_secret, .name = o->file, .rows = !o->no_rows };
 	autoclose int fd = open(o->file, O_RDONLY | O_CLOEXEC);
 	struct watch w = { 0 };
 	struct layout *layout;
@@ -248,10 +257,10 @@ static int do_send(const struct options *o)
 		die(o->file, NULL);
 	session_of(o, &session, sign_secret);
 	source.layout = layout = layout_for(o, (uint64_t)st.st_size);
+	source.fd = fd;
+	source.digests = mem_array(layout_chunks(layout), sizeof(struct digest));
+	source.known = mem_array(layout_chunks(layout), 1);
 	pthread_mutex_init(&source.hashers.lock, NULL);
-	source.map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (source.map == MAP_FAILED)
-		die(o->file, NULL);
 	struct tx_opts to = { .layout = layout,
 			      .session = &session,
 			      .source = { .chunk = source_chunk,
@@ -280,9 +289,10 @@ static int do_send(const struct options *o)
 		pthread_join(w.thread, NULL);
 	rc = tell_send(o, tx, (uint64_t)st.st_size);
 	tx_close(tx);
-	munmap(source.map, (size_t)st.st_size);
 	hashers_clear(&source.hashers);
-	layout_free(layout);
+	free(source.digests);
+	free((void *)source.known);
+	layout_drop(layout);
 	return rc;
 }
 
@@ -380,7 +390,7 @@ static int do_receive(const struct options *o)
 	rx_close(rx);
 	close(sink.fd);
 	hashers_clear(&sink.hashers);
-	layout_free(layout);
+	layout_drop(layout);
 	return rc;
 }
 

@@ -78,7 +78,7 @@ static void goods_make(struct goods *g, const uint32_t *lens, size_t n)
 
 static void goods_free(struct goods *g)
 {
-	layout_free(g->layout);
+	layout_drop(g->layout);
 	free(g->bytes);
 }
 
