@@ -8,6 +8,7 @@
 #   -t RATE        the sender's link, as tc(8) writes it (none)
 #   -g             no segmentation offload
 #   -6             over IPv6
+#   -p             the receivers' files have their memory before it begins (of a guest, the first touch of a page is the host's work)
 #   -S 'OPTIONS'   more for the sender
 #   -R 'OPTIONS'   more for the receivers
 #   -W 'PROGRAM'   what the sender is run by (perf, strace)
@@ -15,11 +16,11 @@
 set -euo pipefail
 
 die() { echo "castpair.sh: $*" >&2; exit 2; }
-n=1 mib=1024 loss=0 rate='' offload=1 family=4 file='' more_send='' more_receive='' with=''
-while getopts 'n:s:f:l:t:g6S:R:W:' o; do
+n=1 mib=1024 loss=0 rate='' offload=1 family=4 prepared=0 file='' more_send='' more_receive='' with=''
+while getopts 'n:s:f:l:t:g6pS:R:W:' o; do
     case $o in
     n) n=$OPTARG ;; s) mib=$OPTARG ;; f) file=$OPTARG ;; l) loss=$OPTARG ;; t) rate=$OPTARG ;; g) offload=0 ;; 6) family=6 ;;
-    S) more_send=$OPTARG ;; R) more_receive=$OPTARG ;; W) with=$OPTARG ;; *) exit 2 ;;
+    p) prepared=1 ;; S) more_send=$OPTARG ;; R) more_receive=$OPTARG ;; W) with=$OPTARG ;; *) exit 2 ;;
     esac
 done
 [ "$(id -u)" = 0 ] || die "needs root"
@@ -75,6 +76,7 @@ bytes=$(stat -c %s "$file")
 sum() { openssl dgst -sha256 -r "$1" | cut -d' ' -f1; }
 right=$(sum "$file")
 if [ $family = 6 ]; then addresses=(--group ff15::7:1 --sender fd77::1); else addresses=(--group 239.255.7.1 --sender 10.77.0.1); fi
+if [ $prepared = 1 ]; then for i in $(seq "$n"); do fallocate -l "$bytes" "$work/got$i"; done; fi
 common=(--secret "$RANDOM$RANDOM$$" "${addresses[@]}")
 
 # shellcheck disable=SC2086
