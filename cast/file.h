@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The file that is cast, as the source of cast/tx.h: its pieces, and the digest of each, which is computed once, while the piece
+ * is in the processor's caches. A file that changes meanwhile is noticed: the cast fails. */
+#ifndef ORTHRUS_CAST_FILE_H
+#define ORTHRUS_CAST_FILE_H
+
+#include "base/digest.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct file;
+struct layout;
+struct ticket_file;
+
+/* A regular file that is not empty. */
+int file_open(const char *path, struct file **out, struct err *err) WARN_UNUSED;
+void file_close(struct file *f); /* NULL is fine */
+const struct ticket_file *file_facts(const struct file *f);
+const struct layout *file_layout(const struct file *f);
+/* ERR_CONFLICT: it is not what it was when it was opened (size, time of the last change). */
+int file_check(struct file *f, struct err *err) WARN_UNUSED;
+
+/* For struct tx_source; `ctx` is the file. Any thread. */
+const uint8_t *file_chunk(void *ctx, uint32_t piece, uint8_t *scratch, struct err *err);
+int file_digest(void *ctx, uint32_t piece, struct digest *out, struct err *err) WARN_UNUSED; /* reads the piece if need be */
+bool file_digested(struct file *f, uint32_t piece);					     /* file_digest() need not read */
+
+/* A descriptor of it, the caller's to close. -1 with err. */
+int file_dup(const struct file *f, struct err *err) WARN_UNUSED;
+
+#endif
