@@ -6,6 +6,9 @@
 #define EXCESS 0.015	  /* loss beyond the base that is no accident */
 #define CUT_MORE 0.04	  /* below what came through, so that queues drain */
 #define CUTS_VAIN 3	  /* cuts that changed nothing: the loss does not depend on the rate */
+#define QUEUES 0.6	  /* this part of what is sent, and less, comes through in time */
+#define HEAVY 0.1	  /* of such losses what came through tells more than what was lost */
+#define BASE_MOST 0.25	  /* greater loss is never an accident */
 #define BURST 65536
 #define MEMORY_NS ((int64_t)20 * 1000 * 1000 * 1000) /* in so long the base would be forgotten */
 
@@ -33,57 +36,65 @@ static void learn(struct rate *r, double loss, int64_t now_ns)
 		r->base = r->smooth;
 }
 
-static void cut(struct rate *r, double loss)
+static void cut(struct rate *r, double loss, uint64_t through)
 {
 	double excess = (loss > r->smooth ? loss : r->smooth) - r->base, was = (double)r->now;
 
-	if (r->cuts == 0) {
-		r->cut_loss = excess;
+	if (r->cuts == 0 || excess < r->cut_loss * 0.6) {
+		r->cuts = 0;
 		r->cut_rate = r->now;
 	}
+	r->cut_loss = excess;
 	r->good = 0;
-	if (++r->cuts > CUTS_VAIN && excess > r->cut_loss * 0.6) {
-		r->base += excess < r->cut_loss ? excess : r->cut_loss;
+	if (++r->cuts > CUTS_VAIN) {
+		r->base += excess;
+		r->base = r->base > BASE_MOST ? BASE_MOST : r->base;
 		set(r, (double)r->cut_rate);
 		r->cuts = 0;
 	} else {
-		if (excess > 0.5)
-			excess = 0.5;
-		set(r, was * (1 - excess));
+		excess = excess > 0.9 ? 0.9 : excess;
+		was *= 1 - excess;
+		if (excess > HEAVY && through != 0 && (double)through < was * 2 && (double)through > was / 2)
+			was = (double)through;
+		set(r, was);
 		r->ceiling = r->now;
-		set(r, (double)r->now * (1 - CUT_MORE));
+		set(r, was * (1 - CUT_MORE));
 	}
 	r->smooth = r->base;
 }
 
-static void grow(struct rate *r)
+static void grow(struct rate *r, double through)
 {
 	double now = (double)r->now, ceiling = (double)r->ceiling;
 
 	r->good++;
-	if (r->ceiling == 0)
+	r->filling = r->ceiling == 0 && through > 0 && through < now * QUEUES ? r->filling + 1 : 0;
+	if (r->filling > 1) {
+		r->ceiling = r->now;
+		set(r, through);
+	} else if (r->ceiling == 0 && r->filling == 0)
 		set(r, now * 2);
-	else if (r->now < r->ceiling)
+	else if (r->ceiling != 0 && r->now < r->ceiling)
 		set(r, now * 1.05 < ceiling ? now * 1.05 : ceiling);
-	else
+	else if (r->ceiling != 0)
 		set(r, now + STEP * (1 + r->good / 16.));
 }
 
-void rate_round(struct rate *r, uint32_t loss_ppm, bool pressed, bool limited, int64_t now_ns)
+void rate_round(struct rate *r, uint32_t loss_ppm, uint64_t through, bool pressed, bool limited, int64_t now_ns)
 {
 	double loss = (loss_ppm > 1000000 ? 1000000 : loss_ppm) * 1e-6;
 
 	learn(r, loss, now_ns);
 	if (r->smooth - r->base > EXCESS) {
-		cut(r, loss);
+		cut(r, loss, through);
 	} else if (pressed) {
 		r->ceiling = r->now;
 		set(r, (double)r->now * 0.9);
 		r->good = 0;
-	} else {
+	} else if (r->cuts == 0 || loss - r->base < EXCESS / 2) {
 		r->cuts = 0;
 		if (limited)
-			grow(r);
+			grow(r, (double)through);
 	}
 }
 

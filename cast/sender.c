@@ -12,7 +12,7 @@
 #define NO_NEWS_SLOW_NS (2000 * SENDER_MS) /* and a SLOW */
 #define NOBODY_NS (500 * SENDER_MS)	   /* when no one was heard for so long, nothing more is sent */
 #define DESERTED_NS (5000 * SENDER_MS)	   /* and after so long it is over */
-#define FIRST_RATE ((uint64_t)100 << 20)   /* bytes a second */
+#define FIRST_RATE ((uint64_t)32 << 20)	   /* bytes a second */
 #define PASSES 250
 
 struct sender *sender_new(const struct sender_opts *opts, int64_t now_ns)
@@ -72,9 +72,13 @@ void sender_turn(struct sender *s, enum wire_stage stage, int64_t now_ns)
 	}
 	if (stage == WIRE_ASK && s->stage == WIRE_PASS)
 		s->poll_soon = true;
-	if (stage == WIRE_SLOW)
+	if (stage == WIRE_SLOW) {
 		s->cursor = s->blocks;
+		s->slow_at = 0;
+	}
 	s->stage = stage;
+	s->round_pos = s->sent + 1; /* between two stages nothing is sent: that is no sign of a slow network */
+	s->round_n = s->round_pressed = 0;
 	s->stage_ns = s->news_ns = now_ns;
 	s->quiet = 0;
 	s->idle_ns = 0;
@@ -154,9 +158,15 @@ static void slow(struct sender *s, int64_t now_ns)
 {
 	if (blocks_left_queued(s) || s->window.n > 0 || (s->cursor < s->blocks && s->wanted > 0))
 		return;
-	if (s->wanted > 0 && s->quiet > 1) {
+	if (s->slow_at < s->blocks && s->quiet > 1) {
+		s->slow_at = members_few(s) || s->blocks - s->slow_at < SLOW_BLOCKS ? s->blocks : s->slow_at + SLOW_BLOCKS;
+		s->quiet = 0;
+		s->news_ns = now_ns;
+		s->poll_next = true;
+	} else if (s->wanted > 0 && s->quiet > 1) {
 		s->pass += s->pass < PASSES;
 		s->cursor = 0;
+		s->flight_n = 0;
 	} else if (!stragglers(s, now_ns) || now_ns - s->news_ns > NO_NEWS_SLOW_NS) {
 		idle(s, now_ns);
 	} else {

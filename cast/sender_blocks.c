@@ -5,6 +5,7 @@
 #include "cast/chance.h"
 
 #define BIG_MIN 16 /* as TALK_BIG_MIN: what lacks more than this and than half waits for the next pass */
+#define FIRST_WINDOW 2
 #define PARITY_STEP 0.2
 #define PARITY_QUANTILE 0.7
 #define PARITY_MOST 64
@@ -43,13 +44,16 @@ static void queue_repairs(struct sender *s, uint32_t block, unsigned int n)
 	b->queue = (uint8_t)(b->queue + n);
 }
 
-/* Of each window the first need of a block says that its parity was too little. */
-static void parity_more(struct sender *s, struct sblock *b)
+/* Of each window the first need of a block says that its parity was too little: by so much, at the beginning. */
+static void parity_more(struct sender *s, struct sblock *b, unsigned int deficit)
 {
-	if (b->asked || s->stage != WIRE_PASS)
+	if (s->stage != WIRE_PASS)
 		return;
+	if (!s->parity_known && deficit + b->extra > s->parity)
+		s->parity = deficit + b->extra;
+	else if (!b->asked)
+		s->parity += PARITY_STEP * PARITY_QUANTILE;
 	b->asked = 1;
-	s->parity += PARITY_STEP * PARITY_QUANTILE;
 	if (s->parity > PARITY_MOST)
 		s->parity = PARITY_MOST;
 }
@@ -59,17 +63,17 @@ void blocks_need(struct sender *s, struct member *m, uint64_t top, uint32_t bloc
 	struct sblock *b = &s->block[block];
 	unsigned int k = size_of(s, block), d = deficit > k ? k : deficit, coming;
 
+	if (top >= b->last_pos && b->queue == 0)
+		b->last_n = 0;
+	coming = b->queue + (top < b->last_pos ? b->last_n : 0u);
 	if (d > BIG_MIN && d > k / 2) {
-		if (m->many)
+		if (m->many && d > coming)
 			blocks_want(s, block, d >= k ? SENDER_WHOLE : (uint8_t)d);
 		return;
 	}
 	if (b->want >= d) /* its turn comes yet */
 		return;
-	if (top >= b->last_pos && b->queue == 0)
-		b->last_n = 0;
-	coming = b->queue + (top < b->last_pos ? b->last_n : 0u);
-	parity_more(s, b);
+	parity_more(s, b, d);
 	if (d <= coming)
 		return;
 	queue_repairs(s, block, d - coming);
@@ -82,18 +86,20 @@ static void open_window(struct sender *s)
 	struct window *w = &s->window;
 
 	w->n = w->row = w->at = w->rows = 0;
-	for (; s->cursor < s->blocks && w->n < SENDER_WINDOW; s->cursor++) {
+	w->parity = false;
+	if (s->window_most < SENDER_WINDOW) /* the first ones are small: they tell how much parity there should be */
+		s->window_most = s->window_most == 0 ? FIRST_WINDOW : s->window_most * 2;
+	for (; s->cursor < s->blocks && w->n < s->window_most; s->cursor++) {
 		struct sblock *b = &s->block[s->cursor];
-		unsigned int k = size_of(s, s->cursor), count, extra, most;
+		unsigned int k = size_of(s, s->cursor), count;
 
 		if (b->want == 0)
 			continue;
 		count = b->want == SENDER_WHOLE ? k : b->want;
-		most = (unsigned int)FEC_LAST + 1 - k;
-		extra = (unsigned int)(s->parity * count / 128 + chance_unit(&s->chance));
 		w->block[w->n] = s->cursor;
 		w->data[w->n] = b->want == SENDER_WHOLE ? (uint16_t)k : 0;
-		w->all[w->n] = (uint16_t)(count + (extra > most ? most : extra));
+		w->all[w->n] = (uint16_t)count;
+		w->count[w->n] = (uint8_t)count;
 		if (w->all[w->n] > w->rows)
 			w->rows = w->all[w->n];
 		b->want = 0;
@@ -101,6 +107,34 @@ static void open_window(struct sender *s)
 		s->wanted--;
 		w->n++;
 	}
+}
+
+static void window_skip(struct window *w) /* the shorter ones have no more */
+{
+	while (w->row < w->rows && w->row >= w->all[w->at])
+		if (++w->at == w->n) {
+			w->at = 0;
+			w->row++;
+		}
+}
+
+/* The parity after the window's symbols: as late as can be, when what was asked for meanwhile is known. */
+static void window_parity(struct sender *s)
+{
+	struct window *w = &s->window;
+
+	w->parity = true;
+	w->row = w->at = w->rows = 0;
+	for (unsigned int i = 0; i < w->n; i++) {
+		unsigned int most = FEC_LAST + 1u - size_of(s, w->block[i]);
+		unsigned int extra = members_few(s) ? 0 : (unsigned int)(s->parity * w->all[i] / 128 + chance_unit(&s->chance));
+
+		s->block[w->block[i]].extra = (uint8_t)(extra > most ? most : extra);
+		w->data[i] = 0;
+		w->all[i] = (uint16_t)(extra > most ? most : extra);
+		w->rows = w->all[i] > w->rows ? w->all[i] : w->rows;
+	}
+	window_skip(w);
 }
 
 static void close_window(struct sender *s, int64_t now_ns)
@@ -113,6 +147,10 @@ static void close_window(struct sender *s, int64_t now_ns)
 	}
 	s->flights[(s->flight_at + s->flight_n++) % SENDER_FLIGHTS] =
 		(struct flight){ .first = w->block[0], .end = w->block[w->n - 1] + 1, .seq = s->seq, .ns = now_ns };
+	for (unsigned int i = 0; i < w->n; i++) {
+		s->block[w->block[i]].last_pos = s->sent + s->burst_n + 1;
+		s->block[w->block[i]].last_n = w->count[i];
+	}
 	s->sent_blocks += w->n;
 	w->n = 0;
 }
@@ -136,11 +174,9 @@ static bool window_symbol(struct sender *s, struct sender_symbol *out, int64_t n
 		w->at = 0;
 		w->row++;
 	}
-	while (w->row < w->rows && w->row >= w->all[w->at]) /* the shorter ones have no more */
-		if (++w->at == w->n) {
-			w->at = 0;
-			w->row++;
-		}
+	window_skip(w);
+	if (w->row >= w->rows && !w->parity)
+		window_parity(s);
 	if (w->row >= w->rows)
 		close_window(s, now_ns);
 	return true;
@@ -213,6 +249,7 @@ void blocks_settle(struct sender *s, int64_t now_ns)
 		for (uint32_t b = f->first; b < f->end; b++) {
 			if (s->block[b].queue > 0)
 				return;
+			s->parity_known |= !s->block[b].asked || s->parity >= PARITY_MOST / 4;
 			if (!s->block[b].asked)
 				s->parity -= PARITY_STEP * (1 - PARITY_QUANTILE);
 		}
@@ -228,7 +265,13 @@ void blocks_asked(const struct sender *s, uint32_t *from, uint32_t *to)
 	const struct flight *last = &s->flights[(s->flight_at + s->flight_n + SENDER_FLIGHTS - 1) % SENDER_FLIGHTS];
 
 	*from = *to = 0;
-	if (s->stage == WIRE_ASK || s->stage == WIRE_SLOW) {
+	if (s->stage == WIRE_SLOW && (s->window.n > 0 || (s->cursor < s->blocks && s->wanted > 0))) {
+		*from = s->flight_n > 0 ? s->flights[s->flight_at].first : 0;
+		*to = s->flight_n > 0 ? last->end : 0;
+	} else if (s->stage == WIRE_SLOW && !members_few(s) && s->slow_at < s->blocks) {
+		*from = s->slow_at;
+		*to = s->blocks - s->slow_at < SLOW_BLOCKS ? s->blocks : s->slow_at + SLOW_BLOCKS;
+	} else if (s->stage == WIRE_ASK || s->stage == WIRE_SLOW) {
 		*to = s->blocks;
 	} else if (s->stage == WIRE_PASS && s->flight_n > 0) {
 		*from = s->flights[s->flight_at].first;

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #define SILENT_NS (100 * SENDER_MS)
+#define SILENT_SLOW_NS (1500 * SENDER_MS)
 #define SILENT_BESIDE_NS (40 * SENDER_MS) /* while others speak */
 #define HELD_MOST_NS (40 * SENDER_MS)	  /* so long may one hold the others back, beyond 30 % of the time */
 #define CAUGHT_NS (1000 * SENDER_MS)	  /* who keeps up for so long again counts again */
 #define CLAIMS_FREE 4096		  /* symbols that any receiver may ask for, whatever its loss should be */
+#define ROUND_PACKETS 200		  /* of fewer, no share is told */
 #define MARKS_LOOKED_AT 8		  /* of many: the slowest of so many reports */
 
 static bool is_whole(const struct member *m)
@@ -214,27 +216,70 @@ static void see(struct sender *s, const struct member *m, const struct wire_repo
 		s->sight_n++;
 }
 
-/* The round ends when enough of the marks have answered a POLL that was sent after the last change of the rate. */
-static void round_over(struct sender *s, const struct member *m, const struct wire_report *r, int64_t now_ns)
+/* What was lost since the last change of the rate had its effect. Of a few receivers the sender counts itself; the share that one
+ * of many tells is that of its last few hundred packets. */
+static bool loss_since(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns, uint32_t *loss_ppm)
+{
+	uint64_t all = r->top - m->round_top, heard = r->heard - m->round_heard;
+
+	*loss_ppm = r->loss_ppm;
+	if (!members_few(s))
+		return r->top >= s->round_pos + 2 * ROUND_PACKETS + 2 * poll_apart(s);
+	if (r->top < s->round_pos)
+		return false;
+	if (m->round_top < s->round_pos || m->round_ns == 0 || r->top < m->round_top || r->heard < m->round_heard) {
+		m->round_top = r->top;
+		m->round_heard = r->heard;
+		m->round_ns = now_ns;
+		return false;
+	}
+	if (all < ROUND_PACKETS || m->round_told)
+		return false;
+	*loss_ppm = all > heard ? (uint32_t)((all - heard) * 1000000 / all) : 0;
+	s->round_through[s->round_n] = heard * poll_packet(s) * 1000000000u / (uint64_t)(now_ns - m->round_ns + 1);
+	m->round_told = true;
+	m->round_top = r->top;
+	m->round_heard = r->heard;
+	m->round_ns = now_ns;
+	return true;
+}
+
+/* What was sent before the rate changed says nothing of the new one. */
+static void round_next(struct sender *s, uint64_t was)
+{
+	uint64_t change = s->rate.now > was ? s->rate.now - was : was - s->rate.now;
+
+	s->round_n = s->round_pressed = 0;
+	s->round_limited = s->round_blocked = false;
+	if (change > was / 50)
+		s->round_pos = s->sent;
+	for (unsigned int i = 0; i < s->n_few; i++)
+		s->members[s->few[i]].round_told = false;
+}
+
+/* The round ends when enough of the marks have told what they lost since the last change of the rate. */
+static void round_over(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
 {
 	unsigned int need = members_few(s) ? (s->n_few * 3 + 3) / 4 : SENDER_FEW / 2;
-	uint64_t was = s->rate.now, sorted[SENDER_FEW];
+	uint64_t was = s->rate.now, loss[SENDER_FEW], through[SENDER_FEW] = { 0 };
+	uint32_t lost;
 
-	if (r->seq < s->round_seq || (m->slow && s->stage != WIRE_SLOW) || s->stage == WIRE_GATHER)
+	if ((m->slow && s->stage != WIRE_SLOW) || s->stage == WIRE_GATHER || s->round_n >= SENDER_FEW ||
+	    !loss_since(s, m, r, now_ns, &lost))
 		return;
-	if (s->round_n < SENDER_FEW)
-		s->round_loss[s->round_n++] = m->loss_ppm;
+	s->round_loss[s->round_n++] = lost;
 	s->round_pressed += r->pressed;
 	if (s->round_n < need)
 		return;
-	for (unsigned int i = 0; i < s->round_n; i++)
-		sorted[i] = s->round_loss[i];
-	sort(sorted, s->round_n);
-	rate_round(&s->rate, (uint32_t)sorted[(s->round_n - 1) * 3 / 4], s->round_pressed * 2 > s->round_n,
+	for (unsigned int i = 0; i < s->round_n; i++) {
+		loss[i] = s->round_loss[i];
+		through[i] = members_few(s) ? s->round_through[i] : 0;
+	}
+	sort(loss, s->round_n);
+	sort(through, s->round_n);
+	rate_round(&s->rate, (uint32_t)loss[(s->round_n - 1) * 3 / 4], through[s->round_n / 2], s->round_pressed * 2 > s->round_n,
 		   s->round_limited && !s->round_blocked, now_ns);
-	s->round_seq = s->seq + (s->rate.now < was ? 2 : 1);
-	s->round_n = s->round_pressed = 0;
-	s->round_limited = s->round_blocked = false;
+	round_next(s, was);
 }
 
 static void set_state(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)

@@ -59,6 +59,8 @@ void poll_measure(struct sender *s, int64_t now_ns)
 	if (s->grtt_us > GRTT_MOST_US)
 		s->grtt_us = GRTT_MOST_US;
 	s->loss_ppm = loss[(n - 1) * 3 / 4];
+	if (s->stage != WIRE_PASS && s->stage != WIRE_GATHER) /* the good ones are whole by now, and silent */
+		return;
 	s->loss_limit = s->loss_ppm * 2 > LOSS_FREE ? s->loss_ppm * 2 : LOSS_FREE;
 }
 
@@ -72,7 +74,7 @@ static int64_t ask_interval(const struct sender *s)
 }
 
 /* While DATA goes out, about every eighth of a window. */
-static uint64_t data_interval(const struct sender *s)
+uint64_t poll_apart(const struct sender *s)
 {
 	uint64_t n = s->window_bytes / 8 / poll_packet(s);
 
@@ -92,7 +94,7 @@ int64_t poll_due(const struct sender *s, int64_t now_ns)
 		return s->overs == 0 ? now_ns : s->poll_ns + 3 * SENDER_MS;
 	if (blocks_left(s)) {
 		due = s->poll_ns + POLL_MOST_NS;
-		if (since >= data_interval(s) || (poll_blocked(s) && since > 0))
+		if (since >= poll_apart(s) || (poll_blocked(s) && since > 0))
 			due = now_ns;
 		else if (poll_blocked(s))
 			due = s->poll_ns + 2 * SENDER_MS + grtt;

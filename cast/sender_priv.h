@@ -9,6 +9,7 @@
 #define SENDER_MS ((int64_t)1000 * 1000)
 #define SENDER_FEW 16	   /* receivers of whom each one reports at every POLL */
 #define SENDER_WINDOW 16   /* blocks that are interleaved */
+#define SLOW_BLOCKS 32	   /* that many stragglers are asked about at a time: each is missed most by another one */
 #define SENDER_FLIGHTS 256 /* windows that were sent and may still be asked for */
 #define SENDER_SIGHTS 64   /* reports that are looked back on */
 #define SENDER_WHOLE 255   /* of a block's `want`: all its data symbols */
@@ -20,6 +21,7 @@ struct sblock {
 	uint8_t next;	   /* index of the next repair */
 	uint8_t queue;	   /* repairs that are due */
 	uint8_t last_n;	   /* repairs that a receiver may not have known of */
+	uint8_t extra;	   /* parity that went along unasked */
 	uint8_t asked;	   /* somebody asked for repair since it was sent */
 };
 
@@ -32,6 +34,9 @@ struct member {
 	uint64_t top, claimed, joined_sent;
 	int64_t heard_ns, due_ns, caught_ns; /* due_ns: first POLL since it was heard */
 	int64_t blocked_ns;
+	uint64_t round_top, round_heard; /* loss is counted from here */
+	int64_t round_ns;
+	bool round_told;
 };
 
 struct sight { /* a report, in short */
@@ -49,8 +54,10 @@ struct flight {
 struct window {
 	unsigned int n, row, at; /* blocks, and the next symbol: row by row */
 	uint32_t block[SENDER_WINDOW];
-	uint16_t data[SENDER_WINDOW], all[SENDER_WINDOW]; /* data symbols, and with parity */
+	uint16_t data[SENDER_WINDOW], all[SENDER_WINDOW]; /* of these data, and all */
+	uint8_t count[SENDER_WINDOW];			  /* without the parity */
 	unsigned int rows;				  /* the most of `all` */
+	bool parity;					  /* what comes now is parity */
 };
 
 struct sender {
@@ -74,7 +81,10 @@ struct sender {
 	struct window window;
 	struct flight flights[SENDER_FLIGHTS];
 	unsigned int flight_at, flight_n;
+	uint32_t slow_at; /* many stragglers are asked about some blocks at a time, from here on */
+	unsigned int window_most;
 	double parity; /* proactive, of 128 symbols */
+	bool parity_known;
 	struct sender_symbol burst[SENDER_BURST];
 	unsigned int burst_n;
 	uint64_t sent, sent_parity, sent_repair, first_pass;
@@ -89,8 +99,9 @@ struct sender {
 	bool few_stale;
 	struct sight sights[SENDER_SIGHTS];
 	unsigned int sight_at, sight_n;
-	uint32_t round_seq; /* reports to POLLs from this one on count */
+	uint64_t round_pos; /* what was sent from here on counts */
 	uint32_t round_loss[SENDER_FEW];
+	uint64_t round_through[SENDER_FEW]; /* bytes a second that came through; of a few only */
 	unsigned int round_n, round_pressed;
 	bool round_limited, round_blocked;
 	uint64_t nacks, rounds, nack_rounds, nacks_worst, nacks_now;
@@ -138,6 +149,7 @@ void poll_write(struct sender *s, int64_t now_ns, struct wire_poll *out);
 int64_t poll_due(const struct sender *s, int64_t now_ns); /* when */
 void poll_measure(struct sender *s, int64_t now_ns);	  /* grtt, loss, limit from the sights */
 bool poll_blocked(const struct sender *s);		  /* by the window */
+uint64_t poll_apart(const struct sender *s);		  /* DATA packets between two POLLs, about */
 uint32_t poll_packet(const struct sender *s);		  /* bytes of a DATA packet on the wire */
 
 /* cast/sender.c */

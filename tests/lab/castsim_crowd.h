@@ -228,7 +228,7 @@ static inline void crowd_new(struct crowd *c, struct cast *cast, struct world *w
 static inline void crowd_free(struct crowd *c, struct cast *cast)
 {
 	sender_free(cast->sender);
-	layout_free(c->layout);
+	layout_drop(c->layout);
 	free(c->ones);
 	free(c->lost);
 	free(c->thr);
