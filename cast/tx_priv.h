@@ -18,8 +18,9 @@
 struct tx_cell {
 	uint32_t key; /* the chunk; of a shared block its number */
 	bool shared, ready;
+	bool ahead;	    /* read before anybody asked for it, and not used yet */
 	unsigned int users; /* whoever holds it; the one that loads it too */
-	uint64_t used;	    /* when last: what was not used for longest makes room */
+	uint64_t used;	    /* when last: what was not used for longest makes room; 0: it is empty */
 	const uint8_t *data;
 	uint8_t *room; /* for the longest chunk; allocated when first needed */
 	uint8_t *tail; /* the last symbol of a chunk, filled up with zeros */
@@ -35,6 +36,11 @@ struct tx_store {
 	size_t n_cells;
 	uint64_t clock;
 	bool failed; /* the source: nobody waits for a cell any more */
+	pthread_t reader;
+	bool reading, stop;
+	pthread_cond_t reader_work;
+	uint32_t front; /* the block that would come next in order, */
+	uint32_t run;	/* and how many cells came in order before it: so many are read ahead at most */
 	/* Digests of chunks, once they were read. */
 	struct digest *digests;
 	uint8_t *known; /* one byte a chunk */
@@ -42,6 +48,8 @@ struct tx_store {
 	size_t n_fresh, cap_fresh; /* not sent yet */
 };
 void tx_store_init(struct tx_store *s, const struct layout *layout, const struct tx_source *source);
+int tx_store_start(struct tx_store *s, struct err *err) WARN_UNUSED; /* the thread that reads ahead */
+void tx_store_stop(struct tx_store *s);				     /* and waits for it */
 void tx_store_clear(struct tx_store *s);
 /* The cell with all symbols of this block, loaded; the caller lets it go. NULL: `wait` was false and all cells are in use (`err`
  * is not set), or the source failed (it is). `scratch`: the caller's, of room_bytes, for chunks that share a block. */

@@ -119,7 +119,7 @@ static void say_over(struct tx *t)
 
 static int run(struct tx *t, struct err *err)
 {
-	int rc = tx_ring_start(&t->ring, err) < 0 ? -1 : 1;
+	int rc = tx_store_start(&t->store, err) < 0 || tx_ring_start(&t->ring, err) < 0 ? -1 : 1;
 
 	while (rc > 0)
 		rc = round_once(t, err);
@@ -134,6 +134,7 @@ int tx_run(struct tx *t, struct err *err)
 	(void)prctl(PR_SET_TIMERSLACK, SLACK_NS);
 	rc = run(t, err);
 	tx_ring_stop(&t->ring);
+	tx_store_stop(&t->store);
 	if (rc < 0)
 		say_over(t);
 	pthread_mutex_lock(&t->lock);

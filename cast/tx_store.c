@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Of cast/tx.h: the memory of the chunks that are sent now, and of those that were a moment ago (repairs are made from them). */
+/* Of cast/tx.h: the memory of the chunks that are sent now, and of those that were a moment ago (repairs are made from them),
+ * and, read by a thread of its own, of those that come next. */
 #include "base/mem.h"
 #include "cast/tx_priv.h"
+#include "sys/threads.h"
 
 #include <string.h>
 
@@ -43,6 +45,7 @@ void tx_store_init(struct tx_store *s, const struct layout *layout, const struct
 	s->cells = mem_array(s->n_cells, sizeof(*s->cells));
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
+	pthread_cond_init(&s->reader_work, NULL);
 	if (!source->digest)
 		return;
 	s->digests = mem_array(layout_chunks(layout), sizeof(*s->digests));
@@ -61,6 +64,7 @@ void tx_store_clear(struct tx_store *s)
 	free(s->fresh);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->changed);
+	pthread_cond_destroy(&s->reader_work);
 }
 
 static struct tx_cell *find(struct tx_store *s, bool shared, uint32_t key)
@@ -144,35 +148,50 @@ static int load_shared(struct tx_store *s, struct tx_cell *c, uint8_t *scratch, 
 	return 0;
 }
 
-/* With the lock held, which is not held while it reads. */
-static int load(struct tx_store *s, struct tx_cell *c, uint8_t *scratch, struct err *err)
+/* Reads into a cell that nobody holds; with the lock held, which is not held meanwhile. */
+static int load(struct tx_store *s, struct tx_cell *c, uint32_t key, bool shared, uint8_t *scratch, struct err *err)
 {
 	int rc;
 
+	c->key = key;
+	c->shared = shared;
+	c->ready = c->ahead = false;
+	c->used = ++s->clock;
+	c->users++;
 	pthread_mutex_unlock(&s->lock);
 	if (!c->room)
 		c->room = mem_aligned(64, s->room_bytes);
 	if (!c->tail)
 		c->tail = mem_aligned(64, s->symbol);
-	rc = c->shared ? load_shared(s, c, scratch, err) : load_chunk(s, c, err);
+	rc = shared ? load_shared(s, c, scratch, err) : load_chunk(s, c, err);
 	pthread_mutex_lock(&s->lock);
+	c->users--;
 	c->ready = rc == 0;
-	s->failed |= rc < 0;
+	if (rc < 0)
+		c->used = 0;
 	pthread_cond_broadcast(&s->changed);
 	return rc;
 }
 
-static int other_failed(struct err *err)
+/* The first block behind those that are in the same cell as this one. */
+static uint32_t behind(const struct tx_store *s, uint32_t block)
 {
-	return err_set(err, ERR_FAILED, "the source failed while another thread read from it");
+	const struct layout_block *b = layout_block(s->layout, block);
+	uint32_t n, first;
+
+	if (b->n_chunks > 1)
+		return block + 1;
+	first = layout_chunk_block(s->layout, b->first_chunk, &n);
+	return first + n;
 }
 
-/* With the lock held. */
-static int until_ready(struct tx_store *s, struct tx_cell *c, struct err *err)
+/* A cell is used for the first time: whoever goes from one to the next goes on so. */
+static void advance(struct tx_store *s, uint32_t block)
 {
-	while (!c->ready && !s->failed)
-		pthread_cond_wait(&s->changed, &s->lock);
-	return c->ready ? 0 : other_failed(err);
+	s->run = block == s->front ? s->run + 1 : 0;
+	s->front = behind(s, block);
+	if (s->run)
+		pthread_cond_signal(&s->reader_work);
 }
 
 struct tx_cell *tx_store_hold(struct tx_store *s, uint32_t block, uint8_t *scratch, bool wait, struct err *err)
@@ -180,33 +199,94 @@ struct tx_cell *tx_store_hold(struct tx_store *s, uint32_t block, uint8_t *scrat
 	const struct layout_block *b = layout_block(s->layout, block);
 	const bool shared = b->n_chunks > 1;
 	const uint32_t key = shared ? block : b->first_chunk;
-	struct tx_cell *c;
-	bool mine = false;
-	int rc = 0;
+	struct tx_cell *c = NULL;
+	bool fresh = false;
 
 	pthread_mutex_lock(&s->lock);
-	while (!(c = find(s, shared, key)) && !(c = oldest(s)) && wait && !s->failed)
-		pthread_cond_wait(&s->changed, &s->lock);
-	if (c) {
-		mine = !c->used || c->key != key || c->shared != shared;
+	while (!s->failed) {
+		c = find(s, shared, key);
+		if (c && c->ready)
+			break;
+		if (!c && (c = oldest(s))) {
+			fresh = true;
+			s->failed = load(s, c, key, shared, scratch, err) < 0;
+			continue;
+		}
+		if (!c && !wait)
+			break;
+		pthread_cond_wait(&s->changed, &s->lock); /* for who loads it, or for one to be free */
+	}
+	if (s->failed) {
+		c = NULL;
+		if (err->kind == ERR_NONE)
+			err_set(err, ERR_FAILED, "the source failed while another thread read from it");
+	} else if (c) {
 		c->users++;
 		c->used = ++s->clock;
-	}
-	if (mine) {
-		c->key = key;
-		c->shared = shared;
-		c->ready = false;
-	}
-	if (c)
-		rc = mine ? load(s, c, scratch, err) : until_ready(s, c, err);
-	else if (wait)
-		rc = other_failed(err);
-	if (c && rc < 0) {
-		c->used = --c->users ? c->used : 0;
-		c = NULL;
+		if (fresh || c->ahead)
+			advance(s, block);
+		c->ahead = false;
 	}
 	pthread_mutex_unlock(&s->lock);
 	return c;
+}
+
+/* What is read next, before anybody asks for it; false: nothing. With the lock held. */
+static bool read_one_ahead(struct tx_store *s, uint8_t *scratch)
+{
+	const uint32_t all = layout_blocks(s->layout);
+	size_t n = s->n_cells / 4 < s->run ? s->n_cells / 4 : s->run;
+	struct err ignored = { 0 }; /* who asks for it tries again, and gets the error */
+
+	for (uint32_t block = s->front; n && block < all; n--, block = behind(s, block)) {
+		const struct layout_block *b = layout_block(s->layout, block);
+		const bool shared = b->n_chunks > 1;
+		const uint32_t key = shared ? block : b->first_chunk;
+		struct tx_cell *c;
+
+		if (find(s, shared, key))
+			continue;
+		c = oldest(s);
+		if (!c || c->ahead || s->failed)
+			return false;
+		if (load(s, c, key, shared, scratch, &ignored) < 0) {
+			s->run = 0;
+			return false;
+		}
+		c->ahead = true;
+		return true;
+	}
+	return false;
+}
+
+static void *reader_main(void *arg)
+{
+	struct tx_store *s = arg;
+	autofree uint8_t *scratch = s->any_shared ? mem_aligned(64, s->room_bytes) : NULL;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop)
+		if (!read_one_ahead(s, scratch))
+			pthread_cond_wait(&s->reader_work, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+int tx_store_start(struct tx_store *s, struct err *err)
+{
+	s->reading = thread_start(&s->reader, reader_main, s, err) == 0;
+	return s->reading ? 0 : -1;
+}
+
+void tx_store_stop(struct tx_store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->reader_work);
+	pthread_mutex_unlock(&s->lock);
+	if (s->reading)
+		pthread_join(s->reader, NULL);
+	s->reading = false;
 }
 
 void tx_store_let_go(struct tx_store *s, struct tx_cell *cell)
