@@ -132,7 +132,7 @@ struct file_source {
 	bool rows;
 	struct hashers hashers;
 	struct digest *digests;
-	_Atomic uint8_t *known;
+	uint8_t *known; /* of a chunk that is there: one thread reads it at a time */
 	const uint8_t *sign_secret;
 };
 
@@ -291,7 +291,7 @@ static int do_send(const struct options *o)
 	tx_close(tx);
 	hashers_clear(&source.hashers);
 	free(source.digests);
-	free((void *)source.known);
+	free(source.known);
 	layout_drop(layout);
 	return rc;
 }
