@@ -62,6 +62,7 @@ void desk_stop(struct desk *d, const char *why);
 void desk_wait(struct desk *d, int64_t idle_ns, int64_t stop_ns);
 struct desk_view {
 	uint32_t waited_for, done, failed; /* receivers */
+	uint32_t fetching;		   /* of those that are waited for */
 	uint64_t refused;		   /* requests with a wrong secret */
 };
 void desk_look(struct desk *d, struct desk_view *out);

@@ -24,9 +24,11 @@ static void set_state(struct desk *d, struct desk_row *r, enum desk_state state)
 
 	if (counts[r->pub.state])
 		--*counts[r->pub.state];
+	d->view.fetching -= r->pub.state == DESK_WAITED_FOR && r->pub.fetching;
 	r->pub.state = state;
 	if (counts[state])
 		++*counts[state];
+	d->view.fetching += state == DESK_WAITED_FOR && r->pub.fetching;
 	pthread_cond_broadcast(&d->more);
 }
 
@@ -115,7 +117,10 @@ static void take_report(struct desk *d, struct desk_row *row, struct ticket_repo
 {
 	static const enum desk_state states[] = { DESK_WAITED_FOR, DESK_DONE, DESK_FAILED };
 
-	row->pub.fetching |= r->state == TICKET_FETCHING;
+	if (r->state == TICKET_FETCHING && !row->pub.fetching) {
+		row->pub.fetching = true;
+		d->view.fetching++;
+	}
 	ticket_report_clear(&row->pub.report);
 	row->pub.report = *r;
 	r->why = NULL;

@@ -37,8 +37,10 @@ static int enter(struct desk *d, struct http_call *call, bool also_stopped, stru
 		return err_hint(err, "take the token that the sender printed this time");
 	}
 	pthread_mutex_lock(&d->lock);
-	if (d->stopped_ns && !also_stopped)
-		rc = err_set(err, ERR_REFUSED, "%s", d->why);
+	if (d->stopped_ns && !also_stopped) {
+		http_set_status(call, 410); /* gone: it is of no use to ask again */
+		rc = err_set(err, ERR_FAILED, "%s", d->why);
+	}
 	pthread_mutex_unlock(&d->lock);
 	return rc;
 }

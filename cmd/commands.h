@@ -9,6 +9,7 @@
 	X("site", "what the cluster shall be: site.json") \
 	X("image", "images of node file systems in the store") \
 	X("node", "the machines of the cluster") \
+	X("cast", "a file to many machines at once") \
 	X("secret", "what nodes get that nobody else may read") \
 	X("disk", "this machine's disks") \
 	X("event", "what happened, as it happens") \
@@ -81,6 +82,11 @@
 	X("node", "bmc", cmd_node_bmc, CMD_READS, "NODESET", "", "show nodes' BMCs: address, maker, firmware, key of the certificate") \
 	X("node", "identify", cmd_node_identify, CMD_CHANGES, "NODESET", "off", "switch nodes' locating lights on or off") \
 	X("node", "console", cmd_node_console, CMD_READS, "NODE", "log", "show a node's serial console at this terminal, or what it has printed") \
+	X("cast", "send", cmd_cast_send, CMD_DRAFTS_HERE, "FILE", \
+	  "receivers=N,gather=SECONDS,wait=SECONDS,rate=MBIT,interface=NAME,address=ADDRESS,port=PORT,group=ADDRESS,ipv6,token-file=FILE", \
+	  "send a file to any number of machines at once, encrypted") \
+	X("cast", "receive", cmd_cast_receive, CMD_DRAFTS_HERE, "FILE", "token-file=FILE|-,token=TOKEN,interface=NAME,no-multicast,force", \
+	  "receive the file that is sent") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \

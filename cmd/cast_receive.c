@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/cast_receive.h"
+
+#include "base/mem.h"
+#include "cmd/commands.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "sys/threads.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A sender that gathers says so several times a second: whoever hears nothing for so long will hear nothing. */
+#define SILENCE_NS (3 * NS_PER_S)
+#define HANDS_MAX 16
+
+/* --- Ctrl-C and progress: on another thread --- */
+
+static void on_stop(void *ctx)
+{
+	struct cast_receive *r = ctx;
+	struct rx *rx = atomic_load(&r->rx);
+
+	if (rx)
+		rx_stop(rx);
+}
+
+static void watch_silence(struct cast_receive *r, struct rx *rx)
+{
+	struct rx_view v;
+
+	if (clock_now_ns() - r->listens_ns < SILENCE_NS)
+		return;
+	rx_look(rx, &v);
+	if (!v.receiver.heard_ns && !atomic_exchange(&r->silent, true))
+		rx_stop(rx);
+}
+
+static void on_tick(void *ctx, struct progress *p)
+{
+	struct cast_receive *r = ctx;
+	struct rx *rx = atomic_load(&r->rx);
+
+	if (rx)
+		watch_silence(r, rx);
+	progress_update(p, atomic_load(&r->stage), out_bytes(r->out), r->offer.file.size_bytes, clock_now_ns());
+}
+
+/* --- begin --- */
+
+static int read_options(struct cmd *c, struct cast_receive *r, struct err *err)
+{
+	if (cmd_args(c, 1, 1, err) < 0)
+		return -1;
+	r->path = c->argv[0];
+	r->shown = str_printable(r->path, strlen(r->path));
+	r->force = cmd_flag(c, "force");
+	r->by_multicast = !cmd_flag(c, "no-multicast");
+	r->interface = cmd_option(c, "interface");
+	r->hands = threads_for_work(HANDS_MAX + 1) - 1;
+	if (!r->hands)
+		r->hands = 1;
+	return out_look(r->path, r->force, &r->look, err);
+}
+
+static int meet_sender(const struct cmd *c, struct cast_receive *r, struct err *err)
+{
+	struct token token;
+	int rc = cast_token(c, &token, err);
+
+	if (rc == 0)
+		rc = guest_open(&token, &r->guest, err);
+	token_clear(&token);
+	return rc < 0 ? -1 : guest_offer(r->guest, &r->offer, err);
+}
+
+static bool resumes(const struct cast_receive *r)
+{
+	return r->look.resumes && r->look.size_bytes == r->offer.file.size_bytes &&
+	       r->look.piece_bytes == r->offer.file.piece_bytes;
+}
+
+static void print_plan(const struct cmd *c, const struct cast_receive *r)
+{
+	autoclean(plan_free) struct plan plan = { 0 };
+	autofree char *name = str_printable(r->offer.file.name, strlen(r->offer.file.name));
+	char size[STR_BYTES_MAX], kept[STR_BYTES_MAX];
+
+	str_from_bytes(r->offer.file.size_bytes, size);
+	str_from_bytes(r->look.kept_bytes, kept);
+	if (r->look.resumes && !resumes(r))
+		plan_add(&plan, 0, PLAN_DESTROYS, "drop", str_format("drop %s that were kept of another file", kept), NULL, NULL);
+	plan_add(&plan, 1, PLAN_WRITES, "receive",
+		 str_format("receive %s (%s)%s%s", name, size, resumes(r) ? ", of which are there already: " : "",
+			    resumes(r) ? kept : ""),
+		 NULL, NULL);
+	plan_add(&plan, 2, r->look.replaces ? PLAN_DESTROYS : PLAN_WRITES, "name",
+		 str_format("%s %s when it is whole", r->look.replaces ? "replace" : "name it", r->shown), NULL, NULL);
+	cmd_print_plan(c, &plan);
+}
+
+/* Room first, then the ticket: whoever has one is waited for. */
+static int take_ticket(struct cast_receive *r, struct err *err)
+{
+	const struct ticket_file *f = &r->offer.file;
+	struct out_opts out = { .path = r->path, .force = r->force, .hands = r->hands, .file = f };
+	struct guest_wish wish = { .path = r->path, .offer = &r->offer };
+	autofree uint8_t *have = NULL;
+
+	if (layout_of_pieces(f->size_bytes, f->piece_bytes, f->symbol_bytes, &r->layout, err) < 0 ||
+	    out_open(&out, &r->out, err) < 0 || guest_verify(r->guest, &r->offer, r->out, err) < 0)
+		return -1;
+	r->kept_bytes = out_bytes(r->out);
+	have = out_have(r->out, &wish.have_len);
+	wish.have = r->kept_bytes ? have : NULL;
+	return guest_ticket(r->guest, &wish, &r->ticket, err);
+}
+
+/* --- run --- */
+
+static int open_rx(struct cast_receive *r, struct rx **rx, struct err *err)
+{
+	size_t len;
+	autofree uint8_t *have = out_have(r->out, &len);
+	struct rx_opts opts = { .layout = r->layout,
+				.session = &r->ticket.session,
+				.have = have,
+				.rows = true,
+				.sink = { .chunk = out_chunk, .ctx = r->out },
+				.hands = r->hands };
+
+	if (r->interface)
+		snprintf(opts.interface, sizeof(opts.interface), "%s", r->interface);
+	return rx_open(&opts, rx, err);
+}
+
+static void close_rx(struct cast_receive *r)
+{
+	struct rx *rx = atomic_exchange(&r->rx, NULL);
+
+	if (rx)
+		rx_close(rx);
+}
+
+/* What stops multicast here is no error: there is another way. */
+static int by_multicast(struct cast_receive *r, struct err *err)
+{
+	struct err why = { 0 };
+	struct rx *rx = NULL;
+	bool whole = false;
+	int rc;
+
+	if (open_rx(r, &rx, &why) < 0) {
+		log_warn("cast", "no multicast here (%s): the file is fetched from the sender by TLS", why.text);
+		return 0;
+	}
+	r->listens_ns = clock_now_ns();
+	atomic_store(&r->stage, "receiving");
+	atomic_store(&r->rx, rx);
+	if (atomic_load(&r->watch.stopped))
+		rx_stop(rx);
+	rc = rx_run(rx, &whole, err);
+	rx_look(rx, &r->heard);
+	return rc;
+}
+
+static int by_tls(struct cast_receive *r, struct err *err)
+{
+	atomic_store(&r->stage, "fetching by TLS");
+	cast_receive_report(r, TICKET_FETCHING, NULL);
+	return guest_fetch(r->guest, &r->ticket, r->out, &r->tls_bytes, &r->watch.stopped, err);
+}
+
+static int receive_all(struct cast_receive *r, struct err *err)
+{
+	if (out_whole(r->out))
+		return 0;
+	if (r->by_multicast && r->ticket.multicast && by_multicast(r, err) < 0)
+		return -1;
+	if (atomic_load(&r->watch.stopped))
+		return err_set(err, ERR_FAILED, "stopped");
+	return out_whole(r->out) ? 0 : by_tls(r, err);
+}
+
+static int finish(struct cast_receive *r, struct err *err)
+{
+	struct rx *rx;
+
+	if (receive_all(r, err) < 0)
+		return -1;
+	atomic_store(&r->stage, "making it durable");
+	if (out_finish(r->out, err) < 0)
+		return -1;
+	r->seconds = (double)(clock_now_ns() - r->begun_ns) / (double)NS_PER_S;
+	rx = atomic_load(&r->rx);
+	if (rx)
+		rx_done(rx);
+	cast_receive_report(r, TICKET_DONE, NULL);
+	return 0;
+}
+
+/* What is kept, and how to go on. */
+static int leave(struct cast_receive *r, struct err *err)
+{
+	char kept[STR_BYTES_MAX], size[STR_BYTES_MAX];
+	uint64_t kept_bytes = 0;
+
+	cast_receive_report(r, TICKET_FAILED, err->text);
+	out_close(r->out, &kept_bytes);
+	r->out = NULL;
+	if (!kept_bytes || err->hint[0])
+		return -1;
+	str_from_bytes(kept_bytes, kept);
+	str_from_bytes(r->offer.file.size_bytes, size);
+	return err_hint(err, "%s of %s are kept: receive it again, with the token of the next sending, and only the rest is sent",
+			kept, size);
+}
+
+static int receive(const struct cmd *c, struct cast_receive *r, struct err *err)
+{
+	int rc;
+
+	if (take_ticket(r, err) < 0)
+		return -1;
+	r->watch.tick = on_tick;
+	r->watch.stop = on_stop;
+	r->watch.ctx = r;
+	r->begun_ns = clock_now_ns();
+	atomic_store(&r->stage, "waiting for the sender");
+	if (cast_watch_start(&r->watch, c, err) < 0)
+		return -1;
+	rc = finish(r, err);
+	cast_watch_end(&r->watch);
+	if (atomic_load(&r->silent))
+		log_warn("cast", "nothing came by multicast within %d s (a firewall? a switch?): the file was fetched by TLS",
+			 (int)(SILENCE_NS / NS_PER_S));
+	close_rx(r);
+	if (rc < 0)
+		return leave(r, err);
+	cast_receive_result(c, r);
+	return 0;
+}
+
+static void clear(struct cast_receive *r)
+{
+	cast_watch_end(&r->watch);
+	close_rx(r);
+	out_close(r->out, NULL);
+	layout_drop(r->layout);
+	ticket_clear(&r->ticket);
+	ticket_offer_clear(&r->offer);
+	guest_close(r->guest);
+	free(r->shown);
+}
+
+int cmd_cast_receive(struct cmd *c, struct err *err)
+{
+	autoclean(clear) struct cast_receive r = { 0 };
+
+	if (read_options(c, &r, err) < 0 || meet_sender(c, &r, err) < 0)
+		return -1;
+	if (c->plan) {
+		print_plan(c, &r);
+		return 0;
+	}
+	return receive(c, &r, err);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `orthrus cast receive` knows. */
+#ifndef ORTHRUS_CMD_CAST_RECEIVE_H
+#define ORTHRUS_CMD_CAST_RECEIVE_H
+
+#include "cast/guest.h"
+#include "cast/layout.h"
+#include "cast/out.h"
+#include "cast/rx.h"
+#include "cmd/cast_watch.h"
+#include "cmd/cmd.h"
+
+struct cast_receive {
+	const char *path;
+	char *shown;
+	bool force, by_multicast;
+	const char *interface; /* or NULL */
+	unsigned int hands;
+	struct out_look look;
+	struct guest *guest;
+	struct ticket_offer offer;
+	struct ticket ticket; /* number 0: none yet */
+	struct layout *layout;
+	struct out *out;
+	_Atomic(struct rx *) rx; /* while packets are heard */
+	struct rx_view heard;	 /* at its end */
+	_Atomic(const char *) stage;
+	atomic_bool silent; /* nothing came by multicast */
+	int64_t begun_ns, listens_ns;
+	uint64_t kept_bytes;
+	_Atomic uint64_t tls_bytes;
+	double seconds;
+	struct cast_watch watch;
+};
+
+/* The token: by an option, or typed at the terminal, where nobody sees it. */
+int cast_token(const struct cmd *c, struct token *out, struct err *err) WARN_UNUSED;
+/* What to tell the sender. */
+void cast_receive_report(struct cast_receive *r, enum ticket_state state, const char *why);
+void cast_receive_result(const struct cmd *c, struct cast_receive *r);
+/* Taken in beyond what was lacking. */
+uint64_t cast_refetched(struct cast_receive *r);
+
+#endif

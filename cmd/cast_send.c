@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/cast_send.h"
+
+#include "base/mem.h"
+#include "cast/layout.h"
+#include "cmd/commands.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define GATHER_S 5
+#define GATHER_ALL_S 300 /* with --receivers */
+#define WAIT_S 30
+#define STOP_NS (2 * NS_PER_S) /* so long receivers may say how they leave after Ctrl-C */
+#define ANY_NUMBER 65535
+
+/* --- what cast/tx.h asks for --- */
+
+static const uint8_t *source_chunk(void *ctx, uint32_t chunk, uint8_t *scratch, struct err *err)
+{
+	struct cast_send *s = ctx;
+
+	return file_chunk(s->file, chunk, scratch, err);
+}
+
+static int source_digest(void *ctx, uint32_t chunk, struct digest *out, struct err *err)
+{
+	struct cast_send *s = ctx;
+
+	return file_digest(s->file, chunk, out, err);
+}
+
+static int source_sign(void *ctx, const uint8_t *data, size_t len, uint8_t signature[64], struct err *err)
+{
+	struct cast_send *s = ctx;
+
+	return sign_bytes(&s->keys.sign, data, len, signature, err);
+}
+
+/* --- what cast/desk.h asks for --- */
+
+static int on_join(void *ctx, uint16_t number, const uint8_t own_key[SESSION_KEY], const uint8_t *have, struct err *err)
+{
+	struct cast_send *s = ctx;
+
+	return tx_join(s->tx, number, own_key, have, err);
+}
+
+static void on_leave(void *ctx, uint16_t number, bool whole)
+{
+	struct cast_send *s = ctx;
+
+	tx_leave(s->tx, number, whole);
+}
+
+/* When the last of those that were expected has said how it went, nothing is waited for any more. */
+static void on_changed(void *ctx)
+{
+	struct cast_send *s = ctx;
+	struct desk_view view;
+	struct tx_view tx;
+
+	tx_look(s->tx, &tx);
+	s->ended_seconds = tx.seconds;
+	desk_look(s->desk, &view);
+	if (s->receivers && view.done + view.failed >= s->receivers && !view.waited_for)
+		tx_stop(s->tx);
+}
+
+/* --- Ctrl-C and progress --- */
+
+static void on_stop(void *ctx)
+{
+	struct cast_send *s = ctx;
+
+	desk_stop(s->desk, "the sender was stopped");
+	tx_stop(s->tx);
+}
+
+static const char *stage_name(const struct sender_view *v, bool over)
+{
+	if (over)
+		return "waiting for the last words";
+	switch (v->stage) {
+	case WIRE_GATHER:
+		return "waiting for receivers";
+	case WIRE_PASS:
+		return v->pass <= 1 ? "sending" : "sending again";
+	case WIRE_ASK:
+	case WIRE_SLOW:
+		return "repairing";
+	case WIRE_OVER:
+		break;
+	}
+	return "waiting for the last words";
+}
+
+/* All that were expected are there, but some will never be ready: those that fetch, or are gone again. */
+static bool nobody_is_missing(struct cast_send *s, const struct desk_view *v)
+{
+	uint64_t there = v->done + v->failed + v->fetching;
+	struct sender_receiver_view r;
+	struct desk_guest g;
+
+	if (!s->receivers || !there)
+		return false;
+	for (size_t i = 0; desk_guest(s->desk, i, &g); i++) {
+		there += g.state == DESK_WAITED_FOR && !g.fetching && tx_look_at(s->tx, g.number, &r) && r.heard_ns;
+		desk_guest_clear(&g);
+	}
+	return there >= s->receivers;
+}
+
+static void on_tick(void *ctx, struct progress *p)
+{
+	struct cast_send *s = ctx;
+	uint64_t size = file_facts(s->file)->size_bytes, done = 0;
+	struct desk_view desk;
+	struct tx_view v;
+	char stage[64];
+
+	tx_look(s->tx, &v);
+	desk_look(s->desk, &desk);
+	if (v.sender.stage == WIRE_GATHER && nobody_is_missing(s, &desk))
+		tx_start(s->tx);
+	if (v.sender.blocks_to_send)
+		done = (uint64_t)((double)size * v.sender.blocks_sent / v.sender.blocks_to_send);
+	snprintf(stage, sizeof(stage), "%s (%u receivers, %u done)", stage_name(&v.sender, s->over),
+		 desk.waited_for + desk.done + desk.failed, desk.done);
+	progress_update(p, stage, done < size ? done : size, size, clock_now_ns());
+}
+
+/* --- begin --- */
+
+static int read_options(struct cmd *c, struct cast_send *s, struct err *err)
+{
+	uint64_t gather = GATHER_S, wait = WAIT_S, rate = 0, port = 0;
+
+	if (cmd_args(c, 1, 1, err) < 0 || cmd_option_u64(c, "receivers", 1, DESK_RECEIVERS_MAX, &s->receivers, err) < 0)
+		return -1;
+	if (s->receivers)
+		gather = GATHER_ALL_S;
+	if (cmd_option_u64(c, "gather", 0, 86400, &gather, err) < 0 || cmd_option_u64(c, "wait", 0, 86400, &wait, err) < 0 ||
+	    cmd_option_u64(c, "rate", 1, 1000000, &rate, err) < 0 || cmd_option_u64(c, "port", 1, 65535, &port, err) < 0)
+		return -1;
+	s->token_file = cmd_option(c, "token-file");
+	s->gather_ns = (int64_t)gather * NS_PER_S;
+	s->wait_ns = (int64_t)wait * NS_PER_S;
+	s->rate_bytes = rate * 125000;
+	s->port = (uint16_t)port;
+	return 0;
+}
+
+static int make_session(const struct cmd *c, struct cast_send *s, struct err *err)
+{
+	const char *address = cmd_option(c, "address");
+	bool six = cmd_flag(c, "ipv6") || (address && strchr(address, ':'));
+
+	if (desk_place(cmd_option(c, "interface"), address, six, &s->place, err) < 0 ||
+	    desk_group(cmd_option(c, "group"), six, &s->session.group, err) < 0)
+		return -1;
+	if (c->plan)
+		return 0;
+	if (desk_keys_make(s->place.address, &s->keys, err) < 0)
+		return -1;
+	s->session.sender = s->place.addr;
+	s->session.symbol_bytes = file_facts(s->file)->symbol_bytes;
+	random_bytes(&s->session.cast, sizeof(s->session.cast));
+	random_bytes(s->session.group_key, SESSION_KEY);
+	memcpy(s->session.sign_public, s->keys.sign.public, SESSION_SIGN_PUBLIC);
+	return 0;
+}
+
+static int open_cast(struct cast_send *s, struct err *err)
+{
+	struct tx_opts tx = { .layout = file_layout(s->file),
+			      .session = &s->session,
+			      .source = { .chunk = source_chunk, .digest = source_digest, .sign = source_sign, .ctx = s },
+			      .expected = s->receivers	 ? (uint32_t)s->receivers
+					  : s->gather_ns ? ANY_NUMBER
+							 : 0,
+			      .gather_ns = s->gather_ns,
+			      .empty_ns = s->wait_ns,
+			      .rate_max = s->rate_bytes };
+	struct desk_opts desk = { .address = s->place.address,
+				  .port = s->port,
+				  .file = s->file,
+				  .session = &s->session,
+				  .keys = &s->keys,
+				  .join = on_join,
+				  .leave = on_leave,
+				  .changed = on_changed,
+				  .ctx = s };
+
+	snprintf(tx.interface, sizeof(tx.interface), "%s", s->place.interface);
+	if (tx_open(&tx, &s->tx, err) < 0)
+		return -1;
+	/* The port is at the same place in both families. */
+	((struct sockaddr_in *)&s->session.sender)->sin_port = htons(tx_port(s->tx));
+	return desk_open(&desk, &s->desk, err);
+}
+
+static int give_token(const struct cmd *c, struct cast_send *s, struct err *err)
+{
+	struct token token;
+	struct buf text = { 0 };
+	int rc = 0;
+
+	desk_token(s->desk, &token);
+	token_write(&token, &text);
+	token_clear(&token);
+	if (s->token_file) {
+		buf_addc(&text, '\n');
+		rc = fs_write_atomic(s->token_file, text.data, text.len, 0600, err);
+		cmd_say(c, "the token is in %s", s->token_file);
+	} else if (c->json) {
+		printf("{\"token\":\"%s\"}\n", text.data);
+	} else {
+		printf("%s\n", text.data);
+	}
+	fflush(stdout);
+	explicit_bzero(text.data, text.cap);
+	buf_free(&text);
+	return rc;
+}
+
+static void print_plan(const struct cmd *c, const struct cast_send *s)
+{
+	autoclean(plan_free) struct plan plan = { 0 };
+	char size[STR_BYTES_MAX], group[INET6_ADDRSTRLEN] = "";
+	const struct sockaddr_storage *g = &s->session.group;
+
+	str_from_bytes(file_facts(s->file)->size_bytes, size);
+	inet_ntop(g->ss_family,
+		  g->ss_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)g)->sin6_addr
+					   : (const void *)&((const struct sockaddr_in *)g)->sin_addr,
+		  group, sizeof(group));
+	plan_add(&plan, 0, PLAN_READS, "desk",
+		 str_format("give tickets at https://%s:%u to whoever shows the token", s->place.address, s->port), NULL, NULL);
+	plan_add(&plan, 1, PLAN_READS, "send",
+		 str_format("send %s (%s) from %s by %s to a group like %s, encrypted", file_facts(s->file)->name, size,
+			    s->place.address, s->place.interface, group),
+		 NULL, NULL);
+	cmd_print_plan(c, &plan);
+}
+
+/* --- run --- */
+
+/* Two for each receiver that fetches: its connection, and the file. */
+static void raise_limits(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+		log_debug("cast", "the limit of open files stays as it is");
+}
+
+/* The cast, and then until everybody said how it went. */
+static int run(struct cast_send *s, struct err *err)
+{
+	int rc = tx_run(s->tx, err);
+
+	if (rc == 0 && !atomic_load(&s->watch.stopped))
+		rc = file_check(s->file, err);
+	s->over = true;
+	if (rc < 0)
+		desk_stop(s->desk, err->text);
+	desk_wait(s->desk, s->wait_ns, STOP_NS);
+	return rc;
+}
+
+static int send_file(struct cmd *c, struct cast_send *s, struct err *err)
+{
+	int rc;
+
+	raise_limits();
+	if (open_cast(s, err) < 0 || give_token(c, s, err) < 0)
+		return -1;
+	s->watch.tick = on_tick;
+	s->watch.stop = on_stop;
+	s->watch.ctx = s;
+	if (cast_watch_start(&s->watch, c, err) < 0)
+		return -1;
+	rc = run(s, err);
+	cast_watch_end(&s->watch);
+	return rc < 0 ? -1 : cast_send_result(c, s, err);
+}
+
+static void clear(struct cast_send *s)
+{
+	cast_watch_end(&s->watch);
+	desk_close(s->desk);
+	if (s->tx)
+		tx_close(s->tx);
+	file_close(s->file);
+	desk_keys_clear(&s->keys);
+	explicit_bzero(&s->session, sizeof(s->session));
+}
+
+int cmd_cast_send(struct cmd *c, struct err *err)
+{
+	autoclean(clear) struct cast_send s = { 0 };
+
+	c->json_lines = true;
+	if (read_options(c, &s, err) < 0 || file_open(c->argv[0], &s.file, err) < 0 || make_session(c, &s, err) < 0)
+		return -1;
+	if (c->plan) {
+		print_plan(c, &s);
+		return 0;
+	}
+	return send_file(c, &s, err);
+}

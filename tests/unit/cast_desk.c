@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cast/desk, guest, file: real TLS on the loopback, without any multicast. */
+#include "cast/desk.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cast/file.h"
+#include "cast/guest.h"
+#include "cast/layout.h"
+#include "cast/out.h"
+#include "cast/treehash.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/http_client.h"
+#include "sys/threads.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SIZE (5 * TICKET_PIECE + 77)
+
+struct bench {
+	char *dir, *path, *target;
+	uint8_t *data;
+	struct file *file;
+	struct desk_keys keys;
+	struct session session;
+	struct desk *desk;
+	struct token token;
+	struct guest *guest;
+	struct ticket_offer offer;
+	struct ticket ticket;
+	/* what the cast was told */
+	uint16_t joined, left;
+	bool left_whole, over;
+	uint8_t have;
+	unsigned int changes;
+};
+
+static void check(int rc, const struct err *err)
+{
+	if (rc != 0)
+		fail_msg("%s", err->text);
+}
+
+static int on_join(void *ctx, uint16_t number, const uint8_t own_key[SESSION_KEY], const uint8_t *have, struct err *err)
+{
+	struct bench *b = ctx;
+
+	(void)own_key;
+	b->joined = number;
+	b->have = have ? have[0] : 0;
+	return b->over ? err_set(err, ERR_REFUSED, "over") : 0;
+}
+
+static void on_leave(void *ctx, uint16_t number, bool whole)
+{
+	struct bench *b = ctx;
+
+	b->left = number;
+	b->left_whole = whole;
+}
+
+static void on_changed(void *ctx)
+{
+	((struct bench *)ctx)->changes++;
+}
+
+static void open_desk(struct bench *b)
+{
+	struct desk_opts opts = { .address = "127.0.0.1",
+				  .file = b->file,
+				  .session = &b->session,
+				  .keys = &b->keys,
+				  .join = on_join,
+				  .leave = on_leave,
+				  .changed = on_changed,
+				  .ctx = b };
+	struct sockaddr_in *sender = (struct sockaddr_in *)&b->session.sender;
+	struct err err = { 0 };
+
+	check(desk_keys_make("127.0.0.1", &b->keys, &err), &err);
+	check(desk_group("232.9.8.7", false, &b->session.group, &err), &err);
+	sender->sin_family = AF_INET;
+	sender->sin_port = htons(4444);
+	sender->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	b->session.cast = 99;
+	b->session.symbol_bytes = file_facts(b->file)->symbol_bytes;
+	memcpy(b->session.sign_public, b->keys.sign.public, SESSION_SIGN_PUBLIC);
+	check(desk_open(&opts, &b->desk, &err), &err);
+	desk_token(b->desk, &b->token);
+}
+
+static int set_up(void **state)
+{
+	struct bench *b = mem_zalloc(sizeof(*b));
+	struct err err = { 0 };
+
+	b->dir = mem_strdup("/tmp/orthrus-cast-desk.XXXXXX");
+	if (!mkdtemp(b->dir))
+		return -1;
+	b->path = fs_join(b->dir, "file");
+	b->target = fs_join(b->dir, "target");
+	b->data = mem_zalloc(SIZE);
+	for (size_t i = 0; i < SIZE; i++)
+		b->data[i] = (uint8_t)(i * 7 + i / 509);
+	check(fs_write_atomic(b->path, b->data, SIZE, 0644, &err), &err);
+	check(file_open(b->path, &b->file, &err), &err);
+	open_desk(b);
+	check(guest_open(&b->token, &b->guest, &err), &err);
+	*state = b;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bench *b = *state;
+	struct err err = { 0 };
+	int rc;
+
+	guest_close(b->guest);
+	desk_close(b->desk);
+	file_close(b->file);
+	desk_keys_clear(&b->keys);
+	ticket_clear(&b->ticket);
+	ticket_offer_clear(&b->offer);
+	rc = fs_remove_tree(b->dir, &err);
+	free(b->dir);
+	free(b->path);
+	free(b->target);
+	free(b->data);
+	free(b);
+	return rc;
+}
+
+/* --- the file --- */
+
+static void test_file(void **state)
+{
+	struct bench *b = *state;
+	autofree uint8_t *scratch = mem_aligned(64, TICKET_PIECE);
+	struct treehash *t = treehash_new();
+	struct digest is, want;
+	struct err err = { 0 };
+	int fd = file_dup(b->file, &err);
+	struct stat st;
+
+	assert_int_equal(file_facts(b->file)->size_bytes, SIZE);
+	assert_int_equal(layout_chunks(file_layout(b->file)), 6);
+	assert_int_equal(layout_chunk_len(file_layout(b->file), 5), 77);
+	assert_string_equal(file_facts(b->file)->name, "file");
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, SIZE);
+	close(fd);
+	assert_false(file_digested(b->file, 1));
+	assert_ptr_equal(file_chunk(b->file, 1, scratch, &err), scratch);
+	assert_memory_equal(scratch, b->data + TICKET_PIECE, TICKET_PIECE);
+	assert_true(file_digested(b->file, 1));
+	for (uint32_t i = 1; i < 6; i += 4) {
+		treehash_of(t, b->data + i * TICKET_PIECE, layout_chunk_len(file_layout(b->file), i), &want);
+		check(file_digest(b->file, i, &is, &err), &err);
+		assert_int_equal(digest_cmp(&is, &want), 0);
+	}
+	treehash_free(t);
+}
+
+static void test_a_file_that_changes(void **state)
+{
+	struct bench *b = *state;
+	autofree uint8_t *scratch = mem_aligned(64, TICKET_PIECE);
+	struct err err = { 0 };
+
+	check(file_check(b->file, &err), &err);
+	assert_int_equal(truncate(b->path, TICKET_PIECE), 0);
+	assert_int_equal(file_check(b->file, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_null(file_chunk(b->file, 0, scratch, &err));
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_null(file_chunk(b->file, 4, scratch, &err)); /* not there any more */
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_int_equal(guest_offer(b->guest, &b->offer, &err), 0);
+}
+
+static void test_what_cannot_be_cast(void **state)
+{
+	struct bench *b = *state;
+	autofree char *empty = fs_join(b->dir, "empty");
+	struct file *f = NULL;
+	struct err err = { 0 };
+
+	check(fs_write_atomic(empty, "", 0, 0600, &err), &err);
+	assert_int_equal(file_open(empty, &f, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	assert_int_equal(file_open(b->dir, &f, &err), -1);
+	assert_int_equal(file_open("/dev/null", &f, &err), -1);
+	assert_int_equal(file_open("/nonexistent", &f, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+/* --- the desk --- */
+
+static struct out *begin(struct bench *b)
+{
+	struct out_opts opts = { .path = b->target, .hands = 1, .file = &b->offer.file };
+	struct out *o = NULL;
+	struct err err = { 0 };
+
+	if (!b->offer.file.name)
+		check(guest_offer(b->guest, &b->offer, &err), &err);
+	check(out_open(&opts, &o, &err), &err);
+	return o;
+}
+
+static void ticket(struct bench *b, const uint8_t *have, size_t len)
+{
+	struct guest_wish wish = { .path = b->target, .offer = &b->offer, .have = have, .have_len = len };
+	struct err err = { 0 };
+
+	ticket_clear(&b->ticket);
+	check(guest_ticket(b->guest, &wish, &b->ticket, &err), &err);
+}
+
+static int report(struct bench *b, enum ticket_state state, const char *why, struct err *err)
+{
+	struct ticket_report r = { .number = b->ticket.session.number, .state = state, .tls_bytes = 5 };
+	int rc;
+
+	memcpy(r.receipt, b->ticket.receipt, TICKET_RECEIPT);
+	r.why = why ? mem_strdup(why) : NULL;
+	rc = guest_report(b->guest, &r, err);
+	ticket_report_clear(&r);
+	return rc;
+}
+
+static void test_a_file_is_fetched(void **state)
+{
+	struct bench *b = *state;
+	struct out *o = begin(b);
+	autoclean(buf_free) struct buf got = { 0 };
+	_Atomic uint64_t bytes = 0;
+	atomic_bool stop = false;
+	struct desk_view v;
+	struct desk_guest g;
+	struct err err = { 0 };
+
+	ticket(b, NULL, 0);
+	assert_true(b->ticket.multicast);
+	assert_int_equal(b->ticket.session.number, 1);
+	assert_int_equal(b->ticket.session.cast, 99);
+	assert_int_equal(b->joined, 1);
+	desk_look(b->desk, &v);
+	assert_true(v.waited_for == 1 && v.done == 0 && v.fetching == 0);
+	check(report(b, TICKET_FETCHING, NULL, &err), &err);
+	desk_look(b->desk, &v);
+	assert_true(v.waited_for == 1 && v.fetching == 1 && b->left == 1 && !b->left_whole && b->changes == 0);
+	check(guest_fetch(b->guest, &b->ticket, o, &bytes, &stop, &err), &err);
+	assert_int_equal(bytes, SIZE);
+	check(out_finish(o, &err), &err);
+	out_close(o, NULL);
+	check(fs_read(b->target, SIZE + 1, &got, &err), &err);
+	assert_int_equal(got.len, SIZE);
+	assert_memory_equal(got.data, b->data, SIZE);
+	check(report(b, TICKET_DONE, NULL, &err), &err);
+	desk_look(b->desk, &v);
+	assert_true(v.waited_for == 0 && v.done == 1 && v.failed == 0 && v.fetching == 0);
+	assert_true(b->left == 1 && b->left_whole && b->changes == 1);
+	assert_true(desk_guest(b->desk, 0, &g));
+	assert_true(g.state == DESK_DONE && g.fetching && g.report.tls_bytes == 5);
+	assert_string_equal(g.address, "127.0.0.1");
+	desk_guest_clear(&g);
+	assert_false(desk_guest(b->desk, 1, &g));
+	desk_wait(b->desk, INT64_MAX / 2, 0);
+}
+
+static void test_what_was_kept_is_not_sent_again(void **state)
+{
+	struct bench *b = *state;
+	struct out *o = begin(b);
+	autofree uint8_t *have = NULL;
+	_Atomic uint64_t bytes = 0;
+	atomic_bool stop = false;
+	struct digest d;
+	struct err err = { 0 };
+	size_t len;
+
+	for (uint32_t i = 0; i < 4; i += 2) {
+		check(file_digest(b->file, i, &d, &err), &err);
+		check(out_chunk(o, 0, i, b->data + i * TICKET_PIECE, TICKET_PIECE, &d, &err), &err);
+	}
+	out_close(o, NULL);
+	o = begin(b);
+	check(guest_verify(b->guest, &b->offer, o, &err), &err);
+	have = out_have(o, &len);
+	ticket(b, have, len);
+	assert_int_equal(b->have, 0x05);
+	check(guest_fetch(b->guest, &b->ticket, o, &bytes, &stop, &err), &err);
+	assert_int_equal(bytes, SIZE - 2 * TICKET_PIECE);
+	assert_true(out_whole(o));
+	out_close(o, NULL);
+}
+
+static void test_who_comes_again_is_one_receiver(void **state)
+{
+	struct bench *b = *state;
+	struct desk_view v;
+	struct desk_guest g;
+	struct err err = { 0 };
+
+	out_close(begin(b), NULL);
+	ticket(b, NULL, 0);
+	ticket(b, NULL, 0);
+	assert_int_equal(b->ticket.session.number, 2);
+	assert_true(b->left == 1 && !b->left_whole);
+	desk_look(b->desk, &v);
+	assert_int_equal(v.waited_for, 1);
+	assert_true(desk_guest(b->desk, 0, &g));
+	assert_int_equal(g.state, DESK_REPLACED);
+	desk_guest_clear(&g);
+	check(report(b, TICKET_FAILED, "no room", &err), &err);
+	assert_true(desk_guest(b->desk, 1, &g));
+	assert_int_equal(g.state, DESK_FAILED);
+	assert_string_equal(g.report.why, "no room");
+	desk_guest_clear(&g);
+	/* Another's word is not taken, nor one that comes later. */
+	check(report(b, TICKET_DONE, NULL, &err), &err);
+	desk_look(b->desk, &v);
+	assert_true(v.failed == 1 && v.done == 0);
+	b->ticket.receipt[0] ^= 1;
+	assert_int_equal(report(b, TICKET_DONE, NULL, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	b->over = true;
+	ticket(b, NULL, 0);
+	assert_false(b->ticket.multicast);
+}
+
+static void test_a_wrong_secret(void **state)
+{
+	struct bench *b = *state;
+	struct token wrong = b->token;
+	struct guest *g = NULL;
+	struct desk_view v;
+	struct err err = { 0 };
+	int64_t begin_ns = clock_now_ns();
+
+	wrong.secret[0] ^= 1;
+	check(guest_open(&wrong, &g, &err), &err);
+	assert_int_equal(guest_offer(g, &b->offer, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_true(clock_now_ns() - begin_ns >= NS_PER_S); /* slowed */
+	guest_close(g);
+	desk_look(b->desk, &v);
+	assert_int_equal(v.refused, 1);
+	/* Another server, which would like to know the secret. */
+	wrong = b->token;
+	wrong.pin.bytes[0] ^= 1;
+	check(guest_open(&wrong, &g, &err), &err);
+	assert_int_equal(guest_offer(g, &b->offer, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_true(err.hint[0] != '\0');
+	guest_close(g);
+}
+
+static int ask(struct bench *b, const char *method, const char *path, const char *body, struct http_reply *reply, struct err *err)
+{
+	char pin[DIGEST_HEX_LEN], bearer[TOKEN_BEARER_LEN];
+	autoclean(buf_free) struct buf url = { 0 };
+	struct http_client_opts opts = { .pin = pin, .bearer = bearer };
+	struct http_request req = { .method = method, .path = path, .body = body, .body_len = body ? strlen(body) : 0 };
+	struct http_client *c = NULL;
+	int rc;
+
+	token_url(&b->token, &url);
+	token_bearer(&b->token, bearer);
+	digest_hex(&b->token.pin, pin);
+	opts.base_url = buf_str(&url);
+	check(http_client_new(&opts, &c, err), err);
+	rc = http_send(c, &req, reply, err);
+	http_client_free(c);
+	return rc;
+}
+
+static void test_what_is_asked_wrongly(void **state)
+{
+	struct bench *b = *state;
+	static const struct {
+		const char *method, *path, *body;
+		int status;
+	} cases[] = {
+		{ "GET", "/v1/rows?from=6", NULL, 400 },
+		{ "GET", "/v1/rows?to=6", NULL, 400 },
+		{ "GET", "/v1/rows?from=5&number=65535", NULL, 200 },
+		{ "GET", "/v1/data?number=x", NULL, 400 },
+		{ "GET", "/v1/nothing", NULL, 404 },
+		{ "POST", "/v1/ticket", "{}", 400 },
+		{ "POST", "/v1/ticket",
+		  "{\"guest\":\"00000000000000000000000000000000\",\"host\":\"n\",\"have\":\"AA==\","
+		  "\"id\":\"0000000000000000000000000000000000000000000000000000000000000000\"}",
+		  409 },
+		{ "POST", "/v1/report", "[]", 400 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autoclean(http_reply_free) struct http_reply reply = { 0 };
+		struct err err = { 0 };
+
+		check(ask(b, cases[i].method, cases[i].path, cases[i].body, &reply, &err), &err);
+		if (reply.status != cases[i].status)
+			fail_msg("%s: %d, not %d: %s", cases[i].path, reply.status, cases[i].status, buf_str(&reply.body));
+	}
+	assert_int_equal(b->joined, 0);
+}
+
+static void *stop_soon(void *ctx)
+{
+	struct bench *b = ctx;
+
+	desk_stop(b->desk, "the sender was stopped");
+	return NULL;
+}
+
+static void test_a_desk_that_stops(void **state)
+{
+	struct bench *b = *state;
+	struct out *o = begin(b);
+	_Atomic uint64_t bytes = 0;
+	atomic_bool stop = false;
+	struct desk_guest g;
+	struct err err = { 0 };
+	pthread_t thread;
+
+	ticket(b, NULL, 0);
+	check(thread_start(&thread, stop_soon, b, &err), &err);
+	desk_wait(b->desk, INT64_MAX / 2, NS_PER_MS); /* ends: it was stopped */
+	pthread_join(thread, NULL);
+	assert_int_equal(guest_fetch(b->guest, &b->ticket, o, &bytes, &stop, &err), -1);
+	assert_non_null(strstr(err.text, "the sender was stopped"));
+	assert_int_equal(report(b, TICKET_FAILED, "stopped", &err), 0);
+	assert_true(desk_guest(b->desk, 0, &g));
+	assert_int_equal(g.state, DESK_FAILED);
+	desk_guest_clear(&g);
+	out_close(o, NULL);
+}
+
+static void test_who_is_silent_is_given_up(void **state)
+{
+	struct bench *b = *state;
+	struct desk_view v;
+	struct desk_guest g;
+
+	out_close(begin(b), NULL);
+	ticket(b, NULL, 0);
+	desk_wait(b->desk, NS_PER_MS, NS_PER_S);
+	desk_look(b->desk, &v);
+	assert_true(v.failed == 1 && v.waited_for == 0);
+	assert_true(desk_guest(b->desk, 0, &g));
+	assert_non_null(strstr(g.report.why, "not heard of"));
+	desk_guest_clear(&g);
+}
+
+static void test_a_fetch_that_is_stopped(void **state)
+{
+	struct bench *b = *state;
+	struct out *o = begin(b);
+	_Atomic uint64_t bytes = 0;
+	atomic_bool stop = true;
+	struct err err = { 0 };
+
+	ticket(b, NULL, 0);
+	assert_int_equal(guest_fetch(b->guest, &b->ticket, o, &bytes, &stop, &err), -1);
+	assert_string_equal(err.text, "stopped");
+	out_close(o, NULL);
+}
+
+/* --- where --- */
+
+static void test_places_and_groups(void **state)
+{
+	struct sockaddr_storage g, h;
+	struct desk_place p;
+	struct err err = { 0 };
+
+	(void)state;
+	check(desk_place("lo", NULL, false, &p, &err), &err);
+	assert_string_equal(p.address, "127.0.0.1");
+	assert_string_equal(p.interface, "lo");
+	check(desk_place(NULL, "127.0.0.1", false, &p, &err), &err);
+	assert_int_equal(desk_place("nothere0", NULL, false, &p, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	assert_int_equal(desk_place(NULL, "192.0.2.1", false, &p, &err), -1);
+	assert_int_equal(desk_place(NULL, "localhost", false, &p, &err), -1);
+	check(desk_group(NULL, false, &g, &err), &err);
+	check(desk_group(NULL, false, &h, &err), &err);
+	assert_int_equal(g.ss_family, AF_INET);
+	assert_int_equal(ntohl(((struct sockaddr_in *)&g)->sin_addr.s_addr) >> 24, 232);
+	assert_memory_not_equal(&g, &h, sizeof(struct sockaddr_in));
+	check(desk_group(NULL, true, &g, &err), &err);
+	assert_int_equal(((struct sockaddr_in6 *)&g)->sin6_addr.s6_addr[0], 0xff);
+	check(desk_group("ff15::1", true, &g, &err), &err);
+	check(desk_group("239.1.1.1", false, &g, &err), &err);
+	assert_int_equal(desk_group("224.0.0.1", false, &g, &err), -1);
+	assert_int_equal(desk_group("10.0.0.1", false, &g, &err), -1);
+	assert_int_equal(desk_group("ff02::1", true, &g, &err), -1);
+	assert_int_equal(desk_group("232.1.1.1", true, &g, &err), -1);
+}
+
+#define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_DESK(test_file),
+		WITH_DESK(test_a_file_that_changes),
+		WITH_DESK(test_what_cannot_be_cast),
+		WITH_DESK(test_a_file_is_fetched),
+		WITH_DESK(test_what_was_kept_is_not_sent_again),
+		WITH_DESK(test_who_comes_again_is_one_receiver),
+		WITH_DESK(test_a_wrong_secret),
+		WITH_DESK(test_what_is_asked_wrongly),
+		WITH_DESK(test_a_desk_that_stops),
+		WITH_DESK(test_who_is_silent_is_given_up),
+		WITH_DESK(test_a_fetch_that_is_stopped),
+		cmocka_unit_test(test_places_and_groups),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
