@@ -39,7 +39,8 @@ PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager $(BUILD)/
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
-TOOLS := $(patsubst tests/lab/%.c,$(BUILD)/tests/lab/%,$(wildcard tests/lab/*.c))
+TOOLS := $(patsubst tests/lab/%.c,$(BUILD)/tests/lab/%,$(filter-out tests/lab/slow_write.c,$(wildcard tests/lab/*.c))) \
+	$(BUILD)/tests/lab/slow_write.so
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 
@@ -90,6 +91,9 @@ $(BUILD)/tests/unit/daemon_pending: LDFLAGS += -Wl,--wrap=state_write
 $(BUILD)/tests/lab/fleet: LDLIBS += -lssl
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# Preloaded by a test.
+$(BUILD)/tests/lab/slow_write.so: $(BUILD)/tests/lab/slow_write.o
+	@echo "LINK $@"; $(CC) -shared -o $@ $^ -lpthread
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lzstd -lpthread
 # A fuzz target defines LLVMFuzzerTestOneInput; replay.c feeds it the files of its corpus. tests/fuzz/run.sh puts libFuzzer there.
@@ -98,7 +102,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(REPLAY) $(BUILD)/libprograms.a 
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/%.o
-.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store fuzz install clean format deps
+.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store bench-cast fuzz install clean format deps
 
 deps:
 	tools/deps.sh all
@@ -117,12 +121,18 @@ check-san: deps
 demo: deps
 	@$(MAKE) -j$(JOBS) programs $(TOOLS)
 	@BUILD=$(abspath $(BUILD)) tests/lab/demo.sh
-# The store beside other programs that keep file trees: docs/bench.md.
-bench: bench-store
+# The store beside other programs that keep file trees, the cast beside others that bring a file to many: docs/bench.md.
+bench:
+	@$(MAKE) bench-store
+	@$(MAKE) bench-cast
 bench-store:
 	tools/deps.sh bench
 	@$(MAKE) -j$(JOBS) programs $(BENCH)
 	@BUILD=$(abspath $(BUILD)) tests/bench/store.sh
+bench-cast:
+	tools/deps.sh bench
+	@$(MAKE) -j$(JOBS) programs $(BENCH)
+	@BUILD=$(abspath $(BUILD)) tests/bench/cast.sh
 fuzz: deps
 	@tests/fuzz/run.sh $(T)
 format:
