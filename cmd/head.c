@@ -37,6 +37,29 @@ static int add_problems(struct json_obj *o, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* Who asks for multicast members: nodes behind switches with snooping hear casts only while somebody does. */
+static int add_querier(struct json_obj *status, struct buf *out, struct err *err)
+{
+	autofree char *state = NULL, *interface = NULL, *ipv4 = NULL, *ipv6 = NULL, *problem = NULL;
+	struct json_obj o;
+	int found = json_obj(status, "querier", JSON_MAY, &o, err);
+
+	if (found <= 0)
+		return found;
+	if (json_str(&o, "state", JSON_MUST, &state, err) < 0 || json_str(&o, "interface", JSON_MAY, &interface, err) < 0 ||
+	    json_str(&o, "ipv4", JSON_MAY, &ipv4, err) < 0 || json_str(&o, "ipv6", JSON_MAY, &ipv6, err) < 0 ||
+	    json_str(&o, "problem", JSON_MAY, &problem, err) < 0)
+		return -1;
+	if (ipv4)
+		buf_addf(out, "querier  of IGMP on %s: %s\n", interface, ipv4);
+	if (ipv6)
+		buf_addf(out, "querier  of MLD on %s: %s\n", interface, ipv6);
+	if (problem)
+		buf_addf(out, "problem  the head's querier does not run, so nodes may lose multicast after some minutes: %s\n",
+			 problem);
+	return 0;
+}
+
 static int print_status(const char *json, size_t len, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
@@ -61,7 +84,7 @@ static int print_status(const char *json, size_t len, struct err *err)
 		buf_adds(&out, "cluster  none yet: `orthrus site init`, then `orthrus site apply`\n");
 	buf_addf(&out, "serves   %s, dnsmasq %s\n", url && port ? url : "only its unix socket", dnsmasq ? dnsmasq : "off");
 	buf_addf(&out, "nodes    %llu\n", (unsigned long long)total);
-	if (add_problems(&o, &out, err) < 0)
+	if (add_querier(&o, &out, err) < 0 || add_problems(&o, &out, err) < 0)
 		return err_wrap(err, "the daemon's status");
 	cmd_print(buf_str(&out));
 	return 0;

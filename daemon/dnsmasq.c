@@ -186,18 +186,34 @@ static void look_for_end(struct dnsmasq *d, bool readable)
 }
 
 /* How long nothing has to be done; -1: until woken. */
-static int pause_ms(const struct dnsmasq *d, bool wanted)
+static int pause_ms(const struct dnsmasq *d, bool wanted, int64_t turn_ns)
 {
-	int64_t left = d->next_start_ns - clock_now_ns();
+	int64_t now = clock_now_ns(), at = turn_ns;
 
-	if (d->pid || !wanted)
+	if (!d->pid && wanted && d->next_start_ns < at)
+		at = d->next_start_ns;
+	if (at == INT64_MAX)
 		return -1;
-	return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
+	return at <= now ? 0 : (int)((at - now + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+/* In the meantime the helper may have told of dnsmasq's end, or be gone. */
+static int64_t take_turn(struct dnsmasq *d)
+{
+	int64_t next;
+
+	if (!d->opts.turn)
+		return INT64_MAX;
+	next = d->opts.turn(d->opts.ctx, clock_now_ns());
+	if (d->opts.helper)
+		look_for_end(d, false);
+	return next;
 }
 
 static void *supervise(void *arg)
 {
 	struct dnsmasq *d = arg;
+	int64_t turn_ns = INT64_MAX;
 	bool wanted = false;
 
 	for (;;) {
@@ -205,7 +221,7 @@ static void *supervise(void *arg)
 		bool reload, restart, stop;
 		uint64_t n;
 
-		if (poll(p, 2, pause_ms(d, wanted)) < 0 && errno != EINTR)
+		if (poll(p, 2, pause_ms(d, wanted, turn_ns)) < 0 && errno != EINTR)
 			log_error("dnsmasq", "poll: errno %d", errno);
 		if ((p[0].revents & POLLIN) && read(d->wake_fd, &n, sizeof(n)) < 0)
 			log_error("dnsmasq", "cannot read the wake-up");
@@ -229,6 +245,7 @@ static void *supervise(void *arg)
 		}
 		if (wanted && !d->pid && clock_now_ns() >= d->next_start_ns)
 			start(d);
+		turn_ns = take_turn(d);
 	}
 	end_child(d);
 	return NULL;
@@ -316,6 +333,11 @@ void dnsmasq_reload(struct dnsmasq *d)
 void dnsmasq_restart(struct dnsmasq *d)
 {
 	ask(d, &d->restart);
+}
+
+void dnsmasq_turn(struct dnsmasq *d)
+{
+	wake(d);
 }
 
 void dnsmasq_status(struct dnsmasq *d, struct json_out *w)

@@ -2,6 +2,7 @@
 #include "daemon/helper_call.h"
 
 #include "base/mem.h"
+#include "daemon/querier_wire.h"
 #include "sys/fs.h"
 
 #include <errno.h>
@@ -90,26 +91,51 @@ static int await(struct helper_call *h, struct helper_answer *a, struct err *err
 	}
 }
 
+static int exchange(struct helper_call *h, const struct helper_request *r, struct helper_answer *a, struct err *err)
+{
+	if (reach(h, err) < 0)
+		return -1;
+	/* Who was shown the door can still read why. */
+	if (send(h->fd, r, sizeof(*r), MSG_NOSIGNAL) != (ssize_t)sizeof(*r) && errno != EPIPE)
+		return lost(h, errno, err);
+	if (await(h, a, err) < 0)
+		return -1;
+	/* Of one that is started or stopped now it has told nothing yet. */
+	h->ended = h->ended && r->ask != HELPER_DNSMASQ_START && r->ask != HELPER_DNSMASQ_STOP;
+	if (a->tells == HELPER_FAILED)
+		return err_set(err, a->value > ERR_NONE && a->value <= ERR_DAMAGED ? (enum err_kind)a->value : ERR_FAILED, "%s",
+			       a->text);
+	return 0;
+}
+
 int helper_call(struct helper_call *h, enum helper_ask ask, pid_t *pid, struct err *err)
 {
 	const struct helper_request r = { .ask = ask };
 	struct helper_answer a;
 
-	if (reach(h, err) < 0)
+	if (exchange(h, &r, &a, err) < 0)
 		return -1;
-	/* Who was shown the door can still read why. */
-	if (send(h->fd, &r, sizeof(r), MSG_NOSIGNAL) != (ssize_t)sizeof(r) && errno != EPIPE)
-		return lost(h, errno, err);
-	if (await(h, &a, err) < 0)
-		return -1;
-	/* Of one that was started now it has told nothing yet. */
-	h->ended = h->ended && ask == HELPER_DNSMASQ_RELOAD;
-	if (a.tells == HELPER_FAILED)
-		return err_set(err, a.value > ERR_NONE && a.value <= ERR_DAMAGED ? (enum err_kind)a.value : ERR_FAILED, "%s",
-			       a.text);
 	if (pid)
 		*pid = a.value;
 	return 0;
+}
+
+int helper_call_querier(struct helper_call *h, unsigned int index, unsigned int families, struct err *err)
+{
+	static const enum helper_ask asks[] = { HELPER_QUERIER_STOP, HELPER_QUERIER_IPV4, HELPER_QUERIER_IPV6,
+						HELPER_QUERIER_BOTH };
+	const struct helper_request r = { .ask = asks[families % ARRAY_LEN(asks)], .index = families ? index : 0 };
+	struct helper_answer a;
+
+	return exchange(h, &r, &a, err);
+}
+
+int helper_look_querier(struct helper_call *h, struct querier_view *out, struct err *err)
+{
+	const struct helper_request r = { .ask = HELPER_QUERIER_LOOK };
+	struct helper_answer a;
+
+	return exchange(h, &r, &a, err) < 0 ? -1 : querier_wire_read(a.text, QUERIER_WIRE, out, err);
 }
 
 bool helper_ended(struct helper_call *h, int *status)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "daemon/helper_wire.h"
+#include "daemon/querier_child.h"
 #include "netboot/netboot.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -29,17 +30,23 @@ struct helper {
 	int client, refused;
 	pid_t pid; /* of dnsmasq; 0: it does not run */
 	int pid_fd;
+	struct querier_child querier;
 };
 
 /* Who does not take it has gone, or will be told when it asks again. */
+static void tell_answer(int fd, const struct helper_answer *a)
+{
+	if (send(fd, a, sizeof(*a), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_warn("helper", "orthrusd does not take an answer: %s", strerrordesc_np(errno));
+}
+
 static void tell(int fd, enum helper_tells tells, int value, const char *text)
 {
 	struct helper_answer a = { .tells = tells, .value = value };
 
 	if (text)
 		snprintf(a.text, sizeof(a.text), "%s", text);
-	if (send(fd, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		log_warn("helper", "orthrusd does not take an answer: %s", strerrordesc_np(errno));
+	tell_answer(fd, &a);
 }
 
 static int wait_for(struct helper *h)
@@ -108,11 +115,25 @@ static int start(struct helper *h, struct err *err)
 	return -1;
 }
 
-static int act(struct helper *h, const struct helper_request *r, struct err *err)
+/* What it tells is looked at before it is passed on. */
+static int look_at_querier(struct helper *h, struct helper_answer *a, struct err *err)
+{
+	struct querier_view view;
+
+	if (querier_child_look(&h->querier, &view, err) < 0)
+		return -1;
+	memcpy(a->text, h->querier.last, QUERIER_WIRE);
+	return 0;
+}
+
+static int act(struct helper *h, const struct helper_request *r, struct helper_answer *a, struct err *err)
 {
 	switch ((enum helper_ask)r->ask) {
 	case HELPER_DNSMASQ_START:
-		return start(h, err);
+		if (start(h, err) < 0)
+			return -1;
+		a->value = (int)h->pid;
+		return 0;
 	case HELPER_DNSMASQ_RELOAD:
 		if (!h->pid)
 			return err_set(err, ERR_CONFLICT, "dnsmasq does not run");
@@ -120,6 +141,17 @@ static int act(struct helper *h, const struct helper_request *r, struct err *err
 	case HELPER_DNSMASQ_STOP:
 		stop(h);
 		return 0;
+	case HELPER_QUERIER_IPV4:
+	case HELPER_QUERIER_IPV6:
+	case HELPER_QUERIER_BOTH:
+		return querier_child_start(&h->querier, r->index, helper_querier_families(r->ask), err);
+	case HELPER_QUERIER_STOP:
+		querier_child_end(&h->querier);
+		return 0;
+	case HELPER_QUERIER_LOOK:
+		return look_at_querier(h, a, err);
+	case HELPER_ASKS_END:
+		break;
 	}
 	return err_set(err, ERR_REFUSED, "there is no request %u", r->ask);
 }
@@ -127,12 +159,14 @@ static int act(struct helper *h, const struct helper_request *r, struct err *err
 static void let_go(struct helper *h)
 {
 	stop(h);
+	querier_child_end(&h->querier);
 	close(steal_fd(h->client));
 }
 
 /* A packet that is longer than a request is told by its real length. Who sends what is none has its connection ended. */
 static void answer(struct helper *h)
 {
+	struct helper_answer a = { .tells = HELPER_DONE };
 	struct helper_request r;
 	char packet[sizeof(r)];
 	struct err err = { 0 };
@@ -150,12 +184,14 @@ static void answer(struct helper *h)
 		let_go(h);
 		return;
 	}
-	if (act(h, &r, &err) < 0) {
-		log_err("helper", "cannot do it", &err);
+	if (act(h, &r, &a, &err) < 0) {
+		/* That a querier has ended is asked again and again. */
+		if (r.ask != HELPER_QUERIER_LOOK)
+			log_err("helper", "cannot do it", &err);
 		tell(h->client, HELPER_FAILED, (int)err.kind, err.text);
 		return;
 	}
-	tell(h->client, HELPER_DONE, r.ask == HELPER_DNSMASQ_START ? (int)h->pid : 0, NULL);
+	tell_answer(h->client, &a);
 }
 
 /* A socket that is closed with a request in it takes away what was answered: the last one stays until there is another. */
@@ -196,7 +232,9 @@ static void tell_end(struct helper *h)
 
 int helper_serve(const struct helper_opts *opts, struct err *err)
 {
-	struct helper h = { .opts = opts, .client = opts->listen_fd < 0 ? opts->fd : -1, .refused = -1, .pid_fd = -1 };
+	struct helper h = {
+		.opts = opts, .client = opts->listen_fd < 0 ? opts->fd : -1, .refused = -1, .pid_fd = -1, .querier = { .fd = -1 }
+	};
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = opts->signal_fd, .events = POLLIN },
@@ -223,6 +261,7 @@ int helper_serve(const struct helper_opts *opts, struct err *err)
 			break;
 	}
 	stop(&h);
+	querier_child_end(&h.querier);
 	if (h.client >= 0)
 		close(h.client);
 	if (h.refused >= 0)

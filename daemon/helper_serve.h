@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The helper: the process that starts dnsmasq for an orthrusd that has no privilege. */
+/* The helper: the process that starts dnsmasq, and a querier of multicast members, for an orthrusd that has no privilege. */
 #ifndef ORTHRUS_DAEMON_HELPER_SERVE_H
 #define ORTHRUS_DAEMON_HELPER_SERVE_H
 
@@ -14,7 +14,8 @@ struct helper_opts {
 	uid_t client;  /* who may connect to listen_fd besides root */
 	const char *conf_path, *run_dir, *tftp_dir;
 };
-/* Until a signal comes, or the connection ends. dnsmasq belongs to the connection by which it was started, and ends with it. */
+/* Until a signal comes, or the connection ends. dnsmasq and the querier belong to the connection by
+ * which they were started, and end with it. */
 int helper_serve(const struct helper_opts *opts, struct err *err) WARN_UNUSED;
 
 #endif

@@ -13,10 +13,17 @@ enum helper_ask {
 	HELPER_DNSMASQ_START = 1, /* with the configuration that lies in its place, if each line is one that orthrusd writes */
 	HELPER_DNSMASQ_RELOAD,	  /* SIGHUP: it reads known hosts again */
 	HELPER_DNSMASQ_STOP,	  /* answered when it has ended; also when it did not run */
+	/* A querier of multicast members (cast/querier.h) on one interface, of these families, in place of one that runs. */
+	HELPER_QUERIER_IPV4,
+	HELPER_QUERIER_IPV6,
+	HELPER_QUERIER_BOTH,
+	HELPER_QUERIER_STOP, /* also when none runs */
+	HELPER_QUERIER_LOOK, /* how it does: `text` of the answer is a packet as of querier_wire.h. ERR_NOT_FOUND: none runs */
+	HELPER_ASKS_END
 };
 struct helper_request {
 	uint32_t ask;	/* enum helper_ask */
-	uint32_t index; /* which dnsmasq: 0, that of the provision network, is the only one */
+	uint32_t index; /* a querier's: of the interface. Else 0: dnsmasq of the provision network is the only one */
 };
 
 enum helper_tells {
@@ -27,9 +34,11 @@ enum helper_tells {
 struct helper_answer {
 	uint32_t tells; /* enum helper_tells */
 	int32_t value;
-	char text[248]; /* ends with zeros */
+	char text[248]; /* ends with a zero */
 };
 
+/* Is it one of the three, of how many families (QUERIER_BIT()s); 0: none of them. */
+unsigned int helper_querier_families(uint32_t ask);
 /* Bytes of a packet. ERR_REFUSED: another length, or numbers that mean nothing. */
 int helper_request_read(const void *data, size_t len, struct helper_request *out, struct err *err) WARN_UNUSED;
 int helper_answer_read(const void *data, size_t len, struct helper_answer *out, struct err *err) WARN_UNUSED;

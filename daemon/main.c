@@ -11,6 +11,7 @@
 #include "daemon/options.h"
 #include "daemon/power.h"
 #include "daemon/privsep.h"
+#include "daemon/querier_child.h"
 #include "daemon/reconcile.h"
 #include "daemon/secret_told.h"
 #include "sys/clock.h"
@@ -226,12 +227,14 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 	return rc;
 }
 
-/* --helper, --prepare */
+/* --helper, --prepare, --querier */
 static int run_other(const struct daemon_options *o, struct err *err)
 {
 	struct daemon_paths paths = { 0 };
 	int rc;
 
+	if (o->querier)
+		return querier_child_run(err);
 	daemon_paths_set(&paths, o->root, o->netboot_dir);
 	rc = o->prepare ? privsep_prepare(&paths, o->user, err)
 			: privsep_helper(&paths, o->user, o->client ? o->client : PRIVSEP_CLIENT, err);
@@ -253,14 +256,14 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	umask(022);
-	log_init(o.helper ? "orthrusd-helper" : "orthrusd", o.debug);
+	log_init(o.helper ? "orthrusd-helper" : o.querier ? "orthrusd-querier" : "orthrusd", o.debug);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	if ((o.helper || o.prepare ? run_other(&o, &err) : run(&o, &signals, &err)) == 0)
+	if ((o.helper || o.prepare || o.querier ? run_other(&o, &err) : run(&o, &signals, &err)) == 0)
 		return 0;
 	log_err("daemon", "cannot start", &err);
 	return err_exit_code(err.kind);

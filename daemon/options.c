@@ -29,21 +29,14 @@ static const char usage[] =
 int daemon_options_read(int argc, char **argv, struct daemon_options *o)
 {
 	static const struct option longs[] = {
-		{ "root", required_argument, NULL, 'r' },
-		{ "site", required_argument, NULL, 's' },
-		{ "listen", required_argument, NULL, 'l' },
-		{ "netboot-dir", required_argument, NULL, 'n' },
-		{ "no-dnsmasq", no_argument, NULL, 'D' },
-		{ "debug", no_argument, NULL, 'd' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "helper-socket", required_argument, NULL, 'S' },
-		{ "client", required_argument, NULL, 'c' },
-		{ "helper", no_argument, NULL, 'H' },
-		{ "prepare", no_argument, NULL, 'P' },
-		{ "print-routes", no_argument, NULL, 'p' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "root", required_argument, NULL, 'r' },   { "site", required_argument, NULL, 's' },
+		{ "listen", required_argument, NULL, 'l' }, { "netboot-dir", required_argument, NULL, 'n' },
+		{ "no-dnsmasq", no_argument, NULL, 'D' },   { "debug", no_argument, NULL, 'd' },
+		{ "user", required_argument, NULL, 'u' },   { "helper-socket", required_argument, NULL, 'S' },
+		{ "client", required_argument, NULL, 'c' }, { "helper", no_argument, NULL, 'H' },
+		{ "prepare", no_argument, NULL, 'P' },	    { "querier", no_argument, NULL, 'q' },
+		{ "print-routes", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
 	};
 	struct err err = { 0 };
 	int c;
@@ -83,6 +76,9 @@ int daemon_options_read(int argc, char **argv, struct daemon_options *o)
 			break;
 		case 'P':
 			o->prepare = true;
+			break;
+		case 'q':
+			o->querier = true;
 			break;
 		case 'p':
 			o->print_routes = true;

@@ -11,6 +11,7 @@ struct daemon_options { /* all are words of argv or of the environment, or NULL 
 	const char *root, *site, *listen, *netboot_dir;
 	const char *user, *helper_socket, *client;
 	bool no_dnsmasq, debug, print_routes, helper, prepare;
+	bool querier; /* started by the helper, or by us: for nobody else */
 };
 
 /* Into *o, which is all zero. 0: go on; 1: it was answered (--help, --version); -1: wrong, and said so on standard error. */

@@ -10,6 +10,7 @@
 #include "daemon/helper_call.h"
 #include "daemon/node_trust.h"
 #include "daemon/payloads.h"
+#include "daemon/querier_head.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -28,6 +29,7 @@ struct reconcile {
 	struct daemon *d;
 	struct payloads *payloads;
 	struct dnsmasq *dnsmasq; /* NULL with --no-dnsmasq */
+	struct querier_head *querier;
 	struct exports *files;
 	char *conf_path, *pid_path;
 	pthread_t thread;
@@ -104,6 +106,16 @@ static int follow_loaders(struct reconcile *r, struct err *err)
 	return 0;
 }
 
+/* Which head we are is said by others, if it is not known. */
+static void follow_querier(struct reconcile *r, const struct site *site)
+{
+	struct err ignored = { 0 };
+
+	querier_head_follow(r->querier, site, daemon_head(site, &ignored));
+	if (r->dnsmasq)
+		dnsmasq_turn(r->dnsmasq);
+}
+
 static int do_round(struct reconcile *r, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
@@ -113,6 +125,7 @@ static int do_round(struct reconcile *r, struct err *err)
 
 	if (daemon_site(r->d, &site, &version, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	follow_querier(r, &site);
 	rc = head_tls_follow(&r->tls, r->d, r->payloads, &site, version, err);
 	if (rc == 0)
 		rc = node_trust_follow(r->d, &site, err);
@@ -240,6 +253,13 @@ static int before_start(void *ctx, struct err *err)
 	return r->d->helper ? helper_share_leases(leases, err) : 0;
 }
 
+static int64_t querier_turn(void *ctx, int64_t now_ns)
+{
+	struct reconcile *r = ctx;
+
+	return querier_head_turn(r->querier, now_ns);
+}
+
 static void on_dnsmasq(void *ctx, bool bad, const char *text)
 {
 	struct reconcile *r = ctx;
@@ -253,6 +273,7 @@ static void reconcile_free(struct reconcile *r)
 	pthread_cond_destroy(&r->more);
 	pthread_cond_destroy(&r->done_one);
 	str_list_free(&r->told);
+	querier_head_free(r->querier);
 	free(r->conf_path);
 	free(r->pid_path);
 	free(r);
@@ -261,7 +282,7 @@ static void reconcile_free(struct reconcile *r)
 int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 {
 	struct reconcile *r = mem_zalloc(sizeof(*r));
-	struct dnsmasq_opts opts = { .before_start = before_start, .tell = on_dnsmasq, .ctx = r };
+	struct dnsmasq_opts opts = { .before_start = before_start, .tell = on_dnsmasq, .ctx = r, .turn = querier_turn };
 	struct err gc = { 0 };
 	int rc;
 
@@ -271,6 +292,7 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	opts.conf_path = r->conf_path;
 	opts.pid_path = r->pid_path;
 	opts.helper = d->helper;
+	r->querier = querier_head_new(d->helper);
 	pthread_mutex_init(&r->lock, NULL);
 	thread_cond_init(&r->more);
 	thread_cond_init(&r->done_one);
@@ -304,12 +326,18 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	return 0;
 }
 
+void reconcile_querier(struct reconcile *r, struct querier_head_view *out)
+{
+	querier_head_look(r->querier, out);
+}
+
 void reconcile_status(struct reconcile *r, struct json_out *w)
 {
 	if (r->dnsmasq)
 		dnsmasq_status(r->dnsmasq, w);
 	else
 		json_put_str(w, "dnsmasq", "off");
+	querier_head_status(r->querier, w);
 	payloads_status(r->payloads, w, "payloads");
 	pthread_mutex_lock(&r->lock);
 	json_put_bool(w, "behind", r->done != r->wanted);

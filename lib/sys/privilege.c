@@ -67,6 +67,19 @@ static bool has_only(uint64_t caps)
 	return true;
 }
 
+int privilege_has_none(struct err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { { 0 } };
+
+	if (syscall(SYS_capget, &head, d) < 0)
+		return err_errno(err, errno, "look at our capabilities");
+	if (d[0].permitted || d[1].permitted || d[0].effective || d[1].effective)
+		return err_set(err, ERR_REFUSED, "this process still has capabilities (%08x%08x)", d[1].permitted,
+			       d[0].permitted);
+	return 0;
+}
+
 /* What this kernel does not know is EINVAL: there are no more. */
 static int drop_bounds(uint64_t caps)
 {

@@ -70,6 +70,8 @@ static void child_exec(const struct spawn *s, char *const *env, int in, int out,
 		_exit(127);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err_fd, 2) < 0)
 		goto failed;
+	if (s->no_capabilities && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		goto failed;
 	if (s->chroot_dir && (chroot(s->chroot_dir) < 0 || chdir("/") < 0))
 		goto failed;
 	if (s->jail && spawn_jail_enter(s->jail) < 0)

@@ -24,6 +24,7 @@ struct spawn {
 	int64_t timeout_ns;	       /* 0: 10 minutes; then SIGTERM, 2 s later SIGKILL to its process group */
 	const struct spawn_jail *jail; /* sys/spawn_jail.h: not ours, and not trusted; NULL: it is */
 	size_t output_max;	       /* so much of stdout and stderr each is taken, then that is closed; 0: all */
+	bool no_capabilities;	       /* of the ambient ones that we have, the program gets none */
 	const atomic_bool *stop;       /* once it is true, its time is over; may be NULL */
 	size_t capture_max;	       /* 0: 1 MiB; of stdout and stderr each; more is cut, not an error */
 	/* Called with each whole line of stdout or stderr as it comes (without '\n'); may be NULL. */

@@ -107,6 +107,26 @@ caps() { # PID UID MASK: each of its threads
         grep -q "^NoNewPrivs:.*1" "$task/status" || fail "$(cat "$task/comm") may gain rights"
     done
 }
+querier() { # the process that asks for multicast members
+    local p
+    for p in $(ip netns pids "$head"); do tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -q -- '--querier' && echo "$p"; done
+}
+wait_querier() { # until it is $1
+    for _ in $(seq 100); do [ "$(status_of .querier.state)" = "$1" ] && return 0; sleep 0.1; done
+    fail "the querier is not $1: $(status_of .querier)"
+}
+wait_querier running
+for field in CapPrm CapEff CapAmb; do
+    [ "$(sed -n "s/^$field:\t//p" "/proc/$(querier)/status")" = 0000000000000000 ] || fail "the querier: $(grep "^$field" "/proc/$(querier)/status")"
+done
+[ "$(awk '/^Uid:/ { print $2 $3 $4 $5 }' "/proc/$(querier)/status")" = "$net_uid$net_uid$net_uid$net_uid" ] || fail "the querier is not orthrus-net"
+for _ in $(seq 100); do [ "$(status_of .querier.ipv4)" != null ] && break; sleep 0.1; done
+status_of .querier.ipv4 | grep -q 'none heard yet' || fail "the querier listens to $(status_of .querier)"
+[ "$(status_of .querier.interface)" = eth0 ] || fail "the querier is on $(status_of .querier.interface)"
+was=$(querier)
+kill -9 "$was"
+for _ in $(seq 100); do now=$(querier); [ -n "$now" ] && [ "$now" != "$was" ] && break; sleep 0.1; done
+[ -n "$now" ] && [ "$now" != "$was" ] || fail "a querier that was killed is not started again"
 dnsmasq_pid=$(status_of .dnsmasq_pid)
 helper_pid=$(awk '/^PPid:/ { print $2 }' "/proc/$dnsmasq_pid/status")
 [ "$(cat "/proc/$helper_pid/comm")" = orthrusd ] && [ "$helper_pid" != "$daemon_pid" ] || fail "dnsmasq was not started by the helper"
@@ -204,6 +224,8 @@ dnsmasq_pid=$(status_of .dnsmasq_pid)
 kill -KILL "$helper_pid"
 for _ in $(seq 100); do [ -e "/proc/$dnsmasq_pid" ] || break; sleep 0.1; done
 [ ! -e "/proc/$dnsmasq_pid" ] || fail "dnsmasq outlives the helper"
+for _ in $(seq 50); do [ -z "$(querier)" ] && break; sleep 0.1; done
+[ -z "$(querier)" ] || fail "the querier outlives the helper"
 for _ in $(seq 100); do status_of .dnsmasq_last_end | grep -q "helper" && break; sleep 0.1; done
 status_of .dnsmasq_last_end | grep -q "helper" || fail "the end of the helper is not told: $(status_of .dnsmasq_last_end)"
 stop_daemon TERM
@@ -232,7 +254,7 @@ for p in sys.argv[3:]:
         a = s.recv(1000)
     except OSError as e:
         print("closed", e.errno); continue
-    print("closed" if not a else "%d %s" % (struct.unpack("=I", a[:4])[0], a[8:].rstrip(b"\0").decode()))
+    print("closed" if not a else "%d %s" % (struct.unpack("=I", a[:4])[0], a[8:].rstrip(b"\0").decode(errors="replace")))
 END
 serve() { # starts a helper for `orthrus`
     rm -f "$socket"
@@ -256,7 +278,12 @@ caps "$helper_pid" "$net_uid" 0000000000003400
 refused 'a request of 4 bytes' "$uid" 01000000
 refused 'a request of 300 bytes' "$uid" "$(printf '%0600d' 0)"
 refused 'there is no request 0' "$uid" 0:0
-refused 'there is no request 4' "$uid" 4:0
+refused 'there is no request 9' "$uid" 9:0
+refused 'there is no interface 0' "$uid" 6:0
+refused 'there is no interface 4294967295' "$uid" 4:4294967295
+refused 'No such device' "$uid" 6:99999
+refused 'no querier runs' "$uid" 8:0
+refused 'there is no dnsmasq number 1' "$uid" 7:1
 refused 'there is no request 4294967295' "$uid" 4294967295:0
 refused 'there is no dnsmasq number 1' "$uid" 1:1
 refused 'dnsmasq does not run' "$uid" 2:0

@@ -3,6 +3,7 @@
  * ends. */
 #include "daemon/helper_wire.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = { 0 };
 
 	if (helper_request_read(data, size, &r, &err) == 0) {
-		if (size != 8 || r.index || r.ask < HELPER_DNSMASQ_START || r.ask > HELPER_DNSMASQ_STOP)
+		bool querier = r.ask >= HELPER_QUERIER_IPV4 && r.ask <= HELPER_QUERIER_BOTH;
+
+		if (size != 8 || (r.index != 0) != querier || r.index > INT32_MAX || r.ask < HELPER_DNSMASQ_START ||
+		    r.ask > HELPER_QUERIER_LOOK || querier != (helper_querier_families(r.ask) != 0))
 			abort();
 	} else if (err.kind != ERR_REFUSED) {
 		abort();

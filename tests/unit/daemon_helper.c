@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "daemon/helper_call.h"
 #include "daemon/helper_serve.h"
+#include "daemon/querier_wire.h"
 #include "netboot/netboot.h"
 #include "sys/fs.h"
 #include "sys/privilege.h"
@@ -189,7 +190,9 @@ static void test_it_ends_with_who_asked(void **state)
 
 static void test_packets(void **state)
 {
-	const uint32_t good[3] = { HELPER_DNSMASQ_STOP, 0, 0 }, unknown[2] = { 4, 0 }, index[2] = { 1, 1 }, none[2] = { 0, 0 };
+	const uint32_t good[3] = { HELPER_DNSMASQ_STOP, 0, 0 }, unknown[2] = { 9, 0 }, index[2] = { 1, 1 }, none[2] = { 0, 0 };
+	const uint32_t querier[2] = { HELPER_QUERIER_BOTH, 7 }, nowhere[2] = { HELPER_QUERIER_IPV4, 0x80000000 },
+		       look[2] = { HELPER_QUERIER_LOOK, 7 };
 	struct helper_answer a = { .tells = HELPER_DONE, .value = 5 }, got;
 	struct helper_request r;
 	struct err err = { 0 };
@@ -203,12 +206,72 @@ static void test_packets(void **state)
 	assert_int_equal(helper_request_read(unknown, 8, &r, &err), -1);
 	assert_int_equal(helper_request_read(index, 8, &r, &err), -1);
 	assert_int_equal(helper_request_read(none, 8, &r, &err), -1);
+	assert_int_equal(helper_request_read(querier, 8, &r, &err), 0);
+	assert_int_equal(r.index, 7);
+	assert_int_equal(helper_querier_families(r.ask), 3);
+	assert_int_equal(helper_querier_families(HELPER_QUERIER_IPV4), 1);
+	assert_int_equal(helper_querier_families(HELPER_QUERIER_IPV6), 2);
+	assert_int_equal(helper_querier_families(HELPER_QUERIER_LOOK), 0);
+	assert_int_equal(helper_request_read(nowhere, 8, &r, &err), -1);
+	assert_int_equal(helper_request_read(look, 8, &r, &err), -1);
 	assert_int_equal(err.kind, ERR_REFUSED);
 	assert_int_equal(helper_answer_read(&a, sizeof(a), &got, &err), 0);
 	assert_int_equal(got.value, 5);
 	assert_int_equal(helper_answer_read(&a, sizeof(a) - 1, &got, &err), -1);
 	a.text[sizeof(a.text) - 1] = 'x';
 	assert_int_equal(helper_answer_read(&a, sizeof(a), &got, &err), -1);
+}
+
+/* The process that it would start is this test's program, which is none: what counts is who says no. */
+static void test_no_querier(void **state)
+{
+	struct bench *b = *state;
+	struct querier_view view;
+	struct err err = { 0 };
+
+	assert_int_equal(helper_look_querier(&b->call, &view, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_int_equal(helper_call_querier(&b->call, 0, 0, &err), 0);
+	assert_int_equal(helper_call_querier(&b->call, INT32_MAX, 3, &err), -1);
+	assert_non_null(strstr(err.text, "2147483647"));
+	/* dnsmasq's end is heard while something else is asked. */
+	kill(start(b), SIGKILL);
+	for (int i = 0; i < 1000 && !b->call.ended; i++) {
+		assert_int_equal(helper_call_querier(&b->call, 0, 0, &err), 0);
+		poll(NULL, 0, 10);
+	}
+	assert_true(b->call.ended);
+}
+
+static void test_querier_wire(void **state)
+{
+	struct querier q;
+	struct querier_view view;
+	struct addr6 own = igmp_addr4(0x0a010005);
+	uint8_t packet[QUERIER_WIRE];
+	struct err err = { 0 };
+
+	(void)state;
+	querier_init(&q, &querier_defaults, 3, 0);
+	querier_own(&q, QUERIER_IPV4, &own);
+	assert_int_equal(querier_step(&q, INT64_C(200000000000)), 1);
+	q.side[QUERIER_IPV6].heard = UINT64_C(1) << 40;
+	q.side[QUERIER_IPV6].other.bytes[15] = 9;
+	querier_wire_write(&q, packet);
+	assert_int_equal(querier_wire_read(packet, sizeof(packet), &view, &err), 0);
+	assert_int_equal(view.side[QUERIER_IPV4].state, QUERIER_WE);
+	assert_int_equal(view.side[QUERIER_IPV4].sent, 1);
+	assert_true(view.side[QUERIER_IPV4].has_own && addr6_same(&view.side[QUERIER_IPV4].own, &own));
+	assert_int_equal(view.side[QUERIER_IPV6].state, QUERIER_NO_ADDRESS);
+	assert_true(view.side[QUERIER_IPV6].heard == UINT64_C(1) << 40);
+	assert_int_equal(view.side[QUERIER_IPV6].other.bytes[15], 9);
+	assert_int_equal(querier_wire_read(packet, sizeof(packet) - 1, &view, &err), -1);
+	packet[0] = QUERIER_NO_ADDRESS + 1;
+	assert_int_equal(querier_wire_read(packet, sizeof(packet), &view, &err), -1);
+	packet[0] = 0;
+	packet[51] = 4;
+	assert_int_equal(querier_wire_read(packet, sizeof(packet), &view, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
 }
 
 static void refused(const char *text)
@@ -370,6 +433,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_an_end_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_it_ends_with_who_asked, setup, teardown),
 		cmocka_unit_test(test_packets),
+		cmocka_unit_test_setup_teardown(test_no_querier, setup, teardown),
+		cmocka_unit_test(test_querier_wire),
 		cmocka_unit_test(test_only_our_configuration),
 		cmocka_unit_test(test_golden_configurations),
 		cmocka_unit_test_setup_teardown(test_given_to_a_user, setup, teardown),
