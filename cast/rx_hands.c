@@ -119,7 +119,8 @@ static void store(struct rx *r, unsigned int hand, struct rx_item *item)
 		r->hands_off = true;
 	}
 	item_end(r, item);
-	rx_wake(r);
+	if (rc != 0 || r->full || r->ending)
+		rx_wake(r);
 }
 
 static void *hand(void *arg)

@@ -13,7 +13,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define RX_GOT 8	   /* units of one look at the socket: what they hold stays in a core's cache */
+#define RX_GOT 32	   /* units of one look at the socket: single packets */
+#define RX_GOT_LARGE 8	   /* and of many packets: what they hold stays in a core's cache */
 #define RX_BATCH 64	   /* packets that are decrypted in one go */
 #define RX_CLAIMS 8192	   /* bits; a power of two */
 #define RX_REPLAY 65536	   /* docs/cast.md */
@@ -129,7 +130,8 @@ struct rx {
 	int64_t heard_ns;    /* authentic */
 	enum rx_end end;
 	struct err err;
-	bool hands_off;				 /* no new chunk is begun */
+	bool hands_off;	   /* no new chunk is begun */
+	bool full, ending; /* a hand that is done wakes the reader: it waits for room, or for the last of them */
 	bool closing, running, started, durable; /* running: the reader; started: it is to be joined */
 	unsigned int said_done;
 	pthread_t reader;

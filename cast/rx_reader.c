@@ -9,6 +9,13 @@
 
 #define RX_WAIT_MIN_NS 5000 /* what is due at once costs this: nothing spins */
 #define RX_LOOK_NS NS_PER_S /* at least so often the silence is measured */
+#define RX_PAUSE_NS (NS_PER_MS / 2)
+#define RX_STREAM 2 /* units since the last wait */
+
+struct rx_pace {
+	unsigned int units, came;
+	bool full;
+};
 
 void rx_wake(const struct rx *r)
 {
@@ -25,7 +32,7 @@ static bool idle(const struct rx *r)
 	return !r->queue.first && !r->parked.first && !r->in_hands;
 }
 
-static enum rx_end ended(const struct rx *r, int64_t now_ns)
+static enum rx_end ended(struct rx *r, int64_t now_ns)
 {
 	struct receiver_view v;
 
@@ -36,6 +43,9 @@ static enum rx_end ended(const struct rx *r, int64_t now_ns)
 		return RX_WHOLE;
 	if (atomic_load(&r->stop))
 		return RX_STOPPED;
+	r->ending = v.over || v.blocks_lacking == 0 || now_ns - r->heard_ns > r->opts.silence_ns;
+	if (!r->ending)
+		return RX_GOING;
 	/* What is whole already is stored still; what waits for its digest won't get it. */
 	if (v.over)
 		return r->queue.first || r->in_hands ? RX_GOING : RX_OVER;
@@ -106,15 +116,15 @@ static int take_all(struct rx *r, int n, int64_t now_ns)
 	}
 	if (r->end != RX_GOING)
 		pthread_cond_broadcast(&r->news);
-	full = rx_queue_full(r) && r->end == RX_GOING;
+	full = r->full = rx_queue_full(r) && r->end == RX_GOING;
 	pthread_mutex_unlock(&r->lock);
 	return full;
 }
 
-static int wait_until(struct rx *r, int64_t until_ns, bool full, struct err *err)
+/* `deaf`: what comes meanwhile waits in the socket. */
+static int wait_until(struct rx *r, int64_t until_ns, bool deaf, struct err *err)
 {
-	/* While the hands have more than enough, what comes waits in the socket. */
-	struct pollfd fds[] = { { .fd = full ? -1 : r->fd, .events = POLLIN }, { .fd = r->wake, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = deaf ? -1 : r->fd, .events = POLLIN }, { .fd = r->wake, .events = POLLIN } };
 	const int64_t left = until_ns - clock_now_ns(), ns = left < RX_WAIT_MIN_NS ? RX_WAIT_MIN_NS : left;
 	const struct timespec time = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
 	uint64_t times;
@@ -126,16 +136,38 @@ static int wait_until(struct rx *r, int64_t until_ns, bool full, struct err *err
 	return 0;
 }
 
-static int round_once(struct rx *r, bool *full, struct err *err)
+/* How many units are asked for at a time: few large ones, so that they stay in a core's cache, but many single packets. */
+static unsigned int units(const struct rx *r, int n)
 {
-	const int n = *full ? 0 : net_receive(r->fd, r->got, RX_GOT, err);
+	for (int i = 0; i < n; i++)
+		if (r->got[i].len > r->got[i].each)
+			return RX_GOT_LARGE;
+	return n > 1 ? RX_GOT : RX_GOT_LARGE;
+}
+
+/* Takes what there is, then waits. In a stream it waits for a while and not for the next packet: to be woken for each one costs
+ * more than to take it. */
+static int round_once(struct rx *r, struct rx_pace *p, struct err *err)
+{
+	const unsigned int asked = p->units;
+	const int n = p->full ? 0 : net_receive(r->fd, r->got, asked, err);
+	const int64_t now = clock_now_ns();
 	int64_t until;
+	bool stream;
 
 	if (n < 0)
 		return -1;
-	*full = take_all(r, n, clock_now_ns());
+	p->full = take_all(r, n, now);
+	p->came += (unsigned int)n;
+	p->units = units(r, n);
 	until = say(r);
-	return n > 0 ? 0 : wait_until(r, until, *full, err);
+	if ((unsigned int)n == asked)
+		return 0; /* there is more */
+	stream = p->came >= RX_STREAM && !p->full;
+	p->came = 0;
+	if (stream && until > now + RX_PAUSE_NS)
+		until = now + RX_PAUSE_NS;
+	return wait_until(r, until, stream || p->full, err);
 }
 
 static bool closing(struct rx *r)
@@ -152,11 +184,11 @@ void *rx_reader(void *arg)
 {
 	struct rx *r = arg;
 	struct err err = { 0 };
-	bool full = false;
+	struct rx_pace pace = { .units = RX_GOT };
 	int rc = 0;
 
 	while (rc == 0 && !closing(r))
-		rc = round_once(r, &full, &err);
+		rc = round_once(r, &pace, &err);
 	pthread_mutex_lock(&r->lock);
 	if (r->end == RX_GOING) {
 		r->end = rc < 0 ? RX_FAILED : RX_STOPPED;

@@ -97,7 +97,7 @@ static void take_data(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
 	struct rx_batch *b = &r->batch;
 	struct wire_data d;
 
-	if (len != r->packet || wire_data_read(packet, len, &d, &r->ignored) < 0 || !replay_maybe(r->replay, d.head.counter)) {
+	if (len != r->packet || wire_data_read(packet, len, &d, &r->ignored) < 0 || d.head.cast != r->session.cast) {
 		r->view.rejected++;
 		return;
 	}
@@ -106,6 +106,10 @@ static void take_data(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
 	if (b->n == RX_BATCH || claimed(b, d.block, d.index)) {
 		rx_flush(r, now_ns);
 		(void)claimed(b, d.block, d.index);
+	}
+	if (!replay_maybe(r->replay, d.head.counter)) {
+		r->view.rejected++;
+		return;
 	}
 	switch (receiver_data(r->receiver, d.block, d.index, now_ns)) {
 	case RECEIVER_WANTED:
@@ -166,17 +170,19 @@ static void take_packet(struct rx *r, uint8_t *packet, size_t len, int64_t now_n
 	struct wire_head h;
 
 	r->view.packets++;
-	if (wire_head_read(packet, len, &h, &r->ignored) < 0 || h.cast != r->session.cast || h.from != WIRE_FROM_SENDER) {
-		r->view.rejected++;
-	} else if (h.type == WIRE_DATA) {
+	if (len >= WIRE_DATA_HEAD && packet[1] == WIRE_DATA) {
 		take_data(r, packet, len, now_ns);
-	} else if (h.type == WIRE_REPORT || len < WIRE_HEAD + WIRE_TAG || len > WIRE_PACKET_MAX) {
-		r->view.rejected++;
-	} else {
-		rx_flush(r, now_ns); /* a POLL is answered for all that came before it */
-		if (take_other(r, &h, packet, len, now_ns, &r->ignored) < 0)
-			r->view.rejected++;
+		return;
 	}
+	if (wire_head_read(packet, len, &h, &r->ignored) < 0 || h.cast != r->session.cast || h.from != WIRE_FROM_SENDER ||
+	    (h.type != WIRE_POLL && h.type != WIRE_ROWS && h.type != WIRE_PROBE) || len < WIRE_HEAD + WIRE_TAG ||
+	    len > WIRE_PACKET_MAX) {
+		r->view.rejected++;
+		return;
+	}
+	rx_flush(r, now_ns); /* a POLL is answered for all that came before it */
+	if (take_other(r, &h, packet, len, now_ns, &r->ignored) < 0)
+		r->view.rejected++;
 }
 
 void rx_take(struct rx *r, const struct net_got *g, int64_t now_ns)
