@@ -47,7 +47,8 @@ struct desk_opts {
 	struct file *file;	       /* outlives the desk, as what follows */
 	const struct session *session; /* with the port that reports go to */
 	const struct desk_keys *keys;
-	/* As tx_join(), tx_leave(); ERR_REFUSED by join: that receiver has to fetch. Called by several threads. */
+	/* As tx_join(), tx_leave(); ERR_REFUSED by join: that receiver has to fetch. Called by several threads; the first join
+	 * may change the session. */
 	int (*join)(void *ctx, uint16_t number, const uint8_t own_key[SESSION_KEY], const uint8_t *have, struct err *err);
 	void (*leave)(void *ctx, uint16_t number, bool whole);
 	void (*changed)(void *ctx); /* somebody was done, or failed; may be NULL */

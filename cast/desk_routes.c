@@ -85,8 +85,9 @@ static int check_have(const struct desk *d, const struct ticket_ask *ask, struct
 
 static int give_ticket(struct desk *d, struct http_call *call, const struct ticket_ask *ask, struct err *err)
 {
-	struct ticket t = { .session = *d->opts.session, .file = *file_facts(d->opts.file), .multicast = true };
-	uint16_t old = 0;
+	struct ticket t = { .file = *file_facts(d->opts.file), .multicast = true };
+	uint8_t own_key[SESSION_KEY];
+	uint16_t old = 0, number;
 	int rc;
 
 	if (desk_book_add(d, ask, http_from(call), &t, &old, err) < 0) {
@@ -96,17 +97,22 @@ static int give_ticket(struct desk *d, struct http_call *call, const struct tick
 	}
 	if (old)
 		d->opts.leave(d->opts.ctx, old, false);
-	random_bytes(t.session.own_key, SESSION_KEY);
-	rc = d->opts.join(d->opts.ctx, t.session.number, t.session.own_key, ask->have, err);
+	number = t.session.number;
+	random_bytes(own_key, SESSION_KEY);
+	rc = d->opts.join(d->opts.ctx, number, own_key, ask->have, err);
 	if (rc < 0 && err->kind == ERR_REFUSED) {
 		t.multicast = false;
 		rc = 0;
 	}
+	t.session = *d->opts.session; /* what joining may have changed */
+	t.session.number = number;
+	memcpy(t.session.own_key, own_key, SESSION_KEY);
 	if (rc < 0)
-		desk_book_drop(d, t.session.number);
+		desk_book_drop(d, number);
 	else
 		ticket_write(&t, http_out(call));
 	explicit_bzero(&t, sizeof(t));
+	explicit_bzero(own_key, sizeof(own_key));
 	return rc;
 }
 

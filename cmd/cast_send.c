@@ -43,13 +43,52 @@ static int source_sign(void *ctx, const uint8_t *data, size_t len, uint8_t signa
 	return sign_bytes(&s->keys.sign, data, len, signature, err);
 }
 
+static int open_tx(struct cast_send *s, struct err *err)
+{
+	struct tx_opts opts = { .layout = file_layout(s->file),
+				.session = &s->session,
+				.source = { .chunk = source_chunk, .digest = source_digest, .sign = source_sign, .ctx = s },
+				.expected = s->receivers   ? (uint32_t)s->receivers
+					    : s->gather_ns ? ANY_NUMBER
+							   : 0,
+				.gather_ns = s->gather_ns,
+				.empty_ns = s->wait_ns,
+				.rate_max = s->rate_bytes };
+
+	snprintf(opts.interface, sizeof(opts.interface), "%s", s->place.interface);
+	s->opened_ns = clock_now_ns();
+	if (tx_open(&opts, &s->tx, err) < 0)
+		return -1;
+	/* The port is at the same place in both families. */
+	((struct sockaddr_in *)&s->session.sender)->sin_port = htons(tx_port(s->tx));
+	return 0;
+}
+
 /* --- what cast/desk.h asks for --- */
+
+/* A cast ends by itself when nobody comes; but the first one may come in an hour. So its time begins with him. */
+static int run_now(struct cast_send *s, struct err *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&s->lock);
+	if (!atomic_load(&s->runs) && clock_now_ns() - s->opened_ns > NS_PER_S) {
+		tx_close(s->tx);
+		s->tx = NULL;
+		rc = open_tx(s, err);
+	}
+	if (rc == 0)
+		atomic_store(&s->runs, true);
+	pthread_cond_signal(&s->more);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
 
 static int on_join(void *ctx, uint16_t number, const uint8_t own_key[SESSION_KEY], const uint8_t *have, struct err *err)
 {
 	struct cast_send *s = ctx;
 
-	return tx_join(s->tx, number, own_key, have, err);
+	return run_now(s, err) < 0 ? -1 : tx_join(s->tx, number, own_key, have, err);
 }
 
 static void on_leave(void *ctx, uint16_t number, bool whole)
@@ -80,7 +119,11 @@ static void on_stop(void *ctx)
 	struct cast_send *s = ctx;
 
 	desk_stop(s->desk, "the sender was stopped");
-	tx_stop(s->tx);
+	pthread_mutex_lock(&s->lock);
+	if (s->tx)
+		tx_stop(s->tx);
+	pthread_cond_signal(&s->more);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static const char *stage_name(const struct sender_view *v, bool over)
@@ -125,6 +168,10 @@ static void on_tick(void *ctx, struct progress *p)
 	struct tx_view v;
 	char stage[64];
 
+	if (!atomic_load(&s->runs)) {
+		progress_update(p, "waiting for receivers", 0, size, clock_now_ns());
+		return;
+	}
 	tx_look(s->tx, &v);
 	desk_look(s->desk, &desk);
 	if (v.sender.stage == WIRE_GATHER && nobody_is_missing(s, &desk))
@@ -179,15 +226,6 @@ static int make_session(const struct cmd *c, struct cast_send *s, struct err *er
 
 static int open_cast(struct cast_send *s, struct err *err)
 {
-	struct tx_opts tx = { .layout = file_layout(s->file),
-			      .session = &s->session,
-			      .source = { .chunk = source_chunk, .digest = source_digest, .sign = source_sign, .ctx = s },
-			      .expected = s->receivers	 ? (uint32_t)s->receivers
-					  : s->gather_ns ? ANY_NUMBER
-							 : 0,
-			      .gather_ns = s->gather_ns,
-			      .empty_ns = s->wait_ns,
-			      .rate_max = s->rate_bytes };
 	struct desk_opts desk = { .address = s->place.address,
 				  .port = s->port,
 				  .file = s->file,
@@ -198,12 +236,7 @@ static int open_cast(struct cast_send *s, struct err *err)
 				  .changed = on_changed,
 				  .ctx = s };
 
-	snprintf(tx.interface, sizeof(tx.interface), "%s", s->place.interface);
-	if (tx_open(&tx, &s->tx, err) < 0)
-		return -1;
-	/* The port is at the same place in both families. */
-	((struct sockaddr_in *)&s->session.sender)->sin_port = htons(tx_port(s->tx));
-	return desk_open(&desk, &s->desk, err);
+	return open_tx(s, err) < 0 ? -1 : desk_open(&desk, &s->desk, err);
 }
 
 static int give_token(const struct cmd *c, struct cast_send *s, struct err *err)
@@ -264,11 +297,27 @@ static void raise_limits(void)
 		log_debug("cast", "the limit of open files stays as it is");
 }
 
+/* False: it was stopped before. */
+static bool wait_for_the_first(struct cast_send *s)
+{
+	bool came;
+
+	pthread_mutex_lock(&s->lock);
+	while (!atomic_load(&s->runs) && s->tx && !atomic_load(&s->watch.stopped))
+		pthread_cond_wait(&s->more, &s->lock);
+	came = atomic_load(&s->runs) || !s->tx;
+	pthread_mutex_unlock(&s->lock);
+	return came;
+}
+
 /* The cast, and then until everybody said how it went. */
 static int run(struct cast_send *s, struct err *err)
 {
-	int rc = tx_run(s->tx, err);
+	int rc;
 
+	if (!wait_for_the_first(s))
+		return 0;
+	rc = s->tx ? tx_run(s->tx, err) : err_set(err, ERR_FAILED, "the sockets of the cast could not be opened again");
 	if (rc == 0 && !atomic_load(&s->watch.stopped))
 		rc = file_check(s->file, err);
 	s->over = true;
@@ -302,13 +351,15 @@ static void clear(struct cast_send *s)
 	if (s->tx)
 		tx_close(s->tx);
 	file_close(s->file);
+	pthread_cond_destroy(&s->more);
+	pthread_mutex_destroy(&s->lock);
 	desk_keys_clear(&s->keys);
 	explicit_bzero(&s->session, sizeof(s->session));
 }
 
 int cmd_cast_send(struct cmd *c, struct err *err)
 {
-	autoclean(clear) struct cast_send s = { 0 };
+	autoclean(clear) struct cast_send s = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
 	c->json_lines = true;
 	if (read_options(c, &s, err) < 0 || file_open(c->argv[0], &s.file, err) < 0 || make_session(c, &s, err) < 0)

@@ -9,6 +9,8 @@
 #include "cmd/cast_watch.h"
 #include "cmd/cmd.h"
 
+#include <pthread.h>
+
 struct cast_send {
 	const char *token_file; /* or NULL */
 	uint64_t receivers;	/* as many are expected; 0: nobody knows */
@@ -19,8 +21,12 @@ struct cast_send {
 	struct desk_place place;
 	struct desk_keys keys;
 	struct session session;
-	struct tx *tx;
 	struct desk *desk;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct tx *tx; /* with the lock, until `runs` */
+	int64_t opened_ns;
+	atomic_bool runs; /* somebody came: the cast runs, or did */
 	struct cast_watch watch;
 	atomic_bool over;	      /* the cast is; last words are awaited */
 	_Atomic double ended_seconds; /* from the first packet until somebody was last done */

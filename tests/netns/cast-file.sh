@@ -41,7 +41,7 @@ filter() { # N RULE: for what comes in
 filter 2 'ip daddr 232.0.0.0/8 numgen random mod 100 < 5 drop'
 filter 4 'ip daddr 232.0.0.0/8 drop'
 
-head -c 40M /dev/urandom >"$work/file"
+head -c 24M /dev/urandom >"$work/file"
 sum=$(sha256sum <"$work/file")
 on() { local n=$1; shift; ip netns exec "cast$tag$n" "$@"; }
 send() { # NAME OPTIONS...: in the background, its pid in $send_pid; waits for the token
@@ -72,9 +72,9 @@ value() { jq -s "last | $2" "$work/$1.out"; }
 is() { local v; v=$(value "$1" "$2"); [ "$v" = true ] || fail "$1: not so: $2: $(cat "$work/$1.out")"; }
 
 # --- four receivers, each with its own trouble
-send all --receivers 4 --gather 60 --rate 110
+send all --receivers 4 --gather 60 --rate 70
 for n in 1 2 3 4; do receive $n "r$n"; eval "r$n=$receive_pid"; done
-wait_for [ -s "$work/.r3.cast.journal" ]
+wait_for grep -qs ORTHCAST "$work/.r3.cast.journal"
 kill -9 "$r3"; wait "$r3" 2>/dev/null
 receive 3 r3
 exits 0 "$r1" r1
@@ -84,7 +84,7 @@ exits 0 "$r4" r4
 exits 0 $send_pid all
 for n in 1 2 3 4; do same "r$n"; done
 is r1 '.tls_bytes == 0 and .multicast_bytes == .bytes and .refetched_bytes < .bytes / 50'
-is r2 '.multicast_bytes > .bytes * 0.98 and .repaired_symbols > 1000'
+is r2 '.multicast_bytes > .bytes * 0.98 and .repaired_symbols > 300'
 is r3 '.kept_bytes > 1000000 and .kept_bytes + .multicast_bytes + .tls_bytes <= .bytes * 1.02'
 is r4 '.tls_bytes >= .bytes and .multicast_bytes == 0'
 grep -q 'nothing came by multicast' "$work/r4.err" || fail "r4 does not say that multicast is blocked: $(cat "$work/r4.err")"
@@ -92,7 +92,7 @@ is all '.done == 4 and .failed == 0 and (.receivers | length) == 4 and ([.receiv
 [ ! -s "$work/r1.err" ] || ! grep -vq '^{"progress"' "$work/r1.err" || fail "r1 says: $(cat "$work/r1.err")"
 
 # --- whoever has no token, or another one
-send wrong --receivers 1 --rate 400
+send wrong --receivers 1 --rate 70
 token=$(cat "$work/token")
 sed -E 's/:([0-9a-f])/:\1\1/2' "$work/token" >"$work/slip"
 run 2 cast receive "$work/none" --token-file "$work/slip"
@@ -109,9 +109,8 @@ silent "$secret"
 
 # --- Ctrl-C at the sender: receivers keep what they have, and go on with the next one
 receive 1 c1
-wait_for [ -e "$work/.c1.cast.part" ]
-part_grows() { [ "$(stat -c %b "$work/.c1.cast.part" 2>/dev/null || echo 0)" -gt 0 ] && grep -q '"done_bytes":[1-9]' "$work/c1.err"; }
-wait_for part_grows
+grows() { grep -q '"done_bytes":[1-9]' "$work/c1.err"; }
+wait_for grows
 kill -INT $send_pid
 exits 1 $send_pid wrong
 exits 1 "$receive_pid" c1
@@ -120,23 +119,24 @@ grep -q 'are kept' "$work/c1.out" || fail "c1 does not say what is kept: $(cat "
 is wrong '.failed == 1 and .refused_requests >= 1'
 [ -e "$work/c1" ] && fail "c1 has its name before it is whole"
 
-# --- Ctrl-C at a receiver, which goes on; and one that joins late
-send again --receivers 2 --gather 0 --rate 250 --wait 10
-receive 1 c1; c1=$receive_pid
-grows() { grep -q '"done_bytes":[1-9]' "$work/c1.err"; }
+# --- Ctrl-C at a receiver, which goes on; and the other one, which joins late
+send again --receivers 2 --gather 0 --rate 70 --wait 10
+receive 2 c2; c2=$receive_pid
+grows() { grep -q '"done_bytes":[1-9]' "$work/c2.err"; }
 wait_for grows
-kill -INT "$c1"
-exits 1 "$c1" c1
+kill -INT "$c2"
+exits 1 "$c2" c2
+grep -q 'are kept' "$work/c2.out" || fail "c2 does not say what is kept: $(cat "$work/c2.out")"
 receive 1 c1; c1=$receive_pid
 receive 2 c2
 exits 0 "$c1" c1
 exits 0 "$receive_pid" c2
 exits 0 $send_pid again
 same c1; same c2
-is c1 '.kept_bytes > 0 and .kept_bytes + .multicast_bytes + .tls_bytes <= .bytes * 1.02'
+for n in c1 c2; do is $n '.kept_bytes > 0 and .kept_bytes + .multicast_bytes + .tls_bytes <= .bytes * 1.02'; done
 
 # --- IPv6, and a file that is changed while it is sent
-truncate -s 20M "$work/file"
+truncate -s 10M "$work/file"
 sum=$(sha256sum <"$work/file")
 send six --receivers 2 --ipv6
 receive 1 s1; s1=$receive_pid
