@@ -146,5 +146,7 @@ int cast_send_result(const struct cmd *c, struct cast_send *s, struct err *err)
 		err_set(err, ERR_FAILED, stopped ? "stopped before anybody came" : "nobody came");
 	if (c->json) /* it is said in the result */
 		err->text[0] = '\0';
+	if (desk.done + failed == 0)
+		return -1;
 	return err_hint(err, "send it again: what receivers have kept is not sent twice");
 }
