@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "imaging/chunk_order.h"
 #include "sys/fs.h"
 
 #include <errno.h>
@@ -39,60 +40,36 @@ void restore_free(struct restore *r)
 	free(r);
 }
 
-static int by_place(const void *a, const void *b, void *rows)
-{
-	const struct chunk_row *x = (const struct chunk_row *)rows + *(const size_t *)a;
-	const struct chunk_row *y = (const struct chunk_row *)rows + *(const size_t *)b;
-	int c = memcmp(x->pack.bytes, y->pack.bytes, DIGEST_LEN);
-
-	if (c == 0)
-		c = x->pack_offset < y->pack_offset ? -1 : x->pack_offset > y->pack_offset;
-	if (c == 0)
-		c = memcmp(x->id.bytes, y->id.bytes, DIGEST_LEN);
-	/* Where the same chunk is needed twice, in the order of the stream. */
-	return c ? c : *(const size_t *)a < *(const size_t *)b ? -1 : *(const size_t *)a > *(const size_t *)b;
-}
-
-static bool same_chunk(const struct restore_chunk *c, const struct chunk_row *row)
-{
-	return c->pack_offset == row->pack_offset && c->stored_len == row->stored_len && c->raw_len == row->raw_len &&
-	       digest_cmp(&c->pack, &row->pack) == 0 && digest_cmp(&c->id, &row->id) == 0;
-}
-
 /* From the table in stream order to each chunk once, in the order of the packs, with all its places in the stream. */
 static void list_chunks(struct restore *r)
 {
 	const struct chunk_table *t = &r->docs.table;
-	autofree size_t *order = mem_array(t->len, sizeof(*order));
+	autoclean(chunk_order_free) struct chunk_order order = { 0 };
 	autofree uint64_t *stream_at = mem_array(t->len, sizeof(*stream_at));
 	uint64_t at = 0;
 
-	r->chunks = mem_array(t->len, sizeof(r->chunks[0]));
-	r->first_at = mem_array(t->len + 1, sizeof(r->first_at[0]));
-	r->at = mem_array(t->len, sizeof(r->at[0]));
 	for (size_t i = 0; i < t->len; i++) {
-		order[i] = i;
 		stream_at[i] = at;
 		at += t->rows[i].raw_len;
 	}
-	if (t->len)
-		qsort_r(order, t->len, sizeof(order[0]), by_place, t->rows);
-	for (size_t i = 0; i < t->len; i++) {
-		const struct chunk_row *row = &t->rows[order[i]];
-
-		if (!r->n_chunks || !same_chunk(&r->chunks[r->n_chunks - 1], row)) {
-			r->first_at[r->n_chunks] = i;
-			r->chunks[r->n_chunks++] = (struct restore_chunk){ .id = row->id,
-									   .pack = row->pack,
-									   .pack_offset = row->pack_offset,
-									   .stored_len = row->stored_len,
-									   .raw_len = row->raw_len };
-			r->stored_bytes += row->stored_len;
-		}
-		r->at[i] = stream_at[order[i]];
-	}
-	r->first_at[r->n_chunks] = t->len;
+	chunk_order_make(t, &order);
+	r->n_chunks = order.len;
+	r->chunks = mem_array(r->n_chunks, sizeof(r->chunks[0]));
+	r->at = mem_array(t->len, sizeof(r->at[0]));
 	r->done = mem_array(r->n_chunks, sizeof(r->done[0]));
+	for (size_t i = 0; i < t->len; i++)
+		r->at[i] = stream_at[order.rows[i]];
+	for (size_t i = 0; i < r->n_chunks; i++) {
+		const struct chunk_row *row = &t->rows[order.rows[order.first[i]]];
+
+		r->chunks[i] = (struct restore_chunk){ .id = row->id,
+						       .pack = row->pack,
+						       .pack_offset = row->pack_offset,
+						       .stored_len = row->stored_len,
+						       .raw_len = row->raw_len };
+		r->stored_bytes += row->stored_len;
+	}
+	r->first_at = steal(order.first);
 }
 
 /* Which files come whole: all their content lies in one row of the table. */

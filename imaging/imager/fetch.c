@@ -79,8 +79,9 @@ static int put_again(const struct fetch_source *s, struct restore *r, struct res
 	return -1;
 }
 
-/* How many chunks from `i` on lie in one pack, near enough to be read at once; *len is the range from the first one's offset. */
-static size_t run_length(const struct restore *r, size_t i, uint64_t *len)
+/* How many chunks from `i` on are needed and lie in one pack, near enough to be read at once; *len is the range from the first
+ * one's offset. */
+static size_t run_length(struct restore *r, size_t i, uint64_t *len)
 {
 	const struct restore_chunk *first = restore_chunk_at(r, i);
 	size_t n = restore_chunk_count(r), j;
@@ -91,7 +92,7 @@ static size_t run_length(const struct restore *r, size_t i, uint64_t *len)
 		uint64_t from = c->pack_offset - first->pack_offset;
 
 		if (digest_cmp(&c->pack, &first->pack) != 0 || from < *len || from - *len > GAP_MAX ||
-		    from + c->stored_len > RANGE_MAX)
+		    from + c->stored_len > RANGE_MAX || restore_chunk_done(r, j))
 			break;
 		*len = from + c->stored_len;
 	}
@@ -122,17 +123,30 @@ static int fetch_run(const struct fetch_source *s, struct restore *r, struct res
 	return 0;
 }
 
+uint64_t fetch_there(struct restore *r)
+{
+	uint64_t there = 0;
+
+	for (size_t i = 0; i < restore_chunk_count(r); i++)
+		if (restore_chunk_done(r, i))
+			there += restore_chunk_at(r, i)->stored_len;
+	return there;
+}
+
 int fetch_chunks(const struct fetch_source *s, struct restore *r,
 		 void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes), void *ctx, struct err *err)
 {
 	autoclean(restore_hand_freep) struct restore_hand *hand = restore_hand_new(r);
 	autoclean(buf_free) struct buf data = { 0 };
-	uint64_t done = 0, total = restore_stored_bytes(r);
+	uint64_t done = fetch_there(r), total = restore_stored_bytes(r);
 	size_t count = restore_chunk_count(r), n;
 
 	for (size_t i = 0; i < count; i += n) {
 		uint64_t len;
 
+		n = 1;
+		if (restore_chunk_done(r, i))
+			continue;
 		n = run_length(r, i, &len);
 		if (fetch_run(s, r, hand, i, n, len, &data, err) < 0)
 			return -1;

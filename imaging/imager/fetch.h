@@ -25,9 +25,12 @@ int fetch_docs(const struct fetch_source *s, const char *name, const char *id, s
 	       struct err *err) WARN_UNUSED;
 void fetch_docs_free(struct fetch_docs *d);
 
-/* All chunks of `r` in the order of their packs. One that is not what it should be is fetched again, alone, three times; then
- * ERR_DAMAGED names chunk and pack. */
+/* All chunks of `r` that are not there yet, in the order of their packs. One that is not what it should be is fetched again,
+ * alone, three times; then ERR_DAMAGED names chunk and pack. */
 int fetch_chunks(const struct fetch_source *s, struct restore *r,
 		 void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes), void *ctx, struct err *err) WARN_UNUSED;
+
+/* Stored bytes of the chunks that are there. */
+uint64_t fetch_there(struct restore *r);
 
 #endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A process that speaks with the network gives up what it does not need: the files (landlock(7)), new rights, other programs. */
+#ifndef ORTHRUS_SYS_CONFINE_H
+#define ORTHRUS_SYS_CONFINE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* From now on this thread, and those that it starts, can open nothing but what is at or below `dirs` (symbolic links are
+ * followed), to read; what is open stays open. Files can be neither written nor run, rights not regained, and no core is dumped.
+ * *files false: this kernel has no Landlock, so the files are as they were. */
+int confine_to_reading(const char *const *dirs, size_t n, bool *files, struct err *err) WARN_UNUSED;
+
+#endif
