@@ -95,7 +95,7 @@ static int read_all(struct json_obj *o, struct order *out, struct err *err)
 	    read_list(o, "hosts", check_hosts_line, &out->hosts, err) < 0 || read_macs(o, out, err) < 0 ||
 	    order_networks_read(o, &out->networks, err) < 0 ||
 	    read_checked(o, "server_url", JSON_MUST, check_url, &out->server_url, err) < 0 ||
-	    order_files_read(o, "files", &out->files, err) < 0)
+	    json_bool(o, "no_cast", JSON_MAY, &out->no_cast, err) < 0 || order_files_read(o, "files", &out->files, err) < 0)
 		return -1;
 	return json_obj_end(o, err);
 }
@@ -137,6 +137,8 @@ void order_print(const struct order *order, struct json_out *w, const char *key)
 		json_put_strs(w, "more_macs", &order->more_macs);
 	order_networks_print(&order->networks, w);
 	json_put_str(w, "server_url", order->server_url);
+	if (order->no_cast) /* an older imager knows no such key */
+		json_put_bool(w, "no_cast", true);
 	order_files_print(&order->files, w, "files");
 	json_end_obj(w);
 }

@@ -39,6 +39,7 @@ struct order {
 	struct str_list more_macs;	/* of the node's others: one address for whichever of them has the cable */
 	struct order_networks networks; /* none: addresses by DHCPv4, on whichever of those MACs has the cable */
 	char *server_url;		/* where to report after boot */
+	bool no_cast;			/* the image comes over HTTPS alone */
 	struct order_files files;	/* of the site's templates: beside, or in place of, ours */
 };
 int order_read(struct json_obj *o, struct order *out, struct err *err) WARN_UNUSED;

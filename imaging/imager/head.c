@@ -14,6 +14,7 @@
 #define PAUSE_GROWTH 10
 #define PATIENCE_NS (1800 * NS_PER_S)
 #define FOREVER_NS INT64_MAX
+#define TICKET_NS (60 * NS_PER_S)
 #define HOST_KEY_ANSWER_MAX ((size_t)24 << 20)
 
 int head_open(const struct head_opts *opts, struct head **out, struct err *err)
@@ -250,6 +251,22 @@ int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, siz
 		return err_set(err, ERR_DAMAGED, "fetch %s: asked for %llu bytes, got %zu with status %d", path,
 			       (unsigned long long)len, reply.body.len, reply.status);
 	buf_add(out, buf_str(&reply.body), reply.body.len);
+	return 0;
+}
+
+int head_cast(struct head *h, const char *body, size_t len, struct buf *out, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	const struct http_request req = {
+		.method = "POST", .path = "/v1/imager/cast", .body = body, .body_len = len, .timeout_ns = TICKET_NS
+	};
+
+	if (send_as_node(h, &req, &reply, err) < 0 || http_reply_ok(&reply, err) < 0)
+		return -1;
+	buf_reserve(out, reply.body.len); /* no copy of a key is left by a buffer that grew */
+	buf_add(out, buf_str(&reply.body), reply.body.len);
+	if (reply.body.len)
+		explicit_bzero(reply.body.data, reply.body.len);
 	return 0;
 }
 

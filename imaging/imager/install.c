@@ -16,10 +16,12 @@ size_t install_step_number(const struct install_run *run, const struct plan_step
 static int note(void *ctx, const struct plan_step *step, enum plan_event ev, const struct err *cause, struct err *err)
 {
 	struct install_run *run = ctx;
+	/* By what way the image came is worth knowing where it was not the quick one. */
+	autofree char *way = ev == PLAN_DONE && step->type == INSTALL_RESTORE ? bring_text(&run->brought) : NULL;
 	const struct head_event event = { .install_id = run->order->install_id,
 					  .step = step->name,
 					  .event = plan_event_name(ev),
-					  .text = ev == PLAN_BEGIN ? step->text : NULL,
+					  .text = ev == PLAN_BEGIN ? step->text : way,
 					  .percent = -1,
 					  .cause = cause };
 
@@ -27,6 +29,8 @@ static int note(void *ctx, const struct plan_step *step, enum plan_event ev, con
 	run->shown_percent = 0;
 	if (ev == PLAN_BEGIN)
 		report_line("[%zu/%zu] %s: %s", install_step_number(run, step), run->plan.len, step->name, step->text);
+	if (way)
+		report_line("[%zu/%zu] %s: %s", install_step_number(run, step), run->plan.len, step->name, way);
 	if (ev == PLAN_FAILED)
 		report_line("[%zu/%zu] %s failed", install_step_number(run, step), run->plan.len, step->name);
 	if (head_event(run->head, &event, err) < 0)
@@ -178,6 +182,10 @@ static int report_done(struct install_run *run, int64_t began_ns, struct err *er
 	json_put_strs(&w, "disks", &run->result.members);
 	json_put_str(&w, "image_name", run->order->image_name);
 	json_put_str(&w, "image_id", run->order->image_id);
+	json_put_u64(&w, "cast_bytes", run->brought.cast_bytes);
+	json_put_u64(&w, "https_bytes", run->brought.https_bytes);
+	if (run->brought.https_bytes && run->brought.why[0])
+		json_put_str(&w, "https_reason", run->brought.why);
 	json_put_u64(&w, "seconds", (uint64_t)((clock_now_ns() - began_ns) / NS_PER_S));
 	json_end_obj(&w);
 	return head_done(run->head, run->order->install_id, buf_str(&report), err);

@@ -3,6 +3,7 @@
 #ifndef ORTHRUS_IMAGER_RUN_H
 #define ORTHRUS_IMAGER_RUN_H
 
+#include "imaging/imager/bring.h"
 #include "imaging/imager/install.h"
 
 struct install_run {
@@ -14,9 +15,10 @@ struct install_run {
 	struct raid_ctx *raid;
 	const struct plan_step *step; /* the one under way */
 	int shown_percent;
-	bool undone;		/* the boot loaders were taken back, or that was tried */
-	bool boots;		/* that failed: some disk may boot what is not finished */
-	bool told;		/* the head has heard of the failure */
+	bool undone; /* the boot loaders were taken back, or that was tried */
+	bool boots;  /* that failed: some disk may boot what is not finished */
+	bool told;   /* the head has heard of the failure */
+	struct bring_result brought;
 	struct buf written_crt; /* the certificate that the node's files hold */
 };
 

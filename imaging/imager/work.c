@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/mem.h"
+#include "imaging/imager/bring.h"
 #include "imaging/imager/diskless.h"
 #include "imaging/imager/fetch.h"
 #include "imaging/imager/identity.h"
 #include "imaging/imager/report.h"
 #include "imaging/imager/rescue.h"
 #include "imaging/imager/run.h"
-#include "imaging/restore.h"
 #include "installer/installer.h"
 #include "sys/fs.h"
 
@@ -44,40 +44,24 @@ int install_trust(const struct install_run *run, const char *name, struct buf *o
 	return fs_read(path, 1 << 20, out, err);
 }
 
+static int ask_head(void *ctx, const char *body, size_t len, struct buf *answer, struct err *err)
+{
+	return head_cast(ctx, body, len, answer, err);
+}
+
 static int restore_image(struct install_run *run, int target_fd, struct err *err)
 {
 	const struct fetch_source source = { .get = get_from_head, .ctx = run->head };
-	const struct order *o = run->order;
-	autofree char *key_path = fs_join(run->opts->trust_dir, "sign.pub");
-	autoclean(fetch_docs_free) struct fetch_docs docs = { 0 };
-	struct digest approved;
-	struct verify_key key;
-	struct restore *r = NULL;
-	struct restore_source src = { .key = &key,
-				      .cluster_id = o->cluster_id,
-				      .name = o->image_name,
-				      .id = o->image_id,
-				      .manifest_digest = &approved,
-				      .min_sequence = o->min_sequence };
-	int rc;
+	autofree char *sign_pub = fs_join(run->opts->trust_dir, "sign.pub");
+	const struct bring_image b = { .order = run->order,
+				       .sign_pub = sign_pub,
+				       .opts = { .source = &source,
+						 .ask = ask_head,
+						 .ask_ctx = run->head,
+						 .progress = show_progress,
+						 .progress_ctx = run } };
 
-	if (verify_key_load(key_path, &key, err) < 0 || str_unhex(o->manifest_digest, approved.bytes, DIGEST_LEN, err) < 0 ||
-	    fetch_docs(&source, o->image_name, o->image_id, &docs, err) < 0)
-		return -1;
-	src.manifest = docs.manifest.data;
-	src.manifest_len = docs.manifest.len;
-	src.manifest_sig = docs.signature.data;
-	src.manifest_sig_len = docs.signature.len;
-	src.tree = docs.tree.data;
-	src.tree_len = docs.tree.len;
-	src.chunks = docs.chunks.data;
-	src.chunks_len = docs.chunks.len;
-	if (restore_begin(&src, target_fd, &r, err) < 0)
-		return -1;
-	fetch_docs_free(&docs);
-	rc = fetch_chunks(&source, r, show_progress, run, err) < 0 ? -1 : restore_finish(r, err);
-	restore_free(r);
-	return rc;
+	return bring_image(&b, target_fd, &run->brought, err);
 }
 
 /* The steps that work in the restored system. */
