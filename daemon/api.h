@@ -34,6 +34,8 @@ struct roster;
 int api_node_make(struct roster *roster, const struct site *site, struct node *n, uint64_t *from, struct plan *plan,
 		  struct err *err) WARN_UNUSED;
 struct change;
+/* api_cast.c: after the commit by which these are nodes no more: what is cast to them ends, and a step says so. */
+void api_shut_casts(struct daemon *d, const struct str_list *nodes, struct plan *plan);
 /* The rest after a commit: the change is released, since nobody may wait for the reconciler while holding the lock it needs, and
  * a step "problem" says what does not follow yet. */
 void api_follow(struct daemon *d, struct change *c, struct plan *plan);
@@ -85,7 +87,10 @@ API_HANDLER(api_imager_orders);
 API_HANDLER(api_imager_event); /* api_progress.c */
 API_HANDLER(api_imager_done);
 API_HANDLER(api_imager_booted); /* api_booted.c */
-API_HANDLER(api_secrets_list);	/* api_secret.c */
+API_HANDLER(api_imager_cast);	/* api_cast.c */
+API_HANDLER(api_casts);
+API_HANDLER(api_casts_stop);
+API_HANDLER(api_secrets_list); /* api_secret.c */
 API_HANDLER(api_secret_put);
 API_HANDLER(api_secret_rotate);
 API_HANDLER(api_secret_remove);

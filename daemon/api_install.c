@@ -19,7 +19,7 @@
 
 struct install_request {
 	struct str_list nodes;
-	bool plan, unseen;
+	bool plan, unseen, no_cast;
 	char *image;
 	struct str_list shown_nodes, shown_digests; /* "digests": what the administrator saw, by node */
 };
@@ -92,7 +92,8 @@ static int read_request(const struct http_call *call, struct install_request *ou
 	if (api_body(call, &doc, &o, err) < 0 || json_strs(&o, "nodes", JSON_MUST, &out->nodes, err) < 0 ||
 	    json_bool(&o, "plan", JSON_MAY, &out->plan, err) < 0 ||
 	    json_bool(&o, "accept_disks_unseen", JSON_MAY, &out->unseen, err) < 0 ||
-	    json_str(&o, "image", JSON_MAY, &out->image, err) < 0 || read_digests(&o, out, err) < 0)
+	    json_bool(&o, "no_cast", JSON_MAY, &out->no_cast, err) < 0 || json_str(&o, "image", JSON_MAY, &out->image, err) < 0 ||
+	    read_digests(&o, out, err) < 0)
 		return -1;
 	if (out->nodes.len == 0 || out->nodes.len > NODES_PER_REQUEST)
 		return json_bad(&o, "nodes", err, "has %zu entries; 1 to %d are installed at once", out->nodes.len,
@@ -187,6 +188,7 @@ static int prepare(struct daemon *d, const struct site *site, const struct insta
 		return err_set(err, ERR_REFUSED, "%s: neither it nor its group has an image", name);
 	if (order_image_find(d, ref, &image, err) < 0 || plan_item(d, site, it, &image, err) < 0)
 		return str_starts(err->text, name) ? -1 : err_wrap(err, "%s", name);
+	it->order.no_cast = req->no_cast;
 	return check_shown(req, it, err);
 }
 

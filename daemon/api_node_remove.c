@@ -235,13 +235,18 @@ static void say(struct removal *m, struct http_call *call, bool confirmed)
 
 static int perform(struct removal *m, struct change *c, struct http_call *call, struct err *err)
 {
+	int rc;
+
 	if (look(m, err) < 0)
 		return -1;
 	if (m->plan || !m->n_parts) {
 		say(m, call, false);
 		return 0;
 	}
-	if (write_all(m, c, http_who(call), err) < 0)
+	rc = write_all(m, c, http_who(call), err);
+	/* Also when only some of them are gone: whose cast ends for nothing gets a new ticket. */
+	api_shut_casts(m->d, &m->there, &m->said);
+	if (rc < 0)
 		return -1;
 	api_follow(m->d, c, &m->said);
 	say(m, call, true);

@@ -16,9 +16,13 @@
  * now. */
 static void confirm(struct daemon *d, struct change *c, const struct revoke *r, const struct str_list *still, struct plan *plan)
 {
+	autoclean(str_list_free) struct str_list names = { 0 };
 	struct err late = { 0 };
 	int rc;
 
+	for (size_t i = 0; i < r->n_nodes; i++)
+		str_list_add(&names, r->nodes[i].name);
+	api_shut_casts(d, &names, plan);
 	change_release(c);
 	rc = reconcile_wait(d->reconcile, &late);
 	revoke_confirm(r, still, plan);

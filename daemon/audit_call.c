@@ -11,8 +11,9 @@
 
 bool audit_is_report(const char *method, const char *pattern)
 {
-	static const char *const reports[] = { "/v1/imager/hello", "/v1/imager/event", "/v1/imager/done", "/v1/imager/booted",
-					       "/v1/enrol",	   "/v1/images/look",  "/v1/hostkey",	  "/v1/console/:name" };
+	static const char *const reports[] = { "/v1/imager/hello",  "/v1/imager/event", "/v1/imager/done",
+					       "/v1/imager/booted", "/v1/imager/cast",	"/v1/enrol",
+					       "/v1/images/look",   "/v1/hostkey",	"/v1/console/:name" };
 
 	if (!str_eq(method, "POST"))
 		return false;

@@ -23,6 +23,7 @@ struct audit;
 struct hooks;
 struct power;
 struct consoles;
+struct casts;
 struct helper_call;
 struct secret_told;
 
@@ -50,6 +51,7 @@ struct daemon {
 	struct hooks *hooks;
 	struct power *power;
 	struct consoles *consoles;
+	struct casts *casts;
 	struct secret_told *told;
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */

@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/audit.h"
+#include "daemon/cast.h"
+#include "daemon/cast_child.h"
 #include "daemon/change.h"
 #include "daemon/console.h"
 #include "daemon/helper_call.h"
@@ -127,7 +129,7 @@ static int start(struct daemon *d, const struct daemon_options *o, struct err *e
 	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
 	    audit_start(d, &d->audit, err) < 0 || check_keys(d, err) < 0 || hooks_start(d, &d->hooks, err) < 0 ||
 	    reconcile_start(d, &d->reconcile, err) < 0 || power_start(d, &d->power, err) < 0 ||
-	    consoles_start(d, &d->consoles, err) < 0)
+	    consoles_start(d, &d->consoles, err) < 0 || casts_start(d, &d->casts, err) < 0)
 		return -1;
 	/* Before anybody can ask: an order that was done before a crash must not be found again by a netbooting node. */
 	if (reconcile_wait(d->reconcile, &late) < 0)
@@ -172,6 +174,7 @@ static bool stop(struct daemon *d)
 	all_ended = reconcile_stop(d->reconcile);
 	all_ended &= power_stop(d->power);
 	all_ended &= consoles_stop(d->consoles);
+	all_ended &= casts_stop(d->casts);
 	http_server_stop(d->http);
 	hooks_stop(d->hooks);
 	audit_stop(d->audit);
@@ -227,6 +230,15 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 	return rc;
 }
 
+/* --cast-child */
+static int run_cast(struct err *err)
+{
+	if (cast_child_run(err) == 0)
+		return 0;
+	log_err("cast", "it ended", err);
+	return err_exit_code(err->kind);
+}
+
 /* --helper, --prepare, --querier */
 static int run_other(const struct daemon_options *o, struct err *err)
 {
@@ -258,6 +270,8 @@ int main(int argc, char **argv)
 	umask(022);
 	log_init(o.helper ? "orthrusd-helper" : o.querier ? "orthrusd-querier" : "orthrusd", o.debug);
 	signal(SIGPIPE, SIG_IGN);
+	if (o.cast_child)
+		return run_cast(&err);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

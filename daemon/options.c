@@ -12,6 +12,7 @@ static const char usage[] =
 	"usage: orthrusd [--root DIR] [--site FILE] [--listen ADDRESS:PORT] [--netboot-dir DIR] [--no-dnsmasq] [--debug]\n"
 	"                [--user NAME | --helper-socket PATH]\n"
 	"       orthrusd --prepare --user NAME [--root DIR]\n"
+	"       orthrusd --cast-child\n"
 	"       orthrusd --helper [--user NAME] [--client NAME] [--root DIR]\n"
 	"\n"
 	"  --root DIR           everything is below DIR (default: $ORTHRUS_ROOT, else /)\n"
@@ -23,20 +24,30 @@ static const char usage[] =
 	"  --helper-socket PATH where such a helper listens already\n"
 	"  --prepare            as root: make the directories of that user, and end\n"
 	"  --helper             be the helper (of --client's orthrusd): start dnsmasq, and nothing else\n"
+	"  --cast-child         cast what standard input says; orthrusd starts itself so, nobody else does\n"
 	"  --debug              log more\n"
 	"  --version, --help\n";
 
 int daemon_options_read(int argc, char **argv, struct daemon_options *o)
 {
 	static const struct option longs[] = {
-		{ "root", required_argument, NULL, 'r' },   { "site", required_argument, NULL, 's' },
-		{ "listen", required_argument, NULL, 'l' }, { "netboot-dir", required_argument, NULL, 'n' },
-		{ "no-dnsmasq", no_argument, NULL, 'D' },   { "debug", no_argument, NULL, 'd' },
-		{ "user", required_argument, NULL, 'u' },   { "helper-socket", required_argument, NULL, 'S' },
-		{ "client", required_argument, NULL, 'c' }, { "helper", no_argument, NULL, 'H' },
-		{ "prepare", no_argument, NULL, 'P' },	    { "querier", no_argument, NULL, 'q' },
-		{ "print-routes", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+		{ "root", required_argument, NULL, 'r' },
+		{ "site", required_argument, NULL, 's' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "netboot-dir", required_argument, NULL, 'n' },
+		{ "no-dnsmasq", no_argument, NULL, 'D' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "user", required_argument, NULL, 'u' },
+		{ "helper-socket", required_argument, NULL, 'S' },
+		{ "client", required_argument, NULL, 'c' },
+		{ "helper", no_argument, NULL, 'H' },
+		{ "prepare", no_argument, NULL, 'P' },
+		{ "querier", no_argument, NULL, 'q' },
+		{ "cast-child", no_argument, NULL, 'C' },
+		{ "print-routes", no_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct err err = { 0 };
 	int c;
@@ -79,6 +90,9 @@ int daemon_options_read(int argc, char **argv, struct daemon_options *o)
 			break;
 		case 'q':
 			o->querier = true;
+			break;
+		case 'C':
+			o->cast_child = true;
 			break;
 		case 'p':
 			o->print_routes = true;

@@ -10,7 +10,7 @@
 struct daemon_options { /* all are words of argv or of the environment, or NULL */
 	const char *root, *site, *listen, *netboot_dir;
 	const char *user, *helper_socket, *client;
-	bool no_dnsmasq, debug, print_routes, helper, prepare;
+	bool no_dnsmasq, debug, print_routes, helper, prepare, cast_child;
 	bool querier; /* started by the helper, or by us: for nobody else */
 };
 

@@ -73,6 +73,7 @@ static int make_again(struct daemon *d, const struct site *site, const struct ro
 		return -1;
 	if (old->plan_digest)
 		out->plan_digest = mem_strdup(old->plan_digest);
+	out->no_cast = old->no_cast;
 	return 0;
 }
 

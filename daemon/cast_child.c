@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/cast_child.h"
+
+#include "base/mem.h"
+#include "cast/layout.h"
+#include "cast/tx.h"
+#include "daemon/cast_lines.h"
+#include "imaging/chunk_source.h"
+#include "imaging/store.h"
+#include "sys/clock.h"
+#include "sys/confine.h"
+#include "sys/fs.h"
+#include "sys/inet.h"
+#include "sys/keys.h"
+#include "sys/log.h"
+#include "sys/threads.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define TELL_NS (500 * NS_PER_MS)
+#define READ_ONCE ((size_t)64 << 10)
+
+/* Three threads: this program's runs the cast, one hears orthrusd and one tells it. Who hears never waits for who tells: orthrusd
+ * may be writing a long line while it does not read. */
+struct child {
+	struct chunk_source *source;
+	struct layout *layout;
+	struct tx *tx;
+	struct buf in; /* what was read of standard input and is no whole line yet */
+	int quit;      /* eventfd: readable once it is over */
+	pthread_mutex_t lock;
+	struct buf out; /* lines to be told; under the lock */
+	uint16_t last;	/* greatest number that joined; ditto */
+};
+
+/* --- telling --- */
+
+static void tell(struct child *c, const struct cast_said_line *l)
+{
+	pthread_mutex_lock(&c->lock);
+	cast_said_write(l, &c->out);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void tell_progress(struct child *c)
+{
+	struct cast_said_line l = { .what = CAST_SAID_PROGRESS };
+	struct cast_progress *p = &l.progress;
+	struct tx_view v = { 0 };
+
+	tx_look(c->tx, &v);
+	*p = (struct cast_progress){ .stage = v.sender.stage ? v.sender.stage : WIRE_GATHER,
+				     .pass = v.sender.pass,
+				     .data_packets = v.sender.data_packets,
+				     .parity_packets = v.sender.parity_packets,
+				     .repair_packets = v.sender.repair_packets,
+				     .wire_bytes = v.wire_bytes,
+				     .rejected = v.rejected,
+				     .rate = v.sender.rate,
+				     .blocks_to_send = v.sender.blocks_to_send,
+				     .blocks_sent = v.sender.blocks_sent,
+				     .grtt_us = v.sender.grtt_us,
+				     .loss_ppm = v.sender.loss_ppm,
+				     .ms = (uint64_t)(v.seconds * 1000) };
+	tell(c, &l);
+}
+
+static bool look_at(struct child *c, uint16_t number, int64_t now, struct cast_view *out)
+{
+	struct sender_receiver_view v = { 0 };
+
+	if (!tx_look_at(c->tx, number, &v))
+		return false;
+	*out = (struct cast_view){ .number = number,
+				   .state = v.heard_ns ? v.state : 0,
+				   .lacking = v.blocks_lacking,
+				   .loss_ppm = v.loss_ppm,
+				   .heard_ms = v.heard_ns && now > v.heard_ns ? (uint64_t)((now - v.heard_ns) / NS_PER_MS) : 0,
+				   .straggler = v.straggler };
+	return true;
+}
+
+static void tell_receivers(struct child *c)
+{
+	struct cast_view views[CAST_VIEWS_MAX];
+	struct cast_said_line l = { .what = CAST_SAID_RECEIVERS, .views = views };
+	int64_t now = clock_now_ns();
+	uint16_t last;
+
+	pthread_mutex_lock(&c->lock);
+	last = c->last;
+	pthread_mutex_unlock(&c->lock);
+	for (unsigned int n = 1; n <= last; n++) {
+		l.n_views += look_at(c, (uint16_t)n, now, &views[l.n_views]);
+		if (l.n_views < CAST_VIEWS_MAX && n < last)
+			continue;
+		tell(c, &l);
+		l.n_views = 0;
+	}
+}
+
+/* What there is to say, on standard output. False: nobody hears it. */
+static bool say(struct child *c)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct err err = { 0 };
+
+	pthread_mutex_lock(&c->lock);
+	out = c->out;
+	c->out = (struct buf){ 0 };
+	pthread_mutex_unlock(&c->lock);
+	return fs_write_all(STDOUT_FILENO, "standard output", buf_str(&out), out.len, &err) == 0;
+}
+
+static void *tell_all(void *arg)
+{
+	struct child *c = arg;
+	struct pollfd p = { .fd = c->quit, .events = POLLIN };
+	int64_t told = 0;
+
+	for (;;) {
+		bool over = poll(&p, 1, 50) > 0;
+		int64_t now = clock_now_ns();
+
+		if (over || now - told >= TELL_NS) {
+			told = now;
+			tell_progress(c);
+			tell_receivers(c);
+		}
+		if (!say(c)) {
+			tx_stop(c->tx);
+			return NULL;
+		}
+		if (over)
+			return NULL;
+	}
+}
+
+/* --- hearing --- */
+
+/* Appends what comes. False at the end of input. */
+static bool read_more(struct child *c)
+{
+	ssize_t n;
+
+	buf_reserve(&c->in, READ_ONCE);
+	n = read(STDIN_FILENO, c->in.data + c->in.len, READ_ONCE);
+	if (n <= 0)
+		return n < 0 && (errno == EINTR || errno == EAGAIN);
+	c->in.len += (size_t)n;
+	c->in.data[c->in.len] = '\0';
+	return c->in.len <= CAST_LINE_MAX;
+}
+
+/* 1: a line, read and taken out of the input; 0: there is no whole one; -1: it is wrong. */
+static int next_line(struct child *c, struct cast_do_line *out, struct err *err)
+{
+	char *end = c->in.len ? memchr(c->in.data, '\n', c->in.len) : NULL;
+	size_t len = end ? (size_t)(end - c->in.data) : 0;
+	int rc;
+
+	if (!end)
+		return 0;
+	rc = cast_do_read(c->in.data, len, out, err);
+	explicit_bzero(c->in.data, len);
+	memmove(c->in.data, end + 1, c->in.len - len - 1);
+	c->in.len -= len + 1;
+	c->in.data[c->in.len] = '\0';
+	return rc < 0 ? -1 : 1;
+}
+
+static int let_in(struct child *c, const struct cast_do_line *l, struct err *err)
+{
+	size_t need = (layout_chunks(c->layout) + (size_t)7) / 8;
+
+	if (l->have.len && l->have.len != need)
+		return err_set(err, ERR_INVALID, "its bitmap has %zu bytes, not %zu", l->have.len, need);
+	return tx_join(c->tx, (uint16_t)l->number, l->own_key, l->have.len ? (const uint8_t *)l->have.data : NULL, err);
+}
+
+static void join(struct child *c, const struct cast_do_line *l)
+{
+	struct cast_said_line said = { .what = CAST_SAID_JOINED, .number = l->number };
+	struct err err = { 0 };
+
+	if (let_in(c, l, &err) < 0) {
+		said.what = CAST_SAID_REFUSED;
+		said.text = err.text;
+	} else {
+		pthread_mutex_lock(&c->lock);
+		if (l->number > c->last)
+			c->last = (uint16_t)l->number;
+		pthread_mutex_unlock(&c->lock);
+	}
+	tell(c, &said);
+}
+
+static void obey(struct child *c, const struct cast_do_line *l)
+{
+	switch (l->what) {
+	case CAST_DO_JOIN:
+		join(c, l);
+		break;
+	case CAST_DO_LEAVE:
+		tx_leave(c->tx, (uint16_t)l->number, false);
+		break;
+	case CAST_DO_OPEN: /* a second one means nothing */
+	case CAST_DO_STOP:
+		tx_stop(c->tx);
+		break;
+	}
+}
+
+/* Without orthrusd there is no cast: its end, or a line that can't be read, ends it. */
+static void *hear(void *arg)
+{
+	struct child *c = arg;
+	struct pollfd p[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = c->quit, .events = POLLIN } };
+
+	for (;;) {
+		struct cast_do_line l = { 0 };
+		struct err err = { 0 };
+		int rc;
+
+		while ((rc = next_line(c, &l, &err)) > 0) {
+			obey(c, &l);
+			cast_do_free(&l);
+		}
+		if (rc < 0)
+			log_err("cast", "a line of orthrusd", &err);
+		if (rc < 0 || poll(p, 2, -1) < 0 || p[1].revents || (p[0].revents && !read_more(c))) {
+			tx_stop(c->tx);
+			return NULL;
+		}
+	}
+}
+
+/* --- the cast --- */
+
+static const uint8_t *read_chunk(void *ctx, uint32_t chunk, uint8_t *scratch, struct err *err)
+{
+	const struct child *c = ctx;
+
+	return chunk_source_read(c->source, chunk, scratch, err) < 0 ? NULL : scratch;
+}
+
+static int open_source(struct child *c, const struct cast_open *o, struct err *err)
+{
+	struct verify_key key;
+	struct store *store;
+	int rc;
+
+	memcpy(key.public, o->verify_key, sizeof(key.public));
+	if (store_open(o->store, false, &store, err) < 0)
+		return -1;
+	rc = chunk_source_open(store, o->name, o->id, &key, &c->source, err);
+	store_close(store);
+	if (rc < 0)
+		return -1;
+	return layout_new(chunk_source_lens(c->source), chunk_source_count(c->source), (uint16_t)o->symbol_bytes, &c->layout,
+			  err);
+}
+
+static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
+{
+	struct session session = { .cast = (uint32_t)o->cast, .symbol_bytes = (uint16_t)o->symbol_bytes };
+	struct tx_opts opts = { .layout = c->layout,
+				.session = &session,
+				.source = { .chunk = read_chunk, .ctx = c },
+				.expected = (uint32_t)o->expected,
+				.gather_ns = (int64_t)o->gather_s * NS_PER_S,
+				.empty_ns = (int64_t)o->empty_s * NS_PER_S,
+				.rate_max = o->rate_max };
+	int rc;
+
+	memcpy(session.group_key, o->group_key, sizeof(session.group_key));
+	rc = inet_address(o->group, (uint16_t)o->port, &session.group, err) < 0 ||
+			     inet_address(o->sender, 0, &session.sender, err) < 0
+		     ? -1
+		     : tx_open(&opts, &c->tx, err);
+	explicit_bzero(&session, sizeof(session));
+	return rc;
+}
+
+/* What is needed beside the store is open or read by then. */
+static int confine(const struct cast_open *o, struct err *err)
+{
+	autofree char *packs = fs_join(o->store, "packs");
+	const char *const dirs[] = { o->store, packs };
+	bool files;
+
+	if (confine_to_reading(dirs, ARRAY_LEN(dirs), &files, err) < 0)
+		return -1;
+	if (!files)
+		log_debug("cast", "this kernel has no Landlock: a cast's process could read what its user can");
+	return 0;
+}
+
+static int begin(struct child *c, struct err *err)
+{
+	struct cast_do_line l = { 0 };
+	int rc;
+
+	while ((rc = next_line(c, &l, err)) == 0)
+		if (!read_more(c))
+			return err_set(err, ERR_FAILED, "orthrusd did not say what to cast");
+	if (rc > 0 && l.what != CAST_DO_OPEN)
+		rc = err_set(err, ERR_INVALID, "the first line does not say what to cast");
+	if (rc > 0)
+		rc = open_source(c, &l.open, err) < 0 || open_tx(c, &l.open, err) < 0 || confine(&l.open, err) < 0 ? -1 : 0;
+	cast_do_free(&l);
+	return rc;
+}
+
+static void tell_opened(struct child *c)
+{
+	struct cast_said_line l = { .what = CAST_SAID_OPENED,
+				    .port = tx_port(c->tx),
+				    .chunks = layout_chunks(c->layout),
+				    .blocks = layout_blocks(c->layout),
+				    .bytes = layout_bytes(c->layout) };
+
+	layout_digest(c->layout, &l.layout);
+	tell(c, &l);
+}
+
+static void end(struct child *c, pthread_t thread)
+{
+	uint64_t one = 1;
+
+	if (write(c->quit, &one, sizeof(one)) < 0)
+		log_warn("cast", "its threads can't be told that it is over");
+	pthread_join(thread, NULL);
+}
+
+static int cast(struct child *c, struct err *err)
+{
+	pthread_t hearing, telling;
+	int rc;
+
+	if (begin(c, err) < 0)
+		return -1;
+	tell_opened(c);
+	if (thread_start(&telling, tell_all, c, err) < 0)
+		return -1;
+	rc = thread_start(&hearing, hear, c, err);
+	if (rc == 0) {
+		rc = tx_run(c->tx, err);
+		end(c, hearing);
+	}
+	end(c, telling);
+	return rc;
+}
+
+int cast_child_run(struct err *err)
+{
+	struct child c = { .quit = eventfd(0, EFD_CLOEXEC) };
+	struct cast_said_line ended = { .what = CAST_SAID_ENDED };
+	int rc;
+
+	if (c.quit < 0)
+		return err_errno(err, errno, "make an event");
+	pthread_mutex_init(&c.lock, NULL);
+	rc = cast(&c, err);
+	if (rc < 0)
+		ended.text = err->text;
+	tell(&c, &ended);
+	(void)!say(&c);
+	if (c.tx)
+		tx_close(c.tx);
+	layout_drop(c.layout);
+	chunk_source_close(c.source);
+	buf_free(&c.in);
+	buf_free(&c.out);
+	pthread_mutex_destroy(&c.lock);
+	close(c.quit);
+	return rc;
+}

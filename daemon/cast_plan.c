@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a cast is begun with: who is expected, and the addresses that the site says. */
+#include "base/mem.h"
+#include "daemon/cast_priv.h"
+#include "daemon/roster.h"
+#include "cast/layout.h"
+#include "installer/order.h"
+#include "sys/fs.h"
+#include "sys/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EMPTY_S 2 /* how long the sender stays when nobody takes part any more */
+#define BYTES_OF_MBIT 125000
+
+int cast_wanted(struct daemon *d, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+
+	if (daemon_site(d, &site, NULL, err) < 0)
+		return -1;
+	return site.cast.on ? 0 : err_set(err, ERR_REFUSED, "the site does not cast (cast.mode of site.json)");
+}
+
+static bool has_restored(const struct run *r)
+{
+	for (size_t i = 0; i < r->n_steps; i++)
+		if (str_eq(r->steps[i].name, "restore"))
+			return str_eq(r->steps[i].result, "done") || str_eq(r->steps[i].result, "failed");
+	return false;
+}
+
+/* 1: its order lets it take part. */
+static int may_take_part(struct daemon *d, const char *node, struct err *err)
+{
+	autofree char *key = str_format("order/%s", node);
+	autoclean(state_doc_free) struct state_doc doc = { 0 };
+	autoclean(json_doc_free) struct json_doc json = { 0 };
+	autoclean(order_free) struct order order = { 0 };
+	struct err why = { 0 };
+	struct json_obj o;
+
+	if (state_get(d->state, key, &doc, &why) < 0)
+		return 0;
+	if (json_parse(doc.value, strlen(doc.value), &json, err) < 0 || json_root_obj(&json, &o, err) < 0 ||
+	    order_read(&o, &order, err) < 0)
+		return err_wrap(err, "document %s", key);
+	return !order.no_cast;
+}
+
+/* Those that install this image, or will at their next start, and have not got it yet. */
+static int expect(struct cast *c, struct str_list *out, struct err *err)
+{
+	struct daemon *d = c->all->d;
+	autofree char *ref = str_format("%s/%s", c->name, c->id);
+	autoclean(roster_free) struct roster roster = { 0 };
+
+	if (roster_load(d, &roster, err) < 0)
+		return -1;
+	for (size_t i = 0; i < roster.len; i++) {
+		autoclean(run_free) struct run r = { 0 };
+		int may;
+
+		if (daemon_run(d, roster.nodes[i].name, &r, err) < 0)
+			return -1;
+		if ((r.state != RUN_ORDERED && r.state != RUN_INSTALLING) || !str_eq(r.image, ref) || has_restored(&r))
+			continue;
+		may = may_take_part(d, roster.nodes[i].name, err);
+		if (may < 0)
+			return -1;
+		if (may)
+			str_list_add(out, roster.nodes[i].name);
+	}
+	return 0;
+}
+
+/* IPv4 where nodes have both. */
+static int choose_addresses(struct cast *c, const struct site *site, struct err *err)
+{
+	const struct site_head *head = daemon_head(site, err);
+	struct addr6 group6;
+
+	if (!head)
+		return -1;
+	if (head->addr4) {
+		addr4_print(head->addr4, c->sender);
+		addr4_print(site_cast_group4(&site->cast, c->number), c->group);
+	} else if (head->has6) {
+		site_cast_group6(&site->cast, c->number, &group6);
+		addr6_print(&head->addr6, c->sender);
+		addr6_print(&group6, c->group);
+	} else {
+		return err_set(err, ERR_REFUSED, "this head has no address on the nodes' network");
+	}
+	c->port = (uint16_t)site->cast.port;
+	c->symbol_bytes = LAYOUT_SYMBOL;
+	return 0;
+}
+
+static int addresses(struct cast *c, const struct site *site, struct err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&c->all->lock);
+	rc = choose_addresses(c, site, err);
+	pthread_mutex_unlock(&c->all->lock);
+	return rc;
+}
+
+static int signer(struct daemon *d, uint8_t out[CAST_KEY], struct err *err)
+{
+	autofree char *path = fs_join(d->paths.pki_dir, "sign.pub");
+	struct verify_key key;
+
+	if (verify_key_load(path, &key, err) < 0)
+		return -1;
+	memcpy(out, key.public, CAST_KEY);
+	return 0;
+}
+
+int cast_plan(struct cast *c, struct cast_open *open, struct str_list *expected, struct err *err)
+{
+	autoclean(site_free) struct site site = { 0 };
+
+	if (daemon_site(c->all->d, &site, NULL, err) < 0 || addresses(c, &site, err) < 0 ||
+	    signer(c->all->d, open->verify_key, err) < 0 || expect(c, expected, err) < 0)
+		return -1;
+	open->store = mem_strdup(c->all->d->paths.store_dir);
+	open->name = mem_strdup(c->name);
+	open->id = mem_strdup(c->id);
+	open->group = mem_strdup(c->group);
+	open->sender = mem_strdup(c->sender);
+	open->cast = c->number;
+	open->port = c->port;
+	open->symbol_bytes = c->symbol_bytes;
+	open->rate_max = site.cast.rate_mbit * BYTES_OF_MBIT;
+	open->expected = expected->len;
+	open->gather_s = site.cast.gather_s;
+	open->empty_s = EMPTY_S;
+	return 0;
+}

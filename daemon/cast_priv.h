@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files that keep, drive and show casts share. */
+#ifndef ORTHRUS_DAEMON_CAST_PRIV_H
+#define ORTHRUS_DAEMON_CAST_PRIV_H
+
+#include "cast/wire.h"
+#include "daemon/cast.h"
+#include "daemon/cast_lines.h"
+
+#include <pthread.h>
+
+/* STARTING: its process does not answer yet. CLOSING: it is to end, nobody gets a ticket any more. */
+enum cast_state { CAST_STARTING, CAST_RUNNING, CAST_CLOSING, CAST_ENDED, CAST_FAILED };
+
+struct cast_member {
+	char *node;
+	uint16_t number; /* from 1; its place in the list, plus one */
+	uint8_t own_key[SESSION_KEY];
+	struct digest have; /* of the bitmap that it asked with */
+	enum { MEMBER_ASKED, MEMBER_JOINED, MEMBER_REFUSED } state;
+	bool old;  /* the node has another number since */
+	bool told; /* it has the key: it may be used by nobody else, nor by it again */
+	struct cast_view view;
+	char *why; /* REFUSED */
+};
+
+struct cast {
+	struct casts *all;
+	char *name, *id;
+	uint32_t number;
+	uint8_t group_key[SESSION_KEY];
+	pthread_t thread;
+	int wake;	       /* eventfd: there is something to say to the child */
+	struct buf to_say;     /* lines for it */
+	enum cast_state state; /* under the lock of `all`, as all that is not made once */
+	bool rekey;	       /* it ends because a node was removed: the others may go on in a new one */
+	char *ended_by;	       /* an administrator; or NULL */
+	char *error;	       /* FAILED */
+	int64_t begun_ns, closing_ns, ended_ns;
+	char group[64], sender[64];
+	uint16_t port, sender_port, symbol_bytes;
+	struct digest layout;
+	uint64_t chunks, blocks, bytes;
+	struct str_list expected; /* nodes that have not asked yet */
+	struct cast_progress progress;
+	struct cast_member *members;
+	size_t n_members, cap_members;
+	struct cast *link;
+};
+
+struct casts {
+	struct daemon *d;
+	pthread_mutex_t lock;
+	pthread_cond_t quit; /* a thread has ended */
+	struct cast *list;   /* newest first */
+	uint32_t next;	     /* number of the next cast; the low bits choose its group */
+	bool stopping;
+};
+
+/* cast_plan.c: for whom, and by which addresses. Fills `open` (freed by cast_do_free()) but for the key, and c's addresses.
+ * ERR_REFUSED: this site does not cast. */
+int cast_plan(struct cast *c, struct cast_open *open, struct str_list *expected, struct err *err) WARN_UNUSED;
+/* 0 when the site casts, else ERR_REFUSED. */
+int cast_wanted(struct daemon *d, struct err *err) WARN_UNUSED;
+
+/* cast_talk.c: the thread of one cast. */
+void *cast_talk(void *cast);
+/* With the lock: a line for the child. */
+void cast_say(struct cast *c, const struct cast_do_line *l);
+/* With the lock: it ends, nobody joins it any more. */
+void cast_close(struct cast *c);
+/* Without it: whoever waits for this cast looks again. */
+void cast_wake(const struct cast *c);
+
+#endif
