@@ -9,7 +9,7 @@
 	X("site", "what the cluster shall be: site.json") \
 	X("image", "images of node file systems in the store") \
 	X("node", "the machines of the cluster") \
-	X("cast", "a file to many machines at once") \
+	X("cast", "the same bytes to many machines at once") \
 	X("secret", "what nodes get that nobody else may read") \
 	X("disk", "this machine's disks") \
 	X("event", "what happened, as it happens") \
@@ -64,7 +64,7 @@
 	X("node", "reject", cmd_node_reject, CMD_CHANGES, "[NODESET]", "fingerprint=WORDS*,all", "refuse machines that wait") \
 	X("node", "token", cmd_node_token, CMD_CHANGES, "[NODESET]", "minutes=N,list,revoke=ID", \
 	  "make, list or revoke tokens with which machines enrol without waiting") \
-	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,wait", \
+	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,no-cast,wait", \
 	  "install nodes once, at their next netboot: erases their disks") \
 	X("node", "exec", cmd_node_exec, CMD_CHANGES, "NODESET -- COMMAND...", \
 	  "fanout=N,timeout=SECONDS,connect-timeout=SECONDS,max-output=SIZE,user=USER,fold,live,stdin,ssh-option=OPTION*", \
@@ -87,6 +87,8 @@
 	  "send a file to any number of machines at once, encrypted") \
 	X("cast", "receive", cmd_cast_receive, CMD_DRAFTS_HERE, "FILE", "token-file=FILE|-,token=TOKEN,interface=NAME,no-multicast,force", \
 	  "receive the file that is sent") \
+	X("cast", "status", cmd_cast_status, CMD_READS, "", "watch", "show what is cast to nodes, and how far each of them is") \
+	X("cast", "stop", cmd_cast_stop, CMD_CHANGES, "[NAME[/ID]]", "", "end casts; nodes get the rest over HTTPS") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \

@@ -36,6 +36,8 @@ static int ask(struct cmd *c, struct nodeset *set, const struct shown *shown, st
 	node_put_names(&w, set);
 	json_put_bool(&w, "plan", shown == NULL);
 	json_put_bool(&w, "accept_disks_unseen", cmd_flag(c, "accept-disks-unseen"));
+	if (cmd_flag(c, "no-cast"))
+		json_put_bool(&w, "no_cast", true);
 	json_put_str(&w, "image", cmd_option(c, "image"));
 	if (shown) {
 		json_put_obj(&w, "digests");
