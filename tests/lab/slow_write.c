@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* To be preloaded: whatever a program writes with pwrite(2) goes to a disk that takes SLOW_WRITE bytes a second, one write at a time. */
+/* To be preloaded: whatever a program writes with pwrite(2) goes to a disk that takes SLOW_WRITE bytes a second, one write at a
+ * time. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -7,9 +7,9 @@ set -u
 [ "$(id -u)" = 0 ] || { echo "needs root: it makes networks"; exit 77; }
 # shellcheck source=tests/netns/cast.bash
 . "$TOP/tests/netns/cast.bash"
-slow=$BUILD/tests/lab/slow_write.so
-[ -e "$slow" ] || die "there is no $slow: make tests"
-mib=80 mbit=250 # more than a receiver may keep in memory until it is written
+disk=$BUILD/tests/lab/slow_write.so
+[ -e "$disk" ] || die "there is no $disk: make tests"
+mib=72 mbit=200 # more than a receiver writes meanwhile and may keep in memory until it is written
 file=$work/file
 head -c $((mib << 20)) /dev/urandom >"$file"
 half=$((mib << 19))
@@ -43,6 +43,7 @@ refetch() { # NAME: of receiver 4, what it took in divided by what it lacked
     echo "$1: lacked $(said 4 '.bytes - .kept_bytes') bytes, took in $r times that; $(said 4 .tls_bytes) bytes by TLS, $(said 4 .kept_bytes) were kept"
     echo "${r:-9}" >>"$work/refetch"
 }
+
 undisturbed() {
     begin 4 1 2 3 4
     under_way
@@ -51,62 +52,77 @@ undisturbed() {
     sender_ends
 }
 
+stopped() {
+    begin 4 1 2 3 4
+    under_way
+    until_so 20 "a quarter" sent_at_least $((half / 2))
+    kill -STOP "${receiver[4]}"
+    healthy stopped
+    kill -9 "${receiver[4]}" "$sender"
+    wait "${receiver[4]}" "$sender" 2>/dev/null
+}
+slow() {
+    local t
+    begin 4 1 2 3
+    cast_receive 4 LD_PRELOAD="$disk" SLOW_WRITE=5000000 ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+    under_way
+    healthy slow
+    ended 4 || return
+    t=$(awk -v a="$t0" -v b="$(at_end 4)" 'BEGIN { printf "%.1f", b - a }')
+    echo "slow: the slow one needed $t s, $(said 4 .tls_bytes) bytes by TLS, $(said 4 .memory_bytes) bytes of memory"
+    less $((mib * 1048576 * 9 / 50000000)) "$t" || fail "the slow one was not slow: it is no test"
+    sender_ends
+}
+late() {
+    begin 3 1 2 3
+    under_way
+    until_so 20 "half" sent_at_least $half
+    cast_receive 4
+    healthy late
+    ended 4 && refetch late
+    sender_ends
+}
+keeps() { [ -n "$(tr -d '\0' 2>/dev/null <"$work/.got$1.cast.journal" | head -c 1)" ]; } # what receiver I has is noted as durable
+resumed() {
+    begin 4 1 2 3 4
+    under_way
+    until_so 20 "half" sent_at_least $half
+    until_so 20 "a journal" keeps 4
+    kill -9 "${receiver[4]}"
+    wait "${receiver[4]}" 2>/dev/null
+    cast_receive 4
+    healthy resumed
+    ended 4 && refetch resumed
+    [ "$(said 4 .kept_bytes)" -gt 0 ] || fail "the one that was killed had kept nothing"
+    sender_ends
+}
+
+# Medians of all that was measured, and what each fault makes of the undisturbed one: "NAME RATIO".
+ratios() {
+    awk 'function median(list,   u, n, i, j, x) {
+            n = split(list, u, " ")
+            for (i = 2; i <= n; i++) for (j = i; j > 1 && u[j] + 0 < u[j - 1] + 0; j--) { x = u[j]; u[j] = u[j - 1]; u[j - 1] = x }
+            return n % 2 ? u[(n + 1) / 2] : (u[n / 2] + u[n / 2 + 1]) / 2
+        }
+        { t[$1] = t[$1] " " $2 }
+        END { for (k in t) if (k != "undisturbed") printf "%s %.3f\n", k, median(t[k]) / median(t["undisturbed"]) }' "$work/times"
+}
+# Undisturbed ones before, between and after. What else this machine does is in single figures: where one is too great, there are two more.
 undisturbed
+for fault in stopped slow late resumed; do
+    $fault
+    undisturbed
+done
+for again in $(ratios | awk '$2 > 1.10 { print $1 }'); do
+    for _ in 1 2; do
+        $again
+        undisturbed
+    done
+done
 
-begin 4 1 2 3 4
-under_way
-until_so 20 "a quarter" sent_at_least $((half / 2))
-kill -STOP "${receiver[4]}"
-healthy stopped
-kill -9 "${receiver[4]}" "$sender"
-wait "${receiver[4]}" "$sender" 2>/dev/null
-
-undisturbed
-
-net_up 4 && net_settled || die "no network"
-net_rate $mbit
-cast_send "$file" 4
-for i in 1 2 3; do cast_receive $i; done
-cast_receive 4 LD_PRELOAD="$slow" SLOW_WRITE=5000000 ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
-under_way
-healthy slow
-ended 4 && echo "slow: the slow one needed $(awk -v a="$t0" -v b="$(at_end 4)" 'BEGIN { printf "%.1f", b - a }') s, $(said 4 .tls_bytes) bytes by TLS"
-less 10 "$(awk -v a="$t0" -v b="$(at_end 4)" 'BEGIN { print b - a }')" || fail "the slow one was not slow: it is no test"
-sender_ends
-
-undisturbed
-
-begin 3 1 2 3
-under_way
-until_so 20 "half" sent_at_least $half
-cast_receive 4
-healthy late
-ended 4 && refetch late
-sender_ends
-
-begin 4 1 2 3 4
-under_way
-until_so 20 "half" sent_at_least $half
-kill -9 "${receiver[4]}"
-wait "${receiver[4]}" 2>/dev/null
-cast_receive 4
-healthy resumed
-ended 4 && refetch resumed
-[ "$(said 4 .kept_bytes)" -gt 0 ] || fail "the one that was killed had kept nothing"
-sender_ends
-
-undisturbed
-
-ratio=$(awk '{ t[$1] = t[$1] " " $2 }
-    END {
-        n = split(t["undisturbed"], u, " ")
-        for (i = 2; i <= n; i++) for (j = i; j > 1 && u[j] + 0 < u[j - 1] + 0; j--) { x = u[j]; u[j] = u[j - 1]; u[j - 1] = x }
-        m = n % 2 ? u[(n + 1) / 2] : (u[n / 2] + u[n / 2 + 1]) / 2
-        for (k in t) if (k != "undisturbed" && t[k] / m > worst) worst = t[k] / m
-        printf "%.3f", worst
-    }' "$work/times")
+ratio=$(ratios | awk '$2 > worst { worst = $2 } END { print worst }')
 most=$(sort -n "$work/refetch" | tail -n 1)
-less "$ratio" 1.10 || fail "the healthy needed $ratio of the time that they need undisturbed, more than 1.10"
+less "$ratio" 1.10 || fail "the healthy needed $ratio of the time that they need undisturbed, more than 1.10: $(ratios | paste -sd' ')"
 less "$most" 1.02 || fail "what came late or again took in $most of what it lacked, more than 1.02"
 echo "RESULT cast_faults healthy_ratio=$ratio refetch=$(printf %.4f "$most")"
 exit $failed
