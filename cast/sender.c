@@ -156,6 +156,10 @@ static void ask(struct sender *s, int64_t now_ns)
 
 static void slow(struct sender *s, int64_t now_ns)
 {
+	if (members_lacking(s) == 0) { /* whatever is in the queues: nobody needs it */
+		idle(s, now_ns);
+		return;
+	}
 	if (blocks_left_queued(s) || s->window.n > 0 || (s->cursor < s->blocks && s->wanted > 0))
 		return;
 	if (s->slow_at < s->blocks && s->quiet > 1) {
@@ -178,6 +182,9 @@ static void slow(struct sender *s, int64_t now_ns)
 static void turn(struct sender *s, int64_t now_ns)
 {
 	members_list(s);
+	/* What is queued then is never sent, and would be waited for. */
+	if ((s->stage == WIRE_ASK || s->stage == WIRE_SLOW) && deserted(s, now_ns))
+		sender_turn(s, WIRE_OVER, now_ns);
 	switch (s->stage) {
 	case WIRE_GATHER:
 		gather(s, now_ns);
