@@ -4,6 +4,8 @@
 #include "cast/tx_priv.h"
 #include "sys/threads.h"
 
+#define ALONE 4 /* bursts that one hand makes before it sends them */
+
 static void seal_one(struct tx_hand *h, struct tx_burst *b)
 {
 	b->failed = tx_burst_seal(h, b, &b->err) < 0;
@@ -46,7 +48,7 @@ void tx_ring_init(struct tx_ring *r, struct tx *t, unsigned int hands)
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->work, NULL);
 	pthread_cond_init(&r->sealed, NULL);
-	r->n = hands > 1 ? 2 * hands : 1;
+	r->n = hands > 1 ? 2 * hands : ALONE;
 	r->bursts = mem_array(r->n, sizeof(*r->bursts));
 	for (unsigned int i = 0; i < r->n; i++)
 		r->bursts[i].packets = mem_aligned(4096, SENDER_BURST * t->packet);
@@ -128,6 +130,19 @@ struct tx_burst *tx_ring_oldest(struct tx_ring *r)
 	if (mine)
 		seal_one(&r->hands[0], b);
 	return b;
+}
+
+void tx_ring_seal(struct tx_ring *r)
+{
+	if (r->n_threads)
+		return; /* they do */
+	for (uint64_t i = r->sent; i < r->made; i++) {
+		struct tx_burst *b = &r->bursts[i % r->n];
+
+		if (b->state == TX_WAITING)
+			seal_one(&r->hands[0], b);
+		b->state = TX_SEALED;
+	}
 }
 
 void tx_ring_drop(struct tx_ring *r)

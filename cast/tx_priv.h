@@ -89,7 +89,7 @@ void tx_hand_clear(struct tx_hand *h);
 int tx_burst_seal(struct tx_hand *h, struct tx_burst *b, struct err *err) WARN_UNUSED;
 void tx_nonce(uint16_t from, uint64_t counter, uint8_t out[SEAL_NONCE]);
 
-/* Bursts in the order in which they are sent. With one hand there is one, and no thread. */
+/* Bursts in the order in which they are sent. With one hand there is no thread. */
 struct tx_ring {
 	pthread_mutex_t lock;
 	pthread_cond_t work, sealed;
@@ -107,6 +107,7 @@ void tx_ring_clear(struct tx_ring *r);
 struct tx_burst *tx_ring_place(struct tx_ring *r);  /* for the next burst; NULL: all are on their way */
 void tx_ring_put(struct tx_ring *r);		    /* it is filled */
 struct tx_burst *tx_ring_oldest(struct tx_ring *r); /* sealed, if need be here and now; NULL: there is none */
+void tx_ring_seal(struct tx_ring *r);		    /* all, where there is no thread that does */
 void tx_ring_drop(struct tx_ring *r);		    /* the oldest was sent */
 
 struct tx_peer {

@@ -68,6 +68,16 @@ static int wait_until(struct tx *t, int64_t until_ns, struct err *err)
 	return 0;
 }
 
+static int send_all(struct tx *t, struct err *err)
+{
+	/* With one hand: first all are made, then all are sent, so that whoever receives them is woken once for all. */
+	tx_ring_seal(&t->ring);
+	while (t->ring.sent != t->ring.made)
+		if (send_oldest(t, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* One round: hear, decide, send. 1: go on; 0: it is over. */
 static int round_once(struct tx *t, struct err *err)
 {
@@ -87,11 +97,12 @@ static int round_once(struct tx *t, struct err *err)
 		b->counter = t->counter + 1;
 		t->counter += out->act == SENDER_SEND_DATA ? out->n : 0;
 		tx_ring_put(&t->ring);
-		return tx_ring_place(&t->ring) || send_oldest(t, err) == 0 ? 1 : -1;
+		if (tx_ring_place(&t->ring))
+			return 1;
+		return (t->ring.n_threads ? send_oldest(t, err) : send_all(t, err)) < 0 ? -1 : 1;
 	}
-	while (t->ring.sent != t->ring.made)
-		if (send_oldest(t, err) < 0)
-			return -1;
+	if (send_all(t, err) < 0)
+		return -1;
 	if (out->act == SENDER_ENDED)
 		return 0;
 	return wait_until(t, out->until_ns, err) < 0 ? -1 : 1;

@@ -12,7 +12,7 @@
 #   -S 'OPTIONS'   more for the sender
 #   -R 'OPTIONS'   more for the receivers
 #   -W 'PROGRAM'   what the sender is run by (perf, strace)
-# PAIR=PROGRAM: castpair itself. Exit 0: all have it.
+# PAIR=PROGRAM: castpair itself; LIMIT=SECONDS: how long the sender may take (300). Exit 0: all have it.
 set -euo pipefail
 
 die() { echo "castpair.sh: $*" >&2; exit 2; }
@@ -87,7 +87,7 @@ for i in $(seq "$n"); do
 done
 bad=0
 # shellcheck disable=SC2086
-ip netns exec "${id}s" $with "$pair" send "$file" "${common[@]}" --interface es --receivers "$n" $more_send || bad=1
+ip netns exec "${id}s" timeout "${LIMIT:-300}" $with "$pair" send "$file" "${common[@]}" --interface es --receivers "$n" $more_send || bad=1
 for i in $(seq "$n"); do
     wait "${pids[i - 1]}" || { echo "castpair.sh: receiver $i failed" >&2; bad=1; }
     cat "$work/out$i"
