@@ -75,6 +75,8 @@ void sender_turn(struct sender *s, enum wire_stage stage, int64_t now_ns)
 	if (stage == WIRE_SLOW) {
 		s->cursor = s->blocks;
 		s->slow_at = 0;
+		s->slow_begin = s->sent_repair;
+		s->slow_asked = false;
 	}
 	s->stage = stage;
 	s->round_pos = s->sent + 1; /* between two stages nothing is sent: that is no sign of a slow network */
@@ -163,7 +165,7 @@ static void slow(struct sender *s, int64_t now_ns)
 	if (blocks_left_queued(s) || s->window.n > 0 || (s->cursor < s->blocks && s->wanted > 0))
 		return;
 	if (s->slow_at < s->blocks && s->quiet > 1) {
-		s->slow_at = members_few(s) || s->blocks - s->slow_at < SLOW_BLOCKS ? s->blocks : s->slow_at + SLOW_BLOCKS;
+		blocks_slow_next(s);
 		s->quiet = 0;
 		s->news_ns = now_ns;
 		s->poll_next = true;

@@ -77,6 +77,7 @@ void blocks_need(struct sender *s, struct member *m, uint64_t top, uint32_t bloc
 	if (d <= coming)
 		return;
 	queue_repairs(s, block, d - coming);
+	s->slow_asked = true;
 	m->claimed += d - coming;
 	s->stirred = true;
 }
@@ -234,6 +235,23 @@ void blocks_sent(struct sender *s, struct sender_out *out)
 		out->symbols[i] = s->burst[i];
 	s->sent += s->burst_n;
 	s->burst_n = 0;
+}
+
+/* On to the next blocks that many stragglers are asked about. They will lack there what they lacked here: it is sent unasked. */
+void blocks_slow_next(struct sender *s)
+{
+	uint64_t each = (s->sent_repair - s->slow_begin) / SLOW_BLOCKS;
+
+	if (members_few(s) || s->blocks - s->slow_at <= SLOW_BLOCKS) {
+		s->slow_at = s->blocks;
+		return;
+	}
+	s->slow_at += SLOW_BLOCKS;
+	s->slow_begin = s->sent_repair;
+	for (uint32_t b = s->slow_at; s->slow_asked && each > 0 && b < s->blocks && b < s->slow_at + SLOW_BLOCKS; b++)
+		if (s->block[b].queue == 0)
+			queue_repairs(s, b, each < size_of(s, b) / 2u ? (unsigned int)each : size_of(s, b) / 2u);
+	s->slow_asked = false;
 }
 
 /* Who would ask for a window has had the time for it: what was not asked for had parity enough. */

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define SILENT_POLLS 3 /* that were not answered, and for so long: */
 #define SILENT_NS (100 * SENDER_MS)
 #define SILENT_SLOW_NS (1500 * SENDER_MS)
 #define SILENT_BESIDE_NS (40 * SENDER_MS) /* while others speak */
@@ -98,6 +99,10 @@ bool members_silent(const struct sender *s, const struct member *m, int64_t now_
 {
 	int64_t since = m->due_ns != 0 ? now_ns - m->due_ns : 0;
 
+	if (m->due_polls < SILENT_POLLS)
+		return false;
+	if (s->stage == WIRE_SLOW) /* whose buffer is full answers late, and is not to be flooded for it */
+		return since > SILENT_SLOW_NS;
 	return since > SILENT_NS ||
 	       (s->stage == WIRE_PASS && since > SILENT_BESIDE_NS && s->any_ns > m->due_ns + SILENT_BESIDE_NS / 2);
 }
@@ -300,7 +305,8 @@ static void set_state(struct sender *s, struct member *m, const struct wire_repo
 	}
 	if (lacking < m->lacking) {
 		m->lacking = lacking;
-		s->news_ns = now_ns;
+		if (s->stage == WIRE_SLOW || m->state != WIRE_LAGGING)
+			s->news_ns = now_ns;
 	}
 	if (is_whole(m) && !was && !m->slow && s->stage != WIRE_SLOW)
 		s->first_pass = s->sent;
@@ -403,6 +409,7 @@ int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r,
 	m->buffer_kib = r->buffer_kib;
 	m->heard_ns = s->any_ns = now_ns;
 	m->due_ns = 0;
+	m->due_polls = 0;
 	if (is_whole(m))
 		return 0;
 	see(s, m, r, now_ns);

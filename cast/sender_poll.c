@@ -107,9 +107,12 @@ int64_t poll_due(const struct sender *s, int64_t now_ns)
 static void mark_due(struct sender *s, int64_t now_ns)
 {
 	members_list(s);
-	for (unsigned int i = 0; i < s->n_few; i++)
-		if (s->members[s->few[i]].due_ns == 0)
-			s->members[s->few[i]].due_ns = now_ns;
+	for (unsigned int i = 0; i < s->n_few; i++) {
+		struct member *m = &s->members[s->few[i]];
+
+		m->due_ns = m->due_ns != 0 ? m->due_ns : now_ns;
+		m->due_polls += m->due_polls < UINT8_MAX;
+	}
 }
 
 void poll_write(struct sender *s, int64_t now_ns, struct wire_poll *out)

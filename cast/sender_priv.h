@@ -29,7 +29,7 @@ struct member {
 	uint16_t number;
 	enum wire_state state;
 	bool left, slow, greedy, many; /* slow: holds the others back; greedy: asks for more than can be; many: big needs taken */
-	uint8_t many_pass;
+	uint8_t many_pass, due_polls;  /* due_polls: since it was heard */
 	uint32_t loss_ppm, buffer_kib, lacking, many_lacking, seq, nack_seq;
 	uint64_t top, claimed, joined_sent;
 	int64_t heard_ns, due_ns, caught_ns; /* due_ns: first POLL since it was heard */
@@ -81,7 +81,9 @@ struct sender {
 	struct window window;
 	struct flight flights[SENDER_FLIGHTS];
 	unsigned int flight_at, flight_n;
-	uint32_t slow_at; /* many stragglers are asked about some blocks at a time, from here on */
+	uint32_t slow_at;    /* many stragglers are asked about some blocks at a time, from here on */
+	uint64_t slow_begin; /* `sent_repair` when these were begun */
+	bool slow_asked;     /* somebody lacked something there */
 	unsigned int window_most;
 	double parity; /* proactive, of 128 symbols */
 	bool parity_known;
@@ -131,6 +133,7 @@ void blocks_fill(struct sender *s, int64_t now_ns); /* the burst */
 bool blocks_left(const struct sender *s);	    /* something is to be sent in this stage */
 bool blocks_left_queued(const struct sender *s);    /* repairs, or what was taken from the queue */
 void blocks_sent(struct sender *s, struct sender_out *out);
+void blocks_slow_next(struct sender *s);
 void blocks_settle(struct sender *s, int64_t now_ns);
 void blocks_asked(const struct sender *s, uint32_t *from, uint32_t *to);
 uint16_t blocks_promise(const struct sender *s, struct wire_promise *out);

@@ -23,7 +23,7 @@ struct crowd {
 	uint16_t *sent;	     /* different symbols of each block */
 	uint8_t *seen;	     /* 255 of each block */
 	uint32_t unsent;     /* blocks with fewer than k on the air */
-	uint32_t whole_good;
+	uint32_t whole_good, died;
 	int64_t dead_ns;
 	uint64_t good_sent, good; /* DATA sent until the last good one was whole; how many are good */
 	int64_t good_ns;
@@ -220,6 +220,7 @@ static inline void crowd_new(struct crowd *c, struct cast *cast, struct world *w
 		one->dead = !one->bad && i >= o->n * (1 - o->dead_share);
 		one->loss = one->bad ? o->bad_loss : o->loss;
 		one->gap = gap_of(&w->chance, one->loss);
+		c->died += one->dead;
 		c->good += !one->bad && !one->dead;
 		sender_join(cast->sender, (uint16_t)(i + 1), NULL, w->now);
 	}

@@ -15,6 +15,7 @@ struct full {
 	double busy_ns;
 	int64_t speak_ns, whole_ns;
 	uint64_t took, lacked; /* symbols that it kept, and that it lacked when it came */
+	uint64_t took_again;   /* of these, in the second pass and later */
 	bool stopped;
 };
 struct few {
@@ -22,6 +23,7 @@ struct few {
 	uint32_t n;
 	struct full all[FEW_MOST];
 	uint64_t arrived; /* packets that the link let through */
+	uint64_t again;	  /* of these, sent in the second pass and later */
 	bool (*script)(struct cast *c, uint32_t step);
 };
 
@@ -53,6 +55,7 @@ static inline void full_takes(struct cast *cast, struct full *one, const struct 
 		if (receiver_data(one->r, block, b->symbols[i].index, cast->world->now) != RECEIVER_WANTED)
 			continue;
 		one->took++;
+		one->took_again += b->pass > 1;
 		if (!receiver_took(one->r, block, b->symbols[i].index))
 			continue;
 		n = receiver_decoded(one->r, block, chunks, LAYOUT_K_MAX);
@@ -93,11 +96,13 @@ static inline void few_burst(struct cast *cast, const struct burst *b)
 	struct few *f = cast->group;
 
 	f->arrived += b->n;
+	f->again += b->pass > 1 ? b->n : 0;
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct full *one = &f->all[i];
 		struct taken t = { 0 };
 		int64_t at = 0;
 
+		t.burst.pass = b->pass;
 		if (one->stopped)
 			continue;
 		for (unsigned int j = 0; j < b->n; j++) {
@@ -149,7 +154,9 @@ static inline void few_event(struct cast *cast, const struct happens *e)
 
 	if (e->what == SCRIPT) {
 		if (!f->script(cast, e->n))
-			world_add(cast->world, (struct happens){ .at = cast->world->now + MS, .what = SCRIPT, .cast = cast->number, .n = e->n });
+			world_add(
+				cast->world,
+				(struct happens){ .at = cast->world->now + MS, .what = SCRIPT, .cast = cast->number, .n = e->n });
 		return;
 	}
 	if (e->what == PACKET_TAKEN && !one->stopped) {
@@ -169,7 +176,9 @@ static inline struct full *few_add(struct cast *cast, const uint8_t *have, doubl
 {
 	struct few *f = cast->group;
 	struct full *one = &f->all[f->n];
-	struct receiver_opts o = { .layout = f->layout, .have = have, .buffer_kib = 4096, .seed = chance_next(&cast->world->chance) };
+	struct receiver_opts o = {
+		.layout = f->layout, .have = have, .buffer_kib = 4096, .seed = chance_next(&cast->world->chance)
+	};
 	struct receiver_view v;
 
 	*one = (struct full){ .loss = loss, .bytes_s = bytes_s, .buffer = 4096 * 1024 };
