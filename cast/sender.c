@@ -232,6 +232,14 @@ static int64_t data(struct sender *s, int64_t now_ns, struct sender_out *out)
 	return 0;
 }
 
+/* When the stage ends although nothing is heard. */
+static int64_t stage_end(const struct sender *s)
+{
+	if (s->stage == WIRE_GATHER && s->ready_ns != 0)
+		return s->ready_ns + s->opts.gather_ns;
+	return s->idle_ns != 0 ? s->idle_ns + s->opts.empty_ns : INT64_MAX;
+}
+
 static bool rows(struct sender *s, int64_t now_ns, struct sender_out *out)
 {
 	uint32_t left = layout_chunks(s->layout) - s->rows_first;
@@ -273,6 +281,8 @@ void sender_next(struct sender *s, int64_t now_ns, struct sender_out *out)
 	out->until_ns = later < due ? later : due;
 	if (s->rows_due && s->rows_ns < out->until_ns)
 		out->until_ns = s->rows_ns;
+	if (stage_end(s) > now_ns && stage_end(s) < out->until_ns)
+		out->until_ns = stage_end(s);
 }
 
 void sender_look(const struct sender *s, struct sender_view *out)
