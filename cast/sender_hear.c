@@ -10,11 +10,8 @@
 #define SILENT_NS (100 * SENDER_MS)
 #define SILENT_SLOW_NS (1500 * SENDER_MS)
 #define SILENT_BESIDE_NS (40 * SENDER_MS) /* while others speak */
-#define HELD_MOST_NS (40 * SENDER_MS)	  /* so long may one hold the others back, beyond 30 % of the time */
 #define CAUGHT_NS (1000 * SENDER_MS)	  /* who keeps up for so long again counts again */
 #define CLAIMS_FREE 4096		  /* symbols that any receiver may ask for, whatever its loss should be */
-#define ROUND_PACKETS 200		  /* of fewer, no share is told */
-#define MARKS_LOOKED_AT 8		  /* of many: the slowest of so many reports */
 
 static bool is_whole(const struct member *m)
 {
@@ -107,7 +104,7 @@ bool members_silent(const struct sender *s, const struct member *m, int64_t now_
 	       (s->stage == WIRE_PASS && since > SILENT_BESIDE_NS && s->any_ns > m->due_ns + SILENT_BESIDE_NS / 2);
 }
 
-static bool counts(const struct sender *s, const struct member *m, int64_t now_ns)
+bool members_count(const struct sender *s, const struct member *m, int64_t now_ns)
 {
 	if (members_silent(s, m, now_ns))
 		return false;
@@ -117,96 +114,9 @@ static bool counts(const struct sender *s, const struct member *m, int64_t now_n
 bool members_waited(const struct sender *s, int64_t now_ns)
 {
 	for (unsigned int i = 0; i < s->n_few; i++)
-		if (counts(s, &s->members[s->few[i]], now_ns))
+		if (members_count(s, &s->members[s->few[i]], now_ns))
 			return true;
 	return false;
-}
-
-static void sort(uint64_t *v, unsigned int n)
-{
-	for (unsigned int i = 1; i < n; i++)
-		for (unsigned int j = i; j > 0 && v[j] < v[j - 1]; j--) {
-			uint64_t t = v[j];
-
-			v[j] = v[j - 1];
-			v[j - 1] = t;
-		}
-}
-
-static void set_window(struct sender *s, uint32_t kib)
-{
-	uint64_t half = (uint64_t)kib * 512, least = 2 * (uint64_t)SENDER_BURST * poll_packet(s);
-
-	if (s->opts.window_bytes != 0)
-		half = s->opts.window_bytes;
-	s->window_bytes = (uint32_t)(half < least ? least : half > UINT32_MAX ? UINT32_MAX : half);
-}
-
-/* One that holds back those who could go on, for more than three tenths of the time, is a straggler. */
-static void hold(struct sender *s, struct member *m, bool holds, int64_t since_ns, int64_t now_ns)
-{
-	m->blocked_ns += (holds ? now_ns - since_ns : 0) - (now_ns - since_ns) * 3 / 10;
-	if (m->blocked_ns < 0)
-		m->blocked_ns = 0;
-	if (m->blocked_ns > HELD_MOST_NS) {
-		m->slow = true;
-		m->blocked_ns = 0;
-		m->caught_ns = 0;
-	}
-	(void)s;
-}
-
-static void pace_few(struct sender *s, int64_t now_ns)
-{
-	uint64_t tops[SENDER_FEW], window = s->window_bytes / poll_packet(s), median;
-	uint32_t kib = UINT32_MAX;
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < s->n_few; i++) {
-		struct member *m = &s->members[s->few[i]];
-
-		if (m->heard_ns == 0 || !counts(s, m, now_ns))
-			continue;
-		tops[n++] = m->top;
-		if (m->buffer_kib < kib)
-			kib = m->buffer_kib;
-	}
-	if (n > 0)
-		set_window(s, kib);
-	sort(tops, n);
-	median = n > 0 ? tops[n / 2] : 0;
-	for (unsigned int i = 0; i < s->n_few && s->stage == WIRE_PASS; i++) {
-		struct member *m = &s->members[s->few[i]];
-		bool behind = s->blocked_ns != 0 && m->top + window <= s->sent + SENDER_BURST;
-		bool others = n > 1 && s->sent - median < window * 3 / 4;
-
-		if (m->heard_ns != 0 && !m->slow && counts(s, m, now_ns))
-			hold(s, m, behind && others, s->pace_ns, now_ns);
-	}
-	s->pace_ns = now_ns;
-	s->base_top = n > 0 ? tops[0] : UINT64_MAX;
-}
-
-/* Of many, the slowest of the last few that spoke. */
-static void pace_many(struct sender *s, int64_t now_ns)
-{
-	uint64_t least = UINT64_MAX;
-
-	for (unsigned int i = 0; i < s->sight_n && i < MARKS_LOOKED_AT; i++) {
-		const struct sight *t = &s->sights[(s->sight_at + SENDER_SIGHTS - 1 - i) % SENDER_SIGHTS];
-
-		if (now_ns - t->ns < SILENT_NS && t->top < least)
-			least = t->top;
-	}
-	s->base_top = least;
-}
-
-void members_pace(struct sender *s, int64_t now_ns)
-{
-	if (members_few(s))
-		pace_few(s, now_ns);
-	else
-		pace_many(s, now_ns);
 }
 
 static void see(struct sender *s, const struct member *m, const struct wire_report *r, int64_t now_ns)
@@ -219,72 +129,6 @@ static void see(struct sender *s, const struct member *m, const struct wire_repo
 	s->sight_at = (s->sight_at + 1) % SENDER_SIGHTS;
 	if (s->sight_n < SENDER_SIGHTS)
 		s->sight_n++;
-}
-
-/* What was lost since the last change of the rate had its effect. Of a few receivers the sender counts itself; the share that one
- * of many tells is that of its last few hundred packets. */
-static bool loss_since(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns, uint32_t *loss_ppm)
-{
-	uint64_t all = r->top - m->round_top, heard = r->heard - m->round_heard;
-
-	*loss_ppm = r->loss_ppm;
-	if (!members_few(s))
-		return r->top >= s->round_pos + 2 * ROUND_PACKETS + 2 * poll_apart(s);
-	if (r->top < s->round_pos)
-		return false;
-	if (m->round_top < s->round_pos || m->round_ns == 0 || r->top < m->round_top || r->heard < m->round_heard) {
-		m->round_top = r->top;
-		m->round_heard = r->heard;
-		m->round_ns = now_ns;
-		return false;
-	}
-	if (all < ROUND_PACKETS || m->round_told)
-		return false;
-	*loss_ppm = all > heard ? (uint32_t)((all - heard) * 1000000 / all) : 0;
-	s->round_through[s->round_n] = heard * poll_packet(s) * 1000000000u / (uint64_t)(now_ns - m->round_ns + 1);
-	m->round_told = true;
-	m->round_top = r->top;
-	m->round_heard = r->heard;
-	m->round_ns = now_ns;
-	return true;
-}
-
-/* What was sent before the rate changed says nothing of the new one. */
-static void round_next(struct sender *s, uint64_t was)
-{
-	uint64_t change = s->rate.now > was ? s->rate.now - was : was - s->rate.now;
-
-	s->round_n = s->round_pressed = 0;
-	s->round_limited = s->round_blocked = false;
-	if (change > was / 50)
-		s->round_pos = s->sent;
-	for (unsigned int i = 0; i < s->n_few; i++)
-		s->members[s->few[i]].round_told = false;
-}
-
-/* The round ends when enough of the marks have told what they lost since the last change of the rate. */
-static void round_over(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
-{
-	unsigned int need = members_few(s) ? (s->n_few * 3 + 3) / 4 : SENDER_FEW / 2;
-	uint64_t was = s->rate.now, loss[SENDER_FEW], through[SENDER_FEW] = { 0 };
-	uint32_t lost;
-
-	if ((m->slow && s->stage != WIRE_SLOW) || s->stage == WIRE_GATHER || s->round_n >= SENDER_FEW ||
-	    !loss_since(s, m, r, now_ns, &lost))
-		return;
-	s->round_loss[s->round_n++] = lost;
-	s->round_pressed += r->pressed;
-	if (s->round_n < need)
-		return;
-	for (unsigned int i = 0; i < s->round_n; i++) {
-		loss[i] = s->round_loss[i];
-		through[i] = members_few(s) ? s->round_through[i] : 0;
-	}
-	sort(loss, s->round_n);
-	sort(through, s->round_n);
-	rate_round(&s->rate, (uint32_t)loss[(s->round_n - 1) * 3 / 4], through[s->round_n / 2], s->round_pressed * 2 > s->round_n,
-		   s->round_limited && !s->round_blocked, now_ns);
-	round_next(s, was);
 }
 
 static void set_state(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
@@ -415,7 +259,7 @@ int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r,
 	see(s, m, r, now_ns);
 	members_list(s);
 	catch_up(s, m, now_ns);
-	round_over(s, m, r, now_ns);
+	members_round(s, m, r, now_ns);
 	take_needs(s, m, r, now_ns);
 	if (r->rows_from != UINT32_MAX) {
 		s->rows_first = s->rows_due && s->rows_first < r->rows_from ? s->rows_first : r->rows_from;
