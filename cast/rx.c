@@ -45,6 +45,17 @@ static int sockets_open(struct rx *r, struct err *err)
 	return r->wake < 0 ? err_errno(err, errno, "eventfd") : 0;
 }
 
+/* What was asked for; but the longest chunk must fit, with the next one beside it. */
+static size_t memory_for(const struct rx *r)
+{
+	size_t longest = 0;
+
+	for (uint32_t c = 0; c < layout_chunks(r->layout); c++)
+		longest = layout_chunk_len(r->layout, c) > longest ? layout_chunk_len(r->layout, c) : longest;
+	longest = 2 * (longest + LAYOUT_K_MAX * r->symbol);
+	return r->opts.memory_bytes > longest ? r->opts.memory_bytes : longest;
+}
+
 static void parts_make(struct rx *r)
 {
 	struct receiver_opts opts = {
@@ -61,7 +72,7 @@ static void parts_make(struct rx *r)
 	r->got_memory = mem_aligned(64, (size_t)RX_GOT * NET_GOT_BYTES);
 	for (size_t i = 0; i < RX_GOT; i++)
 		r->got[i].data = r->got_memory + i * NET_GOT_BYTES;
-	rx_memory_init(&r->memory, r->opts.memory_bytes, r->symbol);
+	rx_memory_init(&r->memory, memory_for(r), r->symbol);
 	rx_rows_init(r);
 }
 
@@ -75,6 +86,8 @@ static void defaults(struct rx_opts *o)
 		o->hands = threads_for_work(RX_HANDS_MAX) - 1;
 	if (!o->hands)
 		o->hands = 1;
+	if (o->hands > RX_HANDS_MAX)
+		o->hands = RX_HANDS_MAX;
 }
 
 int rx_open(const struct rx_opts *opts, struct rx **out, struct err *err)
@@ -132,6 +145,8 @@ int rx_run(struct rx *r, bool *whole, struct err *err)
 	pthread_mutex_unlock(&r->lock);
 	rx_hands_join(r);
 	pthread_mutex_lock(&r->lock);
+	while (r->hands_taken) /* by the reader */
+		pthread_cond_wait(&r->news, &r->lock);
 	rx_queues_clear(r);
 	rx_memory_clear(&r->memory); /* the reader puts no more into it */
 	end = r->end;

@@ -28,8 +28,8 @@ struct rx_opts {
 	bool rows;		       /* digests come by ROWS */
 	struct rx_sink sink;
 	char interface[16];  /* what the group is joined on; "": the one towards session->sender */
-	unsigned int hands;  /* threads that decrypt, hash and store; 0: one less than cores, at least one */
-	size_t memory_bytes; /* for chunks that are not whole yet; 0: 48 MiB */
+	unsigned int hands;  /* how many call the sink at a time, at most 16; 0: one less than cores, at least one */
+	size_t memory_bytes; /* for chunks that are not whole or not stored yet; 0: 48 MiB; at least two of the longest */
 	int64_t silence_ns;  /* how long without a packet of the sender until it is given up; 0: 10 s */
 	bool one_by_one;     /* no receive offload */
 };
@@ -38,7 +38,7 @@ int rx_open(const struct rx_opts *opts, struct rx **out, struct err *err) WARN_U
 /* Until all chunks are good, or the sender is over or silent, or rx_stop(): *whole says which. The rest is fetched elsewhere,
  * then rx_run() may go on no more. Reports COMPLETE until rx_close() or rx_done(). */
 int rx_run(struct rx *r, bool *whole, struct err *err) WARN_UNUSED;
-/* All is durable: says DONE a few times. */
+/* All is durable, chunks from elsewhere too: says DONE a few times (for a second, when nobody listens). */
 void rx_done(struct rx *r);
 void rx_stop(struct rx *r); /* safe in a signal handler too */
 struct rx_view {

@@ -125,9 +125,10 @@ struct rx {
 	struct rx_rows rows;
 	uint8_t *busy;		       /* one bit a chunk: it is in `queue`, `parked` or a hand */
 	struct rx_queue queue, parked; /* parked: their digests are not known yet */
-	unsigned int in_hands;
-	struct rx_view view; /* without `receiver` */
-	int64_t heard_ns;    /* authentic */
+	uint64_t hands_taken;	       /* numbers of hands that are with the sink, the reader's too */
+	int64_t store_ns;	       /* what the sink takes for a MiB, about */
+	struct rx_view view;	       /* without `receiver` */
+	int64_t heard_ns;	       /* authentic */
 	enum rx_end end;
 	struct err err;
 	bool hands_off;	   /* no new chunk is begun */
@@ -137,7 +138,6 @@ struct rx {
 	pthread_t reader;
 	pthread_t *hands;
 	unsigned int n_hands, n_started;
-	unsigned int next_hand;
 };
 
 /* rx_memory.c */
@@ -171,7 +171,9 @@ void rx_hands_join(struct rx *r);
 void rx_queue_put(struct rx *r, struct rx_slab *s, uint32_t chunk, const uint8_t *data, size_t len); /* under the lock */
 void rx_parked_look(struct rx *r); /* under the lock: digests became known */
 void rx_queues_clear(struct rx *r);
-bool rx_queue_full(const struct rx *r);
+void rx_queue_judge(struct rx *r); /* under the lock: is it full? */
+/* By the reader: one chunk, if there is one and it won't take long. */
+bool rx_store_quick(struct rx *r);
 
 /* rx_reader.c: until rx_close(). */
 void *rx_reader(void *rx);

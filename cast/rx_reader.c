@@ -29,7 +29,7 @@ void rx_wake(const struct rx *r)
 /* Under the lock. Nothing is on its way to the sink or waits for a digest. */
 static bool idle(const struct rx *r)
 {
-	return !r->queue.first && !r->parked.first && !r->in_hands;
+	return !r->queue.first && !r->parked.first && !r->hands_taken;
 }
 
 static enum rx_end ended(struct rx *r, int64_t now_ns)
@@ -48,9 +48,9 @@ static enum rx_end ended(struct rx *r, int64_t now_ns)
 		return RX_GOING;
 	/* What is whole already is stored still; what waits for its digest won't get it. */
 	if (v.over)
-		return r->queue.first || r->in_hands ? RX_GOING : RX_OVER;
+		return r->queue.first || r->hands_taken ? RX_GOING : RX_OVER;
 	if (now_ns - r->heard_ns > r->opts.silence_ns)
-		return r->queue.first || r->in_hands ? RX_GOING : RX_SILENT;
+		return r->queue.first || r->hands_taken ? RX_GOING : RX_SILENT;
 	/* Only chunks are left that were wrong twice: they come another way. */
 	return v.blocks_lacking == 0 && idle(r) && !r->memory.oldest ? RX_OVER : RX_GOING;
 }
@@ -116,7 +116,8 @@ static int take_all(struct rx *r, int n, int64_t now_ns)
 	}
 	if (r->end != RX_GOING)
 		pthread_cond_broadcast(&r->news);
-	full = r->full = rx_queue_full(r) && r->end == RX_GOING;
+	rx_queue_judge(r);
+	full = r->full;
 	pthread_mutex_unlock(&r->lock);
 	return full;
 }
@@ -161,7 +162,7 @@ static int round_once(struct rx *r, struct rx_pace *p, struct err *err)
 	p->came += (unsigned int)n;
 	p->units = units(r, n);
 	until = say(r);
-	if ((unsigned int)n == asked)
+	if ((unsigned int)n == asked || rx_store_quick(r))
 		return 0; /* there is more */
 	stream = p->came >= RX_STREAM && !p->full;
 	p->came = 0;
