@@ -103,6 +103,7 @@ int rx_open(const struct rx_opts *opts, struct rx **out, struct err *err)
 	r->fd = r->wake = r->back.fd = -1;
 	defaults(&r->opts);
 	r->n_hands = r->opts.hands;
+	r->store_ns = RX_SLOW_NS; /* until it has shown that it is quick */
 	pthread_mutex_init(&r->lock, NULL);
 	thread_cond_init(&r->work);
 	thread_cond_init(&r->news);

@@ -10,7 +10,7 @@
 #define RX_BACKLOG ((size_t)2 << 20)
 #define RX_TELLING 65536 /* bytes: of less, the time says nothing about a disk */
 /* For a MiB: in so much the reader may do it itself; with so much it is the disk that holds us back. */
-#define RX_QUICK_NS (5 * NS_PER_MS)
+#define RX_QUICK_NS (RX_SLOW_NS / 2)
 #define RX_PRESSED_NS (50 * NS_PER_MS)
 
 static void put(struct rx_queue *q, struct rx_item *item)
@@ -153,6 +153,8 @@ bool rx_store_quick(struct rx *r)
 	bool did;
 
 	pthread_mutex_lock(&r->lock);
+	if (r->queue.first && r->queue.first->next)
+		pthread_cond_signal(&r->work); /* should it take long after all, the next one does not wait for it */
 	did = !r->hands_off && r->store_ns <= RX_QUICK_NS && store_one(r);
 	if (r->queue.first)
 		pthread_cond_signal(&r->work);

@@ -13,13 +13,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define RX_GOT 32	   /* units of one look at the socket: single packets */
-#define RX_GOT_LARGE 8	   /* and of many packets: what they hold stays in a core's cache */
-#define RX_BATCH 64	   /* packets that are decrypted in one go */
-#define RX_CLAIMS 8192	   /* bits; a power of two */
-#define RX_REPLAY 65536	   /* docs/cast.md */
-#define RX_ROWS_UNREAD 16  /* ROWS that are kept until a digest of theirs is needed */
-#define RX_WINDOW_MIN 1024 /* KiB of a socket's buffer, below which a log line says what to do */
+#define RX_GOT 32		     /* units of one look at the socket: single packets */
+#define RX_GOT_LARGE 8		     /* and of many packets: what they hold stays in a core's cache */
+#define RX_BATCH 64		     /* packets that are decrypted in one go */
+#define RX_CLAIMS 8192		     /* bits; a power of two */
+#define RX_SLOW_NS INT64_C(10000000) /* for a MiB */
+#define RX_REPLAY 65536		     /* docs/cast.md */
+#define RX_ROWS_UNREAD 16	     /* ROWS that are kept until a digest of theirs is needed */
+#define RX_WINDOW_MIN 1024	     /* KiB of a socket's buffer, below which a log line says what to do */
 
 /* A parity symbol that waits for its block. */
 struct rx_parity {

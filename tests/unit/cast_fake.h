@@ -40,6 +40,9 @@ struct fake {
 	uint32_t wrong_content; /* chunks that came otherwise than they were sent */
 	uint32_t with_digest;
 	bool broken; /* the disk */
+	bool hold;   /* it takes its time: until this is false */
+	unsigned int in_sink;
+	pthread_cond_t changed; /* of these two */
 };
 
 static inline void fake_nonce(uint16_t from, uint64_t counter, uint8_t out[SEAL_NONCE])
@@ -59,6 +62,11 @@ static inline int fake_sink(void *ctx, unsigned int hand, uint32_t chunk, const 
 
 	(void)hand;
 	pthread_mutex_lock(&f->lock);
+	f->in_sink++;
+	pthread_cond_broadcast(&f->changed);
+	while (f->hold)
+		pthread_cond_wait(&f->changed, &f->lock);
+	f->in_sink--;
 	if (len != layout_chunk_len(f->layout, chunk) || memcmp(data, f->data + layout_chunk_at(f->layout, chunk), len) != 0)
 		f->wrong_content++;
 	f->with_digest += digest != NULL;
@@ -106,6 +114,7 @@ static inline void fake_make(struct fake *f, const uint32_t *lens, size_t n, uin
 	net_receive_buffer(f->out.fd, NET_BUFFER);
 	f->out.to = f->session.group;
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->changed, NULL);
 }
 
 static inline void fake_clear(struct fake *f)
@@ -117,6 +126,7 @@ static inline void fake_clear(struct fake *f)
 	free(f->data);
 	free(f->stored);
 	free(f->refuse);
+	pthread_cond_destroy(&f->changed);
 	pthread_mutex_destroy(&f->lock);
 }
 

@@ -247,6 +247,30 @@ static void test_memory(void **state)
 	end_and_clear(&f);
 }
 
+/* A disk that takes its time: what comes meanwhile waits in the socket, and nothing is given up for it. */
+static void test_slow_disk(void **state)
+{
+	uint32_t same[40];
+	struct fake f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(same); i++)
+		same[i] = 128 * SYMBOL;
+	fake_make(&f, same, ARRAY_LEN(same), SYMBOL, V4);
+	f.hold = true;
+	fake_receive(&f, (struct rx_opts){ .memory_bytes = 16 * 128 * SYMBOL, .hands = 2 });
+	send_blocks(&f, 0, layout_blocks(f.layout));
+	pthread_mutex_lock(&f.lock);
+	while (f.in_sink < 2)
+		pthread_cond_wait(&f.changed, &f.lock);
+	f.hold = false;
+	pthread_cond_broadcast(&f.changed);
+	pthread_mutex_unlock(&f.lock);
+	assert_all_stored(&f);
+	assert_int_equal(fake_look(&f).dropped_for_memory, 0);
+	end_and_clear(&f);
+}
+
 static void test_ends(void **state)
 {
 	struct fake f;
@@ -336,7 +360,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),	     cmocka_unit_test(test_repair), cmocka_unit_test(test_no_good),
 		cmocka_unit_test(test_wrong_digest), cmocka_unit_test(test_rows),   cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_ends),	     cmocka_unit_test(test_have),   cmocka_unit_test(test_cannot),
+		cmocka_unit_test(test_slow_disk),    cmocka_unit_test(test_ends),   cmocka_unit_test(test_have),
+		cmocka_unit_test(test_cannot),
 	};
 
 	if (!lan_make())
