@@ -116,7 +116,7 @@ struct tx_peer {
 };
 
 #define TX_HEAR 8	 /* packets of one look at the socket */
-#define TX_HEAR_ROUNDS 8 /* looks for one burst */
+#define TX_HEAR_ROUNDS 2 /* looks for one burst: what a flood of forged reports costs each */
 
 struct tx {
 	struct tx_store store;
@@ -151,6 +151,7 @@ int tx_hear(struct tx *t, struct err *err) WARN_UNUSED;						  /* what came, wit
 int tx_put(struct tx *t, const void *data, size_t len, size_t each, struct err *err) WARN_UNUSED; /* out, whatever it takes */
 int tx_put_poll(struct tx *t, struct wire_poll *p, struct err *err) WARN_UNUSED;
 int tx_put_fresh_rows(struct tx *t, struct err *err) WARN_UNUSED; /* digests that nobody heard yet; then, later, once more */
+int tx_put_rows_again(struct tx *t, struct err *err) WARN_UNUSED; /* those: now */
 int tx_put_rows(struct tx *t, uint32_t first, uint32_t n, struct err *err) WARN_UNUSED; /* they were asked for */
 /* Packets other than DATA: `len` plain bytes at p + WIRE_HEAD, with room for the tag behind. */
 int tx_put_sealed(struct tx *t, enum wire_type type, uint8_t *p, size_t len, struct err *err) WARN_UNUSED;

@@ -70,6 +70,14 @@ int tx_put_fresh_rows(struct tx *t, struct err *err)
 	return 0;
 }
 
+int tx_put_rows_again(struct tx *t, struct err *err)
+{
+	const bool due = t->rows_again > 0;
+
+	t->rows_again = 0;
+	return due ? put(t, err) : 0;
+}
+
 /* Whoever asks has the pieces: they were read here, and their digests are known. What nobody was sent is not read for a question:
  * questions cost one packet to ask. */
 int tx_put_rows(struct tx *t, uint32_t first, uint32_t n, struct err *err)

@@ -28,6 +28,9 @@ static int put_burst(struct tx *t, struct tx_burst *b, struct err *err)
 {
 	switch (b->out.act) {
 	case SENDER_SEND_POLL:
+		/* No more bursts may come that the last rows would be said again after. */
+		if (b->out.poll.stage != WIRE_PASS && tx_put_rows_again(t, err) < 0)
+			return -1;
 		return tx_put_poll(t, &b->out.poll, err);
 	case SENDER_SEND_ROWS:
 		return tx_put_rows(t, b->out.rows_first, b->out.rows_n, err);
