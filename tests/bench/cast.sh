@@ -3,7 +3,7 @@
 # The cast beside udpcast and uftp, in the same run: docs/bench.md says what is measured and why so.
 # usage: BUILD=DIR tests/bench/cast.sh [ROW ...]   (n1 n4 n8 n1_loss n4_loss link)
 #   BENCH_ROUNDS    how often each tool runs (3)
-#   BENCH_TOOLS     which ("orthrus udpcast_full udpcast_half udpcast_quick uftp")
+#   BENCH_TOOLS     which ("orthrus udpcast_full udpcast_half udpcast_tuned uftp uftp_tuned")
 #   BENCH_MIB       length of the file (1024), and of that of row link: BENCH_LINK_MIB (256)
 #   BENCH_BUSY=1    measure though the machine has other things to do
 #   BENCH_KEEP      a file for the figures
@@ -105,23 +105,23 @@ once() {
 
 in_row() { # ROW TOOL: uftp is asked about only without loss, to one and to four; how udpcast starts makes no odds in the long rows
     case $2 in
-    uftp) case $1 in n1 | n4) ;; *) return 1 ;; esac ;;
-    udpcast_quick) case $1 in n1 | n4 | n1_loss) ;; *) return 1 ;; esac ;;
+    uftp*) case $1 in n1 | n4) ;; *) return 1 ;; esac ;;
+    udpcast_tuned) case $1 in n1 | n4 | n1_loss) ;; *) return 1 ;; esac ;;
     esac
 }
 # As fast as the interface takes it is not uftp's best everywhere: what is lost at the receivers must be sent again.
-best_uftp_rate() {
-    local row=$1 rate
-    [ -z "${uftp_rates[$row]:-}" ] || return 0
+best_uftp_rate() { # ROW TOOL
+    local row=$1 tool=$2 rate
+    [ -z "${uftp_rates[$1$2]:-}" ] || return 0
     new_file 128
     for rate in -1 250000 500000 1000000; do
         uftp_rate=$rate
-        once "$row" "uftp" >/dev/null
+        once "$row" "$tool" >/dev/null
         sed -i "\$s/.*/sweep $rate &/" "$figures"
     done
-    uftp_rates[$row]=$(awk -v row="$row" '$1 == "sweep" && $3 == row && (!n++ || $5 < best) { best = $5; rate = $2 } END { print rate }' "$figures")
+    uftp_rates[$row$tool]=$(awk -v row="$row" -v tool="$tool" '$1 == "sweep" && $3 == row && $4 == tool && (!n++ || $5 < best) { best = $5; rate = $2 } END { print rate }' "$figures")
     rm -f "$file"
-    say "$row: uftp is fastest with -R ${uftp_rates[$row]}"
+    say "$row: $tool is fastest with -R ${uftp_rates[$row$tool]}"
 }
 declare -A uftp_rates
 row_once() { # ROW ROUND
@@ -133,7 +133,7 @@ row_once() { # ROW ROUND
     for i in "${!tools[@]}"; do
         tool=${tools[$(((i + round) % ${#tools[@]}))]}
         in_row "$row" "$tool" || continue
-        [ "$tool" != uftp ] || { best_uftp_rate "$row"; uftp_rate=${uftp_rates[$row]}; }
+        case $tool in uftp*) best_uftp_rate "$row" "$tool"; uftp_rate=${uftp_rates[$row$tool]} ;; esac
         new_file "${BENCH_MIB:-1024}"
         once "$row" "$tool"
     done

@@ -5,7 +5,7 @@
 #   NAME_send        starts the sender and returns when the last one has it all
 # shellcheck disable=SC2034,SC2154,SC2329
 
-tools=(orthrus udpcast_full udpcast_half udpcast_quick uftp)
+tools=(orthrus udpcast_full udpcast_half udpcast_tuned uftp uftp_tuned)
 
 # Each runs below time(1): its CPU seconds and the most memory it had, when it has ended.
 receiver() { # I COMMAND...
@@ -70,29 +70,34 @@ udpcast_send() { # OPTIONS...
 }
 udpcast_full_receivers() { udpcast_receivers; }
 udpcast_half_receivers() { udpcast_receivers; }
-udpcast_quick_receivers() { udpcast_receivers; }
+udpcast_tuned_receivers() { udpcast_receivers; }
 udpcast_full_send() { udpcast_send --full-duplex; }
 udpcast_half_send() { udpcast_send --half-duplex; }
 # By itself it looks only every two seconds whether all receivers are there. An option that is for something else makes it look sooner.
-udpcast_quick_send() { udpcast_send --full-duplex --rexmit-hello-interval 50; }
+udpcast_tuned_send() { udpcast_send --full-duplex --rexmit-hello-interval 50; }
 udpcast_full_file() { echo "$W/out/$1"; }
 udpcast_half_file() { echo "$W/out/$1"; }
-udpcast_quick_file() { echo "$W/out/$1"; }
+udpcast_tuned_file() { echo "$W/out/$1"; }
 
-# The clients are named, so it need not wait to see who comes; buffers as large as it may have. Its daemons do not end: the sender
-# ends some 20 ms after the last one has said that it has all.
-uftp_receivers() {
+# At its best rate, else as it is; tuned: the clients are named, so it need not wait to see who comes, with buffers and blocks as large as
+# may be. Its daemons do not end: the sender ends some 20 ms after the last one has said that it has all.
+uftp_receivers() { # OPTIONS...
     local i
     for i in $(seq "$N"); do
         mkdir "$W/out/$i"
-        receiver "$i" uftpd -d -q -t -I eth0 -B 4194304 -c 4194304 -D "$W/out/$i"
+        receiver "$i" uftpd -d -q -I eth0 -D "$W/out/$i" "$@"
     done
     for i in $(seq "$N"); do until_there "receiver $i" bound "$i" 0414 || return 1; done
 }
-uftp_send() {
-    local i ids=
-    for i in $(seq "$N"); do ids=$ids,$(printf '0x0a6300%02x' $((10 + i))); done
-    sender uftp -I eth0 -B 4194304 -b 1400 -R "${uftp_rate:--1}" -H "${ids#,}" "$file"
+uftp_send() { # OPTIONS...
+    sender uftp -I eth0 -R "${uftp_rate:--1}" "$@" "$file"
     wait "$tx"
 }
+uftp_tuned_receivers() { uftp_receivers -B 4194304 -c 4194304; }
+uftp_tuned_send() {
+    local i ids=
+    for i in $(seq "$N"); do ids=$ids,$(printf '0x0a6300%02x' $((10 + i))); done
+    uftp_send -B 4194304 -b 1400 -H "${ids#,}"
+}
+uftp_tuned_file() { uftp_file "$1"; }
 uftp_file() { echo "$W/out/$1/${file##*/}"; }
