@@ -48,6 +48,8 @@ void sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t
 	s->joined++;
 	s->few_stale = true;
 	s->news_ns = now_ns;
+	if (!have && s->stage == WIRE_GATHER && s->wanted == s->blocks) /* all is wanted already */
+		return;
 	/* What the pass is past is asked for afterwards, by the receiver. */
 	for (uint32_t c = 0; c < layout_chunks(s->layout); c++) {
 		uint32_t n, first;
@@ -73,6 +75,8 @@ void sender_leave(struct sender *s, uint16_t number, bool whole, int64_t now_ns)
 	s->complete -= is_whole(m);
 	s->whole_left += whole;
 	s->left++;
+	if (s->stage == WIRE_GATHER && m->heard_ns == 0) /* it is not waited for any more */
+		s->ready++;
 	m->left = true;
 	s->few_stale = true;
 	s->news_ns = now_ns;
@@ -125,7 +129,7 @@ static void see(struct sender *s, const struct member *m, const struct wire_repo
 
 	if (r->seq == 0 || r->poll_us > now_us || rtt > 2000000)
 		rtt = s->grtt_us;
-	s->sights[s->sight_at] = (struct sight){ now_ns, m->top, (uint32_t)rtt, m->loss_ppm };
+	s->sights[s->sight_at] = (struct sight){ now_ns, m->top, (uint32_t)rtt, m->loss_ppm, m->buffer_kib };
 	s->sight_at = (s->sight_at + 1) % SENDER_SIGHTS;
 	if (s->sight_n < SENDER_SIGHTS)
 		s->sight_n++;

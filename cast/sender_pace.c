@@ -76,13 +76,20 @@ static void pace_few(struct sender *s, int64_t now_ns)
 static void pace_many(struct sender *s, int64_t now_ns)
 {
 	uint64_t least = UINT64_MAX;
+	uint32_t kib = UINT32_MAX;
 
 	for (unsigned int i = 0; i < s->sight_n && i < MARKS_LOOKED_AT; i++) {
 		const struct sight *t = &s->sights[(s->sight_at + SENDER_SIGHTS - 1 - i) % SENDER_SIGHTS];
 
-		if (now_ns - t->ns < MARK_NS && t->top < least)
+		if (now_ns - t->ns >= MARK_NS)
+			continue;
+		if (t->top < least)
 			least = t->top;
+		if (t->buffer_kib < kib)
+			kib = t->buffer_kib;
 	}
+	if (kib != UINT32_MAX)
+		set_window(s, kib);
 	s->base_top = least;
 }
 

@@ -42,7 +42,7 @@ struct member {
 struct sight { /* a report, in short */
 	int64_t ns;
 	uint64_t top;
-	uint32_t rtt_us, loss_ppm;
+	uint32_t rtt_us, loss_ppm, buffer_kib;
 };
 
 struct flight {

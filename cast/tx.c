@@ -16,10 +16,11 @@
 #include <sys/ioctl.h>
 
 #define HANDS_MAX 64
-#define HOPS 1				/* routers are passed where an operator says so, not by chance */
-#define SEND_BUFFER ((size_t)512 << 10) /* some bursts; what waits longer makes the clock of POLLs wrong */
-#define REPORT_BUFFER ((size_t)8 << 20) /* thousands of reports at once */
-#define SPEED_DEFAULT 1000		/* Mbit/s, where the interface does not say */
+#define HOPS 1				    /* routers are passed where an operator says so, not by chance */
+#define RATE_FIRST_MAX ((uint64_t)64 << 20) /* bytes a second */
+#define SEND_BUFFER ((size_t)512 << 10)	    /* some bursts; what waits longer makes the clock of POLLs wrong */
+#define REPORT_BUFFER ((size_t)8 << 20)	    /* thousands of reports at once */
+#define SPEED_DEFAULT 1000		    /* Mbit/s, where the interface does not say */
 #define REPORT_WINDOW 1024
 
 /* By ioctl: /sys shows the interfaces of the namespace that it was mounted in. */
@@ -71,6 +72,9 @@ static struct sender *make_sender(const struct tx_opts *o, uint64_t link)
 				  .rate_first = link / 4,
 				  .rate_max = o->rate_max };
 
+	/* Behind a fast link of ours there may be slower ones; it is doubled every round trip anyway. */
+	if (so.rate_first > RATE_FIRST_MAX)
+		so.rate_first = RATE_FIRST_MAX;
 	if (so.rate_max && so.rate_first > so.rate_max)
 		so.rate_first = so.rate_max;
 	random_bytes(&so.seed, sizeof(so.seed));
