@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EMPTY_S 2 /* how long the sender stays when nobody takes part any more */
+#define EMPTY_S 1 /* how long the sender stays when nobody takes part any more */
 #define BYTES_OF_MBIT 125000
 
 int cast_wanted(struct daemon *d, struct err *err)
