@@ -4,6 +4,7 @@
 #define RATE_LEAST 125000 /* bytes a second */
 #define STEP 65536	  /* bytes a second more in each round: the same for every cast, so that casts meet */
 #define EXCESS 0.015	  /* loss beyond the base that is no accident */
+#define ROUND 200	  /* packets */
 #define CUT_MORE 0.04	  /* below what came through, so that queues drain */
 #define CUTS_VAIN 3	  /* cuts that changed nothing: the loss does not depend on the rate */
 #define QUEUES 0.6	  /* this part of what is sent, and less, comes through in time */
@@ -32,8 +33,17 @@ static void learn(struct rate *r, double loss, int64_t now_ns)
 	r->smooth += (loss - r->smooth) / 4;
 	r->base -= r->base * (age > 1 ? 1 : age < 0 ? 0 : age);
 	r->base_ns = now_ns;
-	if (r->smooth < r->base)
-		r->base = r->smooth;
+	if (r->smooth < r->base) /* slowly: the least of many noisy figures is far below what they are about */
+		r->base += (r->smooth - r->base) / 8;
+}
+
+/* Is so much beyond the base no accident? In a round of 200 packets some more are lost by chance, the more the more are lost
+ * anyway (a standard deviation of the binomial distribution). */
+static bool no_accident(const struct rate *r)
+{
+	double excess = r->smooth - r->base - EXCESS;
+
+	return excess > 0 && excess * excess > r->base * (1 - r->base) / ROUND;
 }
 
 static void cut(struct rate *r, double loss, uint64_t through)
@@ -85,7 +95,7 @@ void rate_round(struct rate *r, uint32_t loss_ppm, uint64_t through, bool presse
 	double loss = (loss_ppm > 1000000 ? 1000000 : loss_ppm) * 1e-6;
 
 	learn(r, loss, now_ns);
-	if (r->smooth - r->base > EXCESS) {
+	if (no_accident(r)) {
 		cut(r, loss, through);
 	} else if (pressed) {
 		r->ceiling = r->now;

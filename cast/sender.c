@@ -142,6 +142,10 @@ static void ask(struct sender *s, int64_t now_ns)
 {
 	bool quiet = s->quiet > QUIET_ROUNDS && now_ns - s->news_ns > NO_NEWS_NS;
 
+	if (members_lacking(s) == 0) { /* whatever some that left had wanted */
+		idle(s, now_ns);
+		return;
+	}
 	if (blocks_left_queued(s))
 		return;
 	if (members_few(s) && !members_waited(s, now_ns))
@@ -211,7 +215,7 @@ static int64_t data(struct sender *s, int64_t now_ns, struct sender_out *out)
 {
 	int64_t last = s->any_ns > s->stage_ns ? s->any_ns : s->stage_ns, when;
 
-	if (s->stage == WIRE_GATHER || s->stage == WIRE_OVER || !blocks_left(s))
+	if (s->stage == WIRE_GATHER || s->stage == WIRE_OVER || members_lacking(s) == 0 || !blocks_left(s))
 		return INT64_MAX;
 	if (now_ns - last > NOBODY_NS)
 		return now_ns + 20 * SENDER_MS;

@@ -9,6 +9,7 @@
 #define PARITY_STEP 0.2
 #define PARITY_QUANTILE 0.7
 #define PARITY_MOST 64
+#define REPAIRS_MOST 12 /* rounds of a window in a pass; what is lacking then is asked for after it */
 
 static uint16_t size_of(const struct sender *s, uint32_t block)
 {
@@ -183,7 +184,25 @@ static bool window_symbol(struct sender *s, struct sender_symbol *out, int64_t n
 	return true;
 }
 
-static void repair_symbol(struct sender *s, struct sender_symbol *out)
+/* What is repaired is asked about once more: repairs are lost too, and a chunk that waits for the end of the pass takes memory.
+ */
+static void ask_again(struct sender *s, uint32_t block, int64_t now_ns)
+{
+	for (unsigned int i = 0; i < s->flight_n; i++) {
+		struct flight *f = &s->flights[(s->flight_at + i) % SENDER_FLIGHTS];
+
+		if (block < f->first || block >= f->end)
+			continue;
+		if (f->repaired < REPAIRS_MOST) {
+			f->repaired += f->seq != s->seq;
+			f->seq = s->seq;
+			f->ns = now_ns;
+		}
+		return;
+	}
+}
+
+static void repair_symbol(struct sender *s, struct sender_symbol *out, int64_t now_ns)
 {
 	uint32_t block = s->ring[s->ring_at];
 	struct sblock *b = &s->block[block];
@@ -202,6 +221,7 @@ static void repair_symbol(struct sender *s, struct sender_symbol *out)
 	b->last_pos = s->sent + s->burst_n + 1;
 	s->sent_repair++;
 	s->sent_parity++;
+	ask_again(s, block, now_ns);
 	s->stirred = true;
 }
 
@@ -219,7 +239,7 @@ void blocks_fill(struct sender *s, int64_t now_ns)
 {
 	while (s->burst_n < SENDER_BURST) {
 		if (s->ring_n > 0)
-			repair_symbol(s, &s->burst[s->burst_n]);
+			repair_symbol(s, &s->burst[s->burst_n], now_ns);
 		else if (!window_symbol(s, &s->burst[s->burst_n], now_ns))
 			break;
 		s->burst_n++;

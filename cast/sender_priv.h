@@ -47,7 +47,8 @@ struct sight { /* a report, in short */
 
 struct flight {
 	uint32_t first, end; /* blocks */
-	uint32_t seq;	     /* the last POLL before its last symbol */
+	uint32_t seq;	     /* the last POLL before its last symbol, repairs included */
+	uint32_t repaired;   /* how many POLLs had repairs behind them */
 	int64_t ns;
 };
 
