@@ -36,12 +36,13 @@ static int read_piece(struct file *f, uint32_t piece, uint8_t *into, struct err 
 	struct err cause = { 0 };
 
 	if (fs_pread_all(f->fd, f->shown, into, ticket_piece_len(&f->facts, piece), (uint64_t)piece * f->facts.piece_bytes,
-			 &cause) < 0 &&
-	    cause.kind != ERR_DAMAGED) {
-		*err = cause;
+			 &cause) == 0)
+		return file_check(f, err);
+	/* It ended too early: mostly it was changed, and that is said. */
+	if (cause.kind == ERR_DAMAGED && file_check(f, err) < 0)
 		return -1;
-	}
-	return file_check(f, err); /* also when it ended too early */
+	*err = cause;
+	return -1;
 }
 
 static struct treehash *take_hash(struct file *f)

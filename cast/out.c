@@ -76,6 +76,12 @@ static int open_part(struct out *o, struct err *err)
 		return err_errno(err, errno, "make %s", o->part);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_REFUSED, "%s is not a regular file", o->part);
+	/* Whoever owns it, or has another name for it, could change it after its digests were checked. */
+	if (st.st_uid != geteuid() || st.st_nlink > 1) {
+		err_set(err, ERR_REFUSED, "%s is not ours alone: it %s", o->part,
+			st.st_uid != geteuid() ? "belongs to another user" : "has other names");
+		return err_hint(err, "remove it, or name a file in another directory");
+	}
 	if (fs_flock(o->fd, LOCK_EX | LOCK_NB) < 0 || fstat(o->fd, &st) < 0 || st.st_nlink == 0) {
 		err_set(err, ERR_CONFLICT, "%s is being received already, by another process", o->shown);
 		return err_hint(err, "wait for its end, or name another file");

@@ -120,7 +120,7 @@ static int threads_begin(struct rx *r, struct err *err)
 {
 	if (r->running || r->end != RX_GOING)
 		return err_set(err, ERR_USAGE, "what was received once is not received again");
-	r->heard_ns = clock_now_ns();
+	r->heard_ns = r->data_ns = clock_now_ns();
 	if (rx_hands_start(r, err) < 0)
 		return -1;
 	r->running = r->started = true;

@@ -130,6 +130,7 @@ struct rx {
 	int64_t store_ns;	       /* what the sink takes for a MiB, about */
 	struct rx_view view;	       /* without `receiver` */
 	int64_t heard_ns;	       /* authentic */
+	int64_t data_ns;	       /* DATA, wanted or not; while all gather, any packet */
 	enum rx_end end;
 	struct err err;
 	bool hands_off;	   /* no new chunk is begun */

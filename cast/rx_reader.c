@@ -32,6 +32,14 @@ static bool idle(const struct rx *r)
 	return !r->queue.first && !r->parked.first && !r->hands_taken;
 }
 
+/* Nothing of the sender is heard, or only its small packets: somewhere on the way large ones are lost, all of them. */
+static bool silent(const struct rx *r, int64_t now_ns)
+{
+	int64_t since = r->heard_ns < r->data_ns ? r->heard_ns : r->data_ns;
+
+	return now_ns - since > r->opts.silence_ns;
+}
+
 static enum rx_end ended(struct rx *r, int64_t now_ns)
 {
 	struct receiver_view v;
@@ -43,13 +51,13 @@ static enum rx_end ended(struct rx *r, int64_t now_ns)
 		return RX_WHOLE;
 	if (atomic_load(&r->stop))
 		return RX_STOPPED;
-	r->ending = v.over || v.blocks_lacking == 0 || now_ns - r->heard_ns > r->opts.silence_ns;
+	r->ending = v.over || v.blocks_lacking == 0 || silent(r, now_ns);
 	if (!r->ending)
 		return RX_GOING;
 	/* What is whole already is stored still; what waits for its digest won't get it. */
 	if (v.over)
 		return r->queue.first || r->hands_taken ? RX_GOING : RX_OVER;
-	if (now_ns - r->heard_ns > r->opts.silence_ns)
+	if (silent(r, now_ns))
 		return r->queue.first || r->hands_taken ? RX_GOING : RX_SILENT;
 	/* Only chunks are left that were wrong twice: they come another way. */
 	return v.blocks_lacking == 0 && idle(r) && !r->memory.oldest ? RX_OVER : RX_GOING;

@@ -30,6 +30,7 @@ static void settle(struct rx *r, const struct rx_want *w, const struct seal_job 
 
 	if (job->ok && replay_take(r->replay, w->counter)) {
 		authentic(r, r->packet, now_ns);
+		r->data_ns = now_ns;
 		rx_symbol_took(r, w->slab, w->block, w->index, is_parity ? job->out : NULL);
 	} else {
 		r->view.rejected++;
@@ -116,6 +117,7 @@ static void take_data(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
 		want(r, &d, packet);
 		return;
 	case RECEIVER_KNOWN:
+		r->data_ns = now_ns;
 		return;
 	case RECEIVER_BAD:
 		r->view.rejected++;
@@ -127,7 +129,11 @@ static int poll_heard(struct rx *r, const uint8_t *plain, size_t len, int64_t no
 {
 	struct wire_poll poll;
 
-	return wire_poll_read(plain, len, &poll, err) < 0 || receiver_poll(r->receiver, &poll, now_ns, err) < 0 ? -1 : 0;
+	if (wire_poll_read(plain, len, &poll, err) < 0 || receiver_poll(r->receiver, &poll, now_ns, err) < 0)
+		return -1;
+	if (poll.stage == WIRE_GATHER)
+		r->data_ns = now_ns;
+	return 0;
 }
 
 static int rows_heard(struct rx *r, const uint8_t *plain, size_t len, struct err *err)

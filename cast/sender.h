@@ -27,8 +27,8 @@ struct sender *sender_new(const struct sender_opts *opts, int64_t now_ns) __attr
 void sender_free(struct sender *s);
 
 /* A receiver got its ticket. `have`: one bit a chunk (LSB first) of what it has already, or NULL: nothing. Numbers are never used
- * again. What nobody lacks is not sent. */
-void sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t now_ns);
+ * again. What nobody lacks is not sent. False: it is over, or the number was there already: nothing happened. */
+bool sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t now_ns);
 /* It is gone for good, or needs nothing any more (its last word came over TLS). */
 void sender_leave(struct sender *s, uint16_t number, bool whole, int64_t now_ns);
 /* An authenticated report. Of a number that did not join: ignored. Block numbers out of range: the report is ignored, -1. */

@@ -33,13 +33,13 @@ bool members_few(const struct sender *s)
 	return members_lacking(s) <= SENDER_FEW;
 }
 
-void sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t now_ns)
+bool sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t now_ns)
 {
 	struct member *m;
 	bool lacks = false;
 
 	if (find(s, number) || s->ended || s->stage == WIRE_OVER)
-		return;
+		return false;
 	s->members = mem_room(s->members, s->n_members, &s->cap_members, sizeof(*s->members));
 	m = &s->members[s->n_members++];
 	*m = (struct member){ .number = number, .state = WIRE_READY, .lacking = UINT32_MAX, .many_lacking = UINT32_MAX };
@@ -49,7 +49,7 @@ void sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t
 	s->few_stale = true;
 	s->news_ns = now_ns;
 	if (!have && s->stage == WIRE_GATHER && s->wanted == s->blocks) /* all is wanted already */
-		return;
+		return true;
 	/* What the pass is past is asked for afterwards, by the receiver. */
 	for (uint32_t c = 0; c < layout_chunks(s->layout); c++) {
 		uint32_t n, first;
@@ -64,6 +64,7 @@ void sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t
 	}
 	if (lacks && (s->stage == WIRE_ASK || s->stage == WIRE_SLOW))
 		sender_turn(s, WIRE_PASS, now_ns);
+	return true;
 }
 
 void sender_leave(struct sender *s, uint16_t number, bool whole, int64_t now_ns)

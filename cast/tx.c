@@ -177,9 +177,10 @@ int tx_join(struct tx *t, uint16_t number, const uint8_t own_key[SESSION_KEY], c
 		rc = err_set(err, ERR_REFUSED, "the cast is over");
 	} else if (t->peers[number]) {
 		rc = err_set(err, ERR_EXISTS, "receiver %u joined already", number);
+	} else if (!sender_join(t->sender, number, have, clock_now_ns())) {
+		rc = err_set(err, ERR_REFUSED, "the cast is ending");
 	} else {
 		t->peers[number] = steal(p);
-		sender_join(t->sender, number, have, clock_now_ns());
 	}
 	pthread_mutex_unlock(&t->lock);
 	peer_free(p);

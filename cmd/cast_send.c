@@ -95,7 +95,10 @@ static void on_leave(void *ctx, uint16_t number, bool whole)
 {
 	struct cast_send *s = ctx;
 
-	tx_leave(s->tx, number, whole);
+	pthread_mutex_lock(&s->lock);
+	if (atomic_load(&s->runs)) /* until then it may be opened anew, and knows nobody */
+		tx_leave(s->tx, number, whole);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* When the last of those that were expected has said how it went, nothing is waited for any more. */
@@ -105,7 +108,13 @@ static void on_changed(void *ctx)
 	struct desk_view view;
 	struct tx_view tx;
 
+	pthread_mutex_lock(&s->lock);
+	if (!s->tx) {
+		pthread_mutex_unlock(&s->lock);
+		return;
+	}
 	tx_look(s->tx, &tx);
+	pthread_mutex_unlock(&s->lock);
 	s->ended_seconds = tx.seconds;
 	desk_look(s->desk, &view);
 	if (s->receivers && view.done + view.failed >= s->receivers && !view.waited_for)

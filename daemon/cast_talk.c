@@ -23,7 +23,8 @@ struct talk {
 	struct cast *c;
 	struct spawn_stream st;
 	struct buf in;
-	bool ended; /* it said so */
+	bool ended;	 /* it said so */
+	int64_t deaf_ns; /* it took no line then; 0: it takes them */
 };
 
 void cast_wake(const struct cast *c)
@@ -192,7 +193,6 @@ static int hand_on(struct talk *t, struct err *err)
 	autoclean(buf_free) struct buf lines = { 0 };
 	uint64_t count;
 	bool late, stuck;
-	int rc;
 
 	if (read(c->wake, &count, sizeof(count)) < 0)
 		count = 0; /* it was not that what woke us */
@@ -204,11 +204,17 @@ static int hand_on(struct talk *t, struct err *err)
 	pthread_mutex_unlock(&c->all->lock);
 	if (late || stuck)
 		return err_set(err, ERR_FAILED, "the process of the cast did not %s in time", late ? "begin" : "end");
+	if (t->deaf_ns != 0 && clock_now_ns() - t->deaf_ns > DEAF_NS)
+		return err_set(err, ERR_FAILED, "the process of the cast takes nothing any more");
 	if (!lines.len)
 		return 0;
-	rc = spawn_stream_write(&t->st, lines.data, lines.len, DEAF_NS, err);
+	/* One that is about to end hears nothing; how it ended, its last word says. */
+	if (t->deaf_ns == 0 && spawn_stream_write(&t->st, lines.data, lines.len, DEAF_NS, err) < 0) {
+		t->deaf_ns = clock_now_ns();
+		*err = (struct err){ 0 };
+	}
 	explicit_bzero(lines.data, lines.len);
-	return rc;
+	return 0;
 }
 
 static int talk(struct talk *t, struct err *err)
@@ -220,8 +226,12 @@ static int talk(struct talk *t, struct err *err)
 				      { .fd = t->st.err_fd, .events = POLLIN },
 				      { .fd = t->c->wake, .events = POLLIN } };
 
-		if (hand_on(t, err) < 0)
-			return t->ended ? 0 : -1;
+		if (hand_on(t, err) < 0 && !t->ended)
+			return -1;
+		if (err->kind != ERR_NONE) { /* too late to matter */
+			*err = (struct err){ 0 };
+			return 0;
+		}
 		if (poll(p, ARRAY_LEN(p), 1000) <= 0)
 			continue;
 		if (p[1].revents)

@@ -105,6 +105,8 @@ done
 [ "$(casts | jq '.casts | length')" = 1 ] || fail "not one cast: $(casts)"
 [ "$wire" -lt 125 ] || fail "three nodes took $wire % of the image's bytes from the head's line"
 echo "three nodes at once: $wire % of the image's bytes on the head's line"
+watched() { for n in 1 2 3; do grep -q "^n0$n .*100 %" "$work/watch" || return 1; done; }
+for _ in $(seq 200); do watched && break; sleep 0.05; done
 kill $watch 2>/dev/null; wait $watch 2>/dev/null
 for n in 1 2 3; do grep -q "^n0$n .*100 %" "$work/watch" || fail "cast status --watch does not show n0$n at its end: $(tail -n 5 "$work/watch")"; done
 for _ in $(seq 200); do "$orthrus" event list | grep -q cast-over && break; sleep 0.05; done

@@ -338,6 +338,63 @@ static void test_late_and_gone(void **state)
 	end(&t);
 }
 
+/* The only one goes while blocks are still to be sent: nothing more goes out for nobody, and it is over after empty_ns. */
+static void test_left_in_mid_pass(void **state)
+{
+	struct story t;
+	uint64_t sent;
+	uint32_t polls;
+
+	(void)state;
+	begin(&t, 200, 1, 2000 * MS);
+	assert_true(sender_join(t.s, 1, NULL, t.now));
+	assert_false(sender_join(t.s, 1, NULL, t.now)); /* a number once */
+	ready(&t, 1);
+	t.answer = true;
+	go(&t, 10);
+	assert_in_range(t.data, 1, 199 * 128);
+	t.answer = false;
+	sender_leave(t.s, 1, false, t.now);
+	sent = t.data;
+	polls = t.poll.seq;
+	go(&t, 1500);
+	assert_false(t.ended);
+	assert_int_equal(t.data, sent);
+	assert_in_range(t.poll.seq - polls, 1, 200);
+	go(&t, 1500);
+	assert_true(t.ended);
+	assert_false(sender_join(t.s, 2, NULL, t.now)); /* too late */
+	end(&t);
+}
+
+/* What was repaired is asked about again in the same pass: the repair may be lost too. */
+static void test_repair_lost(void **state)
+{
+	struct story t;
+
+	(void)state;
+	begin(&t, 2000, 1, 0);
+	assert_true(sender_join(t.s, 1, NULL, t.now));
+	ready(&t, 1);
+	for (unsigned int asked = 0; asked < 5; asked++) {
+		struct wire_report r;
+
+		do {
+			go(&t, 1);
+			assert_int_equal(t.poll.stage == WIRE_ASK, 0);
+			r = says(&t, WIRE_RECEIVING, 2000);
+			if (t.of[3] < 128 || t.poll.asked_from > 3 || t.poll.asked_to <= 3)
+				hears(&t, 1, &r);
+		} while (t.poll.asked_from > 3 || t.poll.asked_to <= 3 || t.of[3] < 128 + asked);
+		r.n_needs = 1;
+		r.needs[0] = (struct wire_need){ .first = 3, .count = 1, .deficit = 1 };
+		hears(&t, 1, &r);
+		go(&t, 1);
+	}
+	assert_in_range(t.of[3], 128 + 4, 128 + 5);
+	end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +405,8 @@ int main(void)
 		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_late_and_gone),
+		cmocka_unit_test(test_left_in_mid_pass),
+		cmocka_unit_test(test_repair_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
