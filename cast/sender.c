@@ -6,13 +6,12 @@
 
 #include <string.h>
 
-#define OVERS 3				   /* how often OVER is said */
-#define QUIET_ROUNDS 4			   /* POLLs that nobody had needs for */
-#define NO_NEWS_NS (250 * SENDER_MS)	   /* after so long without progress an ASK ends */
-#define NO_NEWS_SLOW_NS (2000 * SENDER_MS) /* and a SLOW */
-#define NOBODY_NS (500 * SENDER_MS)	   /* when no one was heard for so long, nothing more is sent */
-#define DESERTED_NS (5000 * SENDER_MS)	   /* and after so long it is over */
-#define FIRST_RATE ((uint64_t)32 << 20)	   /* bytes a second */
+#define OVERS 3				/* how often OVER is said */
+#define QUIET_ROUNDS 4			/* POLLs that nobody had needs for */
+#define NO_NEWS_NS (250 * SENDER_MS)	/* after so long without progress an ASK ends */
+#define NOBODY_NS (500 * SENDER_MS)	/* when no one was heard for so long, nothing more is sent */
+#define DESERTED_NS (5000 * SENDER_MS)	/* and after so long it is over */
+#define FIRST_RATE ((uint64_t)32 << 20) /* bytes a second */
 #define PASSES 250
 
 struct sender *sender_new(const struct sender_opts *opts, int64_t now_ns)

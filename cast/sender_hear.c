@@ -145,7 +145,9 @@ static void set_state(struct sender *s, struct member *m, const struct wire_repo
 	if (is_whole(m) != was) {
 		s->complete += is_whole(m) ? 1 : (uint32_t)-1;
 		s->few_stale = true;
-		s->news_ns = now_ns;
+		if (!m->was_whole) /* once: whoever takes it back is no progress */
+			s->news_ns = now_ns;
+		m->was_whole = true;
 	}
 	if (m->heard_ns == 0) {
 		s->ready++;
@@ -179,10 +181,11 @@ static void catch_up(struct sender *s, struct member *m, int64_t now_ns)
 }
 
 /* A receiver may ask for twice what its loss may be; who asks for more does so in its own time. */
-static bool heeded(const struct sender *s, struct member *m, const struct wire_report *r)
+static bool heeded(const struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
 {
+	/* Else one that asks and never has more would keep it going for ever. */
 	if (s->stage == WIRE_SLOW)
-		return true;
+		return now_ns - s->news_ns <= NO_NEWS_SLOW_NS;
 	if (m->claimed > CLAIMS_FREE + (s->sent - m->joined_sent) / 1000 * s->loss_limit / 500)
 		m->greedy = true;
 	return !m->greedy && !m->slow && !(r->pressed && s->stage == WIRE_PASS);
@@ -214,7 +217,7 @@ static void take_needs(struct sender *s, struct member *m, const struct wire_rep
 	s->nacks++;
 	if (++s->nacks_now > s->nacks_worst)
 		s->nacks_worst = s->nacks_now;
-	if (!heeded(s, m, r))
+	if (!heeded(s, m, r, now_ns))
 		return;
 	m->many = may_have_many(s, m);
 	for (unsigned int i = 0; i < r->n_needs; i++)

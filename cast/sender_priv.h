@@ -12,7 +12,8 @@
 #define SLOW_BLOCKS 32	   /* that many stragglers are asked about at a time: each is missed most by another one */
 #define SENDER_FLIGHTS 256 /* windows that were sent and may still be asked for */
 #define SENDER_SIGHTS 64   /* reports that are looked back on */
-#define SENDER_WHOLE 255   /* of a block's `want`: all its data symbols */
+#define NO_NEWS_SLOW_NS (2000 * SENDER_MS) /* after so long without progress a SLOW ends */
+#define SENDER_WHOLE 255		   /* of a block's `want`: all its data symbols */
 #define FEC_LAST 254
 
 struct sblock {
@@ -36,7 +37,7 @@ struct member {
 	int64_t blocked_ns;
 	uint64_t round_top, round_heard; /* loss is counted from here */
 	int64_t round_ns;
-	bool round_told;
+	bool round_told, was_whole;
 };
 
 struct sight { /* a report, in short */
