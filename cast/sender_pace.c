@@ -7,7 +7,7 @@
 #define MARKS_LOOKED_AT 8	      /* of many: the slowest of so many reports */
 #define MARK_NS (100 * SENDER_MS)     /* an older report says nothing */
 
-static void sort(uint64_t *v, unsigned int n)
+void pace_sort(uint64_t *v, unsigned int n)
 {
 	for (unsigned int i = 1; i < n; i++)
 		for (unsigned int j = i; j > 0 && v[j] < v[j - 1]; j--) {
@@ -28,7 +28,7 @@ static void set_window(struct sender *s, uint32_t kib)
 }
 
 /* One that holds back those who could go on, for more than three tenths of the time, is a straggler. */
-static void hold(struct sender *s, struct member *m, bool holds, int64_t since_ns, int64_t now_ns)
+static void hold(struct member *m, bool holds, int64_t since_ns, int64_t now_ns)
 {
 	m->blocked_ns += (holds ? now_ns - since_ns : 0) - (now_ns - since_ns) * 3 / 10;
 	if (m->blocked_ns < 0)
@@ -38,7 +38,6 @@ static void hold(struct sender *s, struct member *m, bool holds, int64_t since_n
 		m->blocked_ns = 0;
 		m->caught_ns = 0;
 	}
-	(void)s;
 }
 
 static void pace_few(struct sender *s, int64_t now_ns)
@@ -58,7 +57,7 @@ static void pace_few(struct sender *s, int64_t now_ns)
 	}
 	if (n > 0)
 		set_window(s, kib);
-	sort(tops, n);
+	pace_sort(tops, n);
 	median = n > 0 ? tops[n / 2] : 0;
 	for (unsigned int i = 0; i < s->n_few && s->stage == WIRE_PASS; i++) {
 		struct member *m = &s->members[s->few[i]];
@@ -66,7 +65,7 @@ static void pace_few(struct sender *s, int64_t now_ns)
 		bool others = n > 1 && s->sent - median < window * 3 / 4;
 
 		if (m->heard_ns != 0 && !m->slow && members_count(s, m, now_ns))
-			hold(s, m, behind && others, s->pace_ns, now_ns);
+			hold(m, behind && others, s->pace_ns, now_ns);
 	}
 	s->pace_ns = now_ns;
 	s->base_top = n > 0 ? tops[0] : UINT64_MAX;
@@ -160,8 +159,8 @@ void members_round(struct sender *s, struct member *m, const struct wire_report 
 		loss[i] = s->round_loss[i];
 		through[i] = members_few(s) ? s->round_through[i] : 0;
 	}
-	sort(loss, s->round_n);
-	sort(through, s->round_n);
+	pace_sort(loss, s->round_n);
+	pace_sort(through, s->round_n);
 	rate_round(&s->rate, (uint32_t)loss[(s->round_n - 1) * 3 / 4], through[s->round_n / 2], s->round_pressed * 2 > s->round_n,
 		   s->round_limited && !s->round_blocked, now_ns);
 	round_next(s, was);

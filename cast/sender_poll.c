@@ -24,22 +24,10 @@ bool poll_blocked(const struct sender *s)
 	return s->base_top != UINT64_MAX && s->sent > s->base_top && (s->sent - s->base_top) * poll_packet(s) >= s->window_bytes;
 }
 
-static void sort(uint32_t *v, unsigned int n)
-{
-	for (unsigned int i = 1; i < n; i++) {
-		uint32_t t = v[i];
-		unsigned int j = i;
-
-		for (; j > 0 && v[j - 1] > t; j--)
-			v[j] = v[j - 1];
-		v[j] = t;
-	}
-}
-
 /* The greatest round-trip time, unless one is far out of what the others have; the loss of the third quarter. */
 void poll_measure(struct sender *s, int64_t now_ns)
 {
-	uint32_t rtt[SENDER_SIGHTS], loss[SENDER_SIGHTS], most;
+	uint64_t rtt[SENDER_SIGHTS], loss[SENDER_SIGHTS], most;
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < s->sight_n; i++) {
@@ -50,15 +38,15 @@ void poll_measure(struct sender *s, int64_t now_ns)
 	}
 	if (n == 0)
 		return;
-	sort(rtt, n);
-	sort(loss, n);
+	pace_sort(rtt, n);
+	pace_sort(loss, n);
 	most = 4 * rtt[n / 2] + 1000;
-	s->grtt_us = rtt[n - 1] < most ? rtt[n - 1] : most;
+	s->grtt_us = (uint32_t)(rtt[n - 1] < most ? rtt[n - 1] : most);
 	if (s->grtt_us < GRTT_LEAST_US)
 		s->grtt_us = GRTT_LEAST_US;
 	if (s->grtt_us > GRTT_MOST_US)
 		s->grtt_us = GRTT_MOST_US;
-	s->loss_ppm = loss[(n - 1) * 3 / 4];
+	s->loss_ppm = (uint32_t)loss[(n - 1) * 3 / 4];
 	if (s->stage != WIRE_PASS && s->stage != WIRE_GATHER) /* the good ones are whole by now, and silent */
 		return;
 	s->loss_limit = s->loss_ppm * 2 > LOSS_FREE ? s->loss_ppm * 2 : LOSS_FREE;

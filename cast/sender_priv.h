@@ -150,6 +150,7 @@ void members_list(struct sender *s);
 bool members_count(const struct sender *s, const struct member *m, int64_t now_ns); /* is it waited for? */
 /* cast/sender_pace.c */
 void members_round(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns); /* of the rate */
+void pace_sort(uint64_t *v, unsigned int n);	     /* of a few; the least first */
 void members_pace(struct sender *s, int64_t now_ns); /* base_top, window; who holds back whom */
 
 /* cast/sender_poll.c */

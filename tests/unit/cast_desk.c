@@ -8,7 +8,6 @@
 #include "cast/guest.h"
 #include "cast/layout.h"
 #include "cast/out.h"
-#include "cast/treehash.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/http_client.h"
@@ -142,35 +141,6 @@ static int tear_down(void **state)
 
 /* --- the file --- */
 
-static void test_file(void **state)
-{
-	struct bench *b = *state;
-	autofree uint8_t *scratch = mem_aligned(64, TICKET_PIECE);
-	struct treehash *t = treehash_new();
-	struct digest is, want;
-	struct err err = { 0 };
-	int fd = file_dup(b->file, &err);
-	struct stat st;
-
-	assert_int_equal(file_facts(b->file)->size_bytes, SIZE);
-	assert_int_equal(layout_chunks(file_layout(b->file)), 6);
-	assert_int_equal(layout_chunk_len(file_layout(b->file), 5), 77);
-	assert_string_equal(file_facts(b->file)->name, "file");
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_size, SIZE);
-	close(fd);
-	assert_false(file_digested(b->file, 1));
-	assert_ptr_equal(file_chunk(b->file, 1, scratch, &err), scratch);
-	assert_memory_equal(scratch, b->data + TICKET_PIECE, TICKET_PIECE);
-	assert_true(file_digested(b->file, 1));
-	for (uint32_t i = 1; i < 6; i += 4) {
-		treehash_of(t, b->data + i * TICKET_PIECE, layout_chunk_len(file_layout(b->file), i), &want);
-		check(file_digest(b->file, i, &is, &err), &err);
-		assert_int_equal(digest_cmp(&is, &want), 0);
-	}
-	treehash_free(t);
-}
-
 static void test_a_file_that_changes(void **state)
 {
 	struct bench *b = *state;
@@ -186,22 +156,6 @@ static void test_a_file_that_changes(void **state)
 	assert_null(file_chunk(b->file, 4, scratch, &err)); /* not there any more */
 	assert_int_equal(err.kind, ERR_CONFLICT);
 	assert_int_equal(guest_offer(b->guest, &b->offer, &err), 0);
-}
-
-static void test_what_cannot_be_cast(void **state)
-{
-	struct bench *b = *state;
-	autofree char *empty = fs_join(b->dir, "empty");
-	struct file *f = NULL;
-	struct err err = { 0 };
-
-	check(fs_write_atomic(empty, "", 0, 0600, &err), &err);
-	assert_int_equal(file_open(empty, &f, &err), -1);
-	assert_int_equal(err.kind, ERR_INVALID);
-	assert_int_equal(file_open(b->dir, &f, &err), -1);
-	assert_int_equal(file_open("/dev/null", &f, &err), -1);
-	assert_int_equal(file_open("/nonexistent", &f, &err), -1);
-	assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
 /* --- the desk --- */
@@ -514,9 +468,7 @@ static void test_places_and_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_DESK(test_file),
 		WITH_DESK(test_a_file_that_changes),
-		WITH_DESK(test_what_cannot_be_cast),
 		WITH_DESK(test_a_file_is_fetched),
 		WITH_DESK(test_what_was_kept_is_not_sent_again),
 		WITH_DESK(test_who_comes_again_is_one_receiver),

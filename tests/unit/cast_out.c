@@ -340,6 +340,30 @@ static void test_what_is_no_target(void **state)
 	assert_int_equal(out_open(&opts, &o, &err), -1);
 }
 
+/* Somebody made our partial file before us: he could change it after its digests were checked. */
+static void test_a_part_of_others(void **state)
+{
+	struct place *p = *state;
+	autofree char *precious = fs_join(p->dir, "precious");
+	struct out_opts opts = { .path = p->path, .hands = 1, .file = &p->file };
+	struct out *o = NULL;
+	struct err err = { 0 };
+
+	check(fs_write_atomic(precious, "precious", 8, 0600, &err), &err);
+	assert_int_equal(link(precious, p->part), 0);
+	assert_int_equal(out_open(&opts, &o, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	assert_non_null(strstr(err.text, "has other names"));
+	assert_true(err.hint[0] != '\0');
+	assert_int_equal(unlink(precious), 0);
+	if (geteuid() != 0)
+		return;
+	err = (struct err){ 0 };
+	assert_int_equal(chown(p->part, 65534, 65534), 0);
+	assert_int_equal(out_open(&opts, &o, &err), -1);
+	assert_non_null(strstr(err.text, "belongs to another user"));
+}
+
 static void test_no_room(void **state)
 {
 	struct place *p = *state;
@@ -402,6 +426,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_do_not_write_one_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_exists_stays_unless_forced, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_no_target, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_part_of_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
 		cmocka_unit_test(test_journal_is_read_strictly),
 	};

@@ -292,6 +292,17 @@ static void test_ends(void **state)
 	assert_true(f.rc == 0 && !f.whole);
 	end_and_clear(&f);
 
+	make(&f); /* only its small packets come: it ends while they go on */
+	fake_receive(&f, (struct rx_opts){ .silence_ns = 100 * NS_PER_MS });
+	while (pthread_tryjoin_np(f.thread, NULL) != 0) {
+		assert_true(f.seq < 500);
+		fake_poll(&f, WIRE_PASS);
+		clock_sleep_ns(20 * NS_PER_MS);
+	}
+	f.running = false;
+	assert_true(f.rc == 0 && !f.whole);
+	end_and_clear(&f);
+
 	make(&f); /* it is over, and all that came is stored */
 	fake_receive(&f, (struct rx_opts){ 0 });
 	send_blocks(&f, 0, 4);
