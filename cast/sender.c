@@ -80,7 +80,7 @@ void sender_turn(struct sender *s, enum wire_stage stage, int64_t now_ns)
 	s->stage = stage;
 	s->round_pos = s->sent + 1; /* between two stages nothing is sent: that is no sign of a slow network */
 	s->round_n = s->round_pressed = 0;
-	s->stage_ns = s->news_ns = now_ns;
+	s->stage_ns = s->news_ns = s->progress_ns = now_ns;
 	s->quiet = 0;
 	s->idle_ns = 0;
 	s->overs = 0;
@@ -315,7 +315,7 @@ void sender_look(const struct sender *s, struct sender_view *out)
 
 		if (m->left || m->state == WIRE_COMPLETE || m->state == WIRE_DONE)
 			continue;
-		out->lagging += m->slow || m->greedy || m->state == WIRE_LAGGING;
+		out->lagging += member_straggles(m);
 		out->silent += m->heard_ns == 0 || (m->due_ns != 0 && members_silent(s, m, s->poll_ns));
 	}
 }

@@ -10,8 +10,9 @@
 #define SILENT_NS (100 * SENDER_MS)
 #define SILENT_SLOW_NS (1500 * SENDER_MS)
 #define SILENT_BESIDE_NS (40 * SENDER_MS) /* while others speak */
-#define CAUGHT_NS (1000 * SENDER_MS)	  /* who keeps up for so long again counts again */
-#define CLAIMS_FREE 4096		  /* symbols that any receiver may ask for, whatever its loss should be */
+#define NO_PROGRESS_NS (3000 * SENDER_MS)
+#define CAUGHT_NS (1000 * SENDER_MS) /* who keeps up for so long again counts again */
+#define CLAIMS_FREE 4096	     /* symbols that any receiver may ask for, whatever its loss should be */
 
 static bool is_whole(const struct member *m)
 {
@@ -21,6 +22,11 @@ static bool is_whole(const struct member *m)
 static struct member *find(const struct sender *s, uint16_t number)
 {
 	return s->index[number] != 0 ? &s->members[s->index[number] - 1] : NULL;
+}
+
+bool member_straggles(const struct member *m)
+{
+	return m->slow || m->greedy || m->state == WIRE_LAGGING;
 }
 
 uint32_t members_lacking(const struct sender *s)
@@ -113,7 +119,7 @@ bool members_count(const struct sender *s, const struct member *m, int64_t now_n
 {
 	if (members_silent(s, m, now_ns))
 		return false;
-	return s->stage == WIRE_SLOW || (!m->slow && !m->greedy && m->state != WIRE_LAGGING);
+	return s->stage == WIRE_SLOW || !member_straggles(m);
 }
 
 bool members_waited(const struct sender *s, int64_t now_ns)
@@ -124,16 +130,21 @@ bool members_waited(const struct sender *s, int64_t now_ns)
 	return false;
 }
 
-static void see(struct sender *s, const struct member *m, const struct wire_report *r, int64_t now_ns)
+/* A report counts once for each POLL: who speaks more often is heard no better. False: it was. */
+static bool see(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
 {
 	uint64_t now_us = (uint64_t)now_ns / 1000, rtt = now_us - r->poll_us - r->held_us;
 
+	if (m->sight_seq == s->seq)
+		return false;
+	m->sight_seq = s->seq;
 	if (r->seq == 0 || r->poll_us > now_us || rtt > 2000000)
 		rtt = s->grtt_us;
-	s->sights[s->sight_at] = (struct sight){ now_ns, m->top, (uint32_t)rtt, m->loss_ppm, m->buffer_kib };
+	s->sights[s->sight_at] = (struct sight){ now_ns, m->top, (uint32_t)rtt, m->loss_ppm, m->buffer_kib, member_straggles(m) };
 	s->sight_at = (s->sight_at + 1) % SENDER_SIGHTS;
 	if (s->sight_n < SENDER_SIGHTS)
 		s->sight_n++;
+	return true;
 }
 
 static void set_state(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
@@ -156,12 +167,13 @@ static void set_state(struct sender *s, struct member *m, const struct wire_repo
 	}
 	if (lacking < m->lacking) {
 		m->lacking = lacking;
+		s->progress_ns = now_ns;
 		if (s->stage == WIRE_SLOW || m->state != WIRE_LAGGING)
 			s->news_ns = now_ns;
 	}
 	if (is_whole(m) && !was && !m->slow && s->stage != WIRE_SLOW)
 		s->first_pass = s->sent;
-	if (!is_whole(m) && (m->slow || m->greedy || m->state == WIRE_LAGGING))
+	if (!is_whole(m) && member_straggles(m))
 		s->straggler_ns = now_ns;
 }
 
@@ -186,6 +198,8 @@ static bool heeded(const struct sender *s, struct member *m, const struct wire_r
 	/* Else one that asks and never has more would keep it going for ever. */
 	if (s->stage == WIRE_SLOW)
 		return now_ns - s->news_ns <= NO_NEWS_SLOW_NS;
+	if (s->stage == WIRE_ASK && now_ns - s->progress_ns > NO_PROGRESS_NS)
+		return false;
 	if (m->claimed > CLAIMS_FREE + (s->sent - m->joined_sent) / 1000 * s->loss_limit / 500)
 		m->greedy = true;
 	return !m->greedy && !m->slow && !(r->pressed && s->stage == WIRE_PASS);
@@ -254,6 +268,8 @@ int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r,
 		return -1;
 	if (r->seq < m->seq) /* overtaken by a later one */
 		return 0;
+	if (members_silent(s, m, now_ns) && s->any_ns > m->due_ns + SILENT_BESIDE_NS / 2)
+		m->away_pos = s->sent; /* what it missed says nothing of the rate */
 	set_state(s, m, r, now_ns);
 	m->seq = r->seq;
 	m->top = r->top > m->top ? r->top : m->top;
@@ -264,10 +280,10 @@ int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r,
 	m->due_polls = 0;
 	if (is_whole(m))
 		return 0;
-	see(s, m, r, now_ns);
 	members_list(s);
 	catch_up(s, m, now_ns);
-	members_round(s, m, r, now_ns);
+	if (see(s, m, r, now_ns))
+		members_round(s, m, r, now_ns);
 	take_needs(s, m, r, now_ns);
 	if (r->rows_from != UINT32_MAX) {
 		s->rows_first = s->rows_due && s->rows_first < r->rows_from ? s->rows_first : r->rows_from;
@@ -290,7 +306,7 @@ bool sender_look_at(const struct sender *s, uint16_t number, struct sender_recei
 		.loss_ppm = m->loss_ppm,
 		.buffer_kib = m->buffer_kib,
 		.heard_ns = m->heard_ns,
-		.straggler = m->slow || m->greedy || m->state == WIRE_LAGGING,
+		.straggler = member_straggles(m),
 	};
 	return true;
 }

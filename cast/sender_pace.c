@@ -5,7 +5,8 @@
 #define HELD_MOST_NS (40 * SENDER_MS) /* so long may one hold the others back, beyond 30 % of the time */
 #define ROUND_PACKETS 200	      /* of fewer, no share is told */
 #define MARKS_LOOKED_AT 8	      /* of many: the slowest of so many reports */
-#define MARK_NS (100 * SENDER_MS)     /* an older report says nothing */
+#define ALIVE_NS (1000 * SENDER_MS)
+#define MARK_NS (100 * SENDER_MS) /* an older report says nothing */
 
 void pace_sort(uint64_t *v, unsigned int n)
 {
@@ -40,9 +41,24 @@ static void hold(struct member *m, bool holds, int64_t since_ns, int64_t now_ns)
 	}
 }
 
+/* Nobody counts: all are slow, or were silent for a while. What they don't take is lost, so the best of them sets the pace. */
+static const struct member *best_of_few(const struct sender *s)
+{
+	const struct member *best = NULL;
+
+	for (unsigned int i = 0; i < s->n_few; i++) {
+		const struct member *m = &s->members[s->few[i]];
+
+		if (m->heard_ns != 0 && (!best || m->top > best->top))
+			best = m;
+	}
+	return best;
+}
+
 static void pace_few(struct sender *s, int64_t now_ns)
 {
 	uint64_t tops[SENDER_FEW], window = s->window_bytes / poll_packet(s), median;
+	const struct member *best;
 	uint32_t kib = UINT32_MAX;
 	unsigned int n = 0;
 
@@ -54,6 +70,11 @@ static void pace_few(struct sender *s, int64_t now_ns)
 		tops[n++] = m->top;
 		if (m->buffer_kib < kib)
 			kib = m->buffer_kib;
+	}
+	best = n == 0 ? best_of_few(s) : NULL;
+	if (best) {
+		tops[n++] = best->top;
+		kib = best->buffer_kib;
 	}
 	if (n > 0)
 		set_window(s, kib);
@@ -71,25 +92,30 @@ static void pace_few(struct sender *s, int64_t now_ns)
 	s->base_top = n > 0 ? tops[0] : UINT64_MAX;
 }
 
-/* Of many, the slowest of the last few that spoke. */
+/* Of many, the slowest but a quarter of the last that spoke: one alone, whatever it says, holds nobody back. When none spoke
+ * lately the best of them sets the pace. */
 static void pace_many(struct sender *s, int64_t now_ns)
 {
-	uint64_t least = UINT64_MAX;
-	uint32_t kib = UINT32_MAX;
+	uint64_t tops[MARKS_LOOKED_AT], kib[MARKS_LOOKED_AT], best = 0;
+	unsigned int n = 0, seen = 0;
 
-	for (unsigned int i = 0; i < s->sight_n && i < MARKS_LOOKED_AT; i++) {
+	for (unsigned int i = 0; i < s->sight_n && seen < MARKS_LOOKED_AT; i++) {
 		const struct sight *t = &s->sights[(s->sight_at + SENDER_SIGHTS - 1 - i) % SENDER_SIGHTS];
 
+		if (t->slow)
+			continue;
+		seen++;
+		best = t->top > best ? t->top : best;
 		if (now_ns - t->ns >= MARK_NS)
 			continue;
-		if (t->top < least)
-			least = t->top;
-		if (t->buffer_kib < kib)
-			kib = t->buffer_kib;
+		tops[n] = t->top;
+		kib[n++] = t->buffer_kib;
 	}
-	if (kib != UINT32_MAX)
-		set_window(s, kib);
-	s->base_top = least;
+	pace_sort(tops, n);
+	pace_sort(kib, n);
+	if (n > 0)
+		set_window(s, (uint32_t)kib[n / 4]);
+	s->base_top = n > 0 ? tops[n / 4] : seen > 0 ? best : UINT64_MAX;
 }
 
 void members_pace(struct sender *s, int64_t now_ns)
@@ -105,13 +131,14 @@ void members_pace(struct sender *s, int64_t now_ns)
 static bool loss_since(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns, uint32_t *loss_ppm)
 {
 	uint64_t all = r->top - m->round_top, heard = r->heard - m->round_heard;
+	uint64_t from = s->round_pos > m->away_pos ? s->round_pos : m->away_pos;
 
 	*loss_ppm = r->loss_ppm;
 	if (!members_few(s))
 		return r->top >= s->round_pos + 2 * ROUND_PACKETS + 2 * poll_apart(s);
-	if (r->top < s->round_pos)
+	if (r->top < from)
 		return false;
-	if (m->round_top < s->round_pos || m->round_ns == 0 || r->top < m->round_top || r->heard < m->round_heard) {
+	if (m->round_top < from || m->round_ns == 0 || r->top < m->round_top || r->heard < m->round_heard) {
 		m->round_top = r->top;
 		m->round_heard = r->heard;
 		m->round_ns = now_ns;
@@ -141,15 +168,35 @@ static void round_next(struct sender *s, uint64_t was)
 		s->members[s->few[i]].round_told = false;
 }
 
+/* Of a few: does what it tells of its losses count? That of those that live and hold nobody back; where there is none, of the
+ * best. `all`: of how many it does. */
+static bool tells(const struct sender *s, const struct member *m, int64_t now_ns, unsigned int *all)
+{
+	*all = 0;
+	for (unsigned int i = 0; i < s->n_few; i++) {
+		const struct member *other = &s->members[s->few[i]];
+
+		*all += other->heard_ns != 0 && now_ns - other->heard_ns < ALIVE_NS && !other->slow;
+	}
+	if (*all > 0 && s->stage != WIRE_SLOW)
+		return !m->slow;
+	*all = 1;
+	return m == best_of_few(s);
+}
+
 /* The round ends when enough of the marks have told what they lost since the last change of the rate. */
 void members_round(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
 {
-	unsigned int need = members_few(s) ? (s->n_few * 3 + 3) / 4 : SENDER_FEW / 2;
+	bool few = members_few(s), does = !m->slow || s->stage == WIRE_SLOW;
+	unsigned int all, need = SENDER_FEW / 2;
 	uint64_t was = s->rate.now, loss[SENDER_FEW], through[SENDER_FEW] = { 0 };
 	uint32_t lost;
 
-	if ((m->slow && s->stage != WIRE_SLOW) || s->stage == WIRE_GATHER || s->round_n >= SENDER_FEW ||
-	    !loss_since(s, m, r, now_ns, &lost))
+	if (few) {
+		does = tells(s, m, now_ns, &all);
+		need = (all * 3 + 3) / 4;
+	}
+	if (!does || s->stage == WIRE_GATHER || s->round_n >= SENDER_FEW || !loss_since(s, m, r, now_ns, &lost))
 		return;
 	s->round_loss[s->round_n++] = lost;
 	s->round_pressed += r->pressed;
@@ -157,7 +204,7 @@ void members_round(struct sender *s, struct member *m, const struct wire_report 
 		return;
 	for (unsigned int i = 0; i < s->round_n; i++) {
 		loss[i] = s->round_loss[i];
-		through[i] = members_few(s) ? s->round_through[i] : 0;
+		through[i] = few ? s->round_through[i] : 0;
 	}
 	pace_sort(loss, s->round_n);
 	pace_sort(through, s->round_n);

@@ -31,11 +31,12 @@ struct member {
 	enum wire_state state;
 	bool left, slow, greedy, many; /* slow: holds the others back; greedy: asks for more than can be; many: big needs taken */
 	uint8_t many_pass, due_polls;  /* due_polls: since it was heard */
-	uint32_t loss_ppm, buffer_kib, lacking, many_lacking, seq, nack_seq;
+	uint32_t loss_ppm, buffer_kib, lacking, many_lacking, seq, nack_seq, sight_seq;
 	uint64_t top, claimed, joined_sent;
 	int64_t heard_ns, due_ns, caught_ns; /* due_ns: first POLL since it was heard */
 	int64_t blocked_ns;
-	uint64_t round_top, round_heard; /* loss is counted from here */
+	uint64_t round_top, round_heard; /* loss is counted from here, */
+	uint64_t away_pos;		 /* and not what was sent before while it was away and others were not */
 	int64_t round_ns;
 	bool round_told, was_whole;
 };
@@ -44,6 +45,7 @@ struct sight { /* a report, in short */
 	int64_t ns;
 	uint64_t top;
 	uint32_t rtt_us, loss_ppm, buffer_kib;
+	bool slow; /* of a straggler */
 };
 
 struct flight {
@@ -70,6 +72,7 @@ struct sender {
 	enum wire_stage stage;
 	uint8_t pass;
 	int64_t began_ns, stage_ns, ready_ns, news_ns, any_ns, idle_ns;
+	int64_t progress_ns; /* when somebody lacked less than ever before, or a stage began */
 	bool ended, start;
 	unsigned int overs; /* OVER was said so often */
 
@@ -143,6 +146,7 @@ uint16_t blocks_promise(const struct sender *s, struct wire_promise *out);
 /* cast/sender_hear.c */
 bool members_few(const struct sender *s);
 uint32_t members_lacking(const struct sender *s); /* how many lack something and did not leave */
+bool member_straggles(const struct member *m);
 bool members_silent(const struct sender *s, const struct member *m, int64_t now_ns);
 /* Few: does anybody who counts (SLOW: anybody who speaks) lack something? */
 bool members_waited(const struct sender *s, int64_t now_ns);

@@ -7,12 +7,14 @@
 #include "cast/receiver.h"
 #include "tests/lab/castsim_world.h"
 
-#define FEW_MOST 16
+#define FEW_MOST 40
 
 struct full {
 	struct receiver *r;
 	double loss, bytes_s, buffer; /* bytes_s: what it takes in; 0: anything */
-	double busy_ns;
+	double busy_ns, queued;	      /* until when, and with how many bytes */
+	int64_t pause_ns,
+		pause_next; /* it stops for so long about every three of these: a processor that others use too; 0: never */
 	int64_t speak_ns, whole_ns;
 	uint64_t took, lacked; /* symbols that it kept, and that it lacked when it came */
 	uint64_t took_again;   /* of these, in the second pass and later */
@@ -20,7 +22,7 @@ struct full {
 };
 struct few {
 	struct layout *layout;
-	uint32_t n;
+	uint32_t n, buffer_kib; /* buffer_kib: of each socket; 0: 4,096 */
 	struct full all[FEW_MOST];
 	uint64_t arrived; /* packets that the link let through */
 	uint64_t again;	  /* of these, sent in the second pass and later */
@@ -80,8 +82,13 @@ static inline int64_t full_queue(const struct cast *cast, struct full *one, uint
 		return cast->world->now;
 	if (one->busy_ns < now)
 		one->busy_ns = now;
-	if ((one->busy_ns - now) * one->bytes_s * 1e-9 + bytes > one->buffer)
+	if (one->pause_ns > 0 && cast->world->now >= one->pause_next) {
+		one->busy_ns += (double)one->pause_ns;
+		one->pause_next = cast->world->now + (int64_t)(chance_unit(&cast->world->chance) * 6 * (double)one->pause_ns);
+	}
+	if (one->queued + bytes > one->buffer)
 		return -1;
+	one->queued += bytes;
 	one->busy_ns += bytes * 1e9 / one->bytes_s;
 	return (int64_t)one->busy_ns;
 }
@@ -162,6 +169,8 @@ static inline void few_event(struct cast *cast, const struct happens *e)
 	if (e->what == PACKET_TAKEN && !one->stopped) {
 		struct taken *t = e->data;
 
+		if (one->bytes_s > 0)
+			one->queued -= t->burst.n * DATA_WIRE + (t->poll.seq != 0 ? POLL_WIRE : 0);
 		full_takes(cast, one, &t->burst);
 		if (t->poll.seq != 0 && receiver_poll(one->r, &t->poll, cast->world->now, &err) != 0)
 			fprintf(stderr, "castsim: %s\n", err.text);
@@ -176,12 +185,13 @@ static inline struct full *few_add(struct cast *cast, const uint8_t *have, doubl
 {
 	struct few *f = cast->group;
 	struct full *one = &f->all[f->n];
+	uint32_t kib = f->buffer_kib != 0 ? f->buffer_kib : 4096;
 	struct receiver_opts o = {
-		.layout = f->layout, .have = have, .buffer_kib = 4096, .seed = chance_next(&cast->world->chance)
+		.layout = f->layout, .have = have, .buffer_kib = kib, .seed = chance_next(&cast->world->chance)
 	};
 	struct receiver_view v;
 
-	*one = (struct full){ .loss = loss, .bytes_s = bytes_s, .buffer = 4096 * 1024 };
+	*one = (struct full){ .loss = loss, .bytes_s = bytes_s, .buffer = kib * 1024 };
 	one->r = receiver_new(&o, cast->world->now);
 	receiver_look(one->r, &v);
 	for (uint32_t c = 0; c < layout_chunks(f->layout); c++)
