@@ -6,11 +6,12 @@
 
 #include <string.h>
 
-#define OVERS 3				/* how often OVER is said */
-#define QUIET_ROUNDS 4			/* POLLs that nobody had needs for */
-#define NO_NEWS_NS (250 * SENDER_MS)	/* after so long without progress an ASK ends */
-#define NOBODY_NS (500 * SENDER_MS)	/* when no one was heard for so long, nothing more is sent */
-#define DESERTED_NS (5000 * SENDER_MS)	/* and after so long it is over */
+#define OVERS 3			     /* how often OVER is said */
+#define QUIET_ROUNDS 4		     /* POLLs that nobody had needs for */
+#define NO_NEWS_NS (250 * SENDER_MS) /* after so long without progress an ASK ends */
+#define NOBODY_NS (500 * SENDER_MS)  /* when no one was heard for so long, nothing more is sent */
+#define DESERTED_NS                                                                                                              \
+	(10000 * SENDER_MS) /* and after so long it is over: a processor that others use too may stand still for seconds */
 #define FIRST_RATE ((uint64_t)32 << 20) /* bytes a second */
 #define PASSES 250
 
@@ -32,7 +33,7 @@ struct sender *sender_new(const struct sender_opts *opts, int64_t now_ns)
 	s->grtt_us = 5000;
 	s->loss_limit = 20000;
 	s->base_top = UINT64_MAX;
-	s->window_bytes = opts->window_bytes != 0 ? opts->window_bytes : 256 * 1024;
+	s->window_grown = s->window_bytes = opts->window_bytes != 0 ? opts->window_bytes : 256 * 1024;
 	rate_init(&s->rate, opts->rate_first != 0 ? opts->rate_first : FIRST_RATE, opts->rate_max, now_ns);
 	return s;
 }
@@ -139,7 +140,7 @@ static bool stragglers(const struct sender *s, int64_t now_ns)
 
 static void ask(struct sender *s, int64_t now_ns)
 {
-	bool quiet = s->quiet > QUIET_ROUNDS && now_ns - s->news_ns > NO_NEWS_NS;
+	bool quiet = s->quiet > QUIET_ROUNDS && now_ns - s->news_ns > NO_NEWS_NS + 2 * (int64_t)s->grtt_us * 1000;
 
 	if (members_lacking(s) == 0) { /* whatever some that left had wanted */
 		idle(s, now_ns);

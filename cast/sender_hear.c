@@ -11,6 +11,7 @@
 #define SILENT_SLOW_NS (1500 * SENDER_MS)
 #define SILENT_BESIDE_NS (40 * SENDER_MS) /* while others speak */
 #define NO_PROGRESS_NS (3000 * SENDER_MS)
+#define RTT_MOST_US 2000000
 #define CAUGHT_NS (1000 * SENDER_MS) /* who keeps up for so long again counts again */
 #define CLAIMS_FREE 4096	     /* symbols that any receiver may ask for, whatever its loss should be */
 
@@ -105,13 +106,13 @@ void members_list(struct sender *s)
 
 bool members_silent(const struct sender *s, const struct member *m, int64_t now_ns)
 {
-	int64_t since = m->due_ns != 0 ? now_ns - m->due_ns : 0;
+	int64_t since = m->due_ns != 0 ? now_ns - m->due_ns : 0, grtt = (int64_t)s->grtt_us * 1000;
 
 	if (m->due_polls < SILENT_POLLS)
 		return false;
 	if (s->stage == WIRE_SLOW) /* whose buffer is full answers late, and is not to be flooded for it */
 		return since > SILENT_SLOW_NS;
-	return since > SILENT_NS ||
+	return since > SILENT_NS + grtt ||
 	       (s->stage == WIRE_PASS && since > SILENT_BESIDE_NS && s->any_ns > m->due_ns + SILENT_BESIDE_NS / 2);
 }
 
@@ -138,12 +139,15 @@ static bool see(struct sender *s, struct member *m, const struct wire_report *r,
 	if (m->sight_seq == s->seq)
 		return false;
 	m->sight_seq = s->seq;
-	if (r->seq == 0 || r->poll_us > now_us || rtt > 2000000)
+	if (r->seq == 0 || r->poll_us > now_us)
 		rtt = s->grtt_us;
+	else if (rtt > RTT_MOST_US)
+		rtt = RTT_MOST_US;
 	s->sights[s->sight_at] = (struct sight){ now_ns, m->top, (uint32_t)rtt, m->loss_ppm, m->buffer_kib, member_straggles(m) };
 	s->sight_at = (s->sight_at + 1) % SENDER_SIGHTS;
 	if (s->sight_n < SENDER_SIGHTS)
 		s->sight_n++;
+	pace_window(s, now_ns);
 	return true;
 }
 

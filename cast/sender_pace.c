@@ -5,6 +5,10 @@
 #define HELD_MOST_NS (40 * SENDER_MS) /* so long may one hold the others back, beyond 30 % of the time */
 #define ROUND_PACKETS 200	      /* of fewer, no share is told */
 #define MARKS_LOOKED_AT 8	      /* of many: the slowest of so many reports */
+#define WAIT_MOST_US 250000	      /* when the first answer takes longer, too much is on its way */
+#define WAIT_LITTLE_US 100000
+#define WINDOW_LEAST ((uint64_t)64 << 10)
+#define WINDOW_MOST ((uint64_t)1 << 30)
 #define ALIVE_NS (1000 * SENDER_MS)
 #define MARK_NS (100 * SENDER_MS) /* an older report says nothing */
 
@@ -19,13 +23,36 @@ void pace_sort(uint64_t *v, unsigned int n)
 		}
 }
 
+/* The most that may be on its way: half of the buffers. It begins small, and grows while at least one answers at once: what waits
+ * in a large buffer for a slow receiver is seconds old, and so is all that it says. */
 static void set_window(struct sender *s, uint32_t kib)
 {
 	uint64_t half = (uint64_t)kib * 512, least = 2 * (uint64_t)SENDER_BURST * poll_packet(s);
 
 	if (s->opts.window_bytes != 0)
 		half = s->opts.window_bytes;
+	half = half < s->window_grown ? half : s->window_grown;
 	s->window_bytes = (uint32_t)(half < least ? least : half > UINT32_MAX ? UINT32_MAX : half);
+}
+
+void pace_window(struct sender *s, int64_t now_ns)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (unsigned int i = 0; i < s->sight_n; i++) {
+		const struct sight *t = &s->sights[i];
+
+		/* About a POLL that was sent after the last change. */
+		if (t->ns - (int64_t)t->rtt_us * 1000 >= s->window_ns && t->rtt_us < best)
+			best = t->rtt_us;
+	}
+	if (best > WAIT_MOST_US && best != UINT32_MAX && s->window_grown > WINDOW_LEAST)
+		s->window_grown = s->window_bytes / 2;
+	else if (best < WAIT_LITTLE_US && s->window_grown < WINDOW_MOST)
+		s->window_grown = s->window_bytes * 2;
+	else
+		return;
+	s->window_ns = now_ns;
 }
 
 /* One that holds back those who could go on, for more than three tenths of the time, is a straggler. */

@@ -125,6 +125,8 @@ struct sender {
 	uint32_t grtt_us, loss_ppm, loss_limit;
 	uint64_t base_top; /* of the slowest that counts; UINT64_MAX: nobody counts */
 	uint32_t window_bytes;
+	uint64_t window_grown;	     /* what the answers' time lets it be */
+	int64_t window_ns;	     /* when that changed */
 	int64_t blocked_ns, pace_ns; /* since when the window holds, 0: it does not; when the pace was last looked at */
 	bool rows_due;
 	uint32_t rows_first;
@@ -154,6 +156,7 @@ void members_list(struct sender *s);
 bool members_count(const struct sender *s, const struct member *m, int64_t now_ns); /* is it waited for? */
 /* cast/sender_pace.c */
 void members_round(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns); /* of the rate */
+void pace_window(struct sender *s, int64_t now_ns);  /* by how long answers take */
 void pace_sort(uint64_t *v, unsigned int n);	     /* of a few; the least first */
 void members_pace(struct sender *s, int64_t now_ns); /* base_top, window; who holds back whom */
 

@@ -25,6 +25,7 @@ struct few {
 	uint32_t n, buffer_kib; /* buffer_kib: of each socket; 0: 4,096 */
 	struct full all[FEW_MOST];
 	uint64_t arrived; /* packets that the link let through */
+	int64_t empty_ns; /* of the sender */
 	uint64_t again;	  /* of these, sent in the second pass and later */
 	bool (*script)(struct cast *c, uint32_t step);
 };
@@ -205,7 +206,9 @@ static inline struct full *few_add(struct cast *cast, const uint8_t *have, doubl
 static inline void few_new(struct few *f, struct cast *cast, struct world *w, uint64_t bytes, uint32_t expected, int64_t begin_ns)
 {
 	struct err err = { 0 };
-	struct sender_opts so = { .expected = expected, .gather_ns = 2 * SECOND, .seed = chance_next(&w->chance) };
+	struct sender_opts so = {
+		.expected = expected, .gather_ns = 2 * SECOND, .empty_ns = f->empty_ns, .seed = chance_next(&w->chance)
+	};
 
 	if (layout_of_pieces(bytes, 1 << 20, LAYOUT_SYMBOL, &f->layout, &err) != 0)
 		abort();
