@@ -209,7 +209,13 @@ static void test_repairs(void **state)
 	go(&t, 1);
 	ready(&t, 1);
 	ready(&t, 2);
-	go(&t, 40);
+	for (int i = 0; i < 8; i++) {
+		go(&t, 5);
+		r = says(&t, WIRE_RECEIVING, 1);
+		hears(&t, 1, &r);
+		hears(&t, 2, &r);
+	}
+	go(&t, 5);
 	assert_int_equal(t.poll.stage, WIRE_ASK);
 	assert_int_equal(t.data, 4 * 128);
 	r = says(&t, WIRE_RECEIVING, 1);
