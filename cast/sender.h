@@ -76,6 +76,7 @@ struct sender_receiver_view {
 	uint32_t blocks_lacking, loss_ppm, buffer_kib;
 	int64_t heard_ns; /* when last; 0: never */
 	bool straggler;
+	uint16_t probes; /* what it heard of the probe train: WIRE_HEARD(); whoever sends knows, 0 else */
 };
 bool sender_look_at(const struct sender *s, uint16_t number, struct sender_receiver_view *out);
 

@@ -7,7 +7,7 @@
 #define PLAIN_MAX (WIRE_PACKET_MAX - WIRE_HEAD - WIRE_TAG)
 #define PPM 1000000
 
-enum { POLL_FIXED = 48, PROMISE_BYTES = 5, REPORT_FIXED = 52, NEED_BYTES = 9, ROWS_FIXED = 6 };
+enum { POLL_FIXED = 49, PROMISE_BYTES = 5, REPORT_FIXED = 54, NEED_BYTES = 9, ROWS_FIXED = 6 };
 static_assert(POLL_FIXED + WIRE_PROMISES_MAX * PROMISE_BYTES <= PLAIN_MAX, "a POLL fits");
 static_assert(REPORT_FIXED + WIRE_NEEDS_MAX * NEED_BYTES <= PLAIN_MAX, "a REPORT fits");
 static_assert(ROWS_FIXED + WIRE_ROWS_MAX * DIGEST_LEN + WIRE_SIGNATURE <= PLAIN_MAX, "ROWS fit");
@@ -93,6 +93,39 @@ int wire_data_read(const uint8_t *packet, size_t len, struct wire_data *out, str
 	return 0;
 }
 
+/* --- PROBE */
+
+size_t wire_probe_len(enum wire_size size)
+{
+	static const size_t len[WIRE_SIZES] = { 64, WIRE_PACKET_MAX, WIRE_PROBE_JUMBO };
+
+	return len[size];
+}
+
+size_t wire_probe_write(const struct wire_probe *p, uint8_t out[WIRE_PROBE_JUMBO])
+{
+	const size_t len = wire_probe_len(p->size) - WIRE_HEAD - WIRE_TAG;
+
+	memset(out, 0, len);
+	put(put(out, p->way, 1), p->size, 1);
+	return len;
+}
+
+int wire_probe_read(const uint8_t *plain, size_t len, struct wire_probe *out, struct err *err)
+{
+	if (len < 2)
+		return err_set(err, ERR_DAMAGED, "a PROBE of %zu bytes is too short", len);
+	if (plain[0] >= WIRE_WAYS || plain[1] >= WIRE_SIZES)
+		return err_set(err, ERR_DAMAGED, "a PROBE of the way %u and the size %u", plain[0], plain[1]);
+	*out = (struct wire_probe){ .way = (enum wire_way)plain[0], .size = (enum wire_size)plain[1] };
+	if (len != wire_probe_len(out->size) - WIRE_HEAD - WIRE_TAG)
+		return err_set(err, ERR_DAMAGED, "a PROBE of the size %u has %zu bytes", out->size, len);
+	for (size_t i = 2; i < len; i++)
+		if (plain[i])
+			return err_set(err, ERR_DAMAGED, "a PROBE: what is to be zero is not");
+	return 0;
+}
+
 /* --- POLL */
 
 size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX])
@@ -102,6 +135,7 @@ size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX])
 	at = put(at, p->seq, 4);
 	at = put(at, p->stage, 1);
 	at = put(at, p->pass, 1);
+	at = put(at, p->ways, 1);
 	at = put(at, p->sent, 8);
 	at = put(at, p->now_us, 8);
 	at = put(at, p->grtt_us, 4);
@@ -120,6 +154,8 @@ size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX])
 
 static int poll_check(const struct wire_poll *p, struct err *err)
 {
+	if (p->ways & ~WIRE_HEARD_WAYS)
+		return err_set(err, ERR_DAMAGED, "POLL %u: ways %02x are not known", p->seq, p->ways);
 	if (p->seq == 0)
 		return err_set(err, ERR_DAMAGED, "a POLL without a number");
 	if (p->asked_from > p->asked_to)
@@ -143,6 +179,7 @@ int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, stru
 	out->seq = get32(&at);
 	stage = (uint8_t)get(&at, 1);
 	out->pass = (uint8_t)get(&at, 1);
+	out->ways = (uint8_t)get(&at, 1);
 	out->sent = get(&at, 8);
 	out->now_us = get(&at, 8);
 	out->grtt_us = get32(&at);
@@ -181,6 +218,7 @@ size_t wire_report_write(const struct wire_report *r, uint8_t out[WIRE_PACKET_MA
 	at = put(at, r->rows_from, 4);
 	at = put(at, r->state, 1);
 	at = put(at, r->pressed, 1);
+	at = put(at, r->probes, 2);
 	at = put(at, r->n_needs, 2);
 	for (unsigned int i = 0; i < r->n_needs; i++) {
 		at = put(at, r->needs[i].first, 4);
@@ -194,6 +232,8 @@ static int report_check(const struct wire_report *r, struct err *err)
 {
 	uint32_t past = 0; /* the blocks below it were spoken of */
 
+	if (r->probes & ~WIRE_HEARD_ALL)
+		return err_set(err, ERR_DAMAGED, "a REPORT of probes %04x", r->probes);
 	if (r->loss_ppm > PPM)
 		return err_set(err, ERR_DAMAGED, "a REPORT of a loss of %u ppm", r->loss_ppm);
 	for (unsigned int i = 0; i < r->n_needs; i++) {
@@ -227,6 +267,7 @@ int wire_report_read(const uint8_t *plain, size_t len, struct wire_report *out, 
 	out->rows_from = get32(&at);
 	state = (uint8_t)get(&at, 1);
 	pressed = (uint8_t)get(&at, 1);
+	out->probes = (uint16_t)get(&at, 2);
 	out->n_needs = (uint16_t)get(&at, 2);
 	if (state < WIRE_READY || state > WIRE_FAILED || pressed > 1)
 		return err_set(err, ERR_DAMAGED, "a REPORT of the state %u, pressed %u", state, pressed);

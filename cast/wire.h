@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_MAGIC 0xC7
+#define WIRE_MAGIC 0xC8
 #define WIRE_HEAD 16
 #define WIRE_DATA_HEAD 24
 #define WIRE_TAG 16
@@ -38,6 +38,27 @@ void wire_data_write(const struct wire_data *d, uint8_t out[WIRE_DATA_HEAD]);
 /* Also ERR_DAMAGED: another type, shorter than WIRE_DATA_HEAD, not from the sender. How long the symbol is, the caller looks. */
 int wire_data_read(const uint8_t *packet, size_t len, struct wire_data *out, struct err *err) WARN_UNUSED;
 
+/* The probe train: packets of three sizes by each way, before anything is cast. */
+enum wire_way { WIRE_MC6, WIRE_MC4, WIRE_BROADCAST, WIRE_UNICAST, WIRE_WAYS };
+enum wire_size { WIRE_SMALL, WIRE_FULL, WIRE_JUMBO, WIRE_SIZES };
+/* What was heard of it, of all ways and sizes: bits (WIRE_HEARD_MC6 << 4 * WIRE_FULL: a full-size one by IPv6 multicast). */
+#define WIRE_HEARD(way, size) ((uint16_t)(1U << (way) << 4 * (size)))
+#define WIRE_HEARD_MC6 1
+#define WIRE_HEARD_MC4 2
+#define WIRE_HEARD_BROADCAST 4
+#define WIRE_HEARD_UNICAST 8
+#define WIRE_HEARD_WAYS 0xf   /* small ones, by any way */
+#define WIRE_HEARD_ALL 0xfff  /* every bit that has a meaning */
+#define WIRE_PROBE_JUMBO 8936 /* bytes of the longest, which is as long as a DATA packet: head and tag included */
+struct wire_probe {
+	enum wire_way way; /* that it was sent by */
+	enum wire_size size;
+};
+size_t wire_probe_len(enum wire_size size); /* of the whole packet */
+size_t wire_probe_write(const struct wire_probe *p, uint8_t out[WIRE_PROBE_JUMBO]);
+/* Also ERR_DAMAGED: no such way or size, another length than its size has, not filled up with zeros. */
+int wire_probe_read(const uint8_t *plain, size_t len, struct wire_probe *out, struct err *err) WARN_UNUSED;
+
 enum wire_stage { WIRE_GATHER = 1, WIRE_PASS = 2, WIRE_ASK = 3, WIRE_SLOW = 4, WIRE_OVER = 5 };
 /* Repairs promised: `count` symbols more of `block` are on their way. */
 struct wire_promise {
@@ -49,6 +70,7 @@ struct wire_poll {
 	uint32_t seq; /* from 1 */
 	enum wire_stage stage;
 	uint8_t pass;
+	uint8_t ways;		       /* that DATA goes out by now: WIRE_HEARD_MC6 and so on; 0: it is not known yet */
 	uint64_t sent;		       /* DATA packets of this cast before this POLL */
 	uint64_t now_us;	       /* the sender's clock, echoed by reports */
 	uint32_t grtt_us;	       /* the greatest round-trip time of those that count */
@@ -60,7 +82,7 @@ struct wire_poll {
 	struct wire_promise promises[WIRE_PROMISES_MAX];
 };
 size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX]); /* plain text after the head */
-/* Also ERR_DAMAGED: another length than its promises need, number 0, an unknown stage, from > to, a promise of nothing. */
+/* Also ERR_DAMAGED: another length than its promises need, number 0, an unknown stage or way, from > to, a promise of nothing. */
 int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, struct err *err) WARN_UNUSED;
 
 enum wire_state { WIRE_READY = 1, WIRE_RECEIVING = 2, WIRE_LAGGING = 3, WIRE_COMPLETE = 4, WIRE_DONE = 5, WIRE_FAILED = 6 };
@@ -81,12 +103,14 @@ struct wire_report {
 	uint32_t blocks_lacking;
 	uint32_t rows_from; /* first piece whose digest is lacking and needed; UINT32_MAX: none */
 	enum wire_state state;
-	bool pressed; /* its disk holds it back */
+	bool pressed;	 /* its disk holds it back */
+	uint16_t probes; /* WIRE_HEARD(): the ways by which the sender's packets reach it */
 	uint16_t n_needs;
 	struct wire_need needs[WIRE_NEEDS_MAX];
 };
 size_t wire_report_write(const struct wire_report *r, uint8_t out[WIRE_PACKET_MAX]);
-/* Also ERR_DAMAGED: ranges that overflow, are empty, overlap or are out of order, a deficit of 0, a loss above 1,000,000 ppm. */
+/* Also ERR_DAMAGED: ranges that overflow, are empty, overlap or are out of order, a deficit of 0, an unknown way or size, a loss
+ * above 1,000,000 ppm. */
 int wire_report_read(const uint8_t *plain, size_t len, struct wire_report *out, struct err *err) WARN_UNUSED;
 
 #define WIRE_ROWS_MAX 40

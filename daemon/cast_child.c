@@ -79,7 +79,8 @@ static bool look_at(struct child *c, uint16_t number, int64_t now, struct cast_v
 				   .lacking = v.blocks_lacking,
 				   .loss_ppm = v.loss_ppm,
 				   .heard_ms = v.heard_ns && now > v.heard_ns ? (uint64_t)((now - v.heard_ns) / NS_PER_MS) : 0,
-				   .straggler = v.straggler };
+				   .straggler = v.straggler,
+				   .probes = v.probes };
 	return true;
 }
 

@@ -63,6 +63,7 @@ struct cast_view { /* of one receiver */
 	uint64_t lacking, loss_ppm;
 	uint64_t heard_ms; /* how long ago */
 	bool straggler;
+	uint16_t probes; /* what it heard of the probe train: WIRE_HEARD() of cast/wire.h */
 };
 struct cast_said_line {
 	enum cast_said what;

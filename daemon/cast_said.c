@@ -2,6 +2,7 @@
 /* The lines of the child: see cast_lines.h. */
 #include "base/json.h"
 #include "base/mem.h"
+#include "cast/wire.h"
 #include "daemon/cast_lines.h"
 
 #include <string.h>
@@ -61,14 +62,17 @@ static int read_progress(struct json_obj *o, struct cast_progress *p, struct err
 static int read_view(const struct json_arr *a, size_t i, struct cast_view *v, struct err *err)
 {
 	struct json_obj o;
+	uint64_t probes = 0;
 
 	if (json_arr_obj(a, i, &o, err) < 0 || json_u64(&o, "number", JSON_MUST, 1, NUMBER_MAX, &v->number, err) < 0 ||
 	    json_u64(&o, "state", JSON_MUST, 0, STATE_MAX, &v->state, err) < 0 ||
 	    json_u64(&o, "lacking", JSON_MUST, 0, UINT32_MAX, &v->lacking, err) < 0 ||
 	    json_u64(&o, "loss_ppm", JSON_MUST, 0, UINT32_MAX, &v->loss_ppm, err) < 0 ||
 	    json_u64(&o, "heard_ms", JSON_MUST, 0, COUNT_MAX, &v->heard_ms, err) < 0 ||
-	    json_bool(&o, "straggler", JSON_MUST, &v->straggler, err) < 0)
+	    json_bool(&o, "straggler", JSON_MUST, &v->straggler, err) < 0 ||
+	    json_u64(&o, "probes", JSON_MUST, 0, WIRE_HEARD_ALL, &probes, err) < 0)
 		return -1;
+	v->probes = (uint16_t)probes;
 	return json_obj_end(&o, err);
 }
 
@@ -160,6 +164,7 @@ static void put_views(struct json_out *w, const struct cast_said_line *l)
 		json_put_u64(w, "loss_ppm", v->loss_ppm);
 		json_put_u64(w, "heard_ms", v->heard_ms);
 		json_put_bool(w, "straggler", v->straggler);
+		json_put_u64(w, "probes", v->probes);
 		json_end_obj(w);
 	}
 	json_end_arr(w);

@@ -35,6 +35,20 @@ static void heads(const uint8_t *data, size_t size)
 	}
 }
 
+static void probe(const uint8_t *data, size_t size)
+{
+	uint8_t back[WIRE_PROBE_JUMBO];
+	struct wire_probe p;
+	struct err err = { 0 };
+
+	if (wire_probe_read(data, size, &p, &err) < 0) {
+		must(err.kind == ERR_DAMAGED);
+		return;
+	}
+	must(wire_probe_write(&p, back) == size && memcmp(back, data, size) == 0);
+	must(wire_probe_len(p.size) == size + WIRE_HEAD + WIRE_TAG);
+}
+
 static void poll(const uint8_t *data, size_t size)
 {
 	uint8_t back[WIRE_PACKET_MAX];
@@ -46,7 +60,7 @@ static void poll(const uint8_t *data, size_t size)
 		return;
 	}
 	must(wire_poll_write(&p, back) == size && memcmp(back, data, size) == 0);
-	must(p.seq && p.asked_from <= p.asked_to && p.n_promises <= WIRE_PROMISES_MAX);
+	must(p.seq && p.asked_from <= p.asked_to && p.n_promises <= WIRE_PROMISES_MAX && p.ways <= WIRE_HEARD_WAYS);
 }
 
 static void report(const uint8_t *data, size_t size)
@@ -61,7 +75,7 @@ static void report(const uint8_t *data, size_t size)
 		return;
 	}
 	must(wire_report_write(&r, back) == size && memcmp(back, data, size) == 0);
-	must(r.n_needs <= WIRE_NEEDS_MAX && r.loss_ppm <= 1000000);
+	must(r.n_needs <= WIRE_NEEDS_MAX && r.loss_ppm <= 1000000 && r.probes <= WIRE_HEARD_ALL);
 	for (unsigned int i = 0; i < r.n_needs; i++) {
 		must(r.needs[i].first >= past && r.needs[i].count && r.needs[i].deficit);
 		past = (uint64_t)r.needs[i].first + r.needs[i].count;
@@ -86,6 +100,7 @@ static void rows(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	heads(data, size);
+	probe(data, size);
 	poll(data, size);
 	report(data, size);
 	rows(data, size);

@@ -24,7 +24,7 @@
 #define FRAME_MAX 1514
 #define HEADS (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))
 #define KEPT 4096 /* packets of before, to be replayed */
-#define MAGIC 0xC7
+#define MAGIC 0xC8
 #define HEAD 16
 #define REPORT 4
 

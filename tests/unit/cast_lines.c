@@ -101,7 +101,7 @@ static void said_again(const struct cast_said_line *l, struct cast_said_line *ou
 static void how_it_goes(void **state)
 {
 	struct cast_view views[2] = {
-		{ .number = 1, .state = 2, .lacking = 7, .loss_ppm = 10000, .heard_ms = 3, .straggler = true },
+		{ .number = 1, .state = 2, .lacking = 7, .loss_ppm = 10000, .heard_ms = 3, .straggler = true, .probes = 0xfff },
 		{ .number = 65535 }
 	};
 	struct cast_said_line l = { .what = CAST_SAID_OPENED, .port = 40000, .chunks = 25, .blocks = 100, .bytes = 1 << 20 }, out;

@@ -16,7 +16,7 @@ static const struct wire_head head = { WIRE_REPORT, 0x1234, 0x01020304, 0x112233
 
 static void test_head(void **state)
 {
-	static const uint8_t want[] = { 0xc7, 4, 0x12, 0x34, 1, 2, 3, 4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 };
+	static const uint8_t want[] = { 0xc8, 4, 0x12, 0x34, 1, 2, 3, 4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 };
 	uint8_t bytes[WIRE_HEAD];
 	struct wire_head back;
 	struct err err = { 0 };
@@ -80,7 +80,7 @@ static void data_refused(const uint8_t *bytes, size_t len)
 
 static void test_data(void **state)
 {
-	static const uint8_t want[] = { 0xc7, 1, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 9, 0xfe, 0xdc, 0xba, 0x98, 200, 3, 0, 0 };
+	static const uint8_t want[] = { 0xc8, 1, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 9, 0xfe, 0xdc, 0xba, 0x98, 200, 3, 0, 0 };
 	struct wire_data d = { { WIRE_DATA, WIRE_FROM_SENDER, 0x01020304, 9 }, 0xfedcba98, 200, 3 }, back;
 	uint8_t bytes[WIRE_PACKET_MAX] = { 0 };
 	struct err err = { 0 };
@@ -116,6 +116,7 @@ static struct wire_poll poll_of(unsigned int n)
 		.seq = 0xa1a2a3a4,
 		.stage = WIRE_ASK,
 		.pass = 7,
+		.ways = WIRE_HEARD_MC6 | WIRE_HEARD_BROADCAST,
 		.sent = UINT64_MAX,
 		.now_us = 0x0102030405060708,
 		.grtt_us = 0xb1b2b3b4,
@@ -135,10 +136,10 @@ static struct wire_poll poll_of(unsigned int n)
 static void test_poll(void **state)
 {
 	static const unsigned int counts[] = { 0, 1, 2, 100, WIRE_PROMISES_MAX };
-	static const uint8_t start[] = { 0xa1, 0xa2, 0xa3, 0xa4, 3,    7,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-					 1,    2,    3,	   4,	 5,    6,    7,	   8,	 0xb1, 0xb2, 0xb3, 0xb4, 0,    0,
-					 0x13, 0x88, 0xff, 0xff, 0xff, 0xff, 0xc1, 0xc2, 0xc3, 0xc4, 0xd1, 0xd2, 0xd3, 0xd4,
-					 0xff, 0xff, 0xff, 0xff, 0,    1,    0xff, 0xff, 0xff, 0xff, 1 };
+	static const uint8_t start[] = { 0xa1, 0xa2, 0xa3, 0xa4, 3,    7,    5,	   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					 0xff, 1,    2,	   3,	 4,    5,    6,	   7,	 8,    0xb1, 0xb2, 0xb3, 0xb4, 0,
+					 0,    0x13, 0x88, 0xff, 0xff, 0xff, 0xff, 0xc1, 0xc2, 0xc3, 0xc4, 0xd1, 0xd2, 0xd3,
+					 0xd4, 0xff, 0xff, 0xff, 0xff, 0,    1,	   0xff, 0xff, 0xff, 0xff, 1 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
@@ -154,7 +155,8 @@ static void test_poll(void **state)
 		assert_int_equal(wire_poll_write(&back, again), len);
 		assert_memory_equal(bytes, again, len);
 		assert_int_equal(back.n_promises, counts[i]);
-		assert_true(back.seq == p.seq && back.stage == p.stage && back.pass == p.pass && back.sent == p.sent);
+		assert_true(back.seq == p.seq && back.stage == p.stage && back.pass == p.pass && back.ways == p.ways &&
+			    back.sent == p.sent);
 		assert_true(back.now_us == p.now_us && back.grtt_us == p.grtt_us && back.crowd == p.crowd &&
 			    back.marks == p.marks);
 		assert_true(back.loss_limit == p.loss_limit && back.asked_from == p.asked_from && back.asked_to == p.asked_to);
@@ -200,8 +202,11 @@ static void test_poll_refused(void **state)
 		poll_refused(bytes, len);
 	}
 	bytes[4] = WIRE_PASS;
-	bytes[46] = 0xff; /* 65,283 promises */
+	bytes[47] = 0xff; /* 65,283 promises */
 	poll_refused(bytes, len);
+	p.ways = WIRE_HEARD_WAYS + 1;
+	poll_struct_refused(&p);
+	p = poll_of(3);
 	p.asked_from = 5, p.asked_to = 4;
 	poll_struct_refused(&p);
 	p = poll_of(3);
@@ -213,16 +218,70 @@ static void test_poll_refused(void **state)
 	/* One more than there is room for, though the packet would be long enough. */
 	p = poll_of(WIRE_PROMISES_MAX);
 	len = wire_poll_write(&p, bytes);
-	bytes[47]++;
+	bytes[48]++;
 	memcpy(bytes + len, bytes + len - 5, 5);
 	poll_refused(bytes, len + 5);
+}
+
+/* --- PROBE */
+
+static void probe_refused(const uint8_t *bytes, size_t len)
+{
+	autofree uint8_t *exact = mem_dup(bytes, len);
+	struct wire_probe p;
+	struct err err = { 0 };
+
+	assert_int_equal(wire_probe_read(exact, len, &p, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+}
+
+static void test_probe(void **state)
+{
+	static const size_t lens[] = { 64, 1448, 8936 }; /* the last two as DATA of symbols of 1,408 and 8,896 bytes */
+	uint8_t bytes[WIRE_PROBE_JUMBO + 1] = { 0 };
+	struct wire_probe back;
+	struct err err = { 0 };
+
+	(void)state;
+	for (int way = 0; way < WIRE_WAYS; way++) {
+		for (int size = 0; size < WIRE_SIZES; size++) {
+			const struct wire_probe p = { (enum wire_way)way, (enum wire_size)size };
+			size_t len = wire_probe_write(&p, bytes);
+
+			assert_int_equal(wire_probe_len(p.size), lens[size]);
+			assert_int_equal(len, lens[size] - WIRE_HEAD - WIRE_TAG);
+			assert_int_equal(wire_probe_read(bytes, len, &back, &err), 0);
+			assert_true(back.way == p.way && back.size == p.size);
+			probe_refused(bytes, len - 1);
+			probe_refused(bytes, len + 1);
+			bytes[len - 1] = 1;
+			probe_refused(bytes, len);
+			bytes[len - 1] = 0, bytes[0] = WIRE_WAYS;
+			probe_refused(bytes, len);
+			bytes[0] = (uint8_t)way, bytes[1] = WIRE_SIZES;
+			probe_refused(bytes, len);
+		}
+	}
+	probe_refused(bytes, 0);
+	probe_refused(bytes, 1);
+}
+
+/* The bits that diagnosis and choice read. */
+static void test_heard(void **state)
+{
+	(void)state;
+	assert_int_equal(WIRE_HEARD(WIRE_MC6, WIRE_SMALL), WIRE_HEARD_MC6);
+	assert_int_equal(WIRE_HEARD(WIRE_MC4, WIRE_FULL), WIRE_HEARD_MC4 << 4);
+	assert_int_equal(WIRE_HEARD(WIRE_BROADCAST, WIRE_JUMBO), WIRE_HEARD_BROADCAST << 8);
+	assert_int_equal(WIRE_HEARD(WIRE_UNICAST, WIRE_SMALL), WIRE_HEARD_UNICAST);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head), cmocka_unit_test(test_head_refused), cmocka_unit_test(test_data),
-		cmocka_unit_test(test_poll), cmocka_unit_test(test_poll_refused),
+		cmocka_unit_test(test_head),  cmocka_unit_test(test_head_refused), cmocka_unit_test(test_data),
+		cmocka_unit_test(test_poll),  cmocka_unit_test(test_poll_refused), cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ static struct wire_report report_of(unsigned int n)
 		.rows_from = UINT32_MAX,
 		.state = WIRE_LAGGING,
 		.pressed = true,
+		.probes = 0x0abc,
 		.n_needs = (uint16_t)n,
 	};
 
@@ -43,8 +44,8 @@ static void test_report(void **state)
 	static const uint8_t start[] = { 0xa1, 0xa2, 0xa3, 0xa4, 1,    2,    3,	   4,	 5,    6,    7,	   8,	 0xb1,
 					 0xb2, 0xb3, 0xb4, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x21, 0x22,
 					 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0xc1, 0xc2, 0xc3, 0xc4, 0,	   0x0f, 0x42,
-					 0x40, 0xd1, 0xd2, 0xd3, 0xd4, 0xff, 0xff, 0xff, 0xff, 3,    1,	   0,	 1,
-					 0,    0,    0,	   0,	 0,    0,    0,	   1,	 1 };
+					 0x40, 0xd1, 0xd2, 0xd3, 0xd4, 0xff, 0xff, 0xff, 0xff, 3,    1,	   0x0a, 0xbc,
+					 0,    1,    0,	   0,	 0,    0,    0,	   0,	 0,    1,    1 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
@@ -63,7 +64,7 @@ static void test_report(void **state)
 		assert_true(back.seq == r.seq && back.poll_us == r.poll_us && back.held_us == r.held_us && back.heard == r.heard);
 		assert_true(back.top == r.top && back.buffer_kib == r.buffer_kib && back.loss_ppm == r.loss_ppm);
 		assert_true(back.blocks_lacking == r.blocks_lacking && back.rows_from == r.rows_from);
-		assert_true(back.state == r.state && back.pressed == r.pressed);
+		assert_true(back.state == r.state && back.pressed == r.pressed && back.probes == r.probes);
 		for (unsigned int j = 0; j < counts[i]; j++) {
 			assert_int_equal(back.needs[j].first, r.needs[j].first);
 			assert_int_equal(back.needs[j].count, r.needs[j].count);
@@ -103,11 +104,14 @@ static void test_report_refused(void **state)
 		bytes[49] = (uint8_t)v;
 		report_refused(bytes, len);
 	}
+	r.probes = 0x1000;
+	report_refused(bytes, wire_report_write(&r, bytes));
+	r.probes = WIRE_HEARD_ALL;
 	r.loss_ppm = 1000001;
 	report_refused(bytes, wire_report_write(&r, bytes));
 	r = report_of(WIRE_NEEDS_MAX);
 	len = wire_report_write(&r, bytes);
-	bytes[51]++;
+	bytes[53]++;
 	memset(bytes + len, 0xff, 9);
 	report_refused(bytes, len + 9);
 }
