@@ -74,6 +74,23 @@ size_t net_send_buffer(int fd, size_t want_bytes)
 	return buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, want_bytes);
 }
 
+void net_may_broadcast(int fd)
+{
+	const int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
+}
+
+void net_whole(int fd, sa_family_t family)
+{
+	const int four = IP_PMTUDISC_PROBE, six = IPV6_PMTUDISC_PROBE;
+
+	if (family == AF_INET)
+		(void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &four, sizeof(four));
+	else
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &six, sizeof(six));
+}
+
 uint32_t net_dropped(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };

@@ -30,6 +30,10 @@ struct net_way {
 	struct sockaddr_storage local; /* port 0 */
 };
 int net_towards(const struct sockaddr_storage *to, struct net_way *out, struct err *err) WARN_UNUSED;
+/* The broadcast address of the network that this IPv4 address of this host is in, port 0. ERR_NOT_FOUND: no such address, or a
+ * network of two. */
+int net_broadcast(const struct sockaddr_storage *local, struct sockaddr_storage *out, struct err *err) WARN_UNUSED;
+unsigned int net_mtu(const char *interface); /* bytes of an IP packet; 0: not known */
 /* Its index by name; ERR_NOT_FOUND. */
 int net_interface(const char *name, unsigned int *index, struct err *err) WARN_UNUSED;
 
@@ -53,6 +57,11 @@ int net_join(int fd, const struct sockaddr_storage *group, const struct sockaddr
 /* Where multicast of this socket leaves, how many routers it may pass (1: none), heard on this host too. `family` as the socket.
  */
 int net_multicast_by(int fd, sa_family_t family, unsigned int interface, unsigned int hops, struct err *err) WARN_UNUSED;
+
+/* Packets of this socket may go to a broadcast address; and they leave whole or (what is longer than the interface's MTU) not at
+ * all: never in fragments, whatever a path was found to take. */
+void net_may_broadcast(int fd);
+void net_whole(int fd, sa_family_t family);
 
 /* Sending. */
 struct net_out {

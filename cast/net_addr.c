@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 static const struct sockaddr_in *v4(const struct sockaddr_storage *a)
 {
@@ -96,6 +97,41 @@ static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_st
 bool net_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	return same_host(a, b) && net_port(a) == net_port(b);
+}
+
+int net_broadcast(const struct sockaddr_storage *local, struct sockaddr_storage *out, struct err *err)
+{
+	struct ifaddrs *all = NULL;
+	char text[NET_TEXT];
+
+	memset(out, 0, sizeof(*out));
+	if (getifaddrs(&all) < 0)
+		return err_errno(err, errno, "the addresses of this host");
+	for (const struct ifaddrs *i = all; i && local->ss_family == AF_INET; i = i->ifa_next) {
+		const struct sockaddr_in *a = (const struct sockaddr_in *)(const void *)i->ifa_addr,
+					 *mask = (const struct sockaddr_in *)(const void *)i->ifa_netmask;
+		struct sockaddr_in *to = (struct sockaddr_in *)out;
+
+		if (!a || a->sin_family != AF_INET || !mask || !(i->ifa_flags & IFF_BROADCAST) ||
+		    a->sin_addr.s_addr != v4(local)->sin_addr.s_addr || ntohl(~mask->sin_addr.s_addr) < 3)
+			continue;
+		to->sin_family = AF_INET;
+		to->sin_addr.s_addr = a->sin_addr.s_addr | ~mask->sin_addr.s_addr;
+	}
+	freeifaddrs(all);
+	if (out->ss_family)
+		return 0;
+	net_print(local, text);
+	return err_set(err, ERR_NOT_FOUND, "no network of this host has a broadcast address for %s", text);
+}
+
+unsigned int net_mtu(const char *interface)
+{
+	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq req = { .ifr_mtu = 0 };
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", interface);
+	return fd >= 0 && ioctl(fd, SIOCGIFMTU, &req) == 0 && req.ifr_mtu > 0 ? (unsigned int)req.ifr_mtu : 0;
 }
 
 int net_interface(const char *name, unsigned int *index, struct err *err)

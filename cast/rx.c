@@ -17,29 +17,9 @@
 #define RX_DONE_TIMES 3
 #define RX_DONE_NS NS_PER_S /* what DONE may take when nobody listens */
 
-static int join_group(struct rx *r, const struct net_way *way, struct err *err)
-{
-	unsigned int interface = way->index;
-
-	if (r->opts.interface[0] && net_interface(r->opts.interface, &interface, err) < 0)
-		return -1;
-	return net_join(r->fd, &r->session.group, &r->session.sender, interface, err);
-}
-
 static int sockets_open(struct rx *r, struct err *err)
 {
-	const bool shared = net_multicast(&r->session.group);
-	struct net_way way;
-
-	if (net_towards(&r->session.sender, &way, err) < 0 || net_open(&r->session.group, shared, &r->fd, err) < 0)
-		return -1;
-	r->buffer_kib = (uint32_t)(net_receive_buffer(r->fd, NET_BUFFER) >> 10);
-	if (!r->opts.one_by_one)
-		net_offload(r->fd);
-	if (shared && join_group(r, &way, err) < 0)
-		return -1;
-	/* Reports have a socket of their own: connected, so that they take no look at the routes. */
-	if (net_open(&way.local, false, &r->back.fd, err) < 0 || net_connect(r->back.fd, &r->session.sender, err) < 0)
+	if (rx_ways_open(r, err) < 0)
 		return -1;
 	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return r->wake < 0 ? err_errno(err, errno, "eventfd") : 0;
@@ -100,7 +80,7 @@ int rx_open(const struct rx_opts *opts, struct rx **out, struct err *err)
 	r->layout = opts->layout;
 	r->symbol = layout_symbol_bytes(opts->layout);
 	r->packet = r->symbol + WIRE_DATA_MORE;
-	r->fd = r->wake = r->back.fd = -1;
+	r->wake = r->back.fd = -1;
 	defaults(&r->opts);
 	r->n_hands = r->opts.hands;
 	r->store_ns = RX_SLOW_NS; /* until it has shown that it is quick */
@@ -120,7 +100,7 @@ static int threads_begin(struct rx *r, struct err *err)
 {
 	if (r->running || r->end != RX_GOING)
 		return err_set(err, ERR_USAGE, "what was received once is not received again");
-	r->heard_ns = r->data_ns = clock_now_ns();
+	r->heard_ns = r->data_ns = r->began_ns = clock_now_ns();
 	if (rx_hands_start(r, err) < 0)
 		return -1;
 	r->running = r->started = true;
@@ -190,6 +170,7 @@ void rx_look(struct rx *r, struct rx_view *out)
 {
 	pthread_mutex_lock(&r->lock);
 	*out = r->view;
+	out->probes = r->probes;
 	receiver_look(r->receiver, &out->receiver);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -234,7 +215,7 @@ void rx_close(struct rx *r)
 		fec_free(r->fecs[k]);
 	free(r->busy);
 	free(r->got_memory);
-	mem_autoclose_(&r->fd);
+	rx_ways_close(r);
 	mem_autoclose_(&r->wake);
 	mem_autoclose_(&r->back.fd);
 	pthread_cond_destroy(&r->work);

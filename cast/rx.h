@@ -48,6 +48,7 @@ struct rx_view {
 	uint64_t bad_chunks, dropped_for_memory;
 	uint64_t stored_bytes;
 	uint64_t repaired_symbols;
+	uint16_t probes; /* heard: WIRE_HEARD() */
 };
 void rx_look(struct rx *r, struct rx_view *out);
 bool rx_has(struct rx *r, uint32_t chunk);

@@ -96,6 +96,15 @@ struct rx_batch {
 	uint64_t claims[RX_CLAIMS / 64]; /* symbols of it, by a hash: none is written twice */
 };
 
+/* One way that the sender's packets may come by (rx_ways.c). */
+struct rx_way {
+	enum wire_way way;
+	int fd;
+	struct sockaddr_storage sender; /* from whom */
+	bool mine;			/* fd is that of the reports: it stays */
+};
+#define RX_HELLOS 6 /* reports before a POLL is heard: after 300 ms, 600 ms and so on */
+
 enum rx_end { RX_GOING = 0, RX_WHOLE, RX_OVER, RX_SILENT, RX_STOPPED, RX_FAILED };
 
 struct rx {
@@ -103,12 +112,19 @@ struct rx {
 	struct session session;
 	const struct layout *layout;
 	size_t symbol, packet;
-	int fd, wake; /* the group; eventfd: a hand is done, or somebody wants something */
+	int wake; /* eventfd: a hand is done, or somebody wants something */
 	struct net_out back;
 	uint32_t buffer_kib;
 	atomic_bool stop;
 
 	/* Of the reader alone. */
+	struct rx_way ways[WIRE_WAYS];
+	unsigned int n_ways;	  /* 1: it is known by which one it hears best */
+	bool doubled;		  /* until then: the same packet may come by several ways */
+	const struct rx_way *way; /* that what is taken now came by */
+	enum wire_size size;	  /* of DATA packets */
+	int64_t began_ns, hello_ns, tell_ns;
+	unsigned int hellos;
 	struct net_got got[RX_GOT];
 	uint8_t *got_memory;
 	struct rx_batch batch;
@@ -129,6 +145,9 @@ struct rx {
 	uint64_t hands_taken;	       /* numbers of hands that are with the sink, the reader's too */
 	int64_t store_ns;	       /* what the sink takes for a MiB, about */
 	struct rx_view view;	       /* without `receiver` */
+	uint16_t probes, said_probes;  /* heard, and told in a report before a POLL was heard */
+	bool polled;		       /* a POLL was heard */
+	uint8_t settle;		       /* the ways of which one is enough, by the last POLL; 0: none was said */
 	int64_t heard_ns;	       /* authentic */
 	int64_t data_ns;	       /* DATA, wanted or not; while all gather, any packet */
 	enum rx_end end;
@@ -154,6 +173,16 @@ void rx_parity_give(struct rx *r, uint8_t *room);
 void rx_slab_detach(struct rx *r, struct rx_slab *s); /* it is whole: out of the table */
 /* Its memory may be used again, unless somebody uses it still. */
 void rx_slab_let_go(struct rx *r, struct rx_slab *s);
+
+/* rx_ways.c: by which ways the sender may be heard. */
+int rx_ways_open(struct rx *r, struct err *err) WARN_UNUSED;
+void rx_ways_close(struct rx *r);
+/* Leaves all but one, once the sender says which ones it uses and one of them is known to bring all. */
+void rx_ways_settle(struct rx *r);
+/* Is a report due before a POLL was heard? Else *until_ns is when it may be. Under the lock. */
+bool rx_ways_hello(struct rx *r, int64_t now_ns, struct wire_report *out, int64_t *until_ns);
+/* May a report be sent already? What the probe train brings by other ways comes with it a moment later. Under the lock. */
+bool rx_ways_told(struct rx *r, int64_t now_ns, int64_t *until_ns);
 
 /* rx_take.c: under the lock. What came, packet by packet; rx_flush() before anything else may see it as taken. */
 void rx_take(struct rx *r, const struct net_got *g, int64_t now_ns);

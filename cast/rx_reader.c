@@ -100,7 +100,9 @@ static int64_t say(struct rx *r)
 		pthread_mutex_lock(&r->lock);
 		/* What is left is fetched elsewhere: no more is asked for here. */
 		due = (r->end == RX_GOING || r->end == RX_WHOLE || r->durable) &&
-		      receiver_report(r->receiver, now, &report, &until);
+		      (r->polled ? rx_ways_told(r, now, &until) && receiver_report(r->receiver, now, &report, &until)
+				 : rx_ways_hello(r, now, &report, &until));
+		report.probes = r->probes;
 		if (due && r->durable && ++r->said_done)
 			pthread_cond_broadcast(&r->news);
 		pthread_mutex_unlock(&r->lock);
@@ -133,14 +135,16 @@ static int take_all(struct rx *r, int n, int64_t now_ns)
 /* `deaf`: what comes meanwhile waits in the socket. */
 static int wait_until(struct rx *r, int64_t until_ns, bool deaf, struct err *err)
 {
-	struct pollfd fds[] = { { .fd = deaf ? -1 : r->fd, .events = POLLIN }, { .fd = r->wake, .events = POLLIN } };
+	struct pollfd fds[1 + WIRE_WAYS] = { { .fd = r->wake, .events = POLLIN } };
 	const int64_t left = until_ns - clock_now_ns(), ns = left < RX_WAIT_MIN_NS ? RX_WAIT_MIN_NS : left;
 	const struct timespec time = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
 	uint64_t times;
 
-	if (ppoll(fds, 2, &time, NULL) < 0)
+	for (unsigned int i = 0; i < r->n_ways; i++)
+		fds[1 + i] = (struct pollfd){ .fd = r->ways[i].fd, .events = POLLIN };
+	if (ppoll(fds, deaf ? 1 : 1 + r->n_ways, &time, NULL) < 0)
 		return errno == EINTR ? 0 : err_errno(err, errno, "poll");
-	if (fds[1].revents && read(r->wake, &times, sizeof(times)) < 0 && errno != EAGAIN && errno != EINTR)
+	if (fds[0].revents && read(r->wake, &times, sizeof(times)) < 0 && errno != EAGAIN && errno != EINTR)
 		return err_errno(err, errno, "read an eventfd");
 	return 0;
 }
@@ -158,20 +162,28 @@ static unsigned int units(const struct rx *r, int n)
  * more than to take it. */
 static int round_once(struct rx *r, struct rx_pace *p, struct err *err)
 {
-	const unsigned int asked = p->units;
-	const int n = p->full ? 0 : net_receive(r->fd, r->got, asked, err);
+	const bool deaf = p->full;
 	const int64_t now = clock_now_ns();
+	bool stream, more = false;
 	int64_t until;
-	bool stream;
 
-	if (n < 0)
-		return -1;
-	p->full = take_all(r, n, now);
-	p->came += (unsigned int)n;
-	p->units = units(r, n);
+	p->full = false;
+	for (unsigned int i = 0; i < r->n_ways; i++) {
+		const unsigned int asked = p->units;
+		const int n = deaf ? 0 : net_receive(r->ways[i].fd, r->got, asked, err);
+
+		if (n < 0)
+			return -1;
+		r->way = &r->ways[i];
+		p->full |= take_all(r, n, i ? clock_now_ns() : now);
+		p->came += (unsigned int)n;
+		p->units = units(r, n);
+		more |= (unsigned int)n == asked;
+	}
+	rx_ways_settle(r);
 	until = say(r);
-	if ((unsigned int)n == asked || rx_store_quick(r))
-		return 0; /* there is more */
+	if (more || rx_store_quick(r))
+		return 0;
 	stream = p->came >= RX_STREAM && !p->full;
 	p->came = 0;
 	if (stream && until > now + RX_PAUSE_NS)

@@ -31,6 +31,7 @@ static void settle(struct rx *r, const struct rx_want *w, const struct seal_job 
 	if (job->ok && replay_take(r->replay, w->counter)) {
 		authentic(r, r->packet, now_ns);
 		r->data_ns = now_ns;
+		r->probes |= WIRE_HEARD(r->way->way, r->size);
 		rx_symbol_took(r, w->slab, w->block, w->index, is_parity ? job->out : NULL);
 	} else {
 		r->view.rejected++;
@@ -109,7 +110,7 @@ static void take_data(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
 		(void)claimed(b, d.block, d.index);
 	}
 	if (!replay_maybe(r->replay, d.head.counter)) {
-		r->view.rejected++;
+		r->view.rejected += !r->doubled;
 		return;
 	}
 	switch (receiver_data(r->receiver, d.block, d.index, now_ns)) {
@@ -133,6 +134,21 @@ static int poll_heard(struct rx *r, const uint8_t *plain, size_t len, int64_t no
 		return -1;
 	if (poll.stage == WIRE_GATHER)
 		r->data_ns = now_ns;
+	r->probes |= WIRE_HEARD(r->way->way, WIRE_SMALL);
+	r->polled = true;
+	r->settle = poll.ways;
+	return 0;
+}
+
+static int probe_heard(struct rx *r, const uint8_t *plain, size_t len, struct err *err)
+{
+	struct wire_probe probe;
+
+	if (wire_probe_read(plain, len, &probe, err) < 0)
+		return -1;
+	/* By which way it came is seen here, whatever it says: one that somebody brings another way shows nothing. */
+	if (probe.way == r->way->way)
+		r->probes |= WIRE_HEARD(probe.way, probe.size);
 	return 0;
 }
 
@@ -146,7 +162,7 @@ static int rows_heard(struct rx *r, const uint8_t *plain, size_t len, struct err
 	return 0;
 }
 
-/* POLL and ROWS: few, and each by itself. */
+/* POLL, ROWS and PROBE: few, and each by itself. */
 static int take_other(struct rx *r, const struct wire_head *h, uint8_t *packet, size_t len, int64_t now_ns, struct err *err)
 {
 	const size_t plain = len - WIRE_HEAD - WIRE_TAG;
@@ -159,8 +175,10 @@ static int take_other(struct rx *r, const struct wire_head *h, uint8_t *packet, 
 				.len = plain,
 				.tag = packet + len - WIRE_TAG };
 
-	if (!replay_maybe(r->replay, h->counter))
-		return err_set(err, ERR_DAMAGED, "it was heard before");
+	if (!replay_maybe(r->replay, h->counter)) {
+		r->view.rejected += !r->doubled;
+		return 0;
+	}
 	rx_nonce(h->from, h->counter, nonce);
 	seal_open_many(r->group_seal, &job, 1);
 	if (!job.ok || !replay_take(r->replay, h->counter))
@@ -168,7 +186,7 @@ static int take_other(struct rx *r, const struct wire_head *h, uint8_t *packet, 
 	authentic(r, len, now_ns);
 	if (h->type == WIRE_POLL)
 		return poll_heard(r, job.out, plain, now_ns, err);
-	return h->type == WIRE_ROWS ? rows_heard(r, job.out, plain, err) : 0;
+	return h->type == WIRE_ROWS ? rows_heard(r, job.out, plain, err) : probe_heard(r, job.out, plain, err);
 }
 
 static void take_packet(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
@@ -182,7 +200,7 @@ static void take_packet(struct rx *r, uint8_t *packet, size_t len, int64_t now_n
 	}
 	if (wire_head_read(packet, len, &h, &r->ignored) < 0 || h.cast != r->session.cast || h.from != WIRE_FROM_SENDER ||
 	    (h.type != WIRE_POLL && h.type != WIRE_ROWS && h.type != WIRE_PROBE) || len < WIRE_HEAD + WIRE_TAG ||
-	    len > WIRE_PACKET_MAX) {
+	    len > (h.type == WIRE_PROBE ? WIRE_PROBE_JUMBO : WIRE_PACKET_MAX)) {
 		r->view.rejected++;
 		return;
 	}
@@ -195,7 +213,7 @@ void rx_take(struct rx *r, const struct net_got *g, int64_t now_ns)
 {
 	const size_t n = g->len ? (g->len + g->each - 1) / g->each : 1;
 
-	if (!g->len || !net_same(&g->from, &r->session.sender)) {
+	if (!g->len || !net_same(&g->from, &r->way->sender)) {
 		r->view.packets += n;
 		r->view.rejected += n;
 		return;

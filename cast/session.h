@@ -18,6 +18,10 @@ struct session {
 	/* A multicast address with its port. IPv4 232/8 or 239/8, IPv6 ff3x or ff15; or, for one receiver only, a unicast one. */
 	struct sockaddr_storage group;
 	struct sockaddr_storage sender; /* where reports go, and where DATA must come from (source-specific join) */
+	/* Other ways, where a receiver hears nothing of the group; ss_family 0: there is none. The same pair of the other address
+	 * family (reports of who has no address of the first one go there), and the broadcast address of the IPv4 sender's
+	 * network, with the group's port. docs/cast.md, "Modes". */
+	struct sockaddr_storage group2, sender2, broadcast;
 	uint16_t symbol_bytes;
 	uint16_t number; /* the receiver's; at the sender 0 */
 	uint8_t own_key[SESSION_KEY];

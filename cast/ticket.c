@@ -284,9 +284,28 @@ void ticket_write(const struct ticket *t, struct buf *out)
 	put_hex(&w, "sign_public", s->sign_public, SESSION_SIGN_PUBLIC);
 	put_address(&w, "group", &s->group);
 	put_address(&w, "sender", &s->sender);
+	if (s->group2.ss_family) {
+		put_address(&w, "group2", &s->group2);
+		put_address(&w, "sender2", &s->sender2);
+	}
+	if (s->broadcast.ss_family)
+		put_address(&w, "broadcast", &s->broadcast);
 	put_hex(&w, "receipt", t->receipt, TICKET_RECEIPT);
 	put_file(&w, "file", &t->file);
 	json_end_obj(&w);
+}
+
+/* The other ways. */
+static int read_more(struct json_obj *o, struct session *s, struct err *err)
+{
+	if ((json_has(o, "group2") || json_has(o, "sender2")) &&
+	    (read_address(o, "group2", &s->group2, err) < 0 || read_address(o, "sender2", &s->sender2, err) < 0))
+		return -1;
+	if (s->group2.ss_family != s->sender2.ss_family || s->group2.ss_family == s->group.ss_family)
+		return json_bad(o, "group2", err, "not of the other address family");
+	if (json_has(o, "broadcast") && read_address(o, "broadcast", &s->broadcast, err) < 0)
+		return -1;
+	return s->broadcast.ss_family == AF_INET6 ? json_bad(o, "broadcast", err, "no IPv4 address") : 0;
 }
 
 static int read_session(struct json_obj *o, struct session *s, struct err *err)
@@ -303,7 +322,7 @@ static int read_session(struct json_obj *o, struct session *s, struct err *err)
 		return json_bad(o, "group", err, "of another address family than the sender");
 	s->cast = (uint32_t)cast;
 	s->number = (uint16_t)number;
-	return 0;
+	return read_more(o, s, err);
 }
 
 static int ticket_root(struct json_obj *o, void *out, struct err *err)

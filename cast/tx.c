@@ -4,6 +4,7 @@
 #include "cast/tx_priv.h"
 #include "sys/clock.h"
 #include "sys/keys.h"
+#include "sys/log.h"
 #include "sys/threads.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@
 #define REPORT_BUFFER ((size_t)8 << 20)	    /* thousands of reports at once */
 #define SPEED_DEFAULT 1000		    /* Mbit/s, where the interface does not say */
 #define REPORT_WINDOW 1024
+#define PORT_TRIES 8 /* to find one that is free in both families */
+#define IP_HEADS 48  /* IPv6 and UDP */
 
 /* By ioctl: /sys shows the interfaces of the namespace that it was mounted in. */
 static uint64_t link_bytes_per_s(int fd, const char *interface)
@@ -37,13 +40,47 @@ static uint64_t link_bytes_per_s(int fd, const char *interface)
 	return (uint64_t)mbit * 1000000 / 8;
 }
 
-static int open_socket(struct tx *t, const struct tx_opts *o, uint64_t *link, struct err *err)
+static int open_socket(struct tx *t, const struct sockaddr_storage *sender, const struct sockaddr_storage *group,
+		       const struct net_way *way, struct err *err)
 {
+	autoclose int fd = -1;
+
+	if (net_open(sender, false, &fd, err) < 0 ||
+	    (net_multicast(group) && net_multicast_by(fd, group->ss_family, way->index, HOPS, err) < 0))
+		return -1;
+	if (t->jumbo)
+		net_whole(fd, sender->ss_family);
+	(void)net_send_buffer(fd, SEND_BUFFER);
+	(void)net_receive_buffer(fd, REPORT_BUFFER);
+	t->fds[t->n_fds++] = steal_fd(fd);
+	return 0;
+}
+
+/* The other family where there is one, with the same port; where it can't be, there is one way less. */
+static bool open_second(struct tx *t, const struct net_way *way)
+{
+	struct session *s = &t->session;
+	struct err err = { 0 };
+
+	net_port_set(&s->sender2, t->port);
+	if (open_socket(t, &s->sender2, &s->group2, way, &err) == 0)
+		return true;
+	log_debug("cast", "cast %08x goes without a second address family: %s", s->cast, err.text);
+	return false;
+}
+
+static void close_sockets(struct tx *t)
+{
+	while (t->n_fds)
+		close(t->fds[--t->n_fds]);
+}
+
+static int open_sockets(struct tx *t, const struct tx_opts *o, uint64_t *link, struct err *err)
+{
+	const unsigned int tries = net_port(&t->session.sender) ? 1 : PORT_TRIES;
 	struct sockaddr_storage bound;
 	struct net_way way;
 
-	if (net_open(&t->session.sender, false, &t->fd, err) < 0)
-		return -1;
 	if (o->interface[0]) {
 		snprintf(way.name, sizeof(way.name), "%s", o->interface);
 		if (net_interface(way.name, &way.index, err) < 0)
@@ -51,15 +88,17 @@ static int open_socket(struct tx *t, const struct tx_opts *o, uint64_t *link, st
 	} else if (net_towards(&t->session.sender, &way, err) < 0) {
 		return -1;
 	}
-	if (net_multicast(&t->session.group) && net_multicast_by(t->fd, t->session.group.ss_family, way.index, HOPS, err) < 0)
-		return -1;
-	if (net_bound(t->fd, &bound, err) < 0)
-		return -1;
-	(void)net_send_buffer(t->fd, SEND_BUFFER);
-	(void)net_receive_buffer(t->fd, REPORT_BUFFER);
-	t->port = net_port(&bound);
-	t->out = (struct net_out){ .fd = t->fd, .to = t->session.group, .one_by_one = o->one_by_one };
-	*link = link_bytes_per_s(t->fd, way.name);
+	t->jumbo = net_mtu(way.name) >= WIRE_PROBE_JUMBO + IP_HEADS;
+	for (unsigned int i = 0; i < tries; i++) {
+		close_sockets(t);
+		if (open_socket(t, &t->session.sender, &t->session.group, &way, err) < 0 || net_bound(t->fds[0], &bound, err) < 0)
+			return -1;
+		t->port = net_port(&bound);
+		if (!t->session.sender2.ss_family || open_second(t, &way))
+			break;
+	}
+	*link = link_bytes_per_s(t->fds[0], way.name);
+	tx_outlets_make(t);
 	return 0;
 }
 
@@ -90,7 +129,8 @@ int tx_open(const struct tx_opts *o, struct tx **out, struct err *err)
 
 	t->session = *o->session;
 	t->packet = WIRE_DATA_MORE + (size_t)layout_symbol_bytes(o->layout);
-	t->fd = -1;
+	t->one_by_one = o->one_by_one;
+	t->small_instead = o->small_instead;
 	t->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&t->lock, NULL);
 	t->peers = mem_array(TX_PEERS, sizeof(struct tx_peer *));
@@ -98,7 +138,7 @@ int tx_open(const struct tx_opts *o, struct tx **out, struct err *err)
 		t->got[i].data = mem_aligned(64, NET_GOT_BYTES);
 	tx_store_init(&t->store, o->layout, &o->source);
 	tx_ring_init(&t->ring, t, hands < HANDS_MAX ? hands : HANDS_MAX);
-	if ((t->wake < 0 ? err_errno(err, errno, "eventfd") : open_socket(t, o, &link, err)) < 0) {
+	if ((t->wake < 0 ? err_errno(err, errno, "eventfd") : open_sockets(t, o, &link, err)) < 0) {
 		tx_close(t);
 		return -1;
 	}
@@ -143,8 +183,7 @@ void tx_close(struct tx *t)
 		free(t->got[i].data);
 	if (t->sender)
 		sender_free(t->sender);
-	if (t->fd >= 0)
-		close(t->fd);
+	close_sockets(t);
 	if (t->wake >= 0)
 		close(t->wake);
 	free(t->peers);
@@ -188,6 +227,14 @@ int tx_join(struct tx *t, uint16_t number, const uint8_t own_key[SESSION_KEY], c
 	return rc;
 }
 
+/* With the lock. */
+static void peer_gone(struct tx *t, struct tx_peer *p)
+{
+	if (p->told)
+		modes_left(&t->modes, p->probes);
+	peer_clear(p);
+}
+
 void tx_leave(struct tx *t, uint16_t number, bool whole)
 {
 	struct tx_peer *p;
@@ -197,7 +244,7 @@ void tx_leave(struct tx *t, uint16_t number, bool whole)
 	if (p && p->seal && !t->over)
 		sender_leave(t->sender, number, whole, clock_now_ns());
 	if (p)
-		peer_clear(p); /* an empty one stays: the number is never used again */
+		peer_gone(t, p); /* an empty one stays: the number is never used again */
 	pthread_mutex_unlock(&t->lock);
 	wake(t);
 }
@@ -235,7 +282,9 @@ const struct fec *tx_fec(struct tx *t, unsigned int k)
 void tx_look(struct tx *t, struct tx_view *out)
 {
 	pthread_mutex_lock(&t->lock);
-	*out = (struct tx_view){ .wire_bytes = t->wire_bytes, .rejected = t->rejected };
+	*out = (struct tx_view){
+		.wire_bytes = t->wire_bytes, .rejected = t->rejected, .ways = t->ways, .too_large = t->too_large
+	};
 	sender_look(t->sender, &out->sender);
 	if (t->first_ns)
 		out->seconds = (double)((t->last_ns ? t->last_ns : clock_now_ns()) - t->first_ns) / (double)NS_PER_S;
@@ -248,6 +297,8 @@ bool tx_look_at(struct tx *t, uint16_t number, struct sender_receiver_view *out)
 
 	pthread_mutex_lock(&t->lock);
 	found = sender_look_at(t->sender, number, out);
+	if (found)
+		out->probes = t->peers[number] ? t->peers[number]->probes : 0;
 	pthread_mutex_unlock(&t->lock);
 	return found;
 }

@@ -25,7 +25,7 @@ struct tx_source {
 };
 struct tx_opts {
 	const struct layout *layout;   /* outlives it */
-	const struct session *session; /* copied; group, sender, keys */
+	const struct session *session; /* copied; groups, senders, keys */
 	struct tx_source source;
 	char interface[16]; /* what multicast leaves by; "": the one of session->sender's address */
 	uint32_t expected;
@@ -33,14 +33,20 @@ struct tx_opts {
 	uint64_t rate_max;  /* bytes a second; 0: no limit */
 	unsigned int hands; /* threads that read and encrypt; 0: one less than cores, at least one */
 	bool one_by_one;    /* no segmentation offload */
+	bool small_instead; /* end, and say so (tx_view.too_large), when packets of this size don't reach many: before DATA is
+			       sent */
 };
 struct tx;
-/* Binds session->sender's address (port 0: a free one, told by tx_port()). Nothing is sent yet. */
+/* Binds session->sender's address (port 0: a free one, told by tx_port()), and the same port of session->sender2's. Nothing is
+ * sent yet. */
 int tx_open(const struct tx_opts *opts, struct tx **out, struct err *err) WARN_UNUSED;
 uint16_t tx_port(const struct tx *t);
 /* From any thread, also while it runs. join: own_key is the receiver's, `have` as sender_join(). ERR_REFUSED: over already. */
 int tx_join(struct tx *t, uint16_t number, const uint8_t own_key[SESSION_KEY], const uint8_t *have, struct err *err) WARN_UNUSED;
 void tx_leave(struct tx *t, uint16_t number, bool whole);
+/* It (a relay) is sent everything at this address too, besides the ways that are found for all; until it leaves. ERR_NOT_FOUND:
+ * it did not join. */
+int tx_reach(struct tx *t, uint16_t number, const struct sockaddr_storage *to, struct err *err) WARN_UNUSED;
 void tx_start(struct tx *t); /* ends the gathering */
 void tx_stop(struct tx *t);  /* safe in a signal handler too */
 /* Until it is over. Only `err` when nothing could be sent any more (source, socket). Receivers that failed are no error here. */
@@ -50,6 +56,8 @@ struct tx_view {
 	uint64_t wire_bytes; /* UDP payloads sent */
 	uint64_t rejected;   /* packets that came and were no good */
 	double seconds;	     /* since the first DATA packet */
+	uint8_t ways;	     /* that DATA goes out by: WIRE_HEARD_MC6 and so on; 0: it is not known yet */
+	bool too_large;	     /* opts.small_instead: it ended for that */
 };
 void tx_look(struct tx *t, struct tx_view *out);
 bool tx_look_at(struct tx *t, uint16_t number, struct sender_receiver_view *out);

@@ -36,18 +36,16 @@ static int wait_for_way(struct tx *t, struct err *err)
 
 static int put_part(struct tx *t, const uint8_t *data, size_t len, size_t each, struct err *err)
 {
-	const uint64_t n = (len + each - 1) / each;
 	int rc = 1;
 
 	while (rc > 0) {
-		const uint64_t lost = t->out.lost;
-
-		if (net_send(&t->out, data, len, each, err) < 0)
+		rc = tx_outlets_put(t, data, len, each, err);
+		if (rc < 0)
 			return -1;
-		if (t->out.lost - lost < n) {
+		if (rc > 0) {
 			t->down_ns = 0;
 			t->down_said = false;
-			break;
+			return 0;
 		}
 		rc = wait_for_way(t, err);
 	}
@@ -58,9 +56,12 @@ int tx_put(struct tx *t, const void *data, size_t len, size_t each, struct err *
 {
 	const size_t most = NET_BURST_BYTES / each * each;
 	const uint8_t *p = data;
+	uint64_t ways = 0;
 
+	for (unsigned int i = 0; i < t->n_outlets; i++)
+		ways += t->outlets[i].used;
 	pthread_mutex_lock(&t->lock);
-	t->wire_bytes += len;
+	t->wire_bytes += len * ways;
 	pthread_mutex_unlock(&t->lock);
 	for (size_t at = 0; at < len; at += most)
 		if (put_part(t, p + at, len - at < most ? len - at : most, each, err) < 0)
@@ -68,7 +69,7 @@ int tx_put(struct tx *t, const void *data, size_t len, size_t each, struct err *
 	return 0;
 }
 
-int tx_put_sealed(struct tx *t, enum wire_type type, uint8_t *p, size_t len, struct err *err)
+size_t tx_seal(struct tx *t, enum wire_type type, uint8_t *p, size_t len)
 {
 	const struct wire_head head = {
 		.type = type, .from = WIRE_FROM_SENDER, .cast = t->session.cast, .counter = ++t->counter
@@ -85,7 +86,12 @@ int tx_put_sealed(struct tx *t, enum wire_type type, uint8_t *p, size_t len, str
 	wire_head_write(&head, p);
 	tx_nonce(head.from, head.counter, nonce);
 	seal_close_many(t->ring.hands[0].seal, &job, 1);
-	len += WIRE_HEAD + WIRE_TAG;
+	return len + WIRE_HEAD + WIRE_TAG;
+}
+
+int tx_put_sealed(struct tx *t, enum wire_type type, uint8_t *p, size_t len, struct err *err)
+{
+	len = tx_seal(t, type, p, len);
 	return tx_put(t, p, len, len, err);
 }
 
@@ -93,13 +99,16 @@ int tx_put_poll(struct tx *t, struct wire_poll *poll, struct err *err)
 {
 	uint8_t p[WIRE_HEAD + WIRE_PACKET_MAX + WIRE_TAG];
 
+	tx_outlets_before_poll(t, poll);
 	poll->now_us = (uint64_t)(clock_now_ns() / 1000);
 	return tx_put_sealed(t, WIRE_POLL, p, wire_poll_write(poll, p + WIRE_HEAD), err);
 }
 
 /* With the lock held. */
-static bool take_report(struct tx *t, const struct wire_head *head, uint8_t *p, size_t len)
+static bool take_report(struct tx *t, const struct wire_head *head, const struct net_got *got)
 {
+	uint8_t *const p = got->data;
+	const size_t len = got->len;
 	struct tx_peer *peer = t->peers[head->from];
 	uint8_t nonce[SEAL_NONCE];
 	struct seal_job job = { .nonce = nonce,
@@ -116,8 +125,11 @@ static bool take_report(struct tx *t, const struct wire_head *head, uint8_t *p, 
 		return false;
 	tx_nonce(head->from, head->counter, nonce);
 	seal_open_many(peer->seal, &job, 1);
-	return job.ok && replay_take(peer->replay, head->counter) && wire_report_read(job.out, job.len, &report, &ignored) == 0 &&
-	       sender_heard(t->sender, head->from, &report, clock_now_ns()) == 0;
+	if (!job.ok || !replay_take(peer->replay, head->counter) || wire_report_read(job.out, job.len, &report, &ignored) < 0)
+		return false;
+	tx_outlets_heard(t, head->from, &report, &got->from);
+	/* Who has heard no POLL is not ready. */
+	return report.seq == 0 || sender_heard(t->sender, head->from, &report, clock_now_ns()) == 0;
 }
 
 static void hear_one(struct tx *t, const struct net_got *got)
@@ -129,22 +141,30 @@ static void hear_one(struct tx *t, const struct net_got *got)
 			  head.cast == t->session.cast;
 
 	pthread_mutex_lock(&t->lock);
-	if (!ours || !take_report(t, &head, got->data, got->len))
+	if (!ours || !take_report(t, &head, got))
 		t->rejected++;
 	pthread_mutex_unlock(&t->lock);
 }
 
-int tx_hear(struct tx *t, struct err *err)
+static int hear_from(struct tx *t, int fd, struct err *err)
 {
 	int n = TX_HEAR;
 
 	/* However many come, no more are looked at for one burst: the cast goes on. */
 	for (unsigned int i = 0; i < TX_HEAR_ROUNDS && n == TX_HEAR; i++) {
-		n = net_receive(t->fd, t->got, TX_HEAR, err);
+		n = net_receive(fd, t->got, TX_HEAR, err);
 		if (n < 0)
 			return -1;
 		for (int j = 0; j < n; j++)
 			hear_one(t, &t->got[j]);
 	}
+	return 0;
+}
+
+int tx_hear(struct tx *t, struct err *err)
+{
+	for (unsigned int i = 0; i < t->n_fds; i++)
+		if (hear_from(t, t->fds[i], err) < 0)
+			return -1;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #define ORTHRUS_CAST_TX_PRIV_H
 
 #include "cast/fec.h"
+#include "cast/modes.h"
 #include "cast/net.h"
 #include "cast/replay.h"
 #include "cast/seal.h"
@@ -113,6 +114,24 @@ void tx_ring_drop(struct tx_ring *r);		    /* the oldest was sent */
 struct tx_peer {
 	struct seal *seal; /* NULL: it left */
 	struct replay *replay;
+	uint16_t probes; /* that it heard */
+	bool told;	 /* it reported what it heard: `modes` counts it */
+	uint8_t hellos;	 /* reports before it heard a POLL */
+};
+
+/* One way that packets leave by (tx_outlets.c). */
+struct tx_outlet {
+	enum wire_way way;
+	struct net_out out;
+	uint16_t number; /* UNICAST: whose; 0: everybody's */
+	bool used;	 /* while all gather: of all of them */
+	bool fixed;	 /* whatever is heard */
+};
+#define TX_OUTLETS 16
+#define TX_REACHES 8
+struct tx_reach {
+	uint16_t number;
+	struct sockaddr_storage to;
 };
 
 #define TX_HEAR 8	 /* packets of one look at the socket */
@@ -122,13 +141,18 @@ struct tx {
 	struct tx_store store;
 	struct session session; /* keys are wiped at the end */
 	struct tx_ring ring;
-	struct net_out out;
-	int fd, wake; /* eventfd: somebody joined, left, stopped */
+	int fds[2], wake;	/* of session.sender and .sender2; eventfd: somebody joined, left, stopped */
+	unsigned int n_fds;	/* 1: there is no second family */
+	bool one_by_one, jumbo; /* jumbo: our link takes such packets */
+	bool small_instead;
 	uint16_t port;
 	size_t packet; /* bytes of a DATA packet */
 	_Atomic bool stop;
 
 	/* Of tx_run alone. */
+	struct tx_outlet outlets[TX_OUTLETS];
+	unsigned int n_outlets;
+	int64_t train_ns;
 	uint64_t counter; /* of the group key: one for all packets, never twice */
 	struct net_got got[TX_HEAR];
 	uint8_t *heard; /* memory of `got` */
@@ -141,6 +165,12 @@ struct tx {
 	struct sender *sender;
 	struct tx_peer **peers; /* by number */
 	struct fec *fecs[LAYOUT_K_MAX + 1];
+	struct modes modes;
+	struct tx_reach reaches[TX_REACHES]; /* that tx_run's thread did not see yet */
+	unsigned int n_reaches;
+	uint8_t ways;		   /* in use */
+	bool chosen, stale, hello; /* `ways` is; something was reported since; somebody hears nothing */
+	bool too_large;
 	uint64_t wire_bytes, rejected;
 	int64_t first_ns, last_ns;
 	bool over;
@@ -153,6 +183,15 @@ int tx_put_poll(struct tx *t, struct wire_poll *p, struct err *err) WARN_UNUSED;
 int tx_put_fresh_rows(struct tx *t, struct err *err) WARN_UNUSED; /* digests that nobody heard yet; then, later, once more */
 int tx_put_rows_again(struct tx *t, struct err *err) WARN_UNUSED; /* those: now */
 int tx_put_rows(struct tx *t, uint32_t first, uint32_t n, struct err *err) WARN_UNUSED; /* they were asked for */
+/* tx_outlets.c */
+void tx_outlets_make(struct tx *t);
+void tx_outlets_before_poll(struct tx *t, struct wire_poll *poll); /* the probe train, and which ways are used from now on */
+/* With the lock. `from`: where the report came from. */
+void tx_outlets_heard(struct tx *t, uint16_t number, const struct wire_report *r, const struct sockaddr_storage *from);
+/* 1: something left; 0: nothing now; -1: nothing ever will. */
+int tx_outlets_put(struct tx *t, const uint8_t *data, size_t len, size_t each, struct err *err) WARN_UNUSED;
+/* A packet other than DATA, made whole; returns its length. */
+size_t tx_seal(struct tx *t, enum wire_type type, uint8_t *p, size_t len);
 /* Packets other than DATA: `len` plain bytes at p + WIRE_HEAD, with room for the tag behind. */
 int tx_put_sealed(struct tx *t, enum wire_type type, uint8_t *p, size_t len, struct err *err) WARN_UNUSED;
 

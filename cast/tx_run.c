@@ -59,14 +59,16 @@ static int send_oldest(struct tx *t, struct err *err)
 
 static int wait_until(struct tx *t, int64_t until_ns, struct err *err)
 {
-	struct pollfd fds[] = { { .fd = t->fd, .events = POLLIN }, { .fd = t->wake, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = t->wake, .events = POLLIN },
+				{ .fd = t->fds[0], .events = POLLIN },
+				{ .fd = t->fds[1], .events = POLLIN } };
 	const int64_t left = until_ns - clock_now_ns(), ns = left < WAIT_MIN_NS ? WAIT_MIN_NS : left;
 	const struct timespec time = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
 	uint64_t times;
 
-	if (ppoll(fds, 2, until_ns == INT64_MAX ? NULL : &time, NULL) < 0)
+	if (ppoll(fds, 1 + t->n_fds, until_ns == INT64_MAX ? NULL : &time, NULL) < 0)
 		return errno == EINTR ? 0 : err_errno(err, errno, "poll");
-	if (fds[1].revents && read(t->wake, &times, sizeof(times)) < 0 && errno != EAGAIN && errno != EINTR)
+	if (fds[0].revents && read(t->wake, &times, sizeof(times)) < 0 && errno != EAGAIN && errno != EINTR)
 		return err_errno(err, errno, "read an eventfd");
 	return 0;
 }

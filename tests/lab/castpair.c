@@ -24,9 +24,9 @@
 #define HANDS_MAX 64
 
 struct options {
-	const char *file, *secret, *group, *sender, *interface;
+	const char *file, *secret, *group, *sender, *group2, *sender2, *broadcast, *interface;
 	uint64_t bytes, rate;
-	unsigned int port, receivers, number, hands, symbol, piece, gather_ms, empty_ms, memory_mib, silence_ms;
+	unsigned int port, receivers, expected, number, hands, symbol, piece, gather_ms, empty_ms, memory_mib, silence_ms;
 	bool one_by_one, no_rows, no_check, sync, watch;
 };
 
@@ -61,6 +61,11 @@ static void session_of(const struct options *o, struct session *s, uint8_t sign_
 	crypto_sign_seed_keypair(s->sign_public, sign_secret, seed);
 	if (net_parse(o->group, (uint16_t)(o->port + 1), &s->group, &err) < 0 ||
 	    net_parse(o->sender, (uint16_t)o->port, &s->sender, &err) < 0)
+		die("addresses", &err);
+	if (o->group2 && (net_parse(o->group2, (uint16_t)(o->port + 1), &s->group2, &err) < 0 ||
+			  net_parse(o->sender2, (uint16_t)o->port, &s->sender2, &err) < 0))
+		die("addresses", &err);
+	if (o->broadcast && net_parse(o->broadcast, (uint16_t)(o->port + 1), &s->broadcast, &err) < 0)
 		die("addresses", &err);
 }
 
@@ -231,12 +236,13 @@ static int tell_send(const struct options *o, struct tx *tx, uint64_t bytes)
 	print_common("send", bytes, v.seconds);
 	printf(" wire_ratio=%.4f data=%llu parity=%llu repair=%llu first_pass=%llu nacks=%llu rounds=%llu rejected=%llu "
 	       "rate_mb_s=%.0f "
-	       "loss_ppm=%u grtt_us=%u joined=%u complete=%u silent=%u lagging=%u\n",
+	       "loss_ppm=%u grtt_us=%u joined=%u complete=%u silent=%u lagging=%u ways=%x\n",
 	       (double)v.wire_bytes / (double)bytes, (unsigned long long)v.sender.data_packets,
 	       (unsigned long long)v.sender.parity_packets, (unsigned long long)v.sender.repair_packets,
 	       (unsigned long long)v.sender.first_pass_packets, (unsigned long long)v.sender.nacks,
 	       (unsigned long long)v.sender.rounds, (unsigned long long)v.rejected, (double)v.sender.rate / 1e6,
-	       v.sender.loss_ppm, v.sender.grtt_us, v.sender.joined, v.sender.complete, v.sender.silent, v.sender.lagging);
+	       v.sender.loss_ppm, v.sender.grtt_us, v.sender.joined, v.sender.complete, v.sender.silent, v.sender.lagging,
+	       v.ways);
 	return v.sender.complete == o->receivers ? 0 : 1;
 }
 
@@ -267,7 +273,7 @@ static int do_send(const struct options *o)
 					  .digest = o->no_rows ? NULL : source_digest,
 					  .sign = o->no_rows ? NULL : source_sign,
 					  .ctx = &source },
-			      .expected = o->receivers,
+			      .expected = o->expected ? o->expected : o->receivers,
 			      .gather_ns = o->gather_ms * NS_PER_MS,
 			      .empty_ns = o->empty_ms * NS_PER_MS,
 			      .rate_max = o->rate,
@@ -339,10 +345,10 @@ static int tell_receive(const struct file_sink *s, struct rx *rx, bool whole)
 	print_common("receive", v.stored_bytes, (double)(s->last_ns - s->first_ns) / 1e9);
 	printf(" whole=%d packets=%llu known=%llu rejected=%llu bad_chunks=%llu dropped_for_memory=%llu repaired=%llu "
 	       "loss_ppm=%u "
-	       "state=%d\n",
+	       "state=%d probes=%03x\n",
 	       whole, (unsigned long long)v.packets, (unsigned long long)v.receiver.known, (unsigned long long)v.rejected,
 	       (unsigned long long)v.bad_chunks, (unsigned long long)v.dropped_for_memory, (unsigned long long)v.repaired_symbols,
-	       v.receiver.loss_ppm, v.receiver.state);
+	       v.receiver.loss_ppm, v.receiver.state, v.probes);
 	return whole ? 0 : 1;
 }
 
@@ -401,8 +407,9 @@ static _Noreturn void usage(const char *what)
 		"castpair: %s\n"
 		"castpair send|receive FILE --secret TEXT --group ADDRESS --sender ADDRESS [--port N] [--interface NAME] "
 		"[--hands N]\n"
+		"    [--group2 ADDRESS --sender2 ADDRESS] [--broadcast ADDRESS]\n"
 		"    [--symbol BYTES] [--piece BYTES] [--no-rows] [--one-by-one] [--watch]\n"
-		"  send: --receivers N [--rate BYTES/S] [--gather-ms N] [--empty-ms N]\n"
+		"  send: --receivers N [--expected N] [--rate BYTES/S] [--gather-ms N] [--empty-ms N]\n"
 		"  receive: --number N --bytes N [--no-check] [--sync] [--memory-mib N] [--silence-ms N]\n",
 		what);
 	exit(2);
@@ -431,11 +438,15 @@ static const struct word words[] = {
 	WORD("--secret", 's', secret),
 	WORD("--group", 's', group),
 	WORD("--sender", 's', sender),
+	WORD("--group2", 's', group2),
+	WORD("--sender2", 's', sender2),
+	WORD("--broadcast", 's', broadcast),
 	WORD("--interface", 's', interface),
 	WORD("--bytes", 'q', bytes),
 	WORD("--rate", 'q', rate),
 	WORD("--port", 'u', port),
 	WORD("--receivers", 'u', receivers),
+	WORD("--expected", 'u', expected),
 	WORD("--number", 'u', number),
 	WORD("--hands", 'u', hands),
 	WORD("--symbol", 'u', symbol),

@@ -234,12 +234,62 @@ static void test_towards(void **state)
 	assert_int_equal(net_towards(&to, &way, &err), -1);
 }
 
+static void test_broadcast(void **state)
+{
+	struct sockaddr_storage here = lan_addr(LAN_V4, 0), to, want = lan_addr("10.77.0.255", 0), six = lan_addr(LAN_V6, 0);
+	struct sockaddr_storage lo = lan_addr("127.0.0.1", 0), from;
+	struct net_out out = { 0 };
+	struct err err = { 0 };
+	uint8_t byte = 7;
+	int in;
+
+	(void)state;
+	assert_int_equal(net_broadcast(&here, &to, &err), 0);
+	assert_true(net_same(&to, &want));
+	assert_int_equal(net_broadcast(&six, &from, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_int_equal(net_broadcast(&lo, &from, &err), -1);
+	net_port_set(&to, 7100);
+	assert_int_equal(net_open(&to, true, &in, &err), 0);
+	assert_int_equal(net_open(&here, false, &out.fd, &err), 0);
+	out.to = to;
+	assert_int_equal(net_send(&out, &byte, 1, 1, &err), 0); /* refused as long as it is not asked for */
+	assert_int_equal(out.lost, 1);
+	net_may_broadcast(out.fd);
+	assert_int_equal(net_send(&out, &byte, 1, 1, &err), 0);
+	assert_int_equal(out.lost, 1);
+	assert_true(lan_wait(in, 10000));
+	close(in);
+	close(out.fd);
+}
+
+/* What is longer than the link takes leaves in pieces, unless it is to be whole. */
+static void test_whole_packets(void **state)
+{
+	static const uint8_t data[8936];
+	struct err err = { 0 };
+	struct pair p;
+
+	(void)state;
+	assert_int_equal(net_mtu("d0"), 1500);
+	assert_int_equal(net_mtu("nothere"), 0);
+	for (int six = 0; six < 2; six++) {
+		open_pair(&p, six ? "ff15::7:1" : "239.255.7.1", six ? LAN_V6 : LAN_V4);
+		assert_int_equal(net_send(&p.to, data, sizeof(data), sizeof(data), &err), 0);
+		net_whole(p.out, six ? AF_INET6 : AF_INET);
+		assert_int_equal(net_send(&p.to, data, sizeof(data), sizeof(data), &err), -1);
+		assert_int_equal(net_send(&p.to, data, 1448, 1448, &err), 0);
+		close_pair(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bursts),	       cmocka_unit_test(test_two_receivers_one_source),
 		cmocka_unit_test(test_lost_and_wrong), cmocka_unit_test(test_connected_and_fallback),
 		cmocka_unit_test(test_addresses),      cmocka_unit_test(test_towards),
+		cmocka_unit_test(test_broadcast),      cmocka_unit_test(test_whole_packets),
 	};
 
 	if (!lan_make())

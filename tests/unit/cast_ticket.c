@@ -18,7 +18,8 @@
 
 static struct ticket_file sample_file(void)
 {
-	struct ticket_file f = { .name = (char[]){ "disk.img" },
+	static char name[] = "disk.img";
+	struct ticket_file f = { .name = name,
 				 .size_bytes = 10 * TICKET_PIECE + 1,
 				 .piece_bytes = TICKET_PIECE,
 				 .mtime_ns = 1790000000123456789,

@@ -289,6 +289,45 @@ static void test_who_joins_when(void **state)
 	goods_free(&g);
 }
 
+/* A relay is sent all that the others are, at its own address. */
+static void test_who_is_reached_besides(void **state)
+{
+	struct goods g;
+	struct ear e;
+	struct run r = { 0 };
+	struct err err = { 0 };
+	struct sockaddr_storage here;
+	uint8_t p[65536];
+	uint64_t data = 0;
+	struct tx_opts o;
+	pthread_t thread;
+	ssize_t n;
+	int relay;
+
+	(void)state;
+	goods_make(&g, mixed, ARRAY_LEN(mixed));
+	ear_open(&e, &g);
+	assert_int_equal(net_parse("127.0.0.1", 0, &here, &err), 0);
+	assert_int_equal(net_open(&here, false, &relay, &err), 0);
+	net_receive_buffer(relay, 8 << 20);
+	assert_int_equal(net_bound(relay, &here, &err), 0);
+	o = options(&g, &e);
+	r.tx = open_tx(&o);
+	assert_int_equal(tx_reach(r.tx, NUMBER + 1, &here, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_int_equal(tx_join(r.tx, NUMBER + 1, e.session.group_key, NULL, &err), 0);
+	assert_int_equal(tx_reach(r.tx, NUMBER + 1, &here, &err), 0);
+	cast_whole(&e, &r, &thread);
+	check_whole(&e);
+	while ((n = recv(relay, p, sizeof(p), MSG_DONTWAIT)) > 0)
+		data += p[1] == WIRE_DATA;
+	assert_true(data >= e.data);
+	close(relay);
+	tx_close(r.tx);
+	ear_close(&e);
+	goods_free(&g);
+}
+
 static void test_stop_ends_it(void **state)
 {
 	struct goods g;
@@ -380,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_rows_come_with_what_they_are_about),
 		cmocka_unit_test(test_what_is_no_report_is_counted_and_stops_nothing),
 		cmocka_unit_test(test_who_joins_when),
+		cmocka_unit_test(test_who_is_reached_besides),
 		cmocka_unit_test(test_stop_ends_it),
 		cmocka_unit_test(test_a_source_that_fails_ends_it),
 		cmocka_unit_test(test_addresses_that_are_not_here),
