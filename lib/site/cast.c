@@ -86,7 +86,7 @@ int site_cast_read(struct json_obj *root, struct site *site, struct err *err)
 	    json_u64(&o, "gather", JSON_MAY, 0, 600, &c->gather_s, err) < 0 ||
 	    json_u64(&o, "rate_mbit", JSON_MAY, 0, 1000000, &c->rate_mbit, err) < 0 ||
 	    json_u64(&o, "port", JSON_MAY, 1024, 65535, &c->port, err) < 0 || read_group4(&o, c, err) < 0 ||
-	    read_group6(&o, c, err) < 0)
+	    read_group6(&o, c, err) < 0 || site_relays_read(&o, c, err) < 0)
 		return -1;
 	c->on = mode == 0;
 	c->querier = querier == 0;
@@ -129,6 +129,7 @@ void site_cast_print(const struct site_cast *c, struct json_out *w)
 		json_put_str(w, "group6", addr);
 	}
 	json_put_u64(w, "port", c->port);
+	site_relays_print(c, w);
 	json_end_obj(w);
 }
 

@@ -47,6 +47,12 @@ int site_cast_read(struct json_obj *root, struct site *site, struct err *err) WA
 void site_cast_default(struct site *site);
 void site_cast_print(const struct site_cast *c, struct json_out *w);
 
+/* relays.c: what was read is to be freed also after an error. */
+int site_relays_read(struct json_obj *cast, struct site_cast *c, struct err *err) WARN_UNUSED;
+void site_relays_free(struct site_cast *c);
+void site_relays_print(const struct site_cast *c, struct json_out *w);
+void site_relays_check(const struct site *site, struct problems *p);
+
 /* check_network.c: fills in the pool of IPv6 addresses, too. */
 void site_check_networks(struct site *site, struct problems *p);
 /* `a` must be a host's address in network `i`'s subnet; what is not is noted at "list[at].key". */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "site/site.h"
+#include "site/problems.h"
 
 #include <stdlib.h>
 
@@ -120,6 +120,7 @@ static void free_lists(struct site *site)
 void site_free(struct site *site)
 {
 	free_lists(site);
+	site_relays_free(&site->cast);
 	free(site->cluster);
 	free(site->domain);
 	free(site->timezone);

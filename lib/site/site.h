@@ -78,6 +78,15 @@ struct site_group {
 /* "cast": how nodes get images. Casts that run at the same time have groups of their own, or switches would bring each node all
  * of them: the groups are SITE_CAST_GROUPS ones that follow each other. */
 #define SITE_CAST_GROUPS 64
+/* A machine that brings casts into a network that multicast of the head does not reach (cast/relay.h). */
+#define SITE_RELAYS_MAX 16
+struct site_relay {
+	char *network, *machine; /* where to; which one, for people: a head's or a node's name */
+	uint32_t addr4;		 /* its address there; 0: none. After site_check() it has one of the family of casts */
+	bool has6;
+	struct addr6 addr6;
+	char *from; /* the network whose relay sends to it; NULL: the head does */
+};
 struct site_cast {
 	bool on;		     /* mode "auto"; else nodes are installed over TLS, one by one */
 	bool querier;		     /* the head asks for multicast members (IGMP, MLD) when nobody else does */
@@ -87,6 +96,8 @@ struct site_cast {
 	uint32_t group4;	     /* the first group; never 0 after site_read() */
 	struct addr6 group6;	     /* ditto */
 	bool own_group4, own_group6; /* given in the file; else they follow from the cluster's name */
+	struct site_relay *relays;
+	size_t n_relays;
 };
 
 struct site {
@@ -149,5 +160,8 @@ bool site_service_addr6(const struct site *site, struct addr6 *out); /* the same
 /* The groups of the cast with this number. */
 uint32_t site_cast_group4(const struct site_cast *c, uint32_t cast);
 void site_cast_group6(const struct site_cast *c, uint32_t cast, struct addr6 *out);
+const struct site_relay *site_relay(const struct site_cast *c, const char *network); /* NULL: the network has none */
+/* The one that the head sends to on the way to `r`; `r` itself, where it does so to that. */
+const struct site_relay *site_relay_first(const struct site_cast *c, const struct site_relay *r);
 
 #endif

@@ -190,6 +190,29 @@ static void cast_settings(void **state)
 	assert_false(addr6_same(&other.cast.group6, &small.cast.group6));
 }
 
+/* One relay may be behind another one. */
+static void relays(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+	const struct site_relay *fabric, *storage;
+
+	(void)state;
+	read_golden("ok-full.json", &s);
+	assert_int_equal(s.cast.n_relays, 2);
+	fabric = site_relay(&s.cast, "fabric");
+	storage = site_relay(&s.cast, "storage");
+	assert_string_equal(fabric->machine, "n17");
+	assert_int_equal(fabric->addr4, 0x0a020009);
+	assert_true(fabric->has6);
+	assert_null(fabric->from);
+	assert_string_equal(storage->from, "fabric");
+	assert_false(storage->has6);
+	assert_ptr_equal(site_relay_first(&s.cast, storage), fabric);
+	assert_ptr_equal(site_relay_first(&s.cast, fabric), fabric);
+	assert_null(site_relay(&s.cast, "campus"));
+	assert_null(site_relay(&s.cast, NULL));
+}
+
 static void groups_inherit(void **state)
 {
 	autoclean(site_free) struct site s = { 0 };
@@ -396,6 +419,7 @@ int main(void)
 		cmocka_unit_test(prints_what_it_read),
 		cmocka_unit_test(reads_every_field),
 		cmocka_unit_test(cast_settings),
+		cmocka_unit_test(relays),
 		cmocka_unit_test(groups_inherit),
 		cmocka_unit_test(small_gets_defaults),
 		cmocka_unit_test(init_is_right),
