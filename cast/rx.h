@@ -27,7 +27,7 @@ struct rx_opts {
 	const uint8_t *have;	       /* one bit a chunk, or NULL */
 	bool rows;		       /* digests come by ROWS */
 	struct rx_sink sink;
-	char interface[16];  /* what the group is joined on; "": the one towards session->sender */
+	char interface[16];  /* what the group is joined on; "": the one towards who sends to it */
 	unsigned int hands;  /* how many call the sink at a time, at most 16; 0: one less than cores, at least one */
 	size_t memory_bytes; /* for chunks that are not whole or not stored yet; 0: 48 MiB; at least two of the longest */
 	int64_t silence_ns;  /* how long without a packet of the sender until it is given up; 0: 10 s */

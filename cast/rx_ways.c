@@ -56,25 +56,32 @@ static int open_back(struct rx *r, const struct net_way *towards, const struct s
 	return 0;
 }
 
+/* Who sends to the group. */
+static const struct sockaddr_storage *source_of(const struct rx *r, const struct sockaddr_storage *sender)
+{
+	return sender == &r->session.sender && r->session.source.ss_family ? &r->session.source : sender;
+}
+
 /* The ways of one address family. */
 static int open_family(struct rx *r, const struct sockaddr_storage *sender, const struct sockaddr_storage *group, struct err *err)
 {
 	const struct sockaddr_storage *all = &r->session.broadcast;
+	const struct sockaddr_storage *source = source_of(r, sender);
 	struct err ignored = { 0 };
-	struct net_way way;
+	struct net_way way, near;
 
-	if (net_towards(sender, &way, err) < 0)
+	if (net_towards(sender, &way, err) < 0 || net_towards(source, &near, err) < 0)
 		return -1;
-	if (r->opts.interface[0] && net_interface(r->opts.interface, &way.index, err) < 0)
+	if (r->opts.interface[0] && net_interface(r->opts.interface, &near.index, err) < 0)
 		return -1;
 	if (open_way(r,
 		     !net_multicast(group)	   ? WIRE_UNICAST
 		     : group->ss_family == AF_INET ? WIRE_MC4
 						   : WIRE_MC6,
-		     group, sender, way.index, err) < 0)
+		     group, source, near.index, err) < 0)
 		return -1;
 	if (all->ss_family == sender->ss_family)
-		(void)!open_way(r, WIRE_BROADCAST, all, sender, way.index, &ignored); /* our network may be another one */
+		(void)!open_way(r, WIRE_BROADCAST, all, sender, near.index, &ignored); /* our network may be another one */
 	if (r->back.fd >= 0)
 		return 0;
 	if (open_back(r, &way, sender, err) < 0)

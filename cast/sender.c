@@ -49,6 +49,13 @@ void sender_free(struct sender *s)
 	free(s);
 }
 
+void sender_limit(struct sender *s, uint64_t rate_max)
+{
+	s->opts.rate_max = s->rate.max = rate_max;
+	if (s->rate.now > rate_max)
+		s->rate.now = rate_max;
+}
+
 void sender_start(struct sender *s, int64_t now_ns)
 {
 	(void)now_ns;

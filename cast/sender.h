@@ -55,6 +55,9 @@ struct sender_out {
 };
 void sender_next(struct sender *s, int64_t now_ns, struct sender_out *out);
 
+/* From now on at most so many bytes a second, as opts.rate_max; not 0. */
+void sender_limit(struct sender *s, uint64_t rate_max);
+
 /* For people and tests. */
 struct sender_view {
 	enum wire_stage stage;

@@ -17,7 +17,8 @@ struct session {
 	uint8_t sign_public[SESSION_SIGN_PUBLIC]; /* Ed25519; of ROWS */
 	/* A multicast address with its port. IPv4 232/8 or 239/8, IPv6 ff3x or ff15; or, for one receiver only, a unicast one. */
 	struct sockaddr_storage group;
-	struct sockaddr_storage sender; /* where reports go, and where DATA must come from (source-specific join) */
+	struct sockaddr_storage sender; /* where reports go, and where DATA must come from (source-specific join) unless */
+	struct sockaddr_storage source; /* a relay sends it on: then it comes from there; ss_family 0: none does */
 	/* Other ways, where a receiver hears nothing of the group; ss_family 0: there is none. The same pair of the other address
 	 * family (reports of who has no address of the first one go there), and the broadcast address of the IPv4 sender's
 	 * network, with the group's port. docs/cast.md, "Modes". */

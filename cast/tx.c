@@ -128,6 +128,7 @@ int tx_open(const struct tx_opts *o, struct tx **out, struct err *err)
 	uint64_t link = 0;
 
 	t->session = *o->session;
+	t->rate_max = o->rate_max;
 	t->packet = WIRE_DATA_MORE + (size_t)layout_symbol_bytes(o->layout);
 	t->one_by_one = o->one_by_one;
 	t->small_instead = o->small_instead;

@@ -44,9 +44,10 @@ uint16_t tx_port(const struct tx *t);
 /* From any thread, also while it runs. join: own_key is the receiver's, `have` as sender_join(). ERR_REFUSED: over already. */
 int tx_join(struct tx *t, uint16_t number, const uint8_t own_key[SESSION_KEY], const uint8_t *have, struct err *err) WARN_UNUSED;
 void tx_leave(struct tx *t, uint16_t number, bool whole);
-/* It (a relay) is sent everything at this address too, besides the ways that are found for all; until it leaves. ERR_NOT_FOUND:
- * it did not join. */
-int tx_reach(struct tx *t, uint16_t number, const struct sockaddr_storage *to, struct err *err) WARN_UNUSED;
+/* A relay (cast/relay.h): all goes to this address too, from now on; the same one again changes nothing. What opts.rate_max says
+ * holds for all together. Any thread. ERR_REFUSED: too many; ERR_INVALID: another family than the sender's. */
+#define TX_RELAYS 16
+int tx_relay(struct tx *t, const struct sockaddr_storage *to, struct err *err) WARN_UNUSED;
 void tx_start(struct tx *t); /* ends the gathering */
 void tx_stop(struct tx *t);  /* safe in a signal handler too */
 /* Until it is over. Only `err` when nothing could be sent any more (source, socket). Receivers that failed are no error here. */

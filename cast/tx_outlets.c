@@ -84,20 +84,18 @@ static unsigned int singles(const struct tx *t)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < t->n_outlets; i++)
-		n += t->outlets[i].number && !t->outlets[i].fixed;
+		n += t->outlets[i].number != 0;
 	return n;
 }
 
-/* Whoever was named to tx_reach(), and who left. */
+/* Who was named to tx_relay(), and who left. */
 static void look_at_singles(struct tx *t)
 {
-	for (unsigned int i = 0; i < t->n_reaches; i++) {
-		struct tx_outlet *o = add_single(t, t->reaches[i].number, &t->reaches[i].to);
+	for (; t->relays_seen < t->n_relays && t->n_outlets < TX_OUTLETS; t->relays_seen++) {
+		struct tx_outlet *o = add(t, way_of(&t->session.group), t->fds[0], &t->relays[t->relays_seen]);
 
-		if (o)
-			o->fixed = o->used = true;
+		o->fixed = o->relay = true;
 	}
-	t->n_reaches = 0;
 	for (unsigned int i = t->n_outlets; i-- > 0;) {
 		const uint16_t number = t->outlets[i].number;
 
@@ -178,7 +176,7 @@ static void train(struct tx *t, int64_t now_ns, bool gathering)
 	t->train_ns = now_ns;
 	t->hello = false;
 	for (unsigned int i = 0; i < t->n_outlets; i++)
-		if (!t->outlets[i].fixed || t->outlets[i].number)
+		if (!t->outlets[i].fixed || t->outlets[i].relay)
 			train_by(t, &t->outlets[i]);
 }
 
@@ -217,7 +215,8 @@ static void choose(struct tx *t)
 {
 	const uint8_t before = t->ways;
 
-	t->ways = modes_choose(&t->modes, t->chosen ? t->ways : 0);
+	/* What comes from a relay comes by the group: POLLs say that it is in use, and must not say so to others in vain. */
+	t->ways = modes_choose(&t->modes, (t->chosen ? t->ways : 0) | (t->n_relays ? bit_of(&t->outlets[0]) : 0));
 	use(t);
 	if (t->ways != before)
 		log_debug("cast", "cast %08x goes out by %s to %u receivers", t->session.cast, name_of(t->ways), t->modes.told);
@@ -227,6 +226,19 @@ static void choose(struct tx *t)
 	}
 	t->chosen = true;
 	t->stale = false;
+}
+
+/* With the lock. What is allowed is allowed to all ways together. */
+static void limit(struct tx *t)
+{
+	unsigned int used = 0;
+
+	for (unsigned int i = 0; i < t->n_outlets; i++)
+		used += t->outlets[i].used;
+	if (!t->rate_max || !used || used == t->limited_to)
+		return;
+	t->limited_to = used;
+	sender_limit(t->sender, t->rate_max / used);
 }
 
 void tx_outlets_before_poll(struct tx *t, struct wire_poll *poll)
@@ -242,21 +254,26 @@ void tx_outlets_before_poll(struct tx *t, struct wire_poll *poll)
 	for (unsigned int i = 0; i < t->n_outlets && !gathering; i++)
 		if (t->outlets[i].used)
 			poll->ways |= bit_of(&t->outlets[i]);
+	if (!gathering)
+		limit(t);
 	pthread_mutex_unlock(&t->lock);
 	train(t, now, gathering);
 }
 
-int tx_reach(struct tx *t, uint16_t number, const struct sockaddr_storage *to, struct err *err)
+int tx_relay(struct tx *t, const struct sockaddr_storage *to, struct err *err)
 {
+	unsigned int i = 0;
 	int rc = 0;
 
+	if (to->ss_family != t->session.sender.ss_family)
+		return err_set(err, ERR_INVALID, "a relay has another address family than the sender");
 	pthread_mutex_lock(&t->lock);
-	if (!number || !t->peers[number] || !t->peers[number]->seal)
-		rc = err_set(err, ERR_NOT_FOUND, "receiver %u did not join", number);
-	else if (t->n_reaches == TX_REACHES)
-		rc = err_set(err, ERR_REFUSED, "the cast has as many outlets as it may have");
-	else
-		t->reaches[t->n_reaches++] = (struct tx_reach){ .number = number, .to = *to };
+	while (i < t->n_relays && !net_same(&t->relays[i], to))
+		i++;
+	if (i == TX_RELAYS)
+		rc = err_set(err, ERR_REFUSED, "the cast has %u relays already", i);
+	else if (i == t->n_relays)
+		t->relays[t->n_relays++] = *to;
 	pthread_mutex_unlock(&t->lock);
 	return rc;
 }

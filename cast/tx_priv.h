@@ -126,13 +126,9 @@ struct tx_outlet {
 	uint16_t number; /* UNICAST: whose; 0: everybody's */
 	bool used;	 /* while all gather: of all of them */
 	bool fixed;	 /* whatever is heard */
+	bool relay;	 /* its packets come out of a group elsewhere: `way` is that of the group */
 };
-#define TX_OUTLETS 16
-#define TX_REACHES 8
-struct tx_reach {
-	uint16_t number;
-	struct sockaddr_storage to;
-};
+#define TX_OUTLETS (4 + MODES_UNICAST + TX_RELAYS)
 
 #define TX_HEAR 8	 /* packets of one look at the socket */
 #define TX_HEAR_ROUNDS 2 /* looks for one burst: what a flood of forged reports costs each */
@@ -145,13 +141,14 @@ struct tx {
 	unsigned int n_fds;	/* 1: there is no second family */
 	bool one_by_one, jumbo; /* jumbo: our link takes such packets */
 	bool small_instead;
+	uint64_t rate_max; /* for all ways together; 0: none */
 	uint16_t port;
 	size_t packet; /* bytes of a DATA packet */
 	_Atomic bool stop;
 
 	/* Of tx_run alone. */
 	struct tx_outlet outlets[TX_OUTLETS];
-	unsigned int n_outlets;
+	unsigned int n_outlets, limited_to; /* so many ways share rate_max */
 	int64_t train_ns;
 	uint64_t counter; /* of the group key: one for all packets, never twice */
 	struct net_got got[TX_HEAR];
@@ -166,10 +163,10 @@ struct tx {
 	struct tx_peer **peers; /* by number */
 	struct fec *fecs[LAYOUT_K_MAX + 1];
 	struct modes modes;
-	struct tx_reach reaches[TX_REACHES]; /* that tx_run's thread did not see yet */
-	unsigned int n_reaches;
-	uint8_t ways;		   /* in use */
-	bool chosen, stale, hello; /* `ways` is; something was reported since; somebody hears nothing */
+	struct sockaddr_storage relays[TX_RELAYS];
+	unsigned int n_relays, relays_seen; /* by tx_run's thread */
+	uint8_t ways;			    /* in use */
+	bool chosen, stale, hello;	    /* `ways` is; something was reported since; somebody hears nothing */
 	bool too_large;
 	uint64_t wire_bytes, rejected;
 	int64_t first_ns, last_ns;

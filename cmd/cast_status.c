@@ -2,6 +2,7 @@
 /* What is cast to nodes: once as a table, or as it goes on, one line for each node and one for the whole. */
 #include "base/mem.h"
 #include "base/nodeset.h"
+#include "cmd/cast_zones.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "sys/clock.h"
@@ -207,6 +208,7 @@ static void print_view(const struct cmd *c, const struct view *v)
 	cmd_say(c, "%s", line);
 	if (waits)
 		cmd_say(c, "%s", waits);
+	cast_zones_say(c, v->raw);
 	if (!c->quiet)
 		print_table(v);
 }

@@ -88,6 +88,8 @@
 	X("cast", "receive", cmd_cast_receive, CMD_DRAFTS_HERE, "FILE", "token-file=FILE|-,token=TOKEN,interface=NAME,no-multicast,force", \
 	  "receive the file that is sent") \
 	X("cast", "status", cmd_cast_status, CMD_READS, "", "watch", "show what is cast to nodes, and how far each of them is") \
+	X("cast", "relay", cmd_cast_relay, CMD_DRAFTS_HERE, "NETWORK", "", \
+	  "bring casts into a network that multicast of the head does not reach") \
 	X("cast", "stop", cmd_cast_stop, CMD_CHANGES, "[NAME[/ID]]", "", "end casts; nodes get the rest over HTTPS") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \

@@ -73,6 +73,10 @@ static void put_ticket(struct json_out *w, const struct cast_ticket *t)
 	json_put_u64(w, "port", t->port);
 	json_put_str(w, "sender", t->sender);
 	json_put_u64(w, "sender_port", t->sender_port);
+	if (t->source[0]) {
+		json_put_str(w, "source", t->source);
+		json_put_u64(w, "source_port", t->port);
+	}
 	json_put_u64(w, "symbol_bytes", t->symbol_bytes);
 	put_key(w, "group_key", t->group_key);
 	put_key(w, "own_key", t->own_key);
@@ -108,6 +112,7 @@ static int ask(struct daemon *d, struct http_call *call, struct wish *w, enum ca
 	if (ident_caller(d, call, &node, &r, err) < 0 || check_order(node, &r, w, err) < 0)
 		return -1;
 	a.node = node;
+	a.from = http_from(call);
 	a.have = (const uint8_t *)buf_str(&w->have);
 	*word = casts_ask(d->casts, &a, t);
 	return 0;

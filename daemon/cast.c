@@ -35,6 +35,7 @@ static void cast_free(struct cast *c)
 		explicit_bzero(c->members, c->cap_members * sizeof(c->members[0]));
 	free(c->members);
 	str_list_free(&c->expected);
+	cast_zones_free(c);
 	buf_free(&c->to_say);
 	free(c->ended_by);
 	free(c->error);
@@ -164,7 +165,9 @@ static struct cast_member *join(struct cast *c, const struct cast_ask *ask, cons
 	*m = (struct cast_member){ .node = mem_strdup(ask->node), .number = (uint16_t)c->n_members, .have = *have };
 	has_come(&c->expected, ask->node);
 	random_bytes(m->own_key, sizeof(m->own_key));
+	m->zone = cast_zone_of(c, ask->from);
 	l.number = m->number;
+	l.relay = m->zone ? m->zone->by : 0;
 	memcpy(l.own_key, m->own_key, sizeof(l.own_key));
 	buf_add(&l.have, ask->have, ask->have_len);
 	cast_say(c, &l);
@@ -185,6 +188,8 @@ static void fill_ticket(const struct cast *c, const struct cast_member *m, struc
 	memcpy(out->own_key, m->own_key, sizeof(out->own_key));
 	memcpy(out->group, c->group, sizeof(out->group));
 	memcpy(out->sender, c->sender, sizeof(out->sender));
+	if (m->zone)
+		memcpy(out->source, m->zone->relay, sizeof(out->source));
 }
 
 /* Its cast runs: a number and a key of its own, told once. What was told may have been used by whoever heard it. */
@@ -218,6 +223,7 @@ static enum cast_word let_in(struct cast *c, const struct cast_ask *ask, struct 
 		return CAST_NONE;
 	}
 	m->told = true;
+	m->told_ns = clock_now_ns();
 	fill_ticket(c, m, out);
 	return CAST_TICKET;
 }

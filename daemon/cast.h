@@ -22,6 +22,7 @@ bool casts_stop(struct casts *cs) WARN_UNUSED; /* as power_stop() */
 /* A node asks to take part. */
 struct cast_ask {
 	const char *node, *name, *id;
+	const char *from;    /* its address: behind a relay it hears that */
 	bool again;	     /* it took part already and got not all */
 	const uint8_t *have; /* one bit a chunk, LSB first */
 	size_t have_len;     /* 0: it has nothing */
@@ -34,6 +35,7 @@ struct cast_ticket {
 	uint16_t number, symbol_bytes;
 	uint8_t group_key[SESSION_KEY], own_key[SESSION_KEY];
 	char group[64], sender[64];
+	char source[64]; /* a relay's, whose port is that of the group; "": none, the sender itself */
 	uint16_t port, sender_port;
 	struct digest layout;
 	uint64_t chunks;

@@ -34,6 +34,8 @@ struct child {
 	pthread_mutex_t lock;
 	struct buf out; /* lines to be told; under the lock */
 	uint16_t last;	/* greatest number that joined; ditto */
+	struct sockaddr_storage relays[CAST_RELAYS_MAX];
+	size_t n_relays;
 };
 
 /* --- telling --- */
@@ -173,12 +175,22 @@ static int next_line(struct child *c, struct cast_do_line *out, struct err *err)
 	return rc < 0 ? -1 : 1;
 }
 
+/* Whoever it is for goes on without, by HTTPS. */
+static void lead_to(struct child *c, uint64_t relay)
+{
+	struct err err = { 0 };
+
+	if (relay && (relay > c->n_relays || tx_relay(c->tx, &c->relays[relay - 1], &err) < 0))
+		log_warn("cast", "relay %llu can't be sent to: %s", (unsigned long long)relay, err.text);
+}
+
 static int let_in(struct child *c, const struct cast_do_line *l, struct err *err)
 {
 	size_t need = (layout_chunks(c->layout) + (size_t)7) / 8;
 
 	if (l->have.len && l->have.len != need)
 		return err_set(err, ERR_INVALID, "its bitmap has %zu bytes, not %zu", l->have.len, need);
+	lead_to(c, l->relay);
 	return tx_join(c->tx, (uint16_t)l->number, l->own_key, l->have.len ? (const uint8_t *)l->have.data : NULL, err);
 }
 
@@ -282,6 +294,8 @@ static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
 			     inet_address(o->sender, 0, &session.sender, err) < 0
 		     ? -1
 		     : tx_open(&opts, &c->tx, err);
+	for (; rc == 0 && c->n_relays < o->relays.len; c->n_relays++)
+		rc = inet_address(o->relays.items[c->n_relays], (uint16_t)o->port, &c->relays[c->n_relays], err);
 	explicit_bzero(&session, sizeof(session));
 	return rc;
 }

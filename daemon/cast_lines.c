@@ -49,8 +49,11 @@ static int read_open(struct json_obj *o, struct cast_open *x, struct err *err)
 	    json_u64(o, "rate_max", JSON_MUST, 0, COUNT_MAX, &x->rate_max, err) < 0 ||
 	    json_u64(o, "expected", JSON_MUST, 0, UINT32_MAX, &x->expected, err) < 0 ||
 	    json_u64(o, "gather_s", JSON_MUST, 0, 3600, &x->gather_s, err) < 0 ||
-	    json_u64(o, "empty_s", JSON_MUST, 0, 3600, &x->empty_s, err) < 0)
+	    json_u64(o, "empty_s", JSON_MUST, 0, 3600, &x->empty_s, err) < 0 ||
+	    json_strs(o, "relays", JSON_MAY, &x->relays, err) < 0)
 		return -1;
+	if (x->relays.len > CAST_RELAYS_MAX)
+		return json_bad(o, "relays", err, "are %zu", x->relays.len);
 	if (str_check_name(x->name, err) < 0)
 		return err_wrap(err, "name");
 	return str_check_name(x->id, err) < 0 ? err_wrap(err, "id") : 0;
@@ -71,7 +74,8 @@ static int read_have(struct json_obj *o, struct buf *out, struct err *err)
 static int read_join(struct json_obj *o, struct cast_do_line *l, struct err *err)
 {
 	return json_u64(o, "number", JSON_MUST, 1, NUMBER_MAX, &l->number, err) < 0 ||
-			       read_hex(o, "own_key", l->own_key, err) < 0 || read_have(o, &l->have, err) < 0
+			       read_hex(o, "own_key", l->own_key, err) < 0 || read_have(o, &l->have, err) < 0 ||
+			       json_u64(o, "relay", JSON_MAY, 0, CAST_RELAYS_MAX, &l->relay, err) < 0
 		       ? -1
 		       : 0;
 }
@@ -127,6 +131,7 @@ static void put_open(struct json_out *w, const struct cast_open *x)
 	json_put_u64(w, "expected", x->expected);
 	json_put_u64(w, "gather_s", x->gather_s);
 	json_put_u64(w, "empty_s", x->empty_s);
+	json_put_strs(w, "relays", &x->relays);
 }
 
 static void put_join(struct json_out *w, const struct cast_do_line *l)
@@ -135,6 +140,8 @@ static void put_join(struct json_out *w, const struct cast_do_line *l)
 
 	json_put_u64(w, "number", l->number);
 	put_hex(w, "own_key", l->own_key);
+	if (l->relay)
+		json_put_u64(w, "relay", l->relay);
 	if (!l->have.len)
 		return;
 	base64_put(&text, l->have.data, l->have.len);
@@ -172,6 +179,7 @@ void cast_do_free(struct cast_do_line *l)
 	free(l->open.id);
 	free(l->open.group);
 	free(l->open.sender);
+	str_list_free(&l->open.relays);
 	buf_free(&l->have);
 	explicit_bzero(l, sizeof(*l));
 }

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #define CAST_LINE_MAX ((size_t)4 << 20) /* a bitmap of the most chunks that a cast can have is 2 MiB */
 #define CAST_HAVE_MAX ((size_t)2 << 20)
 #define CAST_VIEWS_MAX 256 /* receivers of one line */
+#define CAST_RELAYS_MAX 16
 #define CAST_WORDS_MAX ((size_t)1024)
 
 /* orthrusd to the child. The first line is OPEN, and there is no other. */
@@ -28,6 +30,7 @@ struct cast_open {
 	uint64_t cast, port;		 /* port: of the group */
 	uint64_t symbol_bytes, rate_max; /* bytes a second; 0: no limit */
 	uint64_t expected, gather_s, empty_s;
+	struct str_list relays; /* addresses of the sender's family; their port is `port` */
 };
 struct cast_do_line {
 	enum cast_do what;
@@ -35,6 +38,7 @@ struct cast_do_line {
 	uint64_t number;	   /* JOIN, LEAVE */
 	uint8_t own_key[CAST_KEY]; /* JOIN */
 	struct buf have;	   /* JOIN: one bit a chunk; empty: nothing */
+	uint64_t relay;		   /* JOIN: which of OPEN's leads to it, from 1; 0: none */
 };
 int cast_do_read(const char *line, size_t len, struct cast_do_line *out, struct err *err) WARN_UNUSED;
 void cast_do_write(const struct cast_do_line *l, struct buf *out); /* with its '\n' */

@@ -138,5 +138,6 @@ int cast_plan(struct cast *c, struct cast_open *open, struct str_list *expected,
 	open->expected = expected->len;
 	open->gather_s = site.cast.gather_s;
 	open->empty_s = EMPTY_S;
+	cast_zones_make(c, &site, strchr(c->sender, ':') != NULL, &open->relays);
 	return 0;
 }

@@ -6,11 +6,23 @@
 #include "cast/wire.h"
 #include "daemon/cast.h"
 #include "daemon/cast_lines.h"
+#include "site/site.h"
 
 #include <pthread.h>
 
 /* STARTING: its process does not answer yet. CLOSING: it is to end, nobody gets a ticket any more. */
 enum cast_state { CAST_STARTING, CAST_RUNNING, CAST_CLOSING, CAST_ENDED, CAST_FAILED };
+
+/* A network that a relay brings the cast into. */
+struct cast_zone {
+	char *network, *machine;
+	char relay[64];	 /* the address that its nodes hear the cast from, with the cast's port */
+	unsigned int by; /* which of cast_open.relays leads there, from 1 */
+	bool has4, has6;
+	struct net4 net4;
+	struct net6 net6;
+	bool said; /* that nobody there hears it */
+};
 
 struct cast_member {
 	char *node;
@@ -18,7 +30,9 @@ struct cast_member {
 	uint8_t own_key[SESSION_KEY];
 	struct digest have; /* of the bitmap that it asked with */
 	enum { MEMBER_ASKED, MEMBER_JOINED, MEMBER_REFUSED } state;
-	bool old;  /* the node has another number since */
+	bool old;		      /* the node has another number since */
+	const struct cast_zone *zone; /* NULL: it hears the sender itself */
+	int64_t told_ns;
 	bool told; /* it has the key: it may be used by nobody else, nor by it again */
 	struct cast_view view;
 	char *why; /* REFUSED */
@@ -42,6 +56,8 @@ struct cast {
 	struct digest layout;
 	uint64_t chunks, blocks, bytes;
 	struct str_list expected; /* nodes that have not asked yet */
+	struct cast_zone *zones;  /* made before it runs */
+	size_t n_zones;
 	struct cast_progress progress;
 	struct cast_member *members;
 	size_t n_members, cap_members;
@@ -62,6 +78,19 @@ struct casts {
 int cast_plan(struct cast *c, struct cast_open *open, struct str_list *expected, struct err *err) WARN_UNUSED;
 /* 0 when the site casts, else ERR_REFUSED. */
 int cast_wanted(struct daemon *d, struct err *err) WARN_UNUSED;
+
+/* cast_zone.c: c's zones as the site says, and which relays the sender sends to. Without the lock. */
+void cast_zones_make(struct cast *c, const struct site *site, bool six, struct str_list *relays);
+void cast_zones_free(struct cast *c);
+/* With the lock. The zone of this address; NULL: none. */
+const struct cast_zone *cast_zone_of(const struct cast *c, const char *from);
+/* With the lock. Its nodes that were told until then, and how many of them hear the cast. */
+void cast_zone_count(const struct cast *c, const struct cast_zone *z, int64_t told_before_ns, size_t *nodes, size_t *hear);
+/* With the lock. Zones whose nodes all should hear it and none does, each once, into `out` (as many as there are zones). */
+size_t cast_zones_silent(struct cast *c, bool ended, const struct cast_zone **out);
+/* Without the lock: an event for each. */
+void cast_zones_tell(const struct cast *c, const struct cast_zone *const *silent, size_t n);
+void cast_zones_print(const struct cast *c, struct json_out *w); /* with it: "relays" of casts_print() */
 
 /* cast_talk.c: the thread of one cast. */
 void *cast_talk(void *cast);

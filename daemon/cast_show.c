@@ -129,6 +129,7 @@ static void print_cast(const struct cast *c, struct json_out *w)
 	json_put_u64(w, "loss_ppm", c->progress.loss_ppm);
 	json_put_u64(w, "rejected", c->progress.rejected);
 	print_nodes(c, w);
+	cast_zones_print(c, w);
 	json_end_obj(w);
 }
 

@@ -105,7 +105,9 @@ static void say_printable(const char *text, struct err *err)
 /* True: somebody may wait for it. */
 static bool take(struct talk *t, struct cast_said_line *l, struct err *err)
 {
+	const struct cast_zone *silent[SITE_RELAYS_MAX];
 	struct cast *c = t->c;
+	size_t n_silent;
 	bool news = true;
 
 	pthread_mutex_lock(&c->all->lock);
@@ -134,7 +136,9 @@ static bool take(struct talk *t, struct cast_said_line *l, struct err *err)
 			say_printable(l->text, err);
 		break;
 	}
+	n_silent = news ? 0 : cast_zones_silent(c, false, silent);
 	pthread_mutex_unlock(&c->all->lock);
+	cast_zones_tell(c, silent, n_silent);
 	return news;
 }
 
@@ -315,9 +319,11 @@ static void tell_end(const struct cast *c)
 void *cast_talk(void *arg)
 {
 	struct talk t = { .c = arg, .st = { .in = -1, .out = -1, .err_fd = -1, .exited = true } };
+	const struct cast_zone *silent[SITE_RELAYS_MAX];
 	struct cast *c = arg;
 	struct err err = { 0 };
 	int rc = start(&t, &err);
+	size_t n_silent;
 
 	if (rc == 0)
 		rc = talk(&t, &err);
@@ -331,8 +337,10 @@ void *cast_talk(void *arg)
 	buf_free(&c->to_say);
 	explicit_bzero(c->group_key, sizeof(c->group_key));
 	pthread_cond_broadcast(&c->all->quit);
+	n_silent = cast_zones_silent(c, true, silent);
 	pthread_mutex_unlock(&c->all->lock);
 	/* Nothing of it changes any more. */
+	cast_zones_tell(c, silent, n_silent);
 	tell_end(c);
 	cast_wake(c);
 	spawn_stream_free(&t.st);

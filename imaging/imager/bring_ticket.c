@@ -52,6 +52,7 @@ static int read_session(struct json_obj *o, struct session *s, struct err *err)
 	    json_u64(o, "symbol_bytes", JSON_MUST, 64, LAYOUT_SYMBOL_JUMBO, &symbol, err) < 0 ||
 	    read_address(o, "group", "port", &s->group, err) < 0 ||
 	    read_address(o, "sender", "sender_port", &s->sender, err) < 0 ||
+	    (json_has(o, "source") && read_address(o, "source", "source_port", &s->source, err) < 0) ||
 	    read_hex(o, "group_key", s->group_key, SESSION_KEY, err) < 0 ||
 	    read_hex(o, "own_key", s->own_key, SESSION_KEY, err) < 0)
 		return -1;
@@ -62,6 +63,8 @@ static int read_session(struct json_obj *o, struct session *s, struct err *err)
 		return json_bad(o, "symbol_bytes", err, "is no multiple of 64");
 	if (!is_group(&s->group) || is_group(&s->sender) || s->group.ss_family != s->sender.ss_family)
 		return json_bad(o, "group", err, "is no group that the sender can reach");
+	if (s->source.ss_family && (is_group(&s->source) || s->source.ss_family != s->group.ss_family))
+		return json_bad(o, "source", err, "is no machine that sends to that group");
 	return 0;
 }
 

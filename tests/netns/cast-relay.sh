@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Casts into other subnets: routers between them pass on no multicast, relays do. n01 and n02 are in the head's subnet, n03 and n04 behind a
+# relay, n05 behind a second one that is fed by the first. The real orthrusd casts, the imager's own code (tests/lab/bring_tool.c) receives.
+# A relay that dies leaves its nodes to HTTPS, and nobody else notices; what does not come from the head is not passed on.
+set -u
+[ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
+for p in ip jq openssl curl; do command -v $p >/dev/null || [ -x "/usr/sbin/$p" ] || { echo "needs the program $p"; exit 77; }; done
+bring=$BUILD/tests/lab/bring_tool
+[ -x "$bring" ] || { echo "needs $bring: make tests"; exit 77; }
+# What is begun below ends with the namespace of processes.
+if [ "${1:-}" != inside ]; then exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" inside; fi
+mount -t tmpfs none /run
+mkdir -p /run/netns
+# shellcheck source=tests/cli/daemon.bash
+. "$TOP/tests/cli/daemon.bash"
+MIB=$((1 << 20)) NODES=5
+mac() { printf '52:54:00:00:00:%02x' "$1"; }
+net_of() { case $1 in 1 | 2) echo 77 ;; 3 | 4) echo 78 ;; 5) echo 79 ;; esac; } # NODE-NUMBER
+
+# Three switches, and a router with a leg in each.
+ip link set lo up
+ip netns add router
+ip -n router link set lo up
+ip netns exec router sysctl -q -w net.ipv4.ip_forward=1
+host() { # NETNS NET ADDRESS: on the switch of its net
+    ip netns add "$1"
+    ip -n "$1" link add eth0 type veth peer name "p$1" netns "switch$2"
+    ip -n "switch$2" link set "p$1" master sw up
+    ip -n "$1" link set lo up
+    ip -n "$1" addr add "10.$2.0.$3/24" dev eth0
+    ip -n "$1" link set eth0 up
+    ip -n "$1" route add default via "10.$2.0.254"
+}
+for net in 77 78 79; do
+    ip netns add "switch$net"
+    ip -n "switch$net" link add sw type bridge mcast_snooping 0
+    ip -n "switch$net" link set sw up
+    ip -n router link add "eth$net" type veth peer name router netns "switch$net"
+    ip -n "switch$net" link set router master sw up
+    ip -n router addr add "10.$net.0.254/24" dev "eth$net"
+    ip -n router link set "eth$net" up
+done
+ip link add eth0 type veth peer name head netns switch77
+ip -n switch77 link set head master sw up
+ip addr add 10.77.0.1/24 dev eth0
+ip link set eth0 up
+ip route add default via 10.77.0.254
+for n in $(seq $NODES); do host "n$n" "$(net_of "$n")" $((100 + n)); done
+host relay78 78 9
+host relay79 79 9
+
+# --- the head, its image, and its nodes
+make_site --trust-mac --ipv6 off
+change_site '.networks += [{name: "rack2", role: "compute", ipv4: {subnet: "10.78.0.0/24"}}, {name: "rack3", role: "compute", ipv4: {subnet: "10.79.0.0/24"}}]
+    | .cast = {gather: 3, relays: [{network: "rack2", machine: "relay2", ipv4: "10.78.0.9"}, {network: "rack3", machine: "relay3", ipv4: "10.79.0.9", from: "rack2"}]}'
+start_daemon() {
+    "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen 10.77.0.1:8443 --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
+    daemon_pid=$!
+    for _ in $(seq 600); do
+        [ -S "$sock" ] && curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null && return 0
+        kill -0 "$daemon_pid" 2>/dev/null || die "orthrusd ended: $(tail -n 5 "$work/log")"
+        sleep 0.05
+    done
+    die "orthrusd is not ready"
+}
+start_daemon
+"$orthrus" site plan >"$work/plan" 2>&1 || die "site plan: $(cat "$work/plan")"
+grep -q 'rack2' "$work/plan" || fail "site plan says nothing of relays: $(cat "$work/plan")"
+"$orthrus" site apply --yes >"$work/out" 2>&1 || die "site apply: $(cat "$work/out")"
+mkdir -p "$work/tree/etc" "$work/tree/usr/bin"
+head -c $((6 * MIB)) /dev/urandom >"$work/tree/usr/bin/large"
+head -c $((2 * MIB)) /dev/urandom >"$work/tree/usr/bin/other"
+for i in $(seq 200); do seq "$i" $((i + 400)) >"$work/tree/etc/small-$i"; done
+"$orthrus" image build compute --from "$work/tree" >"$work/out" 2>"$work/err" || die "image build: $(cat "$work/err")"
+"$orthrus" node add "n[01-0$NODES]" --group compute --mac "$(for i in $(seq $NODES); do mac "$i"; echo; done | paste -sd,)" >/dev/null || die "node add"
+pki=$root/var/lib/orthrus/pki
+mkdir -p "$work/trust" && cp "$pki/ca.crt" "$pki/sign.pub" "$work/trust/"
+for i in $(seq $NODES); do machine "$(mac "$i")" "S$i-" >"$work/machine$i"; done
+
+declare -A relay
+start_relay() { # NET NETWORK: until it hears
+    ip netns exec "relay$1" "$orthrus" cast relay "$2" --json >"$work/relay$1" 2>"$work/relay$1.err" </dev/null &
+    relay[$1]=$!
+    for _ in $(seq 500); do ip netns exec "relay$1" ss -Hlun 2>/dev/null | grep -q ':4580 ' && return; sleep 0.01; done
+    die "the relay for $2 does not start: $(cat "$work/relay$1.err")"
+}
+stop_relay() { # NET: it tells what it did
+    kill -TERM "${relay[$1]}"
+    wait "${relay[$1]}" || fail "relay $1: $(cat "$work/relay$1.err")"
+}
+relayed() { jq -r ".$2" "$work/relay$1"; }
+begin() { # NODE-NUMBER: an imager, in the background; its pid is in ${pid[n]}
+    ip netns exec "n$1" "$bring" https://10.77.0.1:8443 "$work/trust" "$work/keys$1" "$work/machine$1" "$work/target$1" 2 >"$work/out$1" 2>"$work/err$1" </dev/null &
+    pid[$1]=$!
+}
+ended() { wait "${pid[$1]}" || fail "n0$1: $(cat "$work/err$1")"; }
+of() { tail -n 1 "$work/out$1" | jq -r ".$2" 2>/dev/null || echo 0; } # NODE-NUMBER KEY
+last() { tail -n 1 "$work/out$1"; }
+same() { diff -r --no-dereference "$work/tree" "$work/target$1" >"$work/diff" || fail "n0$1 has other content: $(head -n 3 "$work/diff")"; }
+order() { # NODESET
+    rm -rf "$work"/target*
+    "$orthrus" node install "$1" --accept-disks-unseen --yes >"$work/out" 2>&1 || die "install $1: $(cat "$work/out")"
+}
+casts() { curl -s --unix-socket "$sock" http://x/v1/casts; }
+until_none() { for _ in $(seq 800); do [ "$(casts | jq '[.casts[] | select(.runs)] | length')" = 0 ] && return; sleep 0.02; done; die "a cast does not end: $(casts)"; }
+percent_of() { casts | jq --arg n "$1" '[.casts[] | select(.runs) | .nodes[] | select(.node == $n) | .percent] | max // 0'; }
+sent() { ip -n "$1" -s -j link show "$2" | jq '.[0].stats64.tx.bytes'; } # NETNS INTERFACE
+
+# --- all five by one cast
+start_relay 78 rack2
+start_relay 79 rack3
+into78=$(sent router eth78) into79=$(sent router eth79)
+order 'n[01-05]'
+for n in 1 2 3 4 5; do begin $n; done
+for n in 1 2 3 4 5; do ended $n; same $n; done
+bytes=$(of 1 cast)
+[ "$bytes" -gt $((8 * MIB)) ] || die "the image has $bytes bytes: $(last 1)"
+for n in 1 2 3 4 5; do
+    [ "$(of $n https)" = 0 ] && [ "$(of $n cast)" = "$bytes" ] && [ "$(of $n casts)" = 1 ] || fail "n0$n did not get all by the cast: $(last $n)"
+done
+# The way into each subnet carried it once; enrolment and documents come by it too.
+far=$((($(sent router eth78) - into78) * 100 / bytes)) farther=$((($(sent router eth79) - into79) * 100 / bytes))
+[ "$far" -lt 125 ] && [ "$farther" -lt 125 ] || fail "the ways into the subnets carried $far % and $farther % of the image's bytes"
+[ "$(casts | jq -c '[.casts[0].relays[] | [.network, .machine, .nodes, .hear, .silent]]')" = '[["rack2","relay2",2,2,false],["rack3","relay3",1,1,false]]' ] ||
+    fail "cast status: $(casts | jq -c '.casts[0].relays')"
+"$orthrus" cast status >"$work/out" 2>&1
+grep -q 'rack2.*relay2.*10.78.0.9.*2 of 2' "$work/out" || fail "cast status: $(cat "$work/out")"
+until_none
+echo "five nodes in three subnets, all by one cast; the ways into the far ones carried $far % and $farther % of the image's bytes"
+
+# --- what others send is not passed on, nor what is no packet of a sender
+packets_before=$(ip -n relay78 -s -j link show eth0 | jq '.[0].stats64.tx.packets')
+for _ in $(seq 50); do ip netns exec n1 bash -c 'printf "\xc7\x01\x00\x00\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01%064d" 7 >/dev/udp/10.78.0.9/4580'; done
+for _ in $(seq 50); do bash -c 'printf "nothing of a cast, and long enough to be one %064d" 7 >/dev/udp/10.78.0.9/4580'; done
+stop_relay 79
+stop_relay 78
+forged=$(($(ip -n relay78 -s -j link show eth0 | jq '.[0].stats64.tx.packets') - packets_before))
+[ "$(relayed 78 refused)" = 100 ] || fail "of 100 wrong packets it refused $(relayed 78 refused)"
+[ "$forged" -lt 20 ] || fail "it sent $forged packets while it got wrong ones"
+[ "$(relayed 78 lost)" = 0 ] || fail "the relay lost packets: $(cat "$work/relay78")"
+[ "$(relayed 79 packets)" -gt 0 ] && [ "$(relayed 79 refused)" = 0 ] || fail "the second relay: $(cat "$work/relay79")"
+
+# --- a relay dies in the midst of it
+change_site '.cast.gather = 1 | .cast.rate_mbit = 40'
+"$orthrus" site apply --yes >"$work/out" 2>&1 || die "site apply: $(cat "$work/out")"
+start_relay 78 rack2
+order 'n[01-04]'
+for n in 1 2 3 4; do begin $n; done
+for _ in $(seq 800); do [ "$(percent_of n03)" -ge 30 ] && break; sleep 0.02; done
+kill -9 "${relay[78]}"; wait "${relay[78]}" 2>/dev/null
+for n in 1 2 3 4; do ended $n; same $n; done
+for n in 1 2; do [ "$(of $n https)" = 0 ] && [ "$(of $n casts)" = 1 ] || fail "n0$n suffered from a dead relay: $(last $n)"; done
+for n in 3 4; do
+    [ "$(of $n cast)" -gt 0 ] && [ "$(of $n https)" -gt 0 ] || fail "n0$n: $(last $n)"
+    [ $(($(of $n cast) + $(of $n https))) -lt $((bytes * 11 / 10)) ] || fail "n0$n fetched what it had: $(last $n)"
+done
+until_none
+echo "killed at 30 %: n03 got $(of 3 cast) by the cast, $(of 3 https) over HTTPS"
+
+# --- it does not run at all: somebody says so
+order 'n[01,03]'
+begin 1; begin 3
+for n in 1 3; do ended $n; same $n; done
+[ "$(of 1 https)" = 0 ] || fail "n01 suffered from a missing relay: $(last 1)"
+# By packets for it alone, or over HTTPS.
+[ $(($(of 3 cast) + $(of 3 https))) = "$bytes" ] || fail "n03: $(last 3)"
+until_none
+said() { "$orthrus" event list | grep 'relay-silent' | grep -q 'rack2.*relay2.*10.78.0.9'; }
+for _ in $(seq 200); do said && break; sleep 0.05; done
+said || fail "no event names the relay: $("$orthrus" event list | tail -n 5)"
+[ "$failed" = 0 ] && echo "RESULT cast_relay far_percent=$far seconds=$SECONDS"
+exit $failed
