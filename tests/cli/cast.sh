@@ -102,6 +102,24 @@ cmp "$work/file" "$work/out1" || fail "out1 is not what was sent again"
 jq -e '.done == 1 and .failed == 0 and .receivers[0].tls_bytes == 3000001' "$work/send.out" >/dev/null || fail "send: $(cat "$work/send.out")"
 grep -qF "$(cut -d: -f5 "$work/token")" "$work/send.out" "$work/send.err" "$work/out" "$work/err" && fail "the secret is said"
 
+# A relay: what it would do, and where it can't be.
+site=$work/site.json
+jq -n '{format: 1, cluster: {name: "c", domain: "c.internal"}, heads: [{name: "h", interface: "eth0", ipv4: "10.1.0.1"}],
+    networks: [{name: "near", role: "provision", ipv4: {subnet: "10.1.0.0/24"}}, {name: "far", role: "compute", ipv4: {subnet: "203.0.113.0/24"}}, {name: "farther", role: "compute", ipv4: {subnet: "198.51.100.0/24"}}],
+    cast: {relays: [{network: "far", machine: "n17", ipv4: "203.0.113.77"}, {network: "farther", machine: "n18", ipv4: "198.51.100.9", from: "far"}]}}' >"$site"
+run 2 cast relay --site "$site"
+run 1 cast relay nowhere --site "$site"
+says 'far, farther'
+run 1 cast relay far --site "$work/none.json"
+run 0 cast relay far --site "$site" --plan
+says 'at 203.0.113.77:4580 from 10.1.0.1'
+says 'network far, to the 64 groups from 232.'
+says 'relays at 198.51.100.9'
+run 0 cast relay farther --site "$site" --plan
+says 'at 198.51.100.9:4580 from 203.0.113.77'
+run 1 cast relay farther --site "$site"
+says 'runs on n18'
+
 # Nobody comes: Ctrl-C.
 start
 kill -INT $send_pid

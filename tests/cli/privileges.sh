@@ -26,12 +26,13 @@ say() { echo "--- $1"; }
 mac=52:54:00:00:00:01
 
 say "the units"
-exposure() { # UNIT
-    systemd-analyze security --offline=yes --no-pager "$TOP/packages/$1.service" | sed -n 's/.*Overall exposure level for [^:]*: \([0-9.]*\) .*/\1/p'
+exposure() { # UNIT [DIRECTORY]
+    systemd-analyze security --offline=yes --no-pager "${2:-$TOP/packages}/$1.service" | sed -n 's/.*Overall exposure level for [^:]*: \([0-9.]*\) .*/\1/p'
 }
-orthrusd_level=$(exposure orthrusd) helper_level=$(exposure orthrus-helper)
-echo "RESULT privileges orthrusd=$orthrusd_level helper=$helper_level"
-for level in "$orthrusd_level" "$helper_level"; do
+cp "$TOP/packages/orthrus-relay@.service" "$work/orthrus-relay@rack2.service"
+orthrusd_level=$(exposure orthrusd) helper_level=$(exposure orthrus-helper) relay_level=$(exposure orthrus-relay@rack2 "$work")
+echo "RESULT privileges orthrusd=$orthrusd_level helper=$helper_level relay=$relay_level"
+for level in "$orthrusd_level" "$helper_level" "$relay_level"; do
     awk -v l="${level:-10}" 'BEGIN { exit !(l <= 2.0) }' || fail "systemd-analyze security says ${level:-nothing}: more than 2.0"
 done
 grep -qx 'CapabilityBoundingSet=' "$TOP/packages/orthrusd.service" || fail "orthrusd.service leaves orthrusd capabilities"

@@ -48,7 +48,12 @@ static void what_to_cast(void **state)
 	(void)state;
 	memset(l.open.verify_key, 1, CAST_KEY);
 	memset(l.open.group_key, 2, CAST_KEY);
+	str_list_add(&l.open.relays, "10.2.0.9");
+	str_list_add(&l.open.relays, "10.3.0.9");
 	do_again(&l, &out);
+	str_list_free(&l.open.relays);
+	assert_int_equal(out.open.relays.len, 2);
+	assert_string_equal(out.open.relays.items[1], "10.3.0.9");
 	assert_string_equal(out.open.store, store);
 	assert_string_equal(out.open.name, name);
 	assert_string_equal(out.open.id, id);
@@ -72,11 +77,14 @@ static void who_takes_part(void **state)
 	do_again(&l, &out);
 	assert_int_equal(out.number, 65535);
 	assert_int_equal(out.have.len, 0);
+	assert_int_equal(out.relay, 0);
 	cast_do_free(&out);
+	l.relay = 16;
 	buf_add(&l.have, "\x00\xff\x01", 3);
 	do_again(&l, &out);
 	assert_memory_equal(out.own_key, l.own_key, CAST_KEY);
 	assert_int_equal(out.have.len, 3);
+	assert_int_equal(out.relay, 16);
 	assert_memory_equal(out.have.data, "\x00\xff\x01", 3);
 	cast_do_free(&out);
 	buf_free(&l.have);

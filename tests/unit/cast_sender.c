@@ -123,6 +123,23 @@ static void ready(struct story *t, uint16_t number)
 	hears(t, number, &r);
 }
 
+/* More ways share what was allowed: from then on less is sent. */
+static void test_limit(void **state)
+{
+	struct story t;
+
+	(void)state;
+	begin(&t, 64, 1, 0);
+	t.answer = true;
+	assert_true(sender_join(t.s, 1, NULL, t.now));
+	ready(&t, 1);
+	sender_limit(t.s, 1000000);
+	go(&t, 1000);
+	assert_int_equal(look(&t).rate, 1000000);
+	assert_in_range(t.data * 1448, 800000, 1100000);
+	end(&t);
+}
+
 static void test_one_takes_all(void **state)
 {
 	struct story t;
@@ -410,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_late_and_gone),
 		cmocka_unit_test(test_left_in_mid_pass),
+		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_repair_lost),
 	};
 

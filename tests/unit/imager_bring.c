@@ -359,6 +359,42 @@ static void tickets(void **state)
 	assert_int_equal(bring_ticket_read("{}", 2, &t, &why), -1);
 }
 
+/* Behind a relay the cast comes from its address, and reports go to the sender's. */
+static void tickets_behind_a_relay(void **state)
+{
+	static const char form[] =
+		"{\"state\":\"ticket\",\"ticket\":{\"cast\":77,\"number\":1,\"group\":\"232.1.2.3\",\"port\":4580,"
+		"\"sender\":\"10.1.0.1\",\"sender_port\":5000,%s\"symbol_bytes\":1408,\"group_key\":\"%064d\",\"own_key\":\"%"
+		"064d\","
+		"\"layout\":\"%064d\",\"chunks\":3}}";
+	static const struct {
+		const char *source;
+		bool good;
+	} cases[] = { { "\"source\":\"10.2.0.9\",\"source_port\":4580,", true },
+		      { "", true },
+		      { "\"source\":\"232.2.0.9\",\"source_port\":4580,", false },
+		      { "\"source\":\"fd00::9\",\"source_port\":4580,", false },
+		      { "\"source\":\"10.2.0.9\",", false },
+		      { "\"source_port\":4580,", false } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autofree char *text = str_format(form, cases[i].source, 1, 2, 3);
+		struct bring_ticket t;
+		struct err why = { 0 };
+		int rc = bring_ticket_read(text, strlen(text), &t, &why);
+
+		if ((rc == 0) != cases[i].good)
+			fail_msg("%s: %s", cases[i].source, why.text);
+		if (rc < 0)
+			continue;
+		assert_int_equal(net_port(&t.session.sender), 5000);
+		assert_int_equal(t.session.source.ss_family, i == 0 ? AF_INET : AF_UNSPEC);
+		assert_int_equal(net_port(&t.session.source), i == 0 ? 4580 : 0);
+		bring_ticket_free(&t);
+	}
+}
+
 /* The numbers are those of the receiver's list, and the bytes those of the chunks. */
 static void the_source_counts_as_the_restorer_does(void **state)
 {
@@ -397,6 +433,7 @@ int main(void)
 		TEST(a_silent_cast),
 		TEST(the_source_counts_as_the_restorer_does),
 		cmocka_unit_test(tickets),
+		cmocka_unit_test(tickets_behind_a_relay),
 	};
 
 	if (!lan_make())
