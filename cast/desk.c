@@ -59,17 +59,6 @@ void desk_keys_clear(struct desk_keys *k)
 	explicit_bzero(k, sizeof(*k));
 }
 
-static int make_sign_key(struct sign_key *out, struct err *err)
-{
-	autoclean(remove_dir) char *dir = NULL;
-	autofree char *path = NULL;
-
-	if (make_dir(&dir, err) < 0)
-		return -1;
-	path = fs_join(dir, "sign.key");
-	return sign_key_create(path, err) < 0 ? -1 : sign_key_load(path, out, err);
-}
-
 int desk_keys_make(const char *address, struct desk_keys *out, struct err *err)
 {
 	autoclean(str_list_free) struct str_list names = { 0 }, addrs = { 0 };
@@ -80,7 +69,7 @@ int desk_keys_make(const char *address, struct desk_keys *out, struct err *err)
 	spec.wall_s = clock_wall_s();
 	spec.days = CERT_DAYS;
 	random_bytes(out->secret, sizeof(out->secret));
-	if (make_sign_key(&out->sign, err) == 0 && x509_key_make(&out->key, err) == 0 &&
+	if (sign_key_make(&out->sign, err) == 0 && x509_key_make(&out->key, err) == 0 &&
 	    x509_issue(&spec, &out->key, NULL, NULL, &out->crt, err) == 0 &&
 	    spki_of_certificate(buf_str(&out->crt), out->crt.len, &out->pin, err) == 0)
 		return 0;

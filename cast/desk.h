@@ -30,7 +30,7 @@ int desk_place(const char *interface, const char *address, bool ipv6, struct des
  * one source only (RFC 4607). */
 int desk_group(const char *text, bool ipv6, struct sockaddr_storage *out, struct err *err) WARN_UNUSED;
 
-/* Fresh for each cast. Their files are gone before this returns. */
+/* Fresh for each cast. */
 struct desk_keys {
 	struct sign_key sign; /* of digests */
 	struct buf crt, key;  /* of the server, PEM */

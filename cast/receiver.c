@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define GRTT_MOST_US 500000 /* a sender says no more (cast/sender_poll.c) */
+
 struct part { /* of a block that is not decoded: which symbols are there */
 	uint64_t bits[4];
 	uint16_t got, k;
@@ -132,19 +134,21 @@ void receiver_free(struct receiver *r)
 	free(r);
 }
 
-enum receiver_word receiver_data(struct receiver *r, uint32_t block, uint8_t index, int64_t now_ns)
+enum receiver_word receiver_data(const struct receiver *r, uint32_t block, uint8_t index)
 {
 	const struct part *p;
 
 	if (block >= r->blocks || index == 255)
 		return RECEIVER_BAD;
-	r->talk.heard++;
-	r->heard_ns = now_ns;
 	p = r->parts[block];
-	if (bit(r->lacking, block) && !(p && bit(p->bits, index)))
-		return RECEIVER_WANTED;
-	r->known++;
-	return RECEIVER_KNOWN;
+	return bit(r->lacking, block) && !(p && bit(p->bits, index)) ? RECEIVER_WANTED : RECEIVER_KNOWN;
+}
+
+void receiver_heard(struct receiver *r, bool wanted, int64_t now_ns)
+{
+	r->talk.heard++;
+	r->known += !wanted;
+	r->heard_ns = now_ns;
 }
 
 bool receiver_took(struct receiver *r, uint32_t block, uint8_t index)
@@ -265,6 +269,9 @@ int receiver_poll(struct receiver *r, const struct wire_poll *p, int64_t now_ns,
 	if (p->asked_from > p->asked_to || p->asked_to > r->blocks || p->n_promises > WIRE_PROMISES_MAX)
 		return err_set(err, ERR_DAMAGED, "a POLL asks about blocks %u to %u of %u", p->asked_from, p->asked_to,
 			       r->blocks);
+	/* It waits for a share of these before it speaks. */
+	if (p->grtt_us > GRTT_MOST_US || p->crowd > UINT16_MAX)
+		return err_set(err, ERR_DAMAGED, "a POLL speaks of %u receivers that answer within %u us", p->crowd, p->grtt_us);
 	for (unsigned int i = 0; i < p->n_promises; i++)
 		if (p->promises[i].block >= r->blocks)
 			return err_set(err, ERR_DAMAGED, "a POLL promises block %u of %u", p->promises[i].block, r->blocks);

@@ -23,10 +23,12 @@ struct receiver;
 struct receiver *receiver_new(const struct receiver_opts *opts, int64_t now_ns) __attribute__((returns_nonnull));
 void receiver_free(struct receiver *r);
 
-/* An authenticated DATA packet, or one whose head shows that it is known (then nobody need decrypt it). WANTED: keep the symbol
- * (receiver_took() when it is kept; what is not kept for lack of memory is not told, and asked for again). */
+/* What the head of a DATA packet says, before anybody knows who made it. WANTED: keep the symbol, when it is authentic
+ * (receiver_took() when it is kept; what is not kept for lack of memory is not told, and asked for again). KNOWN: not needed. */
 enum receiver_word { RECEIVER_WANTED = 1, RECEIVER_KNOWN, RECEIVER_BAD };
-enum receiver_word receiver_data(struct receiver *r, uint32_t block, uint8_t index, int64_t now_ns);
+enum receiver_word receiver_data(const struct receiver *r, uint32_t block, uint8_t index);
+/* A DATA packet of the sender was heard, wanted or not: only this counts. */
+void receiver_heard(struct receiver *r, bool wanted, int64_t now_ns);
 /* It is kept. True: the block has k symbols now, decode it (or it is whole without). Told once for a block. */
 bool receiver_took(struct receiver *r, uint32_t block, uint8_t index);
 /* Which symbols of a block are there: one byte for each data symbol (1 there), and the parity rows; returns how many rows. */
@@ -41,7 +43,8 @@ void receiver_chunk_good(struct receiver *r, uint32_t chunk);
 unsigned int receiver_chunk_bad(struct receiver *r, uint32_t chunk);
 bool receiver_has_chunk(const struct receiver *r, uint32_t chunk); /* good */
 
-/* An authenticated POLL. ERR_DAMAGED: it speaks of blocks that there are not; ignored then. */
+/* An authenticated POLL. ERR_DAMAGED: it speaks of blocks that there are not, or of more receivers or slower ones than there can
+ * be; ignored then. One that is signed puts right what others said since the last one that was. */
 int receiver_poll(struct receiver *r, const struct wire_poll *p, int64_t now_ns, struct err *err) WARN_UNUSED;
 void receiver_press(struct receiver *r, bool pressed);	     /* the disk holds us back */
 void receiver_want_rows(struct receiver *r, uint32_t first); /* UINT32_MAX: none */

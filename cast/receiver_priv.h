@@ -31,6 +31,7 @@ struct talk {
 	bool pressed, lagging, over;
 
 	struct wire_poll poll; /* the last one; seq 0: none */
+	uint32_t signed_seq;   /* of the last one that was signed */
 	int64_t poll_ns;
 	uint64_t poll_heard;
 	uint64_t anchor_sent, anchor_heard; /* loss is counted from here */

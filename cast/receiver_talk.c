@@ -121,11 +121,36 @@ static void take_poll(struct talk *t, const struct wire_poll *p, int64_t now_ns)
 	t->poll_heard = t->heard;
 }
 
+/* Somebody who has the group key said that it is further on: what followed from that is forgotten. */
+static void put_right(struct talk *t, const struct wire_poll *p)
+{
+	t->mark_ns = t->nack_ns = 0;
+	if (p->sent >= t->anchor_sent)
+		return;
+	t->anchor_sent = p->sent;
+	t->anchor_heard = t->heard;
+	t->long_sent = t->long_lost = 0;
+}
+
+/* Is it to be taken? */
+static bool newer(struct talk *t, const struct wire_poll *p)
+{
+	const bool proven = p->is_signed && p->seq > t->signed_seq;
+
+	if (p->seq <= t->poll.seq && !proven)
+		return false;
+	if (p->seq <= t->poll.seq)
+		put_right(t, p);
+	if (proven)
+		t->signed_seq = p->seq;
+	return true;
+}
+
 void talk_poll(struct talk *t, const struct wire_poll *p, int64_t now_ns)
 {
 	bool first = t->poll.seq == 0;
 
-	if (p->seq <= t->poll.seq)
+	if (!newer(t, p))
 		return;
 	count_loss(t, p->sent);
 	take_poll(t, p, now_ns);

@@ -10,7 +10,8 @@
 struct replay {
 	size_t words;
 	uint64_t window;
-	uint64_t top; /* the greatest counter taken, when `any` */
+	uint64_t top;  /* the greatest counter taken, when `any` */
+	uint64_t most; /* what is greater is refused */
 	bool any;
 	uint64_t bits[];
 };
@@ -22,6 +23,7 @@ struct replay *replay_new(size_t window)
 
 	r->words = words;
 	r->window = window;
+	r->most = UINT64_MAX;
 	return r;
 }
 
@@ -38,7 +40,7 @@ static uint64_t bit_of(uint64_t counter)
 bool replay_maybe(const struct replay *r, uint64_t counter)
 {
 	if (!r->any || counter > r->top)
-		return true;
+		return counter <= r->most;
 	if (r->top - counter >= r->window)
 		return false;
 	return !(r->bits[(counter >> 6) % r->words] & bit_of(counter));
@@ -63,4 +65,18 @@ bool replay_take(struct replay *r, uint64_t counter)
 	}
 	r->bits[to % r->words] |= bit_of(counter);
 	return true;
+}
+
+void replay_anchor(struct replay *r, uint64_t counter, uint64_t ahead)
+{
+	r->most = counter < UINT64_MAX - ahead ? counter + ahead : UINT64_MAX;
+	if (!r->any || r->top <= r->most)
+		return;
+	memset(r->bits, 0, r->words * sizeof(r->bits[0]));
+	r->any = false;
+}
+
+bool replay_outside(const struct replay *r, uint64_t counter)
+{
+	return counter > r->most || (r->any && counter < r->top && r->top - counter >= r->window);
 }

@@ -43,6 +43,7 @@ static void parts_make(struct rx *r)
 	};
 
 	random_bytes(&opts.seed, sizeof(opts.seed));
+	random_bytes(&r->chance, sizeof(r->chance));
 	r->receiver = receiver_new(&opts, clock_now_ns());
 	r->opts.have = NULL; /* the caller's, and maybe gone soon */
 	r->group_seal = seal_new(r->session.group_key);

@@ -18,7 +18,9 @@
 #define RX_BATCH 64		     /* packets that are decrypted in one go */
 #define RX_CLAIMS 8192		     /* bits; a power of two */
 #define RX_SLOW_NS INT64_C(10000000) /* for a MiB */
-#define RX_REPLAY 65536		     /* docs/cast.md */
+#define RX_AHEAD 65536		     /* packets beyond the last signed POLL that may be the sender's: docs/cast.md */
+#define RX_REPLAY (2 * RX_AHEAD)     /* so nobody can push out of the window what the sender sends */
+#define RX_TRIED 64		     /* of so many packets that are not needed one is opened, about */
 #define RX_ROWS_UNREAD 16	     /* ROWS that are kept until a digest of theirs is needed */
 #define RX_WINDOW_MIN 1024	     /* KiB of a socket's buffer, below which a log line says what to do */
 
@@ -130,6 +132,9 @@ struct rx {
 	struct rx_batch batch;
 	struct seal *group_seal, *own_seal;
 	struct replay *replay;
+	uint64_t anchor; /* counter of the last signed POLL */
+	uint64_t chance; /* which ones are tried */
+	bool try_all;	 /* somebody was caught who made some up */
 	uint64_t reports;
 	struct fec *fecs[LAYOUT_K_MAX + 1];
 	struct err ignored; /* of packets that are no good: not on the stack, where each would be zeroed first */
@@ -190,7 +195,8 @@ void rx_flush(struct rx *r, int64_t now_ns);
 /* rx_block.c: `index` of `block` is there and authentic, in its place or in `parity`. */
 void rx_symbol_took(struct rx *r, struct rx_slab *s, uint32_t block, uint8_t index, uint8_t *parity);
 
-/* rx_rows.c: under the lock. */
+/* rx_rows.c: under the lock. By the sender's own key? */
+bool rx_signed(struct rx *r, const uint8_t *text, size_t len, const uint8_t signature[WIRE_SIGNATURE]);
 void rx_rows_init(struct rx *r);
 void rx_rows_clear(struct rx *r);
 void rx_rows_heard(struct rx *r, const struct wire_rows *rows);

@@ -28,15 +28,19 @@ static bool tells_news(const struct rx_rows *rows, const struct wire_rows *w)
 	return false;
 }
 
+bool rx_signed(struct rx *r, const uint8_t *text, size_t len, const uint8_t signature[WIRE_SIGNATURE])
+{
+	struct verify_key key;
+
+	memcpy(key.public, r->session.sign_public, sizeof(key.public));
+	return verify_bytes(&key, text, len, signature, WIRE_SIGNATURE, &r->ignored) == 0;
+}
+
 static void verify(struct rx *r, const struct wire_rows *w)
 {
 	uint8_t text[WIRE_ROWS_SIGNED_MAX];
-	const size_t len = wire_rows_signed(r->session.cast, w, text);
-	struct verify_key key;
-	struct err err = { 0 };
 
-	memcpy(key.public, r->session.sign_public, sizeof(key.public));
-	if (verify_bytes(&key, text, len, w->signature, sizeof(w->signature), &err) < 0) {
+	if (!rx_signed(r, text, wire_rows_signed(r->session.cast, w, text), w->signature)) {
 		r->view.rejected++;
 		return;
 	}

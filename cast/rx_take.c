@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Of cast/rx.h: from what came to symbols in their places. What is no good is counted, and leaves no trace. */
+#include "cast/chance.h"
 #include "cast/rx_priv.h"
 
 #include <string.h>
@@ -19,6 +20,13 @@ static void authentic(struct rx *r, size_t len, int64_t now_ns)
 	r->heard_ns = now_ns;
 }
 
+static void heard(struct rx *r, bool wanted, int64_t now_ns)
+{
+	authentic(r, r->packet, now_ns);
+	r->data_ns = now_ns;
+	receiver_heard(r->receiver, wanted, now_ns);
+}
+
 static bool parity_of(const struct rx *r, uint32_t block, uint8_t index)
 {
 	return index >= layout_block(r->layout, block)->k;
@@ -29,8 +37,7 @@ static void settle(struct rx *r, const struct rx_want *w, const struct seal_job 
 	const bool is_parity = parity_of(r, w->block, w->index);
 
 	if (job->ok && replay_take(r->replay, w->counter)) {
-		authentic(r, r->packet, now_ns);
-		r->data_ns = now_ns;
+		heard(r, true, now_ns);
 		r->probes |= WIRE_HEARD(r->way->way, r->size);
 		rx_symbol_took(r, w->slab, w->block, w->index, is_parity ? job->out : NULL);
 	} else {
@@ -67,7 +74,42 @@ static bool claimed(struct rx_batch *b, uint32_t block, uint8_t index)
 	return was;
 }
 
-static void want(struct rx *r, const struct wire_data *d, uint8_t *packet)
+static bool opens(struct rx *r, const struct wire_data *d, uint8_t *packet)
+{
+	uint8_t nonce[SEAL_NONCE];
+	struct seal_job job = { .nonce = nonce,
+				.aad = packet,
+				.aad_len = WIRE_DATA_HEAD,
+				.in = packet + WIRE_DATA_HEAD,
+				.out = packet + WIRE_DATA_HEAD,
+				.len = r->symbol,
+				.tag = packet + WIRE_DATA_HEAD + r->symbol };
+
+	rx_nonce(WIRE_FROM_SENDER, d->head.counter, nonce);
+	seal_open_many(r->group_seal, &job, 1);
+	return job.ok;
+}
+
+/* Nobody needs its symbol: it only counts, and to open each one would cost a receiver among many most of its time. But whoever
+ * makes some up would tell the sender by our mouth that nothing is lost: so now and then one is tried, nobody knows which, and
+ * once one was no good, all are. */
+static void unneeded(struct rx *r, const struct wire_data *d, uint8_t *packet, int64_t now_ns)
+{
+	const bool try = r->try_all || !r->anchor || chance_next(&r->chance) % RX_TRIED == 0;
+
+	if (try && !opens(r, d, packet)) {
+		r->try_all = true;
+		r->view.rejected++;
+		return;
+	}
+	if (replay_take(r->replay, d->head.counter))
+		heard(r, false, now_ns);
+	else
+		r->view.rejected++;
+}
+
+/* False: there is no memory for it. */
+static bool want(struct rx *r, const struct wire_data *d, uint8_t *packet)
 {
 	struct rx_batch *b = &r->batch;
 	struct rx_slab *s = rx_slab_get(r, d->block);
@@ -78,10 +120,8 @@ static void want(struct rx *r, const struct wire_data *d, uint8_t *packet)
 		place = parity_of(r, d->block, d->index) ? rx_parity_room(r) : rx_symbol_place(r, s, d->block, d->index);
 		s->in_batch -= !place;
 	}
-	if (!place) {
-		r->view.dropped_for_memory++;
-		return;
-	}
+	if (!place)
+		return false;
 	rx_nonce(WIRE_FROM_SENDER, d->head.counter, b->nonces[b->n]);
 	b->wants[b->n] = (struct rx_want){ .slab = s, .block = d->block, .index = d->index, .counter = d->head.counter };
 	b->jobs[b->n] = (struct seal_job){ .nonce = b->nonces[b->n],
@@ -92,6 +132,7 @@ static void want(struct rx *r, const struct wire_data *d, uint8_t *packet)
 					   .len = r->symbol,
 					   .tag = packet + WIRE_DATA_HEAD + r->symbol };
 	b->n++;
+	return true;
 }
 
 static void take_data(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
@@ -113,12 +154,15 @@ static void take_data(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
 		r->view.rejected += !r->doubled;
 		return;
 	}
-	switch (receiver_data(r->receiver, d.block, d.index, now_ns)) {
+	switch (receiver_data(r->receiver, d.block, d.index)) {
 	case RECEIVER_WANTED:
-		want(r, &d, packet);
+		if (want(r, &d, packet))
+			return;
+		r->view.dropped_for_memory++;
+		unneeded(r, &d, packet, now_ns);
 		return;
 	case RECEIVER_KNOWN:
-		r->data_ns = now_ns;
+		unneeded(r, &d, packet, now_ns);
 		return;
 	case RECEIVER_BAD:
 		r->view.rejected++;
@@ -126,17 +170,36 @@ static void take_data(struct rx *r, uint8_t *packet, size_t len, int64_t now_ns)
 	}
 }
 
-static int poll_heard(struct rx *r, const uint8_t *plain, size_t len, int64_t now_ns, struct err *err)
+/* A POLL of who has the group key may lie about anything: it has a number and a position that the packet's counter allows, and
+ * the next signed one puts right what it said. */
+static int poll_read(struct rx *r, const struct wire_head *h, const struct seal_job *job, struct wire_poll *poll, struct err *err)
 {
-	struct wire_poll poll;
+	uint8_t text[WIRE_POLL_SIGNED_MAX];
 
-	if (wire_poll_read(plain, len, &poll, err) < 0 || receiver_poll(r->receiver, &poll, now_ns, err) < 0)
+	if (wire_poll_read(job->out, job->len, poll, err) < 0)
 		return -1;
-	if (poll.stage == WIRE_GATHER)
+	if (poll->seq > h->counter || poll->sent > h->counter)
+		return err_set(err, ERR_DAMAGED, "POLL %u is further on than the packets are", poll->seq);
+	if (!poll->is_signed)
+		return r->anchor ? 0 : err_set(err, ERR_DAMAGED, "POLL %u comes before the first that is signed", poll->seq);
+	if (!rx_signed(r, text, wire_poll_signed(h->cast, h->counter, poll, text), poll->signature))
+		return err_set(err, ERR_DAMAGED, "POLL %u has a wrong signature", poll->seq);
+	if (h->counter > r->anchor) {
+		r->anchor = h->counter;
+		replay_anchor(r->replay, h->counter, RX_AHEAD);
+	}
+	return 0;
+}
+
+static int poll_heard(struct rx *r, const struct wire_poll *poll, int64_t now_ns, struct err *err)
+{
+	if (receiver_poll(r->receiver, poll, now_ns, err) < 0)
+		return -1;
+	if (poll->stage == WIRE_GATHER)
 		r->data_ns = now_ns;
 	r->probes |= WIRE_HEARD(r->way->way, WIRE_SMALL);
 	r->polled = true;
-	r->settle = poll.ways;
+	r->settle = poll->ways;
 	return 0;
 }
 
@@ -174,18 +237,21 @@ static int take_other(struct rx *r, const struct wire_head *h, uint8_t *packet, 
 				.out = packet + WIRE_HEAD,
 				.len = plain,
 				.tag = packet + len - WIRE_TAG };
+	struct wire_poll poll;
 
-	if (!replay_maybe(r->replay, h->counter)) {
+	/* A POLL may prove that it is not out of place, but those before were. */
+	if (!replay_maybe(r->replay, h->counter) &&
+	    !(h->type == WIRE_POLL && h->counter > r->anchor && replay_outside(r->replay, h->counter))) {
 		r->view.rejected += !r->doubled;
 		return 0;
 	}
 	rx_nonce(h->from, h->counter, nonce);
 	seal_open_many(r->group_seal, &job, 1);
-	if (!job.ok || !replay_take(r->replay, h->counter))
+	if (!job.ok || (h->type == WIRE_POLL && poll_read(r, h, &job, &poll, err) < 0) || !replay_take(r->replay, h->counter))
 		return err_set(err, ERR_DAMAGED, "it is not the sender's");
 	authentic(r, len, now_ns);
 	if (h->type == WIRE_POLL)
-		return poll_heard(r, job.out, plain, now_ns, err);
+		return poll_heard(r, &poll, now_ns, err);
 	return h->type == WIRE_ROWS ? rows_heard(r, job.out, plain, err) : probe_heard(r, job.out, plain, err);
 }
 

@@ -14,7 +14,7 @@
 struct session {
 	uint32_t cast;
 	uint8_t group_key[SESSION_KEY];
-	uint8_t sign_public[SESSION_SIGN_PUBLIC]; /* Ed25519; of ROWS */
+	uint8_t sign_public[SESSION_SIGN_PUBLIC]; /* Ed25519; of ROWS, and of POLLs now and then */
 	/* A multicast address with its port. IPv4 232/8 or 239/8, IPv6 ff3x or ff15; or, for one receiver only, a unicast one. */
 	struct sockaddr_storage group;
 	struct sockaddr_storage sender; /* where reports go, and where DATA must come from (source-specific join) unless */

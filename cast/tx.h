@@ -18,8 +18,9 @@ struct tx_source {
 	 * longest chunk's length, aligned to 64), or `scratch` itself filled. NULL with `err`: the cast fails. One call at a
 	 * time for each scratch; several threads. */
 	const uint8_t *(*chunk)(void *ctx, uint32_t chunk, uint8_t *scratch, struct err *err);
-	/* With `rows`: the digest of a chunk that was given by chunk(). Signed by sign(). Both NULL: receivers know digests. */
+	/* With `rows`: the digest of a chunk that was given by chunk(). NULL: receivers know digests. */
 	int (*digest)(void *ctx, uint32_t chunk, struct digest *out, struct err *err);
+	/* By the key of session->sign_public: digests, and POLLs. Must be there. */
 	int (*sign)(void *ctx, const uint8_t *data, size_t len, uint8_t signature[64], struct err *err);
 	void *ctx;
 };

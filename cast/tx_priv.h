@@ -152,7 +152,10 @@ struct tx {
 	int64_t train_ns;
 	uint64_t counter; /* of the group key: one for all packets, never twice */
 	struct net_got got[TX_HEAR];
-	uint8_t *heard; /* memory of `got` */
+	uint8_t *heard;		 /* memory of `got` */
+	uint64_t signed_counter; /* of the last signed POLL */
+	int64_t signed_ns;
+	enum wire_stage signed_stage;
 	struct wire_rows rows;
 	unsigned int rows_again; /* bursts until the last rows are sent once more; 0: they were */
 	int64_t down_ns;	 /* since when nothing could be sent; 0: it can */

@@ -8,7 +8,7 @@
 #define PPM 1000000
 
 enum { POLL_FIXED = 49, PROMISE_BYTES = 5, REPORT_FIXED = 54, NEED_BYTES = 9, ROWS_FIXED = 6 };
-static_assert(POLL_FIXED + WIRE_PROMISES_MAX * PROMISE_BYTES <= PLAIN_MAX, "a POLL fits");
+static_assert(POLL_FIXED + WIRE_PROMISES_MAX * PROMISE_BYTES + WIRE_SIGNATURE <= PLAIN_MAX, "a POLL fits");
 static_assert(REPORT_FIXED + WIRE_NEEDS_MAX * NEED_BYTES <= PLAIN_MAX, "a REPORT fits");
 static_assert(ROWS_FIXED + WIRE_ROWS_MAX * DIGEST_LEN + WIRE_SIGNATURE <= PLAIN_MAX, "ROWS fit");
 
@@ -128,10 +128,8 @@ int wire_probe_read(const uint8_t *plain, size_t len, struct wire_probe *out, st
 
 /* --- POLL */
 
-size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX])
+static uint8_t *poll_put(uint8_t *at, const struct wire_poll *p)
 {
-	uint8_t *at = out;
-
 	at = put(at, p->seq, 4);
 	at = put(at, p->stage, 1);
 	at = put(at, p->pass, 1);
@@ -149,6 +147,26 @@ size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX])
 		at = put(at, p->promises[i].block, 4);
 		at = put(at, p->promises[i].count, 1);
 	}
+	return at;
+}
+
+size_t wire_poll_signed(uint32_t cast, uint64_t counter, const struct wire_poll *p, uint8_t out[WIRE_POLL_SIGNED_MAX])
+{
+	static const char what[] = "orthrus cast poll\n";
+	uint8_t *at = out + strlen(what);
+
+	memcpy(out, what, strlen(what));
+	return (size_t)(poll_put(put(put(at, cast, 4), counter, 8), p) - out);
+}
+
+size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX])
+{
+	uint8_t *at = poll_put(out, p);
+
+	if (p->is_signed) {
+		memcpy(at, p->signature, WIRE_SIGNATURE);
+		at += WIRE_SIGNATURE;
+	}
 	return (size_t)(at - out);
 }
 
@@ -156,6 +174,8 @@ static int poll_check(const struct wire_poll *p, struct err *err)
 {
 	if (p->ways & ~WIRE_HEARD_WAYS)
 		return err_set(err, ERR_DAMAGED, "POLL %u: ways %02x are not known", p->seq, p->ways);
+	if (p->stage == WIRE_OVER && !p->is_signed)
+		return err_set(err, ERR_DAMAGED, "POLL %u: nobody says by his own key that it is over", p->seq);
 	if (p->seq == 0)
 		return err_set(err, ERR_DAMAGED, "a POLL without a number");
 	if (p->asked_from > p->asked_to)
@@ -172,6 +192,7 @@ int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, stru
 {
 	const uint8_t *at = plain;
 	uint8_t stage;
+	size_t need;
 
 	*out = (struct wire_poll){ 0 };
 	if (len < POLL_FIXED)
@@ -192,12 +213,16 @@ int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, stru
 	if (stage < WIRE_GATHER || stage > WIRE_OVER)
 		return err_set(err, ERR_DAMAGED, "POLL %u: there is no stage %u", out->seq, stage);
 	out->stage = (enum wire_stage)stage;
-	if (out->n_promises > WIRE_PROMISES_MAX || len != POLL_FIXED + (size_t)out->n_promises * PROMISE_BYTES)
+	need = POLL_FIXED + (size_t)out->n_promises * PROMISE_BYTES;
+	out->is_signed = len == need + WIRE_SIGNATURE;
+	if (out->n_promises > WIRE_PROMISES_MAX || (len != need && !out->is_signed))
 		return err_set(err, ERR_DAMAGED, "POLL %u: %u promises in %zu bytes", out->seq, out->n_promises, len);
 	for (unsigned int i = 0; i < out->n_promises; i++) {
 		out->promises[i].block = get32(&at);
 		out->promises[i].count = (uint8_t)get(&at, 1);
 	}
+	if (out->is_signed)
+		memcpy(out->signature, at, WIRE_SIGNATURE);
 	return poll_check(out, err);
 }
 

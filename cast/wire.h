@@ -17,6 +17,7 @@
 #define WIRE_DATA_MORE (WIRE_DATA_HEAD + WIRE_TAG) /* bytes of a DATA packet beside the symbol */
 #define WIRE_PACKET_MAX 1448			   /* of POLL, ROWS and REPORT, tag included */
 #define WIRE_FROM_SENDER 0
+#define WIRE_SIGNATURE 64 /* Ed25519 */
 
 enum wire_type { WIRE_DATA = 1, WIRE_POLL = 2, WIRE_ROWS = 3, WIRE_REPORT = 4, WIRE_PROBE = 5 };
 struct wire_head {
@@ -80,10 +81,16 @@ struct wire_poll {
 	uint32_t asked_from, asked_to; /* deficits of these blocks are wanted: [from, to) */
 	uint16_t n_promises;
 	struct wire_promise promises[WIRE_PROMISES_MAX];
+	bool is_signed; /* by the sender's own key: whoever only has the group key can't */
+	uint8_t signature[WIRE_SIGNATURE];
 };
 size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX]); /* plain text after the head */
-/* Also ERR_DAMAGED: another length than its promises need, number 0, an unknown stage or way, from > to, a promise of nothing. */
+/* Also ERR_DAMAGED: another length than its promises need, number 0, an unknown stage or way, from > to, a promise of nothing,
+ * OVER without a signature. The signature is the caller's to check. */
 int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, struct err *err) WARN_UNUSED;
+/* What is signed: "orthrus cast poll\n", cast, counter of the packet, and all of the POLL. Returns its length. */
+#define WIRE_POLL_SIGNED_MAX (18 + 4 + 8 + WIRE_PACKET_MAX)
+size_t wire_poll_signed(uint32_t cast, uint64_t counter, const struct wire_poll *p, uint8_t out[WIRE_POLL_SIGNED_MAX]);
 
 enum wire_state { WIRE_READY = 1, WIRE_RECEIVING = 2, WIRE_LAGGING = 3, WIRE_COMPLETE = 4, WIRE_DONE = 5, WIRE_FAILED = 6 };
 /* `count` blocks from `first` each need `deficit` symbols more; 255: nothing of them is there. */
@@ -114,7 +121,6 @@ size_t wire_report_write(const struct wire_report *r, uint8_t out[WIRE_PACKET_MA
 int wire_report_read(const uint8_t *plain, size_t len, struct wire_report *out, struct err *err) WARN_UNUSED;
 
 #define WIRE_ROWS_MAX 40
-#define WIRE_SIGNATURE 64
 struct wire_rows {
 	uint32_t first;
 	uint16_t n;

@@ -80,6 +80,7 @@ static void put_ticket(struct json_out *w, const struct cast_ticket *t)
 	json_put_u64(w, "symbol_bytes", t->symbol_bytes);
 	put_key(w, "group_key", t->group_key);
 	put_key(w, "own_key", t->own_key);
+	put_key(w, "sign_public", t->sign_public);
 	json_put_str(w, "layout", layout);
 	json_put_u64(w, "chunks", t->chunks);
 	json_end_obj(w);

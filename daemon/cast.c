@@ -186,6 +186,7 @@ static void fill_ticket(const struct cast *c, const struct cast_member *m, struc
 				     .chunks = c->chunks };
 	memcpy(out->group_key, c->group_key, sizeof(out->group_key));
 	memcpy(out->own_key, m->own_key, sizeof(out->own_key));
+	memcpy(out->sign_public, c->sign_public, sizeof(out->sign_public));
 	memcpy(out->group, c->group, sizeof(out->group));
 	memcpy(out->sender, c->sender, sizeof(out->sender));
 	if (m->zone)

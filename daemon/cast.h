@@ -33,7 +33,7 @@ enum cast_word { CAST_WAIT = 1, CAST_TICKET, CAST_NONE };
 struct cast_ticket {
 	uint32_t cast;
 	uint16_t number, symbol_bytes;
-	uint8_t group_key[SESSION_KEY], own_key[SESSION_KEY];
+	uint8_t group_key[SESSION_KEY], own_key[SESSION_KEY], sign_public[SESSION_SIGN_PUBLIC];
 	char group[64], sender[64];
 	char source[64]; /* a relay's, whose port is that of the group; "": none, the sender itself */
 	uint16_t port, sender_port;

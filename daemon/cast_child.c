@@ -29,8 +29,9 @@ struct child {
 	struct chunk_source *source;
 	struct layout *layout;
 	struct tx *tx;
-	struct buf in; /* what was read of standard input and is no whole line yet */
-	int quit;      /* eventfd: readable once it is over */
+	struct sign_key sign; /* of POLLs, for this cast; it leaves this process never */
+	struct buf in;	      /* what was read of standard input and is no whole line yet */
+	int quit;	      /* eventfd: readable once it is over */
 	pthread_mutex_t lock;
 	struct buf out; /* lines to be told; under the lock */
 	uint16_t last;	/* greatest number that joined; ditto */
@@ -260,6 +261,13 @@ static const uint8_t *read_chunk(void *ctx, uint32_t chunk, uint8_t *scratch, st
 	return chunk_source_read(c->source, chunk, scratch, err) < 0 ? NULL : scratch;
 }
 
+static int sign(void *ctx, const uint8_t *data, size_t len, uint8_t signature[64], struct err *err)
+{
+	const struct child *c = ctx;
+
+	return sign_bytes(&c->sign, data, len, signature, err);
+}
+
 static int open_source(struct child *c, const struct cast_open *o, struct err *err)
 {
 	struct verify_key key;
@@ -282,13 +290,15 @@ static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
 	struct session session = { .cast = (uint32_t)o->cast, .symbol_bytes = (uint16_t)o->symbol_bytes };
 	struct tx_opts opts = { .layout = c->layout,
 				.session = &session,
-				.source = { .chunk = read_chunk, .ctx = c },
+				.source = { .chunk = read_chunk, .sign = sign, .ctx = c },
 				.expected = (uint32_t)o->expected,
 				.gather_ns = (int64_t)o->gather_s * NS_PER_S,
 				.empty_ns = (int64_t)o->empty_s * NS_PER_S,
 				.rate_max = o->rate_max };
 	int rc;
 
+	if (sign_key_make(&c->sign, err) < 0)
+		return -1;
 	memcpy(session.group_key, o->group_key, sizeof(session.group_key));
 	rc = inet_address(o->group, (uint16_t)o->port, &session.group, err) < 0 ||
 			     inet_address(o->sender, 0, &session.sender, err) < 0
@@ -339,6 +349,7 @@ static void tell_opened(struct child *c)
 				    .bytes = layout_bytes(c->layout) };
 
 	layout_digest(c->layout, &l.layout);
+	memcpy(l.sign_public, c->sign.public, sizeof(l.sign_public));
 	tell(c, &l);
 }
 
@@ -386,6 +397,7 @@ int cast_child_run(struct err *err)
 	(void)!say(&c);
 	if (c.tx)
 		tx_close(c.tx);
+	sign_key_clear(&c.sign);
 	layout_drop(c.layout);
 	chunk_source_close(c.source);
 	buf_free(&c.in);

@@ -73,6 +73,7 @@ struct cast_said_line {
 	enum cast_said what;
 	uint64_t port, chunks, blocks, bytes; /* OPENED */
 	struct digest layout;		      /* OPENED */
+	uint8_t sign_public[CAST_KEY];	      /* OPENED: the child's own, of POLLs */
 	uint64_t number;		      /* JOINED, REFUSED */
 	char *text;			      /* REFUSED: why; ENDED: the error, or NULL: it came to its end; not printable */
 	struct cast_progress progress;

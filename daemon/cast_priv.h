@@ -42,7 +42,7 @@ struct cast {
 	struct casts *all;
 	char *name, *id;
 	uint32_t number;
-	uint8_t group_key[SESSION_KEY];
+	uint8_t group_key[SESSION_KEY], sign_public[SESSION_SIGN_PUBLIC];
 	pthread_t thread;
 	int wake;	       /* eventfd: there is something to say to the child */
 	struct buf to_say;     /* lines for it */

@@ -37,16 +37,19 @@ static const struct {
 
 static int read_opened(struct json_obj *o, struct cast_said_line *l, struct err *err)
 {
-	autofree char *hex = NULL;
+	autofree char *hex = NULL, *sign = NULL;
 	struct err why = { 0 };
 
 	if (json_u64(o, "port", JSON_MUST, 1, 65535, &l->port, err) < 0 ||
 	    json_u64(o, "chunks", JSON_MUST, 1, UINT32_MAX, &l->chunks, err) < 0 ||
 	    json_u64(o, "blocks", JSON_MUST, 1, UINT32_MAX, &l->blocks, err) < 0 ||
-	    json_u64(o, "bytes", JSON_MUST, 1, COUNT_MAX, &l->bytes, err) < 0 || json_str(o, "layout", JSON_MUST, &hex, err) < 0)
+	    json_u64(o, "bytes", JSON_MUST, 1, COUNT_MAX, &l->bytes, err) < 0 ||
+	    json_str(o, "layout", JSON_MUST, &hex, err) < 0 || json_str(o, "sign_public", JSON_MUST, &sign, err) < 0)
 		return -1;
 	if (strlen(hex) != DIGEST_HEX_LEN - 1 || str_unhex(hex, l->layout.bytes, DIGEST_LEN, &why) < 0)
 		return json_bad(o, "layout", err, "is not 64 hex digits");
+	if (strlen(sign) != 2 * CAST_KEY || str_unhex(sign, l->sign_public, CAST_KEY, &why) < 0)
+		return json_bad(o, "sign_public", err, "is not 64 hex digits");
 	return 0;
 }
 
@@ -141,14 +144,16 @@ int cast_said_read(const char *line, size_t len, struct cast_said_line *out, str
 
 static void put_opened(struct json_out *w, const struct cast_said_line *l)
 {
-	char hex[DIGEST_HEX_LEN];
+	char hex[DIGEST_HEX_LEN], sign[2 * CAST_KEY + 1];
 
 	digest_hex(&l->layout, hex);
+	str_hex(l->sign_public, CAST_KEY, sign);
 	json_put_u64(w, "port", l->port);
 	json_put_u64(w, "chunks", l->chunks);
 	json_put_u64(w, "blocks", l->blocks);
 	json_put_u64(w, "bytes", l->bytes);
 	json_put_str(w, "layout", hex);
+	json_put_str(w, "sign_public", sign);
 }
 
 static void put_views(struct json_out *w, const struct cast_said_line *l)

@@ -90,6 +90,7 @@ static void take_opened(struct cast *c, const struct cast_said_line *l)
 	c->blocks = l->blocks;
 	c->bytes = l->bytes;
 	c->layout = l->layout;
+	memcpy(c->sign_public, l->sign_public, sizeof(c->sign_public));
 	if (c->state == CAST_STARTING)
 		c->state = CAST_RUNNING;
 }

@@ -54,7 +54,8 @@ static int read_session(struct json_obj *o, struct session *s, struct err *err)
 	    read_address(o, "sender", "sender_port", &s->sender, err) < 0 ||
 	    (json_has(o, "source") && read_address(o, "source", "source_port", &s->source, err) < 0) ||
 	    read_hex(o, "group_key", s->group_key, SESSION_KEY, err) < 0 ||
-	    read_hex(o, "own_key", s->own_key, SESSION_KEY, err) < 0)
+	    read_hex(o, "own_key", s->own_key, SESSION_KEY, err) < 0 ||
+	    read_hex(o, "sign_public", s->sign_public, SESSION_SIGN_PUBLIC, err) < 0)
 		return -1;
 	s->cast = (uint32_t)cast;
 	s->number = (uint16_t)number;

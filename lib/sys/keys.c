@@ -71,6 +71,16 @@ int sign_key_create(const char *path, struct err *err)
 	return rc;
 }
 
+int sign_key_make(struct sign_key *out, struct err *err)
+{
+	if (sodium_ready(err) < 0)
+		return -1;
+	if (crypto_sign_keypair(out->public, out->secret) == 0)
+		return 0;
+	sign_key_clear(out);
+	return err_set(err, ERR_FAILED, "a signing key could not be made");
+}
+
 /* `digits` hex digits, then nothing or one newline. */
 static int read_hex(const struct buf *text, const char *path, void *out, size_t len, struct err *err)
 {

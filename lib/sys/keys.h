@@ -23,6 +23,7 @@ struct verify_key {
 int sign_key_create(const char *path, struct err *err) WARN_UNUSED; /* mode 0600; an existing one is ERR_EXISTS */
 int sign_key_load(const char *path, struct sign_key *out,
 		  struct err *err) WARN_UNUSED; /* refuses a missing, empty, short or readable-by-others file */
+int sign_key_make(struct sign_key *out, struct err *err) WARN_UNUSED; /* a fresh one, in memory only */
 void sign_key_clear(struct sign_key *k);
 int verify_key_load(const char *path, struct verify_key *out, struct err *err) WARN_UNUSED; /* hex text, 64 digits */
 void verify_key_of(const struct sign_key *k, struct verify_key *out);

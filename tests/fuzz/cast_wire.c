@@ -60,6 +60,7 @@ static void poll(const uint8_t *data, size_t size)
 		return;
 	}
 	must(wire_poll_write(&p, back) == size && memcmp(back, data, size) == 0);
+	must(p.stage != WIRE_OVER || p.is_signed);
 	must(p.seq && p.asked_from <= p.asked_to && p.n_promises <= WIRE_PROMISES_MAX && p.ways <= WIRE_HEARD_WAYS);
 }
 

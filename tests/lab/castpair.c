@@ -271,7 +271,7 @@ static int do_send(const struct options *o)
 			      .session = &session,
 			      .source = { .chunk = source_chunk,
 					  .digest = o->no_rows ? NULL : source_digest,
-					  .sign = o->no_rows ? NULL : source_sign,
+					  .sign = source_sign,
 					  .ctx = &source },
 			      .expected = o->expected ? o->expected : o->receivers,
 			      .gather_ns = o->gather_ms * NS_PER_MS,

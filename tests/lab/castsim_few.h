@@ -53,9 +53,11 @@ static inline void full_takes(struct cast *cast, struct full *one, const struct 
 
 	for (unsigned int i = 0; i < b->n; i++) {
 		uint32_t block = b->symbols[i].block;
+		bool wanted = receiver_data(one->r, block, b->symbols[i].index) == RECEIVER_WANTED;
 		size_t n;
 
-		if (receiver_data(one->r, block, b->symbols[i].index, cast->world->now) != RECEIVER_WANTED)
+		receiver_heard(one->r, wanted, cast->world->now);
+		if (!wanted)
 			continue;
 		one->took++;
 		one->took_again += b->pass > 1;

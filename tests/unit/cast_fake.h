@@ -214,21 +214,38 @@ static inline void fake_send_sealed(struct fake *f, enum wire_type type, uint8_t
 	fake_put(f, packet, WIRE_HEAD + len + WIRE_TAG);
 }
 
+/* Signed by `key`; NULL: not at all. */
+static inline void fake_put_poll(struct fake *f, struct wire_poll *p, const struct sign_key *key)
+{
+	uint8_t text[WIRE_POLL_SIGNED_MAX], packet[WIRE_HEAD + WIRE_PACKET_MAX + WIRE_TAG];
+	struct err err = { 0 };
+
+	p->is_signed = key != NULL;
+	if (key)
+		assert_int_equal(
+			sign_bytes(key, text, wire_poll_signed(f->session.cast, f->counter + 1, p, text), p->signature, &err), 0);
+	fake_send_sealed(f, WIRE_POLL, packet, wire_poll_write(p, packet + WIRE_HEAD));
+}
+
+static inline struct wire_poll fake_poll_of(struct fake *f, enum wire_stage stage)
+{
+	return (struct wire_poll){ .seq = ++f->seq,
+				   .stage = stage,
+				   .pass = 1,
+				   .sent = f->sent,
+				   .now_us = 1,
+				   .grtt_us = 1000,
+				   .crowd = 1,
+				   .marks = UINT32_MAX,
+				   .loss_limit = 1000000,
+				   .asked_to = layout_blocks(f->layout) };
+}
+
 static inline void fake_poll(struct fake *f, enum wire_stage stage)
 {
-	const struct wire_poll p = { .seq = ++f->seq,
-				     .stage = stage,
-				     .pass = 1,
-				     .sent = f->sent,
-				     .now_us = 1,
-				     .grtt_us = 1000,
-				     .crowd = 1,
-				     .marks = UINT32_MAX,
-				     .loss_limit = 1000000,
-				     .asked_to = layout_blocks(f->layout) };
-	uint8_t packet[WIRE_HEAD + WIRE_PACKET_MAX + WIRE_TAG];
+	struct wire_poll p = fake_poll_of(f, stage);
 
-	fake_send_sealed(f, WIRE_POLL, packet, wire_poll_write(&p, packet + WIRE_HEAD));
+	fake_put_poll(f, &p, &f->sign);
 }
 
 static inline void fake_rows(struct fake *f, uint32_t first, uint16_t n, const struct sign_key *key)

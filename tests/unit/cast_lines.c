@@ -116,7 +116,9 @@ static void how_it_goes(void **state)
 
 	(void)state;
 	memset(l.layout.bytes, 9, DIGEST_LEN);
+	memset(l.sign_public, 8, CAST_KEY);
 	said_again(&l, &out);
+	assert_memory_equal(out.sign_public, l.sign_public, CAST_KEY);
 	assert_int_equal(out.port, 40000);
 	assert_int_equal(out.blocks, 100);
 	assert_int_equal(digest_cmp(&out.layout, &l.layout), 0);

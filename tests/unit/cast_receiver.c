@@ -36,8 +36,9 @@ static bool give(struct receiver *r, uint32_t block, unsigned int from, unsigned
 	bool whole = false;
 
 	for (unsigned int i = from; i < to; i++) {
-		assert_int_equal(receiver_data(r, block, (uint8_t)i, MS), RECEIVER_WANTED);
+		assert_int_equal(receiver_data(r, block, (uint8_t)i), RECEIVER_WANTED);
 		assert_false(whole);
+		receiver_heard(r, true, MS);
 		whole = receiver_took(r, block, (uint8_t)i);
 		assert_false(receiver_took(r, block, (uint8_t)i)); /* told once */
 	}
@@ -83,13 +84,13 @@ static void test_blocks_and_chunks(void **state)
 
 	(void)state;
 	assert_int_equal(look(r).blocks_lacking, layout_blocks(l));
-	assert_int_equal(receiver_data(r, layout_blocks(l), 0, MS), RECEIVER_BAD);
-	assert_int_equal(receiver_data(r, 0, 255, MS), RECEIVER_BAD);
+	assert_int_equal(receiver_data(r, layout_blocks(l), 0), RECEIVER_BAD);
+	assert_int_equal(receiver_data(r, 0, 255), RECEIVER_BAD);
 	assert_false(receiver_took(r, layout_blocks(l), 0));
 	assert_false(give(r, 0, 3, k));
-	assert_int_equal(receiver_data(r, 0, 3, MS), RECEIVER_KNOWN);
+	assert_int_equal(receiver_data(r, 0, 3), RECEIVER_KNOWN);
 	assert_true(give(r, 0, k, k + 3)); /* three parity rows do for three symbols */
-	assert_int_equal(receiver_data(r, 0, 0, MS), RECEIVER_KNOWN);
+	assert_int_equal(receiver_data(r, 0, 0), RECEIVER_KNOWN);
 	assert_int_equal(receiver_block(r, 0, have, rows), 3);
 	assert_int_equal(have[2], 0);
 	assert_int_equal(have[3], 1);
@@ -106,13 +107,13 @@ static void test_blocks_and_chunks(void **state)
 	assert_int_equal(receiver_decoded(r, 0, chunks, ARRAY_LEN(chunks)), layout_block(l, 0)->n_chunks - 1);
 	assert_int_equal(chunks[0], 1);
 	assert_int_equal(receiver_chunk_bad(r, 1), 2); /* not a third time */
-	assert_int_equal(receiver_data(r, 0, 0, MS), RECEIVER_KNOWN);
+	assert_int_equal(receiver_data(r, 0, 0), RECEIVER_KNOWN);
 	receiver_chunk_good(r, 1); /* it came another way */
 	assert_false(give(r, 1, 0, 5));
 	receiver_forget(r, 1);
-	assert_int_equal(receiver_data(r, 1, 0, MS), RECEIVER_WANTED);
+	assert_int_equal(receiver_data(r, 1, 0), RECEIVER_WANTED);
 	receiver_forget(r, 0); /* decoded: not forgotten */
-	assert_int_equal(receiver_data(r, 0, 0, MS), RECEIVER_KNOWN);
+	assert_int_equal(receiver_data(r, 0, 0), RECEIVER_KNOWN);
 	receiver_free(r);
 	layout_drop(l);
 }
@@ -207,6 +208,50 @@ static void test_reports(void **state)
 	layout_drop(l);
 }
 
+/* A POLL of somebody who has the group key, too: nothing of it lasts longer than until the next signed one. */
+static void test_put_right(void **state)
+{
+	struct layout *l = made(4 * (uint64_t)CHUNK, CHUNK);
+	struct receiver *r = born(l, NULL);
+	struct wire_poll p = poll_of(1, WIRE_PASS, 0, layout_blocks(l));
+	struct wire_report w;
+	struct err err = { 0 };
+	int64_t until;
+
+	(void)state;
+	p.is_signed = true;
+	hear(r, &p, 2 * MS);
+	assert_true(receiver_report(r, 2 * MS, &w, &until));
+	give(r, 0, 0, 10);
+	p = poll_of(UINT32_MAX, WIRE_PASS, 100000, 0); /* all was lost, and of a crowd it is to wait */
+	p.crowd = UINT16_MAX;
+	p.grtt_us = 500000;
+	hear(r, &p, 3 * MS);
+	assert_int_equal(look(r).loss_ppm, 999900);
+	assert_int_equal(look(r).state, WIRE_LAGGING);
+	p = poll_of(2, WIRE_ASK, 10, layout_blocks(l));
+	hear(r, &p, 4 * MS);
+	assert_int_equal(look(r).state, WIRE_LAGGING);
+	p.is_signed = true;
+	hear(r, &p, 5 * MS);
+	assert_int_equal(look(r).state, WIRE_RECEIVING);
+	assert_true(receiver_report(r, 5 * MS, &w, &until));
+	assert_int_equal(w.seq, 2);
+	assert_int_equal(w.top, 10);
+	assert_int_equal(w.needs[0].deficit, layout_block(l, 0)->k - 10);
+	hear(r, &p, 6 * MS); /* the same again says nothing */
+	assert_false(receiver_report(r, 6 * MS, &w, &until));
+	p = poll_of(3, WIRE_ASK, 10, layout_blocks(l));
+	p.crowd = UINT16_MAX + 1;
+	assert_int_equal(receiver_poll(r, &p, 7 * MS, &err), -1);
+	p.crowd = 1;
+	p.grtt_us = 500001;
+	assert_int_equal(receiver_poll(r, &p, 7 * MS, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+	receiver_free(r);
+	layout_drop(l);
+}
+
 /* Of a crowd it waits, and is silent when somebody else's word was enough. */
 static void test_crowd(void **state)
 {
@@ -279,7 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_and_chunks), cmocka_unit_test(test_has_some),
 		cmocka_unit_test(test_reports),		  cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_straggler),
+		cmocka_unit_test(test_straggler),	  cmocka_unit_test(test_put_right),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,35 @@ static void test_jumps(void **state)
 	replay_free(r);
 }
 
+/* Who is known to be at a place is not taken to be far beyond it; what was taken so before is forgotten. */
+static void test_anchor(void **state)
+{
+	struct replay *r = replay_new(128);
+
+	(void)state;
+	replay_anchor(r, 100, 64);
+	assert_false(replay_outside(r, 164));
+	taken(r, 164, true);
+	assert_true(replay_outside(r, 165));
+	assert_false(replay_maybe(r, 165));
+	assert_false(replay_take(r, UINT64_MAX));
+	for (uint64_t i = 37; i < 164; i++)
+		taken(r, i, true); /* nothing that is sent meanwhile is pushed out */
+	assert_false(replay_outside(r, 37));
+	assert_true(replay_outside(r, 36));
+	replay_anchor(r, 165, 64);
+	assert_false(replay_maybe(r, 164));
+	taken(r, 229, true);
+	assert_true(replay_outside(r, 230));
+	replay_anchor(r, 120, 64); /* whoever said the others lied */
+	taken(r, 121, true);
+	taken(r, 184, true);
+	assert_false(replay_take(r, 185));
+	replay_anchor(r, UINT64_MAX - 5, 64);
+	taken(r, UINT64_MAX, true);
+	replay_free(r);
+}
+
 static void test_against_list(void **state)
 {
 	enum { WINDOW = 192, ALL = 20000 };
@@ -123,7 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_in_order), cmocka_unit_test(test_asking),	      cmocka_unit_test(test_edges),
-		cmocka_unit_test(test_jumps),	 cmocka_unit_test(test_against_list),
+		cmocka_unit_test(test_jumps),	 cmocka_unit_test(test_against_list), cmocka_unit_test(test_anchor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ static struct tx_opts options(const struct goods *g, const struct ear *e)
 {
 	return (struct tx_opts){ .layout = g->layout,
 				 .session = &e->session,
-				 .source = { .chunk = goods_chunk, .ctx = (void *)(uintptr_t)g },
+				 .source = { .chunk = goods_chunk, .sign = goods_sign, .ctx = (void *)(uintptr_t)g },
 				 .interface = "lo",
 				 .expected = 1,
 				 .gather_ns = 20 * NS_PER_S,

@@ -97,7 +97,7 @@ struct ear {
 	uint64_t *counters;
 	size_t n_counters, cap_counters;
 	uint32_t lacking;
-	uint64_t data, parity, polls, overs, bad;
+	uint64_t data, parity, polls, polls_signed, overs, bad;
 	uint8_t *digests_seen;
 	uint32_t digests_wrong;
 	struct wire_poll last;
@@ -286,11 +286,28 @@ static void report(struct ear *e, const struct wire_poll *poll, const struct soc
 	make_noise(e, p, WIRE_HEAD + job.len + WIRE_TAG, to);
 }
 
-static void hear_poll(struct ear *e, uint8_t *p, size_t len, const struct sockaddr_storage *from)
+static void check_signature(struct ear *e, uint64_t counter)
+{
+	uint8_t text[WIRE_POLL_SIGNED_MAX];
+	struct verify_key key;
+	struct err err = { 0 };
+	size_t len;
+
+	assert_true(e->last.is_signed || (e->polls && e->last.stage == WIRE_PASS) || e->last.stage == WIRE_ASK);
+	if (!e->last.is_signed)
+		return;
+	len = wire_poll_signed(e->session.cast, counter, &e->last, text);
+	verify_key_of(&e->goods->key, &key);
+	assert_int_equal(verify_bytes(&key, text, len, e->last.signature, WIRE_SIGNATURE, &err), 0);
+	e->polls_signed++;
+}
+
+static void hear_poll(struct ear *e, uint8_t *p, size_t len, uint64_t counter, const struct sockaddr_storage *from)
 {
 	struct err err = { 0 };
 
 	assert_int_equal(wire_poll_read(p, len, &e->last, &err), 0);
+	check_signature(e, counter);
 	e->polls++;
 	e->overs += e->last.stage == WIRE_OVER;
 	if (e->stays_silent_for)
@@ -317,7 +334,7 @@ static void hear(struct ear *e, uint8_t *p, size_t len, const struct sockaddr_st
 	if (h.type == WIRE_ROWS)
 		hear_rows(e, p + WIRE_HEAD, len - WIRE_HEAD - WIRE_TAG);
 	else
-		hear_poll(e, p + WIRE_HEAD, len - WIRE_HEAD - WIRE_TAG, from);
+		hear_poll(e, p + WIRE_HEAD, len - WIRE_HEAD - WIRE_TAG, h.counter, from);
 }
 
 #endif

@@ -194,9 +194,10 @@ static void test_poll_refused(void **state)
 	for (size_t cut = 0; cut < len; cut++)
 		poll_refused(bytes, cut);
 	for (size_t more = len + 1; more <= sizeof(bytes); more++)
-		poll_refused(bytes, more);
+		if (more != len + WIRE_SIGNATURE)
+			poll_refused(bytes, more);
 	for (unsigned int stage = 0; stage < 256; stage++) {
-		if (stage >= WIRE_GATHER && stage <= WIRE_OVER)
+		if (stage >= WIRE_GATHER && stage < WIRE_OVER) /* OVER needs a signature */
 			continue;
 		bytes[4] = (uint8_t)stage;
 		poll_refused(bytes, len);
@@ -276,12 +277,38 @@ static void test_heard(void **state)
 	assert_int_equal(WIRE_HEARD(WIRE_UNICAST, WIRE_SMALL), WIRE_HEARD_UNICAST);
 }
 
+/* What is signed is all of it, with the cast and the counter of its packet; the signature comes last. */
+static void test_poll_signed(void **state)
+{
+	struct wire_poll p = poll_of(3), back;
+	uint8_t plain[WIRE_PACKET_MAX], bytes[WIRE_PACKET_MAX], text[WIRE_POLL_SIGNED_MAX];
+	const size_t len = wire_poll_write(&p, plain);
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(wire_poll_signed(0x01020304, 0x1122334455667788, &p, text), 18 + 4 + 8 + len);
+	assert_memory_equal(text, "orthrus cast poll\n\1\2\3\4\x11\x22\x33\x44\x55\x66\x77\x88", 30);
+	assert_memory_equal(text + 30, plain, len);
+	p.is_signed = true;
+	memset(p.signature, 0x5a, sizeof(p.signature));
+	p.stage = WIRE_OVER;
+	assert_int_equal(wire_poll_write(&p, bytes), len + WIRE_SIGNATURE);
+	assert_int_equal(wire_poll_read(bytes, len + WIRE_SIGNATURE, &back, &err), 0);
+	assert_true(back.is_signed && back.stage == WIRE_OVER && back.n_promises == 3);
+	assert_memory_equal(back.signature, p.signature, WIRE_SIGNATURE);
+	for (size_t cut = 0; cut < len + WIRE_SIGNATURE; cut++)
+		poll_refused(bytes, cut);
+	p = poll_of(WIRE_PROMISES_MAX);
+	p.is_signed = true;
+	assert_true(wire_poll_write(&p, bytes) <= PLAIN_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_head),  cmocka_unit_test(test_head_refused), cmocka_unit_test(test_data),
 		cmocka_unit_test(test_poll),  cmocka_unit_test(test_poll_refused), cmocka_unit_test(test_probe),
-		cmocka_unit_test(test_heard),
+		cmocka_unit_test(test_heard), cmocka_unit_test(test_poll_signed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

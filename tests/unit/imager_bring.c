@@ -34,6 +34,7 @@ struct head {
 	struct layout *layout;
 	struct tx *tx;
 	struct session session;
+	struct sign_key sign;
 	pthread_t thread;
 	int rc;
 	uint16_t number;
@@ -66,6 +67,13 @@ static const uint8_t *chunk(void *ctx, uint32_t n, uint8_t *scratch, struct err 
 	return chunk_source_read(h->source, n, scratch, err) < 0 ? NULL : scratch;
 }
 
+static int sign_poll(void *ctx, const uint8_t *data, size_t len, uint8_t signature[64], struct err *err)
+{
+	const struct head *h = ctx;
+
+	return sign_bytes(&h->sign, data, len, signature, err);
+}
+
 static void *run_cast(void *arg)
 {
 	struct head *h = arg;
@@ -78,7 +86,10 @@ static void *run_cast(void *arg)
 static void begin_cast(struct head *h)
 {
 	struct tx_opts opts = {
-		.expected = 1, .gather_ns = 5 * NS_PER_S, .empty_ns = 0, .source = { .chunk = chunk, .ctx = h }, .interface = "d0"
+		.expected = 1,
+		.gather_ns = 5 * NS_PER_S,
+		.source = { .chunk = chunk, .sign = sign_poll, .ctx = h },
+		.interface = "d0",
 	};
 
 	OK(chunk_source_open(h->f->store, h->name, h->id, &h->f->public, &h->source, err));
@@ -87,6 +98,7 @@ static void begin_cast(struct head *h)
 	h->session.group = lan_addr(GROUP, PORT);
 	h->session.sender = lan_addr(LAN_V4, 0);
 	memset(h->session.group_key, 5, SESSION_KEY);
+	OK(sign_key_make(&h->sign, err));
 	opts.layout = h->layout;
 	opts.session = &h->session;
 	OK(tx_open(&opts, &h->tx, err));
@@ -95,21 +107,22 @@ static void begin_cast(struct head *h)
 
 static void put_ticket(struct head *h, struct buf *out)
 {
-	char key[2 * SESSION_KEY + 1], own[2 * SESSION_KEY + 1], hex[DIGEST_HEX_LEN];
+	char key[2 * SESSION_KEY + 1], own[2 * SESSION_KEY + 1], sign[2 * SESSION_SIGN_PUBLIC + 1], hex[DIGEST_HEX_LEN];
 	uint8_t own_key[SESSION_KEY];
 	struct digest layout;
 
 	memset(own_key, h->number, sizeof(own_key));
 	str_hex(h->session.group_key, SESSION_KEY, key);
 	str_hex(own_key, SESSION_KEY, own);
+	str_hex(h->sign.public, SESSION_SIGN_PUBLIC, sign);
 	layout_digest(h->layout, &layout);
 	layout.bytes[0] ^= h->other_layout;
 	digest_hex(&layout, hex);
 	buf_addf(out,
 		 "{\"state\":\"ticket\",\"ticket\":{\"cast\":77,\"number\":%u,\"group\":\"" GROUP
 		 "\",\"port\":%d,\"sender\":\"" LAN_V4 "\",\"sender_port\":%u,\"symbol_bytes\":%d,\"group_key\":\"%s\",\"own_"
-		 "key\":\"%s\",\"layout\":\"%s\",\"chunks\":%zu}}",
-		 h->number, PORT, tx_port(h->tx), LAYOUT_SYMBOL, key, own, hex, chunk_source_count(h->source));
+		 "key\":\"%s\",\"sign_public\":\"%s\",\"layout\":\"%s\",\"chunks\":%zu}}",
+		 h->number, PORT, tx_port(h->tx), LAYOUT_SYMBOL, key, own, sign, hex, chunk_source_count(h->source));
 }
 
 /* The bitmap of the question, or NULL; the caller frees. */

@@ -160,6 +160,24 @@ static void test_an_existing_key_is_never_replaced(void **state)
 	assert_memory_equal(again.secret, b->key.secret, sizeof(again.secret));
 }
 
+static void test_a_key_in_memory(void **state)
+{
+	struct sign_key a, b;
+	struct verify_key v;
+	uint8_t sig[SIGNATURE_LEN];
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(sign_key_make(&a, &err), 0);
+	assert_int_equal(sign_key_make(&b, &err), 0);
+	assert_memory_not_equal(a.secret, b.secret, sizeof(a.secret));
+	assert_int_equal(sign_bytes(&a, "x", 1, sig, &err), 0);
+	verify_key_of(&a, &v);
+	assert_int_equal(verify_bytes(&v, "x", 1, sig, sizeof(sig), &err), 0);
+	verify_key_of(&b, &v);
+	assert_int_equal(verify_bytes(&v, "x", 1, sig, sizeof(sig), &err), -1);
+}
+
 static void test_public_key_files(void **state)
 {
 	struct bench *b = *state;
@@ -405,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_a_key_never_loaded_neither_signs_nor_verifies),
 		cmocka_unit_test(test_bad_key_files_are_refused),
 		cmocka_unit_test(test_an_existing_key_is_never_replaced),
+		cmocka_unit_test(test_a_key_in_memory),
 		cmocka_unit_test(test_public_key_files),
 		cmocka_unit_test(test_keys_and_random_bytes_differ),
 		cmocka_unit_test(test_pki_is_made_once_and_kept),
