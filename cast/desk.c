@@ -103,7 +103,9 @@ static int listen_there(struct desk *d, struct err *err)
 int desk_open(const struct desk_opts *opts, struct desk **out, struct err *err)
 {
 	struct desk *d = mem_zalloc(sizeof(*d));
-	struct http_server_opts server = { .ctx = d, .workers = WORKERS, .max_connections = CONNECTIONS };
+	struct http_server_opts server = {
+		.ctx = d, .workers = WORKERS, .max_connections = CONNECTIONS, .takes_body = desk_takes_body
+	};
 	char secret[TOKEN_BEARER_LEN];
 
 	d->opts = *opts;

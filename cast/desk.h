@@ -41,6 +41,7 @@ int desk_keys_make(const char *address, struct desk_keys *out, struct err *err) 
 void desk_keys_clear(struct desk_keys *k);
 
 #define DESK_RECEIVERS_MAX 10000 /* at a time */
+#define DESK_TICKETS_OF_ONE 1000 /* ever, of one address */
 struct desk_opts {
 	const char *address;
 	uint16_t port;		       /* 0: a free one */

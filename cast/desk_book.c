@@ -46,10 +46,23 @@ static uint16_t replace_old(struct desk *d, const uint8_t guest[TICKET_GUEST], c
 	return 0;
 }
 
-static int may_add(struct desk *d, struct err *err)
+static size_t count_of(const struct desk *d, const char *address)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_rows; i++)
+		n += str_eq(d->rows[i].pub.address, address);
+	return n;
+}
+
+static int may_add(struct desk *d, const char *address, struct err *err)
 {
 	int64_t now = clock_now_ns();
 
+	/* Else one that shows the token could use up all numbers, and nobody could come any more. */
+	if (count_of(d, address) >= DESK_TICKETS_OF_ONE)
+		return err_set(err, ERR_REFUSED, "%s took %d tickets already: no machine needs more", address,
+			       DESK_TICKETS_OF_ONE);
 	if (d->view.waited_for >= DESK_RECEIVERS_MAX || d->n_rows >= NUMBERS_MAX)
 		return err_set(err, ERR_REFUSED, "there are as many receivers as one cast can have");
 	if (d->tickets_ns < now)
@@ -67,7 +80,7 @@ int desk_book_add(struct desk *d, const struct ticket_ask *ask, const char *addr
 	int rc;
 
 	pthread_mutex_lock(&d->lock);
-	rc = may_add(d, err);
+	rc = may_add(d, address, err);
 	if (rc == 0) {
 		*old = replace_old(d, ask->guest, address);
 		d->rows = mem_room(d->rows, d->n_rows, &d->cap_rows, sizeof(d->rows[0]));

@@ -47,5 +47,6 @@ void desk_book_drop(struct desk *d, uint16_t number);
 /* desk_routes.c */
 struct http_route;
 const struct http_route *desk_routes(size_t *n);
+bool desk_takes_body(void *desk, const struct http_call *call); /* whoever does not show the secret is not listened to */
 
 #endif

@@ -22,6 +22,11 @@ static bool secret_is_right(const struct desk *d, const char *bearer)
 	return digest_cmp(&given, &d->secret) == 0;
 }
 
+bool desk_takes_body(void *desk, const struct http_call *call)
+{
+	return secret_is_right(desk, http_bearer(call));
+}
+
 /* 1: go on; 0: it is answered later; -1: refused. */
 static int enter(struct desk *d, struct http_call *call, bool also_stopped, struct err *err)
 {

@@ -19,6 +19,8 @@
 #define BUSY_TRIES 120
 #define BUSY_NS (250 * NS_PER_MS)
 #define MACHINE_ID_MAX 64
+#define SYMBOL_LEAST 512
+#define BLOCK_COST 64 /* bytes, about */
 
 int guest_open(const struct token *token, struct guest **out, struct err *err)
 {
@@ -74,19 +76,50 @@ static int get(struct guest *g, const char *path, struct http_reply *reply, stru
 	return guest_call(g, &req, reply, err);
 }
 
+static int cut_otherwise(struct err *err)
+{
+	err_set(err, ERR_FAILED, "the sender cuts the file otherwise than this program would");
+	return err_hint(err, "run the same version of orthrus on both sides");
+}
+
+/* A desk may say any size, before anybody knows whether there is room on the disk: what is kept of each block is not to take the
+ * machine's memory. */
+static int check_memory(const struct ticket_file *f, struct err *err)
+{
+	const uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t blocks = f->size_bytes / f->symbol_bytes / (LAYOUT_K_MAX / 2) + ticket_pieces(f);
+
+	if (blocks < memory / 2 / BLOCK_COST)
+		return 0;
+	return err_set(err, ERR_FAILED,
+		       "the sender's file of %llu bytes has more pieces than this machine's memory can keep account of",
+		       (unsigned long long)f->size_bytes);
+}
+
+/* What both said is of one file. */
+static bool same_file(const struct ticket_file *a, const struct ticket_file *b)
+{
+	return a->size_bytes == b->size_bytes && a->piece_bytes == b->piece_bytes && a->symbol_bytes == b->symbol_bytes &&
+	       digest_cmp(&a->id, &b->id) == 0 && digest_cmp(&a->layout, &b->layout) == 0;
+}
+
 static int check_layout(const struct ticket_file *f, struct err *err)
 {
 	struct layout *l = NULL;
 	struct digest is;
 
+	/* Many small pieces or symbols take memory: none are cut, so whoever says so is no sender. */
+	if (f->piece_bytes != ticket_piece_bytes(f->size_bytes) || f->symbol_bytes < SYMBOL_LEAST)
+		return cut_otherwise(err);
+	if (check_memory(f, err) < 0)
+		return -1;
 	if (layout_of_pieces(f->size_bytes, f->piece_bytes, f->symbol_bytes, &l, err) < 0)
 		return -1;
 	layout_digest(l, &is);
 	layout_drop(l);
 	if (digest_cmp(&is, &f->layout) == 0)
 		return 0;
-	err_set(err, ERR_FAILED, "the sender cuts the file otherwise than this program would");
-	return err_hint(err, "run the same version of orthrus on both sides");
+	return cut_otherwise(err);
 }
 
 int guest_offer(struct guest *g, struct ticket_offer *out, struct err *err)
@@ -162,8 +195,7 @@ int guest_ticket(struct guest *g, const struct guest_wish *wish, struct ticket *
 		return -1;
 	rc = ticket_read(buf_str(&reply.body), reply.body.len, out, err);
 	explicit_bzero(reply.body.data, reply.body.len);
-	if (rc == 0 && (digest_cmp(&out->file.id, &wish->offer->file.id) != 0 || out->session.cast != wish->offer->cast ||
-			digest_cmp(&out->file.layout, &wish->offer->file.layout) != 0))
+	if (rc == 0 && (out->session.cast != wish->offer->cast || !same_file(&out->file, &wish->offer->file)))
 		rc = err_set(err, ERR_DAMAGED, "the ticket is for another file than was offered");
 	if (rc == 0)
 		return 0;

@@ -21,8 +21,8 @@ struct fetch {
 	struct digest *digests; /* of pieces from `first` on */
 	uint64_t first;
 	size_t n;
-	uint8_t *piece; /* the piece under way: */
-	uint64_t number;
+	uint8_t *piece;	      /* the piece under way: */
+	uint64_t number, end; /* of the run that was asked for */
 	size_t got;
 	bool grew; /* something was stored since the last failure */
 	bool fatal;
@@ -65,11 +65,15 @@ static int on_data(void *ctx, const void *data, size_t len, struct err *err)
 	struct fetch *f = ctx;
 	const uint8_t *p = data;
 
-	atomic_fetch_add(f->bytes, len);
 	while (len) {
-		size_t want = ticket_piece_len(&f->ticket->file, f->number) - f->got, n = len < want ? len : want;
+		size_t want, n;
 
+		if (f->number == f->end)
+			return err_set(err, ERR_FAILED, "the answer is longer than what was asked for");
+		want = ticket_piece_len(&f->ticket->file, f->number) - f->got;
+		n = len < want ? len : want;
 		memcpy(f->piece + f->got, p, n);
+		atomic_fetch_add(f->bytes, n);
 		f->got += n;
 		p += n;
 		len -= n;
@@ -90,12 +94,12 @@ static int fetch_run(struct fetch *f, uint64_t piece, struct err *err)
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
 	const struct ticket_file *file = &f->ticket->file;
 	struct http_request req = { .method = "GET", .path = path, .sink = on_data, .ctx = f };
-	uint64_t bytes = 0, end;
+	uint64_t bytes = 0;
 
 	if (need_digests(f, piece, err) < 0)
 		return -1;
-	for (end = piece; end < f->first + f->n && bytes < RUN_BYTES && !out_has(f->out, end); end++)
-		bytes += ticket_piece_len(file, end);
+	for (f->end = piece; f->end < f->first + f->n && bytes < RUN_BYTES && !out_has(f->out, f->end); f->end++)
+		bytes += ticket_piece_len(file, f->end);
 	f->number = piece;
 	f->got = 0;
 	req.range_first = piece * file->piece_bytes;
@@ -103,7 +107,7 @@ static int fetch_run(struct fetch *f, uint64_t piece, struct err *err)
 	req.max_body = bytes + 4096; /* the words of an error may be longer */
 	if (guest_call(f->guest, &req, &reply, err) < 0)
 		return -1;
-	return f->number == end ? 0 : err_set(err, ERR_FAILED, "the answer is too short");
+	return f->number == f->end ? 0 : err_set(err, ERR_FAILED, "the answer is too short");
 }
 
 static int fetch_all(struct fetch *f, struct err *err)

@@ -67,21 +67,30 @@ static int make_room(struct out *o, struct err *err)
 
 /* --- begin --- */
 
+int out_check_ours(int fd, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "look at %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_REFUSED, "%s is not a regular file", path);
+	if (st.st_uid == geteuid() && st.st_nlink <= 1)
+		return 0;
+	err_set(err, ERR_REFUSED, "%s is not ours alone: it %s", path,
+		st.st_uid != geteuid() ? "belongs to another user" : "has other names");
+	return err_hint(err, "remove it, or name a file in another directory");
+}
+
 static int open_part(struct out *o, struct err *err)
 {
 	struct stat st;
 
 	o->fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (o->fd < 0 || fstat(o->fd, &st) < 0)
+	if (o->fd < 0)
 		return err_errno(err, errno, "make %s", o->part);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_REFUSED, "%s is not a regular file", o->part);
-	/* Whoever owns it, or has another name for it, could change it after its digests were checked. */
-	if (st.st_uid != geteuid() || st.st_nlink > 1) {
-		err_set(err, ERR_REFUSED, "%s is not ours alone: it %s", o->part,
-			st.st_uid != geteuid() ? "belongs to another user" : "has other names");
-		return err_hint(err, "remove it, or name a file in another directory");
-	}
+	if (out_check_ours(o->fd, o->part, err) < 0)
+		return -1;
 	if (fs_flock(o->fd, LOCK_EX | LOCK_NB) < 0 || fstat(o->fd, &st) < 0 || st.st_nlink == 0) {
 		err_set(err, ERR_CONFLICT, "%s is being received already, by another process", o->shown);
 		return err_hint(err, "wait for its end, or name another file");

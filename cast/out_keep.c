@@ -18,7 +18,9 @@
 
 static int open_journal(struct out *o, struct err *err)
 {
-	o->journal_fd = open(o->journal, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	o->journal_fd = open(o->journal, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (o->journal_fd >= 0 && out_check_ours(o->journal_fd, o->journal, err) < 0)
+		return -1;
 	if (o->journal_fd < 0 || ftruncate(o->journal_fd, (off_t)(2 * out_journal_slot(o->at.have_len))) < 0)
 		return err_errno(err, errno, "write %s", o->journal);
 	return fs_sync_parent(o->journal, err); /* the part's name too: it is in the same directory */

@@ -41,6 +41,8 @@ int out_journal_load(const char *part, const char *journal, struct out_journal *
 int out_check_target(const char *path, const char *shown, bool force, bool *replaces, struct err *err) WARN_UNUSED;
 uint64_t out_kept_bytes(const struct out_journal *j);
 void out_drop(struct out *o, uint64_t piece);
+/* ERR_REFUSED: whoever owns it, or has another name for it, could change it after it was checked, or has us change his. */
+int out_check_ours(int fd, const char *path, struct err *err) WARN_UNUSED;
 /* The thread that makes durable what was stored, and notes it. */
 int out_keep_start(struct out *o, struct err *err) WARN_UNUSED;
 /* Ends it; with `note` what was stored last is durable and noted too. */

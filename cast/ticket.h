@@ -17,6 +17,7 @@
 #define TICKET_PIECES_MAX ((uint64_t)1 << 24) /* of one file; larger files have larger pieces */
 #define TICKET_GUEST 16
 #define TICKET_RECEIPT 16
+#define TICKET_WHY 1024 /* bytes of a receiver's last words; an error has fewer */
 
 /* What is cast. */
 struct ticket_file {

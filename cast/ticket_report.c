@@ -59,6 +59,8 @@ static int report_root(struct json_obj *o, void *out, struct err *err)
 	    json_str(o, "receipt", JSON_MUST, &receipt, err) < 0 || json_enum(o, "state", JSON_MUST, states, &state, err) < 0 ||
 	    json_str(o, "why", JSON_MAY, &r->why, err) < 0)
 		return -1;
+	if (r->why && strlen(r->why) > TICKET_WHY)
+		return json_bad(o, "why", err, "longer than %d bytes", TICKET_WHY);
 	if (str_unhex(receipt, r->receipt, TICKET_RECEIPT, err) < 0)
 		return json_bad(o, "receipt", err, "not %d hex digits", 2 * TICKET_RECEIPT);
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)

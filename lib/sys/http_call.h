@@ -41,8 +41,8 @@ struct http_call {
 	uint64_t wakes_seen;
 	/* the listener's */
 	void *connection;
-	const void *listener; /* the libmicrohttpd that it came to */
-	bool queued, answered;
+	const void *listener;		 /* the libmicrohttpd that it came to */
+	bool queued, answered, bodiless; /* bodiless: what it sends is dropped */
 	struct http_call *next, *prev;
 };
 

@@ -179,6 +179,7 @@ static enum MHD_Result accept_call(struct http_server *s, struct MHD_Connection 
 		err_set(&err, ERR_INVALID, "the request's body is longer than the %zu bytes allowed here", body_limit(call));
 		return send_error(s, c, call, 413, &err);
 	}
+	call->bodiless = s->opts.takes_body && !s->opts.takes_body(s->opts.ctx, call);
 	return MHD_YES;
 }
 
@@ -190,7 +191,7 @@ static enum MHD_Result take_body(struct http_server *s, struct http_call *call, 
 	/* Too late for an answer: close. A drip of bytes must not hold a connection for ever. */
 	if (call->body_bytes > limit || clock_now_ns() - call->begun_ns > s->opts.idle_ns)
 		return MHD_NO;
-	if (!call->answered)
+	if (!call->answered && !call->bodiless)
 		buf_add(&call->body, data, *len);
 	*len = 0;
 	return MHD_YES;

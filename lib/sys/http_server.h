@@ -55,6 +55,9 @@ struct http_server_opts {
 	int64_t idle_ns; /* a connection that says nothing for so long is closed; header and whole request must come within it; 0:
 			    30 s */
 	const struct http_auditor *auditor; /* or NULL; outlives the server */
+	/* Before any byte of a body is kept: may this caller send one (http_bearer() tells)? Else it is dropped as it comes, and
+	 * the handler, which says no, gets an empty one. On the listener's thread: must not block. NULL: everybody may. */
+	bool (*takes_body)(void *ctx, const struct http_call *call);
 };
 int http_server_new(const struct http_server_opts *opts, struct http_server **out, struct err *err) WARN_UNUSED;
 /* A socket of mode 0660; a stale one is replaced: make sure that no other process serves it. Ignores SIGPIPE from then on. */

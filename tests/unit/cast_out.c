@@ -105,6 +105,23 @@ static bool is_whole(const struct place *p)
 	return fs_read(p->path, SIZE + 1, &b, &err) == 0 && b.len == SIZE && memcmp(b.data, p->data, SIZE) == 0;
 }
 
+/* Somebody gives the journal's name to a file of ours before it is written: that file stays as it is. */
+static void test_a_foreign_journal(void **state)
+{
+	struct place *p = *state;
+	autofree char *other = fs_join(p->dir, "other");
+	autoclean(buf_free) struct buf b = { 0 };
+	struct out *o = begin(p, false);
+	struct err err = { 0 };
+
+	check(fs_write_atomic(other, "mine", 4, 0600, &err), &err);
+	assert_int_equal(link(other, p->journal), 0);
+	give(p, o, 0);
+	out_close(o, NULL);
+	check(fs_read(other, 100, &b, &err), &err);
+	assert_string_equal(buf_str(&b), "mine");
+}
+
 static void test_a_file_is_received(void **state)
 {
 	struct place *p = *state;
@@ -417,6 +434,7 @@ static void test_journal_is_read_strictly(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_foreign_journal, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_file_is_received, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wrong_bytes_are_not_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_was_closed_is_taken_up, set_up, tear_down),

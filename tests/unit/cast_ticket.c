@@ -128,6 +128,25 @@ static void test_ticket_is_read_strictly(void **state)
 	}
 }
 
+static void test_words_have_an_end(void **state)
+{
+	struct ticket_report r = { .number = 1, .state = TICKET_FAILED }, back = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t len = TICKET_WHY; len <= TICKET_WHY + 1; len++) {
+		autoclean(buf_free) struct buf b = { 0 };
+
+		r.why = mem_zalloc(len + 1);
+		memset(r.why, 'w', len);
+		ticket_report_write(&r, &b);
+		assert_int_equal(ticket_report_read(b.data, b.len, &back, &err), len > TICKET_WHY ? -1 : 0);
+		ticket_report_clear(&back);
+		free(r.why);
+	}
+	assert_non_null(strstr(err.text, "why"));
+}
+
 static void test_offer(void **state)
 {
 	struct ticket_offer o = { .cast = 7, .file = sample_file() }, back = { 0 };
@@ -259,9 +278,13 @@ static void test_pieces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ticket), cmocka_unit_test(test_ticket_is_read_strictly),
-		cmocka_unit_test(test_offer),  cmocka_unit_test(test_ask),
-		cmocka_unit_test(test_report), cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_ticket),
+		cmocka_unit_test(test_ticket_is_read_strictly),
+		cmocka_unit_test(test_words_have_an_end),
+		cmocka_unit_test(test_offer),
+		cmocka_unit_test(test_ask),
+		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_pieces),
 	};
 
