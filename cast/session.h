@@ -10,6 +10,12 @@
 #define SESSION_KEY 32
 #define SESSION_SIGN_PUBLIC 32
 
+/* Of images: the sender knows the largest image's tables by then, or there is no cast; who asks its head for a ticket is told
+ * that, and has not given up before. Seconds. */
+#define SESSION_BEGIN_S 60
+#define SESSION_TICKET_S 75 /* the head answers at the latest */
+#define SESSION_ASK_S 90    /* the node waits for the answer */
+
 /* Filled by whoever makes the cast (sys/keys.h's random bytes), or from a ticket; wipe it when it is not needed any more. */
 struct session {
 	uint32_t cast;

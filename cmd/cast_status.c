@@ -31,6 +31,7 @@ struct view { /* one cast */
 struct views {
 	struct view *items;
 	size_t len;
+	struct str_list stopped; /* a sentence for each image that is not to be cast */
 };
 
 static void views_free(struct views *l)
@@ -52,6 +53,7 @@ static void views_free(struct views *l)
 		str_list_free(&v->expected);
 	}
 	free(l->items);
+	str_list_free(&l->stopped);
 	*l = (struct views){ 0 };
 }
 
@@ -114,6 +116,28 @@ static int read_view(const struct json_arr *a, size_t i, struct view *v, struct 
 	return 0;
 }
 
+static int read_stopped(struct json_obj *root, struct str_list *out, struct err *err)
+{
+	struct json_arr a;
+
+	if (json_arr(root, "stopped", JSON_MUST, &a, err) < 0)
+		return -1;
+	for (size_t i = 0; i < a.len; i++) {
+		autofree char *image = NULL, *by = NULL, *at = NULL;
+		struct json_obj o;
+
+		if (json_arr_obj(&a, i, &o, err) < 0 || json_str(&o, "image", JSON_MUST, &image, err) < 0 ||
+		    json_str(&o, "by", JSON_MAY, &by, err) < 0 || json_str(&o, "at", JSON_MAY, &at, err) < 0)
+			return -1;
+		str_list_addf(
+			out,
+			"%s: not cast until no node is ordered to install it any more, or `orthrus cast resume`: stopped by "
+			"%s at %s",
+			image, by ? by : "?", at ? at : "?");
+	}
+	return 0;
+}
+
 static int get(struct cmd *c, struct http_reply *reply, struct views *out, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
@@ -123,7 +147,7 @@ static int get(struct cmd *c, struct http_reply *reply, struct views *out, struc
 	if (cmd_call(c, "GET", "/v1/casts", NULL, reply, err) < 0)
 		return -1;
 	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    json_arr(&o, "casts", JSON_MUST, &casts, err) < 0)
+	    json_arr(&o, "casts", JSON_MUST, &casts, err) < 0 || read_stopped(&o, &out->stopped, err) < 0)
 		return err_wrap(err, "the daemon's answer");
 	out->items = mem_array(casts.len, sizeof(out->items[0]));
 	for (size_t i = 0; i < casts.len; i++) {
@@ -228,6 +252,8 @@ static int status(struct cmd *c, struct err *err)
 		cmd_say(c, "nothing is cast, and nothing was lately");
 	for (size_t i = 0; i < l.len; i++)
 		print_view(c, &l.items[i]);
+	for (size_t i = 0; i < l.stopped.len; i++)
+		cmd_say(c, "%s", l.stopped.items[i]);
 	return 0;
 }
 

@@ -90,7 +90,9 @@
 	X("cast", "status", cmd_cast_status, CMD_READS, "", "watch", "show what is cast to nodes, and how far each of them is") \
 	X("cast", "relay", cmd_cast_relay, CMD_DRAFTS_HERE, "NETWORK", "", \
 	  "bring casts into a network that multicast of the head does not reach") \
-	X("cast", "stop", cmd_cast_stop, CMD_CHANGES, "[NAME[/ID]]", "", "end casts; nodes get the rest over HTTPS") \
+	X("cast", "stop", cmd_cast_stop, CMD_CHANGES, "[NAME[/ID]]", "", \
+	  "end casts of images; nodes that install them now get the rest over HTTPS") \
+	X("cast", "resume", cmd_cast_resume, CMD_CHANGES, "[NAME[/ID]]", "", "let images be cast again that were stopped") \
 	X("disk", "probe", cmd_disk_probe, CMD_READS_HERE, "", "", "list this machine's disks and what is on them") \
 	X("disk", "plan", cmd_disk_plan, CMD_READS_HERE, "LAYOUT", "", "show what a layout would do to this machine's disks") \
 	X("event", "watch", cmd_event_watch, CMD_READS, "", "since=NUMBER", "print events as they happen") \

@@ -90,6 +90,7 @@ API_HANDLER(api_imager_booted); /* api_booted.c */
 API_HANDLER(api_imager_cast);	/* api_cast.c */
 API_HANDLER(api_casts);
 API_HANDLER(api_casts_stop);
+API_HANDLER(api_casts_resume);
 API_HANDLER(api_secrets_list); /* api_secret.c */
 API_HANDLER(api_secret_put);
 API_HANDLER(api_secret_rotate);

@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define TICKET_WAIT_S 30 /* the tables of the image are read meanwhile */
-
 struct wish {
 	char *image, *id;
 	bool again;
@@ -130,7 +128,7 @@ int api_imager_cast(void *ctx, struct http_call *call, struct err *err)
 	if (read_wish(call, &w, err) < 0 || ask(d, call, &w, &word, &t, err) < 0)
 		return -1;
 	topic = str_format(CAST_TOPIC "%.100s/%.100s", w.image, w.id);
-	if (word == CAST_WAIT && http_wait(call, topic, TICKET_WAIT_S * NS_PER_S))
+	if (word == CAST_WAIT && http_wait(call, topic, SESSION_TICKET_S * NS_PER_S))
 		return 0;
 	answer(call, word, &t);
 	explicit_bzero(&t, sizeof(t));
@@ -148,9 +146,12 @@ int api_casts(void *ctx, struct http_call *call, struct err *err)
 	return 0;
 }
 
-int api_casts_stop(void *ctx, struct http_call *call, struct err *err)
+/* Of both: which, and only to see what would be? */
+typedef int casts_change(struct casts *cs, const char *which, bool only_plan, const char *who, struct plan *plan,
+			 struct err *err);
+
+static int change_casts(struct daemon *d, struct http_call *call, casts_change *change, struct err *err)
 {
-	struct daemon *d = ctx;
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
 	autofree char *image = NULL;
@@ -159,12 +160,20 @@ int api_casts_stop(void *ctx, struct http_call *call, struct err *err)
 
 	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "image", JSON_MAY, &image, err) < 0 ||
 	    json_bool(&o, "plan", JSON_MAY, &only_plan, err) < 0 || json_obj_end(&o, err) < 0 ||
-	    casts_end(d->casts, image, only_plan, http_who(call), &plan, err) < 0)
+	    change(d->casts, image, only_plan, http_who(call), &plan, err) < 0)
 		return -1;
-	if (!only_plan && plan.len)
-		event_note(d, EVENT_INFO, "cast-stopped", NULL, "%s: ended by %s", image ? image : "all casts", http_who(call));
 	api_steps(call, &plan);
 	return 0;
+}
+
+int api_casts_stop(void *ctx, struct http_call *call, struct err *err)
+{
+	return change_casts(ctx, call, casts_end, err);
+}
+
+int api_casts_resume(void *ctx, struct http_call *call, struct err *err)
+{
+	return change_casts(ctx, call, casts_resume, err);
 }
 
 void api_shut_casts(struct daemon *d, const struct str_list *nodes, struct plan *plan)

@@ -65,12 +65,27 @@ bool audit_is_look(const char *pattern, const char *body, size_t len)
 	return power_act(pattern, body, len, &ask) && ask <= POWER_LAST_READ;
 }
 
+/* "cast stop NAME/ID", or "cast stop all". What is no name of an image is left out: the handler refuses it. */
+static char *cast_act(const char *pattern, const char *body, size_t len)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autofree char *image = NULL;
+	struct err ignored = { 0 };
+	struct json_obj o;
+
+	if (!str_starts(pattern, "/v1/casts/") || !open_body(body, len, &doc, &o) ||
+	    json_str(&o, "image", JSON_MAY, &image, &ignored) < 0 || (image && image[strspn(image, letters)]))
+		return NULL;
+	return str_format("cast %s %s", pattern + strlen("/v1/casts/"), image ? image : "all");
+}
+
 char *audit_what(const char *pattern, const char *body, size_t len)
 {
 	enum power_ask ask;
 	const char *act = power_act(pattern, body, len, &ask);
 
-	return act ? str_format("power %s", act) : NULL;
+	return act ? str_format("power %s", act) : cast_act(pattern, body, len);
 }
 
 /* A name that is none is left out: the handler refuses it. */

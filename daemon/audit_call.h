@@ -20,7 +20,7 @@ bool audit_is_report(const char *method, const char *pattern);
 bool audit_is_plan(const char *body, size_t len);
 /* POST /v1/power with an "act" that only asks BMCs. */
 bool audit_is_look(const char *pattern, const char *body, size_t len);
-/* An act in words that say more than its request line: "power off"; NULL: there are none. Caller frees. */
+/* An act in words that say more than its request line: "power off", "cast stop compute"; NULL: there are none. Caller frees. */
 char *audit_what(const char *pattern, const char *body, size_t len);
 /* The nodes that the body names ("nodes": names or objects with "name"; "items" with "node"; "node"), folded; NULL: none. Caller
  * frees. */

@@ -27,7 +27,9 @@ struct cast_ask {
 	const uint8_t *have; /* one bit a chunk, LSB first */
 	size_t have_len;     /* 0: it has nothing */
 };
-/* WAIT: ask the same again when topic "cast/NAME/ID" is woken. A node that asks anew, or says that it has other chunks than when
+/* One that took part already gets another ticket while its cast runs, or when that was cut off: a node was removed, its process
+ * died, orthrusd was started anew, the sender lost the node. Not after one that ended by itself, nor when too many failed.
+ * WAIT: ask the same again when topic "cast/NAME/ID" is woken. A node that asks anew, or says that it has other chunks than when
  * it asked, gets a new number and a new key. NONE: it gets all over HTTPS; `reason` says why. */
 enum cast_word { CAST_WAIT = 1, CAST_TICKET, CAST_NONE };
 struct cast_ticket {
@@ -47,11 +49,18 @@ enum cast_word casts_ask(struct casts *cs, const struct cast_ask *ask, struct ca
 /* A node is none any more, but can read what is cast with the group keys that it has: those casts end, and the other nodes get
  * tickets of new ones. Returns how many end. */
 size_t casts_shut(struct casts *cs, const struct str_list *nodes);
-/* End the cast of "NAME/ID", all of "NAME", or all (NULL); nodes get the rest over HTTPS. `only_plan`: none is ended. Appends a
- * step for each. ERR_NOT_FOUND: `which` is not cast. */
+/* End the cast of "NAME/ID", all of "NAME", or all (NULL), and have no other: not before no node is ordered to install that image
+ * any more, or casts_resume(). It outlives this process. Nodes get the rest over HTTPS. `only_plan`: nothing is done. Appends
+ * steps. ERR_NOT_FOUND: `which` is neither cast nor ordered. */
 int casts_end(struct casts *cs, const char *which, bool only_plan, const char *who, struct plan *plan,
 	      struct err *err) WARN_UNUSED;
-/* {"casts":[..]}: those that run, and the last that ended. */
+/* Casts of what was stopped may begin again, for nodes that ask from now on. ERR_NOT_FOUND: `which` is not stopped. */
+int casts_resume(struct casts *cs, const char *which, bool only_plan, const char *who, struct plan *plan,
+		 struct err *err) WARN_UNUSED;
+/* The site or the orders are others: casts end when the site has none, and what was stopped for orders that are no more is
+ * forgotten. */
+void casts_follow(struct casts *cs, const struct site *site);
+/* {"casts":[..],"stopped":[..]}: those that run, and the last that ended; images that are not to be cast. */
 void casts_print(struct casts *cs, struct json_out *w);
 
 #endif

@@ -51,6 +51,7 @@ struct cast {
 	char *ended_by;	       /* an administrator; or NULL */
 	char *error;	       /* FAILED */
 	int64_t begun_ns, closing_ns, ended_ns;
+	bool told_end; /* its thread needs no lock any more */
 	char group[64], sender[64];
 	uint16_t port, sender_port, symbol_bytes;
 	struct digest layout;
@@ -64,14 +65,38 @@ struct cast {
 	struct cast *link;
 };
 
+/* What may take how long; tests are in more of a hurry. */
+struct cast_times {
+	int64_t begin_ns;  /* from the start of its process until it knows the image */
+	int64_t mute_ns;   /* its process says nothing: it says how it goes twice a second */
+	int64_t failed_ns; /* nobody tries again after one that could not begin */
+	int64_t kept_ns;   /* one that ended is remembered */
+};
+
 struct casts {
 	struct daemon *d;
+	struct cast_times times;
 	pthread_mutex_t lock;
 	pthread_cond_t quit; /* a thread has ended */
 	struct cast *list;   /* newest first */
 	uint32_t next;	     /* number of the next cast; the low bits choose its group */
 	bool stopping;
 };
+
+/* cast.c, with the lock. Live: a node may join it, or will. */
+bool cast_is_live(const struct cast *c);
+bool cast_has_ended(const struct cast *c);
+void cast_forget_old(struct casts *cs);
+
+/* cast_join.c, with the lock: a ticket of a cast that runs, a number and a key of its own. NONE: err says why. */
+enum cast_word cast_let_in(struct cast *c, const struct cast_ask *ask, struct cast_ticket *out, struct err *err);
+/* It ended before its time, for all or for this node. */
+bool cast_was_cut_off(const struct cast *c, const char *node);
+
+/* cast_stop.c: 0, or ERR_REFUSED: an administrator wants no cast of this image. */
+int cast_check_stopped(const struct casts *cs, const char *name, const char *id, struct err *err) WARN_UNUSED;
+/* "stopped":[..], as a member. */
+void cast_print_stopped(struct casts *cs, struct json_out *w);
 
 /* cast_plan.c: for whom, and by which addresses. Fills `open` (freed by cast_do_free()) but for the key, and c's addresses.
  * ERR_REFUSED: this site does not cast. */

@@ -136,11 +136,13 @@ static void print_cast(const struct cast *c, struct json_out *w)
 void casts_print(struct casts *cs, struct json_out *w)
 {
 	pthread_mutex_lock(&cs->lock);
+	cast_forget_old(cs);
 	json_put_obj(w, NULL);
 	json_put_arr(w, "casts");
 	for (const struct cast *c = cs->list; c; c = c->link)
 		print_cast(c, w);
 	json_end_arr(w);
+	cast_print_stopped(cs, w);
 	json_end_obj(w);
 	pthread_mutex_unlock(&cs->lock);
 }

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BEGIN_NS (60 * NS_PER_S) /* the tables of the largest image are read by then */
 #define CLOSE_NS (10 * NS_PER_S)
 #define DEAF_NS (30 * NS_PER_S)
 #define GRACE_NS (2 * NS_PER_S)
+#define WAIT_MS 250
 #define READ_ONCE ((size_t)64 << 10)
 #define WORDS_MAX ((size_t)16 << 10)
 
@@ -25,6 +25,7 @@ struct talk {
 	struct buf in;
 	bool ended;	 /* it said so */
 	int64_t deaf_ns; /* it took no line then; 0: it takes them */
+	int64_t said_ns; /* when it said something last */
 };
 
 void cast_wake(const struct cast *c)
@@ -174,6 +175,7 @@ static int hear(struct talk *t, struct err *err)
 		return errno == EAGAIN || errno == EINTR ? 1 : err_errno(err, errno, "read from the process of the cast");
 	t->in.len += (size_t)n;
 	t->in.data[t->in.len] = '\0';
+	t->said_ns = clock_now_ns();
 	if (take_lines(t, err) < 0)
 		return -1;
 	return n > 0;
@@ -204,7 +206,7 @@ static int hand_on(struct talk *t, struct err *err)
 	pthread_mutex_lock(&c->all->lock);
 	lines = c->to_say;
 	c->to_say = (struct buf){ 0 };
-	late = c->state == CAST_STARTING && clock_now_ns() - c->begun_ns > BEGIN_NS;
+	late = c->state == CAST_STARTING && clock_now_ns() - c->begun_ns > c->all->times.begin_ns;
 	stuck = c->state == CAST_CLOSING && clock_now_ns() - c->closing_ns > CLOSE_NS;
 	pthread_mutex_unlock(&c->all->lock);
 	if (late || stuck)
@@ -222,6 +224,17 @@ static int hand_on(struct talk *t, struct err *err)
 	return 0;
 }
 
+/* It casts, and does not say how that goes: it hangs. Asked when there is nothing to read. */
+static bool is_mute(struct talk *t)
+{
+	bool runs;
+
+	pthread_mutex_lock(&t->c->all->lock);
+	runs = t->c->state == CAST_RUNNING;
+	pthread_mutex_unlock(&t->c->all->lock);
+	return runs && clock_now_ns() - t->said_ns > t->c->all->times.mute_ns;
+}
+
 static int talk(struct talk *t, struct err *err)
 {
 	int more = 1;
@@ -237,8 +250,11 @@ static int talk(struct talk *t, struct err *err)
 			*err = (struct err){ 0 };
 			return 0;
 		}
-		if (poll(p, ARRAY_LEN(p), 1000) <= 0)
+		if (poll(p, ARRAY_LEN(p), WAIT_MS) <= 0) {
+			if (is_mute(t))
+				return err_set(err, ERR_FAILED, "the process of the cast says nothing any more");
 			continue;
+		}
 		if (p[1].revents)
 			take_words(&t->st);
 		if (p[0].revents)
@@ -301,6 +317,13 @@ static void count(const struct cast *c, size_t *nodes, size_t *whole)
 	}
 }
 
+static const char *why_over(const struct cast *c)
+{
+	if (c->rekey)
+		return ", since a node was removed";
+	return c->ended_by ? ", stopped before its end" : "";
+}
+
 static void tell_end(const struct cast *c)
 {
 	size_t nodes, whole;
@@ -308,12 +331,13 @@ static void tell_end(const struct cast *c)
 	count(c, &nodes, &whole);
 	if (c->state == CAST_FAILED)
 		event_note(c->all->d, EVENT_WARNING, "cast-failed", NULL,
-			   "the cast of %s/%s failed, its nodes go on over HTTPS: %s", c->name, c->id, c->error);
+			   "the cast of %s/%s failed, its nodes go on by another one or over HTTPS: %s", c->name, c->id,
+			   c->error);
 	else
 		event_note(
 			c->all->d, EVENT_INFO, "cast-over", NULL,
 			"the cast of %s/%s is over%s: %zu of %zu node%s got all by it, %.2f times its bytes were sent in %.1f s",
-			c->name, c->id, c->rekey ? ", since a node was removed" : "", whole, nodes, nodes == 1 ? "" : "s",
+			c->name, c->id, why_over(c), whole, nodes, nodes == 1 ? "" : "s",
 			c->bytes ? (double)c->progress.wire_bytes / (double)c->bytes : 0.0, (double)c->progress.ms / 1000.0);
 }
 
@@ -337,13 +361,16 @@ void *cast_talk(void *arg)
 	c->ended_ns = clock_now_ns();
 	buf_free(&c->to_say);
 	explicit_bzero(c->group_key, sizeof(c->group_key));
-	pthread_cond_broadcast(&c->all->quit);
 	n_silent = cast_zones_silent(c, true, silent);
 	pthread_mutex_unlock(&c->all->lock);
 	/* Nothing of it changes any more. */
 	cast_zones_tell(c, silent, n_silent);
 	tell_end(c);
 	cast_wake(c);
+	pthread_mutex_lock(&c->all->lock);
+	c->told_end = true;
+	pthread_cond_broadcast(&c->all->quit);
+	pthread_mutex_unlock(&c->all->lock);
 	spawn_stream_free(&t.st);
 	buf_free(&t.in);
 	return NULL;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "daemon/boot_input.h"
+#include "daemon/cast.h"
 #include "daemon/change.h"
 #include "daemon/dnsmasq.h"
 #include "daemon/exports.h"
@@ -126,6 +127,7 @@ static int do_round(struct reconcile *r, struct err *err)
 	if (daemon_site(r->d, &site, &version, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	follow_querier(r, &site);
+	casts_follow(r->d->casts, &site);
 	rc = head_tls_follow(&r->tls, r->d, r->payloads, &site, version, err);
 	if (rc == 0)
 		rc = node_trust_follow(r->d, &site, err);

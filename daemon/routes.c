@@ -38,6 +38,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/boot", HTTP_ADMIN, api_boot, MIB, NULL },
 	{ "GET", "/v1/casts", HTTP_ADMIN, api_casts, 0, NULL },
 	{ "POST", "/v1/casts/stop", HTTP_ADMIN, api_casts_stop, 0, NULL },
+	{ "POST", "/v1/casts/resume", HTTP_ADMIN, api_casts_resume, 0, NULL },
 	{ "POST", "/v1/power", HTTP_ADMIN, api_power, MIB, NULL },
 	{ "GET", "/v1/power/:job", HTTP_ADMIN, api_power_job, 0, "seen wait" },
 	{ "POST", "/v1/console/:name", HTTP_ADMIN, api_console, 0, NULL },

@@ -16,7 +16,10 @@
 #include <time.h>
 
 #define HANDS_MAX 8
-#define ROUNDS_MAX 8 /* casts that a node takes part in: each time another one was removed there is a new one */
+/* Casts that a node takes part in: when one is cut off there is another. Of those that bring nothing few are enough. */
+#define ROUNDS_MAX 16
+#define ROUNDS_IDLE_MAX 4
+#define SILENCE_NS (10 * NS_PER_S) /* as cast/rx.h has it */
 #define LOOK_NS (500 * NS_PER_MS)
 
 struct bring {
@@ -144,8 +147,24 @@ static void end_telling(struct bring *b, pthread_t thread)
 	b->over = false;
 }
 
-/* *over: the sender has ended it. */
-static int receive(struct bring *b, const struct bring_ticket *t, bool *whole, bool *over, struct err *err)
+enum heard { HEARD_NOTHING, HEARD_SOME, HEARD_ALL, HEARD_END };
+
+/* How it ended: the sender said so; or it was heard, and is not any more; or it was not heard of, or is there and what it sends
+ * does not come through: the next cast would be no better. */
+static enum heard how(const struct bring *b, const struct rx_view *v, bool whole)
+{
+	int64_t silence_ns = b->o->silence_ns ? b->o->silence_ns : SILENCE_NS;
+
+	if (whole)
+		return HEARD_ALL;
+	if (v->receiver.over)
+		return HEARD_END;
+	return v->stored_bytes || (v->receiver.heard_ns && clock_now_ns() - v->receiver.heard_ns > silence_ns / 2)
+		       ? HEARD_SOME
+		       : HEARD_NOTHING;
+}
+
+static int receive(struct bring *b, const struct bring_ticket *t, enum heard *heard, struct err *err)
 {
 	size_t len;
 	autofree uint8_t *have = have_map(b, &len);
@@ -158,19 +177,19 @@ static int receive(struct bring *b, const struct bring_ticket *t, bool *whole, b
 	struct rx_view view = { 0 };
 	pthread_t telling;
 	struct rx *rx;
-	bool tells;
+	bool tells, whole = false;
 	int rc;
 
 	if (rx_open(&opts, &rx, err) < 0)
 		return -1;
 	b->result->casts++;
 	tells = b->o->progress && thread_start(&telling, tell, b, err) == 0;
-	rc = rx_run(rx, whole, err);
+	rc = rx_run(rx, &whole, err);
 	if (tells)
 		end_telling(b, telling);
 	rx_look(rx, &view);
-	*over = view.receiver.over;
-	if (rc == 0 && *whole)
+	*heard = how(b, &view, whole);
+	if (rc == 0 && whole)
 		rx_done(rx);
 	rx_close(rx);
 	return rc;
@@ -181,12 +200,12 @@ static void say_why(struct bring *b, const struct err *err)
 	snprintf(b->result->why, sizeof(b->result->why), "%.*s", (int)sizeof(b->result->why) - 1, err->text);
 }
 
-/* One cast. True: it was ended before all was there, so that there may be another. */
+/* One cast. True: it ended before all was there, and there may be another. */
 static bool take_part(struct bring *b, bool again)
 {
 	struct bring_ticket t = { 0 };
 	struct err err = { 0 };
-	bool whole = false, over = false;
+	enum heard heard = HEARD_NOTHING;
 
 	if (ask(b, again, &t, &err) < 0) {
 		err_wrap(&err, "the head gives no ticket of a cast");
@@ -194,31 +213,48 @@ static bool take_part(struct bring *b, bool again)
 		/* What ended the cast before says more than that there is no other. */
 		if (!again)
 			err_set(&err, ERR_REFUSED, "%s", t.reason);
-	} else if (make_layout(b, &t, &err) < 0 || receive(b, &t, &whole, &over, &err) < 0) {
+	} else if (make_layout(b, &t, &err) < 0 || receive(b, &t, &heard, &err) < 0) {
 		err_wrap(&err, "the cast");
-	} else if (!whole) {
-		err_set(&err, ERR_FAILED, over ? "the cast ended before all was there" : "nothing of the cast is heard");
+		heard = HEARD_NOTHING;
+	} else if (heard != HEARD_ALL) {
+		static const char *const words[] = { [HEARD_NOTHING] = "nothing of the cast is heard",
+						     [HEARD_SOME] = "nothing of the cast is heard any more",
+						     [HEARD_END] = "the cast ended before all was there" };
+
+		err_set(&err, ERR_FAILED, "%s", words[heard]);
 	}
 	if (err.kind != ERR_NONE)
 		say_why(b, &err);
-	else if (whole)
+	else if (heard == HEARD_ALL)
 		b->result->why[0] = '\0';
 	layout_drop(steal(b->layout));
 	bring_ticket_free(&t);
-	return over && !whole;
+	return heard == HEARD_SOME || heard == HEARD_END;
+}
+
+static void take_parts(struct bring *b)
+{
+	unsigned int rounds = 0, idle = 0;
+	uint64_t had;
+
+	do {
+		had = atomic_load(&b->done);
+		if (!take_part(b, rounds != 0))
+			return;
+		idle += atomic_load(&b->done) == had;
+	} while (++rounds < ROUNDS_MAX && idle < ROUNDS_IDLE_MAX);
 }
 
 static void by_cast(struct bring *b)
 {
 	uint64_t before = atomic_load(&b->done);
-	bool again = false;
 
 	b->n_hands = threads_for_work(HANDS_MAX + 1);
 	b->n_hands = b->n_hands > 1 ? b->n_hands - 1 : 1;
 	for (unsigned int i = 0; i < b->n_hands; i++)
 		b->hands[i] = restore_hand_new(b->r);
-	for (unsigned int i = 0; i < ROUNDS_MAX && before < b->total && take_part(b, again); i++)
-		again = true;
+	if (before < b->total)
+		take_parts(b);
 	for (unsigned int i = 0; i < b->n_hands; i++)
 		restore_hand_free(b->hands[i]);
 	b->result->cast_bytes = atomic_load(&b->done) - before;

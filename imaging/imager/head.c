@@ -2,6 +2,7 @@
 #include "imaging/imager/head.h"
 
 #include "base/mem.h"
+#include "cast/session.h"
 #include "imaging/imager/head_priv.h"
 #include "imaging/imager/report.h"
 #include "sys/clock.h"
@@ -14,7 +15,7 @@
 #define PAUSE_GROWTH 10
 #define PATIENCE_NS (1800 * NS_PER_S)
 #define FOREVER_NS INT64_MAX
-#define TICKET_NS (60 * NS_PER_S)
+#define CAST_PATIENCE_NS (120 * NS_PER_S)
 #define HOST_KEY_ANSWER_MAX ((size_t)24 << 20)
 
 int head_open(const struct head_opts *opts, struct head **out, struct err *err)
@@ -254,14 +255,29 @@ int head_get(struct head *h, const char *path, uint64_t first, uint64_t len, siz
 	return 0;
 }
 
+/* No answer, or one that ends: of a node only. */
+static bool is_away(const struct head *h, int rc, const struct http_reply *reply)
+{
+	return h->client && (rc < 0 || reply->status == 503);
+}
+
 int head_cast(struct head *h, const char *body, size_t len, struct buf *out, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
 	const struct http_request req = {
-		.method = "POST", .path = "/v1/imager/cast", .body = body, .body_len = len, .timeout_ns = TICKET_NS
+		.method = "POST", .path = "/v1/imager/cast", .body = body, .body_len = len, .timeout_ns = SESSION_ASK_S * NS_PER_S
 	};
+	int64_t until = clock_now_ns() + CAST_PATIENCE_NS;
+	int rc;
 
-	if (send_as_node(h, &req, &reply, err) < 0 || http_reply_ok(&reply, err) < 0)
+	/* A head that starts anew has cut off its casts, and will have others. By HTTPS it can't be asked either. */
+	while (is_away(h, rc = send_as_node(h, &req, &reply, err), &reply) && clock_now_ns() < until) {
+		http_reply_free(&reply);
+		reply = (struct http_reply){ 0 };
+		*err = (struct err){ 0 };
+		clock_sleep_ns(h->pause_ns);
+	}
+	if (rc < 0 || http_reply_ok(&reply, err) < 0)
 		return -1;
 	buf_reserve(out, reply.body.len); /* no copy of a key is left by a buffer that grew */
 	buf_add(out, buf_str(&reply.body), reply.body.len);

@@ -65,8 +65,8 @@ int head_event(struct head *h, const struct head_event *ev, struct err *err) WAR
 void head_tell(struct head *h, const struct head_event *ev);
 /* The installation is complete; tried, however long, until the head has switched the machine to its own disks. */
 int head_done(struct head *h, const char *install_id, const char *report_json, struct err *err) WARN_UNUSED;
-/* One try to get a ticket of an image's cast; the answer (bring_ticket.h) is appended to `out`. The head may need half a minute.
- */
+/* A ticket of an image's cast; the answer (bring_ticket.h) is appended to `out`. The head may need a minute for it; one that is
+ * away has two to come back. */
 int head_cast(struct head *h, const char *body, size_t len, struct buf *out, struct err *err) WARN_UNUSED;
 /* The head certifies the rescue system's ssh host key ("ssh-ed25519 AAAA..."); its answer (installer/node_ssh.h) is appended to
  * `out`. Tried, however long, until it has answered. */

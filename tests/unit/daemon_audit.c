@@ -61,6 +61,14 @@ static bool look(const char *body)
 	return audit_is_look("/v1/power", body, strlen(body));
 }
 
+static void expect_what(const char *pattern, const char *body, const char *want)
+{
+	autofree char *what = audit_what(pattern, body, strlen(body));
+
+	if (!str_eq(what, want))
+		fail_msg("%s %s: %s", pattern, body, what ? what : "none");
+}
+
 /* What is not known to be a look is an act. */
 static void test_looks(void **state)
 {
@@ -78,6 +86,13 @@ static void test_looks(void **state)
 		assert_string_equal(what, "power off");
 		assert_null(audit_what("/v1/power", "{\"act\":\"of\"}", 12));
 	}
+	expect_what("/v1/casts/stop", "{\"image\":\"compute/i1\"}", "cast stop compute/i1");
+	expect_what("/v1/casts/stop", "{\"image\":null}", "cast stop all");
+	expect_what("/v1/casts/resume", "{}", "cast resume all");
+	expect_what("/v1/casts/stop", "{\"image\":\"a\\nb\"}", NULL);
+	expect_what("/v1/casts/stop", "{\"image\":7}", NULL);
+	expect_what("/v1/casts/stop", "{", NULL);
+	expect_what("/v1/install", "{\"image\":\"compute\"}", NULL);
 }
 
 static void test_reports(void **state)

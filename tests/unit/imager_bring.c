@@ -29,7 +29,9 @@ struct head {
 	unsigned int gets; /* ranges of packs */
 	/* A cast: made when it is first asked for. */
 	bool casts, other_layout;
+	unsigned int more; /* so many times it has another cast for who asks again */
 	uint64_t fails_at; /* the source fails at this chunk; 0: never */
+	bool fails_none;   /* it fails at each */
 	struct chunk_source *source;
 	struct layout *layout;
 	struct tx *tx;
@@ -60,7 +62,7 @@ static const uint8_t *chunk(void *ctx, uint32_t n, uint8_t *scratch, struct err 
 {
 	struct head *h = ctx;
 
-	if (h->fails_at && n >= h->fails_at) {
+	if (h->fails_none || (h->fails_at && n >= h->fails_at)) {
 		err_set(err, ERR_FAILED, "a disk");
 		return NULL;
 	}
@@ -103,6 +105,18 @@ static void begin_cast(struct head *h)
 	opts.session = &h->session;
 	OK(tx_open(&opts, &h->tx, err));
 	OK(thread_start(&h->thread, run_cast, h, err));
+}
+
+static void end_cast(struct head *h)
+{
+	if (!h->tx)
+		return;
+	tx_stop(h->tx);
+	pthread_join(h->thread, NULL);
+	tx_close(h->tx);
+	h->tx = NULL;
+	layout_drop(h->layout);
+	chunk_source_close(h->source);
 }
 
 static void put_ticket(struct head *h, struct buf *out)
@@ -148,7 +162,11 @@ static int ask(void *ctx, const char *body, size_t len, struct buf *answer, stru
 	assert_non_null(strstr(body, "\"image\":\"compute\""));
 	h->asked++;
 	h->again = strstr(body, "\"again\":true") != NULL;
-	if (!h->casts || h->again) {
+	if (h->again && h->more) {
+		h->more--;
+		end_cast(h);
+		h->fails_at *= 2;
+	} else if (!h->casts || h->again) {
 		if (!h->answer)
 			return err_set(err, ERR_FAILED, "no answer");
 		buf_adds(answer, h->answer);
@@ -162,17 +180,6 @@ static int ask(void *ctx, const char *body, size_t len, struct buf *answer, stru
 		return -1;
 	put_ticket(h, answer);
 	return 0;
-}
-
-static void end_cast(struct head *h)
-{
-	if (!h->tx)
-		return;
-	tx_stop(h->tx);
-	pthread_join(h->thread, NULL);
-	tx_close(h->tx);
-	layout_drop(h->layout);
-	chunk_source_close(h->source);
 }
 
 /* Of "compute/ID"; the caller frees. */
@@ -287,6 +294,37 @@ static void half_of_it(void **state)
 	assert_same(f);
 	assert_true(b.https_bytes > 0);
 	assert_true(h.gets > 0);
+	assert_string_not_equal(b.why, "");
+}
+
+/* Cast after cast is cut off, and each one brings something: all comes by casts. */
+static void half_after_half(void **state)
+{
+	struct fixture *f = *state;
+	struct head h = { .casts = true, .fails_at = 2, .more = 9 };
+	struct bring_result b;
+
+	put_tree(f);
+	bring(f, &h, &b);
+	assert_same(f);
+	assert_int_equal(b.https_bytes, 0);
+	assert_int_equal(h.gets, 0);
+	assert_true(b.casts > 1 && b.casts == h.asked);
+	assert_string_equal(b.why, "");
+}
+
+/* Cast after cast brings nothing: there is an end to it. */
+static void nothing_after_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct head h = { .casts = true, .fails_none = true, .more = 100 };
+	struct bring_result b;
+
+	put_tree(f);
+	bring(f, &h, &b);
+	assert_same(f);
+	assert_int_equal(b.cast_bytes, 0);
+	assert_int_equal(b.casts, 4);
 	assert_string_not_equal(b.why, "");
 }
 
@@ -439,6 +477,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_by_the_cast),
 		TEST(half_of_it),
+		TEST(half_after_half),
+		TEST(nothing_after_nothing),
 		TEST(a_head_that_does_not_answer),
 		TEST(a_head_that_has_none),
 		TEST(a_head_that_talks_nonsense),

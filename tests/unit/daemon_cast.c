@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* orthrusd's casts: who gets a ticket of which, and what follows when one ends, whoever ended it. The process that casts is this
+ * program, which says what the test wants it to (daemon_cast_child.h); the state is a real one. */
+#include "daemon/cast_priv.h"
+#include "daemon/change.h"
+#include "sys/clock.h"
+#include "sys/keys.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+/* cmocka.h wants setjmp.h and stdarg.h. */
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "daemon_cast_child.h"
+#include "state_help.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+#define LIMIT_NS (30 * NS_PER_S)
+#define OK(call)                                                                                                                 \
+	do {                                                                                                                     \
+		struct err err_ = { 0 }, *err = &err_;                                                                           \
+		if ((call) != 0)                                                                                                 \
+			fail_msg("%s: %s", #call, err_.text);                                                                    \
+	} while (0)
+
+/* --- the daemon around it --- */
+
+struct rig {
+	struct daemon d;
+	char *dir;
+};
+
+static void put_site(struct rig *r, const char *cast)
+{
+	const char *top = getenv("TOP");
+	autofree char *path = str_format("%s/tests/golden/site/ok-small.json", top ? top : "."), *text = NULL;
+	autoclean(buf_free) struct buf b = { 0 };
+
+	OK(fs_read(path, 1 << 20, &b, err));
+	text = str_format("{\"cast\":{%s},%s", cast, buf_str(&b) + 1);
+	must_put(r->d.state, "site", text, STATE_ANY);
+}
+
+/* Without orders, nodes of no image. */
+static void put_run(struct rig *r, const char *node, enum run_state state, const char *image)
+{
+	autoclean(change_end) struct change c = { 0 };
+	autoclean(run_free) struct run run = { 0 };
+	autoclean(node_free) struct node n = { .name = mem_strdup(node), .group = mem_strdup("compute") };
+
+	run_set_state(&run, state, 1);
+	model_set(&run.image, image);
+	change_begin(&c, &r->d);
+	change_node(&c, &n);
+	change_run(&c, node, &run);
+	OK(change_commit(&c, err));
+}
+
+static void begin(struct rig *r)
+{
+	OK(casts_start(&r->d, &r->d.casts, err));
+	r->d.casts->times.begin_ns = LIMIT_NS;
+}
+
+static int setup(void **state)
+{
+	struct rig *r = mem_zalloc(sizeof(*r));
+	autofree char *key = NULL, *pub = NULL;
+	struct sign_key sign;
+	struct verify_key verify;
+	char hex[65];
+	void *dir;
+
+	assert_int_equal(memory_dir_setup(&dir), 0);
+	r->dir = dir;
+	r->d.paths.run_dir = r->d.paths.tftp_dir = r->d.paths.ssh_dir = r->d.paths.pki_dir = r->d.paths.store_dir = r->dir;
+	pthread_mutex_init(&r->d.change_lock, NULL);
+	r->d.state = must_open(r->dir, NULL);
+	OK(event_start(&r->d, err));
+	key = fs_join(r->dir, "sign.key");
+	pub = fs_join(r->dir, "sign.pub");
+	OK(sign_key_create(key, err));
+	OK(sign_key_load(key, &sign, err));
+	verify_key_of(&sign, &verify);
+	verify_key_print(&verify, hex);
+	OK(fs_write_atomic(pub, hex, strlen(hex), 0644, err));
+	sign_key_clear(&sign);
+	put_site(r, "");
+	begin(r);
+	*state = r;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *r = *state;
+	void *dir = r->dir;
+
+	assert_true(casts_stop(r->d.casts));
+	state_close(r->d.state);
+	mac_index_free(&r->d.macs);
+	waiting_free(&r->d.waiting);
+	pthread_mutex_destroy(&r->d.change_lock);
+	free(r);
+	return dir_teardown(&dir);
+}
+
+/* --- what nodes and administrators do --- */
+
+static enum cast_word ask_once(struct rig *r, struct cast_ask *ask, struct cast_ticket *t)
+{
+	enum cast_word word;
+
+	ask->id = "i1";
+	pthread_mutex_lock(&r->d.change_lock);
+	word = casts_ask(r->d.casts, ask, t);
+	pthread_mutex_unlock(&r->d.change_lock);
+	return word;
+}
+
+/* Until it is decided. */
+static enum cast_word ask(struct rig *r, const char *node, const char *image, bool again, struct cast_ticket *t)
+{
+	static const uint8_t have[HAVE_LEN] = { 0xff, 1, 0 };
+	struct cast_ask a = { .node = node, .name = image, .again = again, .have = have, .have_len = again ? HAVE_LEN : 0 };
+	int64_t until = clock_now_ns() + LIMIT_NS;
+	enum cast_word word;
+
+	while ((word = ask_once(r, &a, t)) == CAST_WAIT) {
+		assert_true(clock_now_ns() < until);
+		poll(NULL, 0, 2);
+	}
+	return word;
+}
+
+static struct cast_ticket must_get(struct rig *r, const char *node, const char *image, bool again)
+{
+	struct cast_ticket t;
+
+	if (ask(r, node, image, again, &t) != CAST_TICKET)
+		fail_msg("%s gets no ticket of %s: %s", node, image, t.reason);
+	return t;
+}
+
+static void must_not_get(struct rig *r, const char *node, const char *image, bool again, const char *why)
+{
+	struct cast_ticket t;
+
+	if (ask(r, node, image, again, &t) != CAST_NONE || !strstr(t.reason, why))
+		fail_msg("%s, %s: '%s' is not '%s'", node, image, t.reason, why);
+}
+
+static void tell(struct rig *r, const char *image, const char *word)
+{
+	autofree char *path = fs_join(r->dir, image);
+
+	OK(fs_write_atomic(path, word, strlen(word), 0600, err));
+}
+
+static char *shown(struct rig *r)
+{
+	struct buf b = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &b, false);
+	casts_print(r->d.casts, &w);
+	return buf_steal(&b);
+}
+
+static bool shows(struct rig *r, const char *words)
+{
+	autofree char *all = shown(r);
+
+	return strstr(all, words) != NULL;
+}
+
+static void until_shown(struct rig *r, const char *words)
+{
+	int64_t until = clock_now_ns() + LIMIT_NS;
+
+	while (!shows(r, words)) {
+		if (clock_now_ns() > until)
+			fail_msg("not shown: %s, but %s", words, shown(r));
+		poll(NULL, 0, 2);
+	}
+}
+
+static void until_all_ended(struct rig *r)
+{
+	int64_t until = clock_now_ns() + LIMIT_NS;
+
+	while (shows(r, "\"runs\":true")) {
+		assert_true(clock_now_ns() < until);
+		poll(NULL, 0, 2);
+	}
+}
+
+static size_t events(struct rig *r, const char *kind)
+{
+	autoclean(state_docs_free) struct state_docs l = { 0 };
+	autofree char *words = str_format("\"kind\":\"%s\"", kind);
+	size_t n = 0;
+
+	OK(state_list(r->d.state, "event/", &l, err));
+	for (size_t i = 0; i < l.len; i++)
+		n += strstr(l.items[i].value, words) != NULL;
+	return n;
+}
+
+/* --- tests --- */
+
+static void one_cast_for_all_nodes(void **state)
+{
+	struct rig *r = *state;
+	struct cast_ticket a, b, c;
+
+	a = must_get(r, "n01", "compute", false);
+	b = must_get(r, "n02", "compute", false);
+	assert_int_equal(a.cast, b.cast);
+	assert_int_equal(a.number, 1);
+	assert_int_equal(b.number, 2);
+	assert_int_equal(a.chunks, CHUNKS);
+	assert_memory_equal(a.group_key, b.group_key, SESSION_KEY);
+	assert_memory_not_equal(a.own_key, b.own_key, SESSION_KEY);
+	assert_memory_not_equal(a.own_key, a.group_key, SESSION_KEY);
+	/* Who asks anew may have lost its key to somebody: it gets another one. */
+	c = must_get(r, "n01", "compute", false);
+	assert_int_equal(c.cast, a.cast);
+	assert_int_equal(c.number, 3);
+	assert_memory_not_equal(a.own_key, c.own_key, SESSION_KEY);
+	assert_int_equal(events(r, "cast-begun"), 1);
+	assert_true(shows(r, "\"runs\":true"));
+}
+
+static void not_without_end(void **state)
+{
+	struct rig *r = *state;
+
+	for (int i = 0; i < 8; i++)
+		must_get(r, "n01", "compute", false);
+	must_not_get(r, "n01", "compute", false, "8 tickets");
+	must_get(r, "n02", "compute", false);
+}
+
+static void what_it_has_fits_the_image(void **state)
+{
+	static const uint8_t have[HAVE_LEN + 1] = { 1 };
+	struct rig *r = *state;
+	struct cast_ask a = { .node = "n02", .name = "compute", .have = have, .have_len = sizeof(have) };
+	struct cast_ticket t;
+
+	must_get(r, "n01", "compute", false);
+	assert_int_equal(ask_once(r, &a, &t), CAST_NONE);
+	assert_non_null(strstr(t.reason, "the image has 20"));
+}
+
+static void two_images(void **state)
+{
+	struct rig *r = *state;
+	struct cast_ticket a = must_get(r, "n01", "compute", false), b = must_get(r, "n02", "login", false);
+	struct str_list gone = { 0 };
+
+	assert_int_not_equal(a.cast, b.cast);
+	assert_string_not_equal(a.group, b.group);
+	assert_memory_not_equal(a.group_key, b.group_key, SESSION_KEY);
+	/* The end of one is not that of the other. */
+	str_list_add(&gone, "n01");
+	assert_int_equal(casts_shut(r->d.casts, &gone), 1);
+	until_shown(r, "\"state\":\"over\"");
+	assert_true(shows(r, "\"runs\":true"));
+	assert_int_equal(must_get(r, "n03", "login", false).cast, b.cast);
+	str_list_free(&gone);
+}
+
+/* Nobody who is removed can read what is cast then. */
+static void new_keys_when_a_node_is_removed(void **state)
+{
+	struct rig *r = *state;
+	struct cast_ticket a = must_get(r, "n01", "compute", false), b;
+	struct str_list gone = { 0 };
+
+	str_list_add(&gone, "n09");
+	assert_int_equal(casts_shut(r->d.casts, &gone), 0);
+	must_get(r, "n09", "compute", false);
+	assert_int_equal(casts_shut(r->d.casts, &gone), 1);
+	b = must_get(r, "n01", "compute", true);
+	assert_int_not_equal(a.cast, b.cast);
+	assert_memory_not_equal(a.group_key, b.group_key, SESSION_KEY);
+	str_list_free(&gone);
+}
+
+static void refused(void **state)
+{
+	struct rig *r = *state;
+
+	must_not_get(r, "n01", "full", false, "no room");
+	put_site(r, "\"mode\":\"off\"");
+	must_not_get(r, "n01", "compute", false, "does not cast");
+}
+
+/* It died in its midst: those who have a part go on, by a new one; but not for ever. */
+static void the_child_dies(void **state)
+{
+	struct rig *r = *state;
+	uint32_t last = 0;
+
+	for (int i = 0; i < 3; i++) {
+		struct cast_ticket a = must_get(r, "n01", "compute", i != 0), b = must_get(r, "n02", "compute", i != 0);
+
+		assert_int_equal(a.cast, b.cast);
+		assert_int_not_equal(a.cast, last);
+		last = a.cast;
+		tell(r, "compute", "die");
+		until_all_ended(r);
+	}
+	until_shown(r, "ended with 3");
+	must_not_get(r, "n01", "compute", true, "3 casts of it failed");
+	must_not_get(r, "n03", "compute", false, "3 casts of it failed");
+	/* What is long ago counts no more. */
+	r->d.casts->times.kept_ns = 0;
+	while (!shows(r, "\"casts\":[]"))
+		poll(NULL, 0, 2);
+	must_get(r, "n01", "compute", true);
+	assert_int_equal(events(r, "cast-failed"), 3);
+}
+
+/* One that can't even begin is not tried by each node. */
+static void the_child_does_not_begin(void **state)
+{
+	struct rig *r = *state;
+
+	must_not_get(r, "n01", "unreadable", false, "ended with 4");
+	must_not_get(r, "n02", "unreadable", false, "ended with 4");
+	assert_int_equal(events(r, "cast-begun"), 1);
+	r->d.casts->times.begin_ns = 300 * NS_PER_MS;
+	must_not_get(r, "n01", "slow", false, "did not begin in time");
+}
+
+static void the_child_hangs(void **state)
+{
+	struct rig *r = *state;
+	struct cast_ticket a, b;
+
+	r->d.casts->times.mute_ns = 500 * NS_PER_MS;
+	a = must_get(r, "n01", "compute", false);
+	tell(r, "compute", "hang");
+	until_shown(r, "says nothing any more");
+	r->d.casts->times.mute_ns = LIMIT_NS;
+	b = must_get(r, "n01", "compute", true);
+	assert_int_not_equal(a.cast, b.cast);
+}
+
+/* It came to its end: who was too slow for it goes on over HTTPS, whom it lost may try again, and who is new begins another. */
+static void it_ends_by_itself(void **state)
+{
+	struct rig *r = *state;
+
+	must_get(r, "n01", "compute", false);
+	tell(r, "compute", "over");
+	until_all_ended(r);
+	must_not_get(r, "n01", "compute", true, "its cast is over");
+	must_not_get(r, "n07", "compute", true, "its cast is over");
+	must_get(r, "n02", "compute", false);
+	tell(r, "compute", "lost");
+	until_all_ended(r);
+	must_not_get(r, "n01", "compute", true, "its cast is over");
+	must_get(r, "n02", "compute", true);
+}
+
+/* Who took part in one of which nobody knows any more goes on in a new one. */
+static void orthrusd_is_started_anew(void **state)
+{
+	struct rig *r = *state;
+	struct cast_ticket a = must_get(r, "n01", "compute", false), b;
+
+	assert_true(casts_stop(r->d.casts));
+	assert_int_equal(events(r, "cast-over"), 1);
+	begin(r);
+	b = must_get(r, "n01", "compute", true);
+	assert_int_not_equal(a.cast, b.cast);
+	assert_memory_not_equal(a.group_key, b.group_key, SESSION_KEY);
+	assert_int_equal(must_get(r, "n02", "compute", true).cast, b.cast);
+}
+
+static size_t steps(struct rig *r, const char *which, bool plan, bool resume)
+{
+	autoclean(plan_free) struct plan p = { 0 };
+	struct err err = { 0 };
+	int rc = resume ? casts_resume(r->d.casts, which, plan, "root", &p, &err)
+			: casts_end(r->d.casts, which, plan, "root", &p, &err);
+
+	if (rc < 0) {
+		assert_int_equal(err.kind, ERR_NOT_FOUND);
+		assert_true(err.hint[0]);
+		return SIZE_MAX;
+	}
+	return p.len;
+}
+
+static void stopped_stays_stopped(void **state)
+{
+	struct rig *r = *state;
+
+	put_run(r, "n01", RUN_INSTALLING, "compute/i1");
+	put_run(r, "n02", RUN_ORDERED, "compute/i1");
+	put_run(r, "n03", RUN_ORDERED, "login/i1");
+	must_get(r, "n01", "compute", false);
+	must_get(r, "n03", "login", false);
+	assert_int_equal(steps(r, "other", false, false), SIZE_MAX);
+	assert_int_equal(steps(r, "comp", false, false), SIZE_MAX);
+	assert_int_equal(steps(r, "compute", true, false), 2);
+	must_get(r, "n01", "compute", false);
+	assert_int_equal(steps(r, "compute", false, false), 2);
+	assert_int_equal(steps(r, "compute", false, false), 0);
+	until_shown(r, "\"ended_by\":\"root\"");
+	must_not_get(r, "n01", "compute", true, "stopped by root");
+	must_not_get(r, "n02", "compute", false, "orthrus cast resume compute");
+	must_get(r, "n03", "login", true);
+	assert_true(shows(r, "\"stopped\":[{\"image\":\"compute/i1\",\"by\":\"root\",\"at\":\"2"));
+	/* It is written down. */
+	assert_true(casts_stop(r->d.casts));
+	begin(r);
+	must_not_get(r, "n02", "compute", false, "stopped by root");
+	assert_int_equal(steps(r, "login", false, true), SIZE_MAX);
+	assert_int_equal(steps(r, "compute/i1", true, true), 1);
+	must_not_get(r, "n02", "compute", false, "stopped by root");
+	assert_int_equal(steps(r, "compute/i1", false, true), 1);
+	must_get(r, "n02", "compute", false);
+	assert_true(shows(r, "\"stopped\":[]"));
+	assert_int_equal(events(r, "cast-stopped"), 1);
+	assert_int_equal(events(r, "cast-resumed"), 1);
+}
+
+static void follow(struct rig *r)
+{
+	autoclean(site_free) struct site site = { 0 };
+
+	OK(daemon_site(&r->d, &site, NULL, err));
+	casts_follow(r->d.casts, &site);
+}
+
+/* A stop is forgotten with the last order that it was for: who orders anew next week gets a cast. */
+static void a_stop_goes_with_the_orders(void **state)
+{
+	struct rig *r = *state;
+
+	put_run(r, "n01", RUN_INSTALLING, "compute/i1");
+	put_run(r, "n02", RUN_ORDERED, "compute/i1");
+	assert_int_equal(steps(r, NULL, false, false), 1); /* it is not cast yet */
+	put_run(r, "n01", RUN_INSTALLED, "compute/i1");
+	follow(r);
+	must_not_get(r, "n02", "compute", false, "stopped by root");
+	put_run(r, "n02", RUN_INSTALLED, "compute/i1");
+	follow(r);
+	put_run(r, "n02", RUN_ORDERED, "compute/i1");
+	must_get(r, "n02", "compute", false);
+	assert_int_equal(steps(r, NULL, false, true), 0);
+}
+
+/* What runs ends when the site wants no casts any more. */
+static void the_site_casts_no_more(void **state)
+{
+	struct rig *r = *state;
+
+	must_get(r, "n01", "compute", false);
+	follow(r);
+	assert_true(shows(r, "\"runs\":true"));
+	put_site(r, "\"mode\":\"off\"");
+	follow(r);
+	until_all_ended(r);
+	assert_true(shows(r, "\"ended_by\":\"cast.mode of site.json\""));
+	must_not_get(r, "n01", "compute", true, "does not cast");
+	put_site(r, "");
+	follow(r);
+	must_get(r, "n02", "compute", false);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(one_cast_for_all_nodes),
+		TEST(not_without_end),
+		TEST(what_it_has_fits_the_image),
+		TEST(two_images),
+		TEST(new_keys_when_a_node_is_removed),
+		TEST(refused),
+		TEST(the_child_dies),
+		TEST(the_child_does_not_begin),
+		TEST(the_child_hangs),
+		TEST(it_ends_by_itself),
+		TEST(orthrusd_is_started_anew),
+		TEST(stopped_stays_stopped),
+		TEST(a_stop_goes_with_the_orders),
+		TEST(the_site_casts_no_more),
+	};
+
+	if (argc > 1 && str_eq(argv[1], "--cast-child"))
+		return fake_child();
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
