@@ -64,7 +64,7 @@ void desk_stop(struct desk *d, const char *why);
 void desk_wait(struct desk *d, int64_t idle_ns, int64_t stop_ns);
 struct desk_view {
 	uint32_t waited_for, done, failed; /* receivers */
-	uint32_t fetching;		   /* of those that are waited for */
+	uint32_t fetching, syncing;	   /* of those that are waited for */
 	uint64_t refused;		   /* requests with a wrong secret */
 };
 void desk_look(struct desk *d, struct desk_view *out);
@@ -73,7 +73,7 @@ enum desk_state { DESK_WAITED_FOR, DESK_DONE, DESK_FAILED, DESK_REPLACED /* came
 struct desk_guest {
 	uint16_t number;
 	enum desk_state state;
-	bool fetching;
+	bool fetching, syncing;
 	char *host, *address; /* its name as it says, its address */
 	struct ticket_report report;
 };

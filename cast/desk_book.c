@@ -25,10 +25,12 @@ static void set_state(struct desk *d, struct desk_row *r, enum desk_state state)
 	if (counts[r->pub.state])
 		--*counts[r->pub.state];
 	d->view.fetching -= r->pub.state == DESK_WAITED_FOR && r->pub.fetching;
+	d->view.syncing -= r->pub.state == DESK_WAITED_FOR && r->pub.syncing;
 	r->pub.state = state;
 	if (counts[state])
 		++*counts[state];
 	d->view.fetching += state == DESK_WAITED_FOR && r->pub.fetching;
+	d->view.syncing += state == DESK_WAITED_FOR && r->pub.syncing;
 	pthread_cond_broadcast(&d->more);
 }
 
@@ -128,11 +130,18 @@ static bool same_receipt(const uint8_t *a, const uint8_t *b)
 
 static void take_report(struct desk *d, struct desk_row *row, struct ticket_report *r)
 {
-	static const enum desk_state states[] = { DESK_WAITED_FOR, DESK_DONE, DESK_FAILED };
+	static const enum desk_state states[] = { [TICKET_FETCHING] = DESK_WAITED_FOR,
+						  [TICKET_DONE] = DESK_DONE,
+						  [TICKET_FAILED] = DESK_FAILED,
+						  [TICKET_SYNCING] = DESK_WAITED_FOR };
 
 	if (r->state == TICKET_FETCHING && !row->pub.fetching) {
 		row->pub.fetching = true;
 		d->view.fetching++;
+	}
+	if (r->state == TICKET_SYNCING && !row->pub.syncing) {
+		row->pub.syncing = true;
+		d->view.syncing++;
 	}
 	ticket_report_clear(&row->pub.report);
 	row->pub.report = *r;
@@ -174,7 +183,8 @@ static int64_t give_up_silent(struct desk *d, int64_t now, int64_t idle_ns)
 			next = r->heard_ns + idle_ns < next ? r->heard_ns + idle_ns : next;
 			continue;
 		}
-		r->pub.report.why = str_format("not heard of for %lld s", (long long)((now - r->heard_ns) / NS_PER_S));
+		r->pub.report.why = str_format("not heard of for %lld s%s", (long long)((now - r->heard_ns) / NS_PER_S),
+					       r->pub.syncing ? ", while its disk was to take the file" : "");
 		set_state(d, r, DESK_FAILED);
 	}
 	return next;

@@ -210,8 +210,8 @@ static int post_report(void *ctx, struct http_call *call, struct err *err)
 	if (desk_book_report(d, &r, &news, err) < 0)
 		return -1;
 	if (news)
-		d->opts.leave(d->opts.ctx, r.number, state == TICKET_DONE);
-	if (news && state != TICKET_FETCHING && d->opts.changed)
+		d->opts.leave(d->opts.ctx, r.number, state == TICKET_DONE || state == TICKET_SYNCING);
+	if (news && (state == TICKET_DONE || state == TICKET_FAILED) && d->opts.changed)
 		d->opts.changed(d->opts.ctx);
 	buf_adds(http_out(call), "{}");
 	return 0;

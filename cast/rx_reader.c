@@ -120,6 +120,8 @@ static int take_all(struct rx *r, int n, int64_t now_ns)
 	for (int i = 0; i < n; i++)
 		rx_take(r, &r->got[i], now_ns);
 	rx_flush(r, now_ns);
+	if (r->full) /* nobody listens: that is not the sender's silence */
+		r->heard_ns = r->data_ns = now_ns;
 	if (r->end == RX_GOING) {
 		r->end = ended(r, now_ns);
 		r->hands_off |= r->end != RX_GOING;

@@ -7,12 +7,22 @@
 #include "sys/log.h"
 #include "sys/threads.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 /* A sender that gathers says so several times a second: whoever hears nothing for so long will hear nothing. */
 #define SILENCE_NS (3 * NS_PER_S)
 #define HANDS_MAX 16
+#define SYNC_FIRST_NS NS_PER_S
+#define SYNC_EVERY_NS (3 * NS_PER_S)
+
+struct syncing {
+	struct cast_receive *r;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool over; /* under the lock */
+};
 
 /* --- Ctrl-C and progress: on another thread --- */
 
@@ -182,14 +192,55 @@ static int receive_all(struct cast_receive *r, struct err *err)
 	return out_whole(r->out) ? 0 : by_tls(r, err);
 }
 
+/* A disk may take minutes to write what came in seconds: meanwhile the sender is told that somebody is there. */
+static void *tell_syncing(void *arg)
+{
+	struct syncing *s = arg;
+	int64_t pause = SYNC_FIRST_NS;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->over) {
+		int64_t until = clock_now_ns() + pause;
+		struct timespec time = { .tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S };
+
+		if (pthread_cond_timedwait(&s->changed, &s->lock, &time) != ETIMEDOUT)
+			continue;
+		pthread_mutex_unlock(&s->lock);
+		cast_receive_report(s->r, TICKET_SYNCING, NULL);
+		pthread_mutex_lock(&s->lock);
+		pause = SYNC_EVERY_NS;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+static int make_durable(struct cast_receive *r, struct err *err)
+{
+	struct syncing s = { .r = r, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct err ignored = { 0 };
+	pthread_t thread;
+	bool tells;
+	int rc;
+
+	atomic_store(&r->stage, "making it durable");
+	thread_cond_init(&s.changed);
+	tells = thread_start(&thread, tell_syncing, &s, &ignored) == 0;
+	rc = out_finish(r->out, err);
+	pthread_mutex_lock(&s.lock);
+	s.over = true;
+	pthread_cond_signal(&s.changed);
+	pthread_mutex_unlock(&s.lock);
+	if (tells)
+		pthread_join(thread, NULL);
+	pthread_cond_destroy(&s.changed);
+	return rc;
+}
+
 static int finish(struct cast_receive *r, struct err *err)
 {
 	struct rx *rx;
 
-	if (receive_all(r, err) < 0)
-		return -1;
-	atomic_store(&r->stage, "making it durable");
-	if (out_finish(r->out, err) < 0)
+	if (receive_all(r, err) < 0 || make_durable(r, err) < 0)
 		return -1;
 	r->seconds = (double)(clock_now_ns() - r->begun_ns) / (double)NS_PER_S;
 	rx = atomic_load(&r->rx);

@@ -175,7 +175,7 @@ static void on_tick(void *ctx, struct progress *p)
 	uint64_t size = file_facts(s->file)->size_bytes, done = 0;
 	struct desk_view desk;
 	struct tx_view v;
-	char stage[64];
+	char stage[96], syncing[32] = "";
 
 	if (!atomic_load(&s->runs)) {
 		progress_update(p, "waiting for receivers", 0, size, clock_now_ns());
@@ -187,8 +187,10 @@ static void on_tick(void *ctx, struct progress *p)
 		tx_start(s->tx);
 	if (v.sender.blocks_to_send)
 		done = (uint64_t)((double)size * v.sender.blocks_sent / v.sender.blocks_to_send);
-	snprintf(stage, sizeof(stage), "%s (%u receivers, %u done)", stage_name(&v.sender, s->over),
-		 desk.waited_for + desk.done + desk.failed, desk.done);
+	if (desk.syncing)
+		snprintf(syncing, sizeof(syncing), ", %u make it durable", desk.syncing);
+	snprintf(stage, sizeof(stage), "%s (%u receivers, %u done%s)", stage_name(&v.sender, s->over),
+		 desk.waited_for + desk.done + desk.failed, desk.done, syncing);
 	progress_update(p, stage, done < size ? done : size, size, clock_now_ns());
 }
 

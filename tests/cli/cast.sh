@@ -120,6 +120,15 @@ says 'at 198.51.100.9:4580 from 203.0.113.77'
 run 1 cast relay farther --site "$site"
 says 'runs on n18'
 
+# A disk that takes longer than the sender waits for a word: the receiver says that it is there.
+if [ -e "$BUILD/tests/lab/slow_write.so" ]; then
+    start --receivers 1 --wait 6
+    SLOW_SYNC=7 LD_PRELOAD=$BUILD/tests/lab/slow_write.so "$orthrus" cast receive "$work/out3" --token "$token" >"$work/out" 2>"$work/err" || fail "a slow disk: $(cat "$work/out" "$work/err")"
+    ended 0
+    cmp "$work/file" "$work/out3" || fail "out3 is not what was sent"
+    grep -qF "$(hostname) (127.0.0.1): done" "$work/send.out" || fail "a slow disk is no failure: $(cat "$work/send.out")"
+fi
+
 # Nobody comes: Ctrl-C.
 start
 kill -INT $send_pid

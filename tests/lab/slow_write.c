@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* To be preloaded: whatever a program writes with pwrite(2) goes to a disk that takes SLOW_WRITE bytes a second, one write at a
- * time. */
+ * time; fsync(2) takes SLOW_SYNC seconds. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,4 +24,13 @@ ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 	n = syscall(SYS_pwrite64, fd, data, len, at);
 	pthread_mutex_unlock(&disk);
 	return n;
+}
+
+int fsync(int fd)
+{
+	const char *seconds = getenv("SLOW_SYNC");
+	struct timespec time = { .tv_sec = seconds ? strtol(seconds, NULL, 10) : 0 };
+
+	nanosleep(&time, NULL);
+	return (int)syscall(SYS_fsync, fd);
 }

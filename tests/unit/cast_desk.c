@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #define SIZE (5 * TICKET_PIECE + 77)
+#define SYNC_NS (400 * NS_PER_MS)
 
 struct bench {
 	char *dir, *path, *target;
@@ -418,6 +419,50 @@ static void test_who_is_silent_is_given_up(void **state)
 	desk_guest_clear(&g);
 }
 
+/* Its disk is slow, and it says so: it is waited for as long as it does. */
+static void *sync_slowly(void *arg)
+{
+	struct bench *b = arg;
+	struct err err = { 0 };
+
+	for (int i = 0; i < 8; i++) {
+		check(report(b, TICKET_SYNCING, NULL, &err), &err);
+		clock_sleep_ns(SYNC_NS / 4);
+	}
+	check(report(b, TICKET_DONE, NULL, &err), &err);
+	return NULL;
+}
+
+static void test_a_slow_disk_is_waited_for(void **state)
+{
+	struct bench *b = *state;
+	struct desk_view v;
+	struct desk_guest g;
+	struct err err = { 0 };
+	pthread_t thread;
+
+	out_close(begin(b), NULL);
+	ticket(b, NULL, 0);
+	check(report(b, TICKET_SYNCING, NULL, &err), &err);
+	desk_look(b->desk, &v);
+	assert_true(v.waited_for == 1 && v.syncing == 1 && v.done == 0 && b->left_whole && b->changes == 0);
+	check(thread_start(&thread, sync_slowly, b, &err), &err);
+	desk_wait(b->desk, SYNC_NS, NS_PER_S);
+	pthread_join(thread, NULL);
+	desk_look(b->desk, &v);
+	assert_true(v.done == 1 && v.failed == 0 && v.syncing == 0 && v.waited_for == 0);
+	assert_true(desk_guest(b->desk, 0, &g));
+	assert_true(g.state == DESK_DONE && g.syncing);
+	desk_guest_clear(&g);
+	/* Until it does not. */
+	ticket(b, NULL, 0);
+	check(report(b, TICKET_SYNCING, NULL, &err), &err);
+	desk_wait(b->desk, NS_PER_MS, NS_PER_S);
+	assert_true(desk_guest(b->desk, 1, &g));
+	assert_non_null(strstr(g.report.why, "its disk"));
+	desk_guest_clear(&g);
+}
+
 static void test_a_fetch_that_is_stopped(void **state)
 {
 	struct bench *b = *state;
@@ -476,6 +521,7 @@ int main(void)
 		WITH_DESK(test_what_is_asked_wrongly),
 		WITH_DESK(test_a_desk_that_stops),
 		WITH_DESK(test_who_is_silent_is_given_up),
+		WITH_DESK(test_a_slow_disk_is_waited_for),
 		WITH_DESK(test_a_fetch_that_is_stopped),
 		cmocka_unit_test(test_places_and_groups),
 	};

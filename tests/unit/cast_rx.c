@@ -3,6 +3,7 @@
 #include "tests/unit/cast_fake.h"
 
 #define SYMBOL 256
+#define HANGS_NS (2 * NS_PER_S)
 #define V4 "232.7.7.9", LAN_V4
 
 /* Chunks of several blocks, of one, and short ones that share blocks. */
@@ -271,6 +272,29 @@ static void test_slow_disk(void **state)
 	end_and_clear(&f);
 }
 
+/* Whoever waits for its disk does not listen: that is not the sender's silence. */
+static void test_disk_that_hangs(void **state)
+{
+	uint32_t same[40];
+	struct fake f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(same); i++)
+		same[i] = 128 * SYMBOL;
+	fake_make(&f, same, ARRAY_LEN(same), SYMBOL, V4);
+	f.hold = true;
+	fake_receive(&f, (struct rx_opts){ .memory_bytes = 16 * 128 * SYMBOL, .hands = 2, .silence_ns = HANGS_NS / 4 });
+	send_blocks(&f, 0, layout_blocks(f.layout));
+	clock_sleep_ns(HANGS_NS);
+	pthread_mutex_lock(&f.lock);
+	assert_int_equal(f.in_sink, 2);
+	f.hold = false;
+	pthread_cond_broadcast(&f.changed);
+	pthread_mutex_unlock(&f.lock);
+	assert_all_stored(&f);
+	end_and_clear(&f);
+}
+
 static void test_ends(void **state)
 {
 	struct fake f;
@@ -369,9 +393,11 @@ static void test_cannot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),	     cmocka_unit_test(test_repair), cmocka_unit_test(test_no_good),
-		cmocka_unit_test(test_wrong_digest), cmocka_unit_test(test_rows),   cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_slow_disk),    cmocka_unit_test(test_ends),   cmocka_unit_test(test_have),
+		cmocka_unit_test(test_whole),	  cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_no_good),	  cmocka_unit_test(test_wrong_digest),
+		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_slow_disk), cmocka_unit_test(test_disk_that_hangs),
+		cmocka_unit_test(test_ends),	  cmocka_unit_test(test_have),
 		cmocka_unit_test(test_cannot),
 	};
 
