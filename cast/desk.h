@@ -26,6 +26,8 @@ struct desk_place {
 	struct sockaddr_storage addr; /* port 0 */
 };
 int desk_place(const char *interface, const char *address, bool ipv6, struct desk_place *out, struct err *err) WARN_UNUSED;
+/* The place towards a numeric address. */
+int desk_place_towards(const char *peer, struct desk_place *out, struct err *err) WARN_UNUSED;
 /* A multicast address and port: `text` ("232.1.2.3", "ff3e::8000:1"), or with NULL one by chance, of those that are heard from
  * one source only (RFC 4607). */
 int desk_group(const char *text, bool ipv6, struct sockaddr_storage *out, struct err *err) WARN_UNUSED;

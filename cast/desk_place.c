@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cast/desk.h"
+#include "cast/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -116,6 +117,20 @@ int desk_place(const char *interface, const char *address, bool ipv6, struct des
 	rc = choose(list, &w, out, err);
 	freeifaddrs(list);
 	return rc;
+}
+
+int desk_place_towards(const char *peer, struct desk_place *out, struct err *err)
+{
+	struct sockaddr_storage to;
+	struct net_way way;
+
+	*out = (struct desk_place){ 0 };
+	if (net_parse(peer, 0, &to, err) < 0 || net_towards(&to, &way, err) < 0)
+		return -1;
+	snprintf(out->interface, sizeof(out->interface), "%s", way.name);
+	out->addr = way.local;
+	(void)print_address((const struct sockaddr *)(const void *)&way.local, out->address);
+	return 0;
 }
 
 static void by_chance(bool six, struct sockaddr_storage *out)

@@ -57,9 +57,11 @@ static int begin(struct auditlog *log, const struct cmd *c, uint64_t *number, st
 {
 	autofree char *who = who_runs();
 	autofree char *what = words(c);
-	struct audit_entry e = {
-		.phase = AUDIT_BEGIN, .who = who, .from = "local", .what = what, .nodes = runs_command(c) ? c->argv[0] : NULL
-	};
+	struct audit_entry e = { .phase = AUDIT_BEGIN,
+				 .who = who,
+				 .from = "local",
+				 .what = what,
+				 .nodes = runs_command(c) ? c->argv[0] : cmd_option(c, "to") };
 
 	if (auditlog_write(log, &e, number, err) == 0)
 		return 0;

@@ -8,8 +8,10 @@
 #include "sys/threads.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A sender that gathers says so several times a second: whoever hears nothing for so long will hear nothing. */
 #define SILENCE_NS (3 * NS_PER_S)
@@ -46,10 +48,22 @@ static void watch_silence(struct cast_receive *r, struct rx *rx)
 		rx_stop(rx);
 }
 
+/* Whoever began us by ssh is gone: nobody can stop us any more, or be told. */
+static void watch_reader(struct cast_receive *r)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO };
+
+	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) && !atomic_exchange(&r->watch.stopped, true))
+		on_stop(r);
+}
+
 static void on_tick(void *ctx, struct progress *p)
 {
 	struct cast_receive *r = ctx;
 	struct rx *rx = atomic_load(&r->rx);
+
+	if (r->attended)
+		watch_reader(r);
 
 	if (rx)
 		watch_silence(r, rx);
@@ -65,6 +79,7 @@ static int read_options(struct cmd *c, struct cast_receive *r, struct err *err)
 	r->path = c->argv[0];
 	r->shown = str_printable(r->path, strlen(r->path));
 	r->force = cmd_flag(c, "force");
+	r->attended = cmd_flag(c, "attended");
 	r->by_multicast = !cmd_flag(c, "no-multicast");
 	r->interface = cmd_option(c, "interface");
 	r->hands = threads_for_work(HANDS_MAX + 1) - 1;

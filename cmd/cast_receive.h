@@ -13,7 +13,7 @@
 struct cast_receive {
 	const char *path;
 	char *shown;
-	bool force, by_multicast;
+	bool force, by_multicast, attended;
 	const char *interface; /* or NULL */
 	unsigned int hands;
 	struct out_look look;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cast/layout.h"
+#include "cmd/audit_here.h"
 #include "cmd/commands.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -101,10 +102,15 @@ static void on_leave(void *ctx, uint16_t number, bool whole)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* When the last of those that were expected has said how it went, nothing is waited for any more. */
-static void on_changed(void *ctx)
+/* Nodes that can't be reached are waited for by nobody. */
+static uint64_t awaited(struct cast_send *s)
 {
-	struct cast_send *s = ctx;
+	return s->receivers - (s->to ? atomic_load(&s->to->fleet.lost) : 0);
+}
+
+/* When the last of those that were expected has said how it went, nothing is waited for any more. */
+void cast_send_changed(struct cast_send *s)
+{
 	struct desk_view view;
 	struct tx_view tx;
 
@@ -117,8 +123,13 @@ static void on_changed(void *ctx)
 	pthread_mutex_unlock(&s->lock);
 	s->ended_seconds = tx.seconds;
 	desk_look(s->desk, &view);
-	if (s->receivers && view.done + view.failed >= s->receivers && !view.waited_for)
+	if (s->receivers && view.done + view.failed >= awaited(s) && !view.waited_for)
 		tx_stop(s->tx);
+}
+
+static void on_changed(void *ctx)
+{
+	cast_send_changed(ctx);
 }
 
 /* --- Ctrl-C and progress --- */
@@ -128,6 +139,8 @@ static void on_stop(void *ctx)
 	struct cast_send *s = ctx;
 
 	desk_stop(s->desk, "the sender was stopped");
+	if (s->to)
+		cast_to_stop(s);
 	pthread_mutex_lock(&s->lock);
 	if (s->tx)
 		tx_stop(s->tx);
@@ -160,13 +173,28 @@ static bool nobody_is_missing(struct cast_send *s, const struct desk_view *v)
 	struct sender_receiver_view r;
 	struct desk_guest g;
 
-	if (!s->receivers || !there)
+	if (!s->receivers || (!there && !s->to))
 		return false;
 	for (size_t i = 0; desk_guest(s->desk, i, &g); i++) {
 		there += g.state == DESK_WAITED_FOR && !g.fetching && tx_look_at(s->tx, g.number, &r) && r.heard_ns;
 		desk_guest_clear(&g);
 	}
-	return there >= s->receivers;
+	return there && there >= awaited(s);
+}
+
+static void name_stage(struct cast_send *s, const char *name, const struct desk_view *desk, char *out, size_t len)
+{
+	struct fleet *f = s->to ? &s->to->fleet : NULL;
+	char syncing[32] = "";
+
+	if (desk->syncing)
+		snprintf(syncing, sizeof(syncing), ", %u make it durable", desk->syncing);
+	if (f)
+		snprintf(out, len, "%s (%u of %llu nodes, %u done%s, %u failed)", name, desk->waited_for + f->done,
+			 (unsigned long long)s->receivers, f->done, syncing, f->failed);
+	else
+		snprintf(out, len, "%s (%u receivers, %u done%s)", name, desk->waited_for + desk->done + desk->failed, desk->done,
+			 syncing);
 }
 
 static void on_tick(void *ctx, struct progress *p)
@@ -175,8 +203,10 @@ static void on_tick(void *ctx, struct progress *p)
 	uint64_t size = file_facts(s->file)->size_bytes, done = 0;
 	struct desk_view desk;
 	struct tx_view v;
-	char stage[96], syncing[32] = "";
+	char stage[128];
 
+	if (s->to)
+		cast_to_tick(s);
 	if (!atomic_load(&s->runs)) {
 		progress_update(p, "waiting for receivers", 0, size, clock_now_ns());
 		return;
@@ -187,10 +217,7 @@ static void on_tick(void *ctx, struct progress *p)
 		tx_start(s->tx);
 	if (v.sender.blocks_to_send)
 		done = (uint64_t)((double)size * v.sender.blocks_sent / v.sender.blocks_to_send);
-	if (desk.syncing)
-		snprintf(syncing, sizeof(syncing), ", %u make it durable", desk.syncing);
-	snprintf(stage, sizeof(stage), "%s (%u receivers, %u done%s)", stage_name(&v.sender, s->over),
-		 desk.waited_for + desk.done + desk.failed, desk.done, syncing);
+	name_stage(s, stage_name(&v.sender, s->over), &desk, stage, sizeof(stage));
 	progress_update(p, stage, done < size ? done : size, size, clock_now_ns());
 }
 
@@ -202,7 +229,7 @@ static int read_options(struct cmd *c, struct cast_send *s, struct err *err)
 
 	if (cmd_args(c, 1, 1, err) < 0 || cmd_option_u64(c, "receivers", 1, DESK_RECEIVERS_MAX, &s->receivers, err) < 0)
 		return -1;
-	if (s->receivers)
+	if (s->receivers && !cmd_option(c, "to"))
 		gather = GATHER_ALL_S;
 	if (cmd_option_u64(c, "gather", 0, 86400, &gather, err) < 0 || cmd_option_u64(c, "wait", 0, 86400, &wait, err) < 0 ||
 	    cmd_option_u64(c, "rate", 1, 1000000, &rate, err) < 0 || cmd_option_u64(c, "port", 1, 65535, &port, err) < 0)
@@ -212,7 +239,16 @@ static int read_options(struct cmd *c, struct cast_send *s, struct err *err)
 	s->wait_ns = (int64_t)wait * NS_PER_S;
 	s->rate_bytes = rate * 125000;
 	s->port = (uint16_t)port;
-	return 0;
+	return cast_to_read(c, s, err);
+}
+
+static int choose_place(const struct cmd *c, struct cast_send *s, bool six, struct err *err)
+{
+	const char *interface = cmd_option(c, "interface"), *address = cmd_option(c, "address");
+
+	if (s->to && !interface && !address && !six)
+		return cast_to_place(s, &s->place, err);
+	return desk_place(interface, address, six, &s->place, err);
 }
 
 static int make_session(const struct cmd *c, struct cast_send *s, struct err *err)
@@ -220,8 +256,7 @@ static int make_session(const struct cmd *c, struct cast_send *s, struct err *er
 	const char *address = cmd_option(c, "address");
 	bool six = cmd_flag(c, "ipv6") || (address && strchr(address, ':'));
 
-	if (desk_place(cmd_option(c, "interface"), address, six, &s->place, err) < 0 ||
-	    desk_group(cmd_option(c, "group"), six, &s->session.group, err) < 0)
+	if (choose_place(c, s, six, err) < 0 || desk_group(cmd_option(c, "group"), six, &s->session.group, err) < 0)
 		return -1;
 	if (c->plan)
 		return 0;
@@ -257,6 +292,11 @@ static int give_token(const struct cmd *c, struct cast_send *s, struct err *err)
 	int rc = 0;
 
 	desk_token(s->desk, &token);
+	if (s->to) {
+		rc = cast_to_begin(s, &token, err);
+		token_clear(&token);
+		return rc;
+	}
 	token_write(&token, &text);
 	token_clear(&token);
 	if (s->token_file) {
@@ -287,6 +327,8 @@ static void print_plan(const struct cmd *c, const struct cast_send *s)
 		  group, sizeof(group));
 	plan_add(&plan, 0, PLAN_READS, "desk",
 		 str_format("give tickets at https://%s:%u to whoever shows the token", s->place.address, s->port), NULL, NULL);
+	if (s->to)
+		cast_to_plan(s, &plan);
 	plan_add(&plan, 1, PLAN_READS, "send",
 		 str_format("send %s (%s) from %s by %s to a group like %s, encrypted", file_facts(s->file)->name, size,
 			    s->place.address, s->place.interface, group),
@@ -314,7 +356,7 @@ static bool wait_for_the_first(struct cast_send *s)
 	bool came;
 
 	pthread_mutex_lock(&s->lock);
-	while (!atomic_load(&s->runs) && s->tx && !atomic_load(&s->watch.stopped))
+	while (!atomic_load(&s->runs) && s->tx && !atomic_load(&s->watch.stopped) && !(s->to && atomic_load(&s->to->fleet.over)))
 		pthread_cond_wait(&s->more, &s->lock);
 	came = atomic_load(&s->runs) || !s->tx;
 	pthread_mutex_unlock(&s->lock);
@@ -326,15 +368,19 @@ static int run(struct cast_send *s, struct err *err)
 {
 	int rc;
 
-	if (!wait_for_the_first(s))
+	if (!wait_for_the_first(s)) {
+		cast_to_wait(s);
 		return 0;
+	}
 	rc = s->tx ? tx_run(s->tx, err) : err_set(err, ERR_FAILED, "the sockets of the cast could not be opened again");
 	if (rc == 0 && !atomic_load(&s->watch.stopped))
 		rc = file_check(s->file, err);
+	s->over_ns = clock_now_ns();
 	s->over = true;
 	if (rc < 0)
 		desk_stop(s->desk, err->text);
-	desk_wait(s->desk, s->wait_ns, STOP_NS);
+	desk_wait(s->desk, s->wait_ns, s->to ? 0 : STOP_NS);
+	cast_to_wait(s);
 	return rc;
 }
 
@@ -343,14 +389,16 @@ static int send_file(struct cmd *c, struct cast_send *s, struct err *err)
 	int rc;
 
 	raise_limits();
-	if (open_cast(s, err) < 0 || give_token(c, s, err) < 0)
+	if (open_cast(s, err) < 0)
 		return -1;
 	s->watch.tick = on_tick;
 	s->watch.stop = on_stop;
 	s->watch.ctx = s;
-	if (cast_watch_start(&s->watch, c, err) < 0)
+	if ((!s->to && give_token(c, s, err) < 0) || cast_watch_start(&s->watch, c, err) < 0)
 		return -1;
-	rc = run(s, err);
+	rc = s->to ? give_token(c, s, err) : 0;
+	if (rc == 0)
+		rc = run(s, err);
 	cast_watch_end(&s->watch);
 	return rc < 0 ? -1 : cast_send_result(c, s, err);
 }
@@ -358,6 +406,7 @@ static int send_file(struct cmd *c, struct cast_send *s, struct err *err)
 static void clear(struct cast_send *s)
 {
 	cast_watch_end(&s->watch);
+	cast_to_free(s->to);
 	desk_close(s->desk);
 	if (s->tx)
 		tx_close(s->tx);
@@ -368,7 +417,7 @@ static void clear(struct cast_send *s)
 	explicit_bzero(&s->session, sizeof(s->session));
 }
 
-int cmd_cast_send(struct cmd *c, struct err *err)
+static int run_command(struct cmd *c, struct err *err)
 {
 	autoclean(clear) struct cast_send s = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
@@ -380,4 +429,10 @@ int cmd_cast_send(struct cmd *c, struct err *err)
 		return 0;
 	}
 	return send_file(c, &s, err);
+}
+
+/* Whoever writes files as root on nodes stands in the audit log. */
+int cmd_cast_send(struct cmd *c, struct err *err)
+{
+	return cmd_option(c, "to") ? cmd_audited(c, run_command, err) : run_command(c, err);
 }

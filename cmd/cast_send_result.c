@@ -81,9 +81,12 @@ static void print_json(struct cast_send *s, const struct desk_view *desk, const 
 	json_put_u64(&w, "refused_requests", desk->refused);
 	json_put_f64(&w, "cpu_seconds", cast_cpu_seconds());
 	json_put_u64(&w, "memory_bytes", cast_memory_bytes());
-	json_put_u64(&w, "done", desk->done);
-	json_put_u64(&w, "failed", desk->failed + desk->waited_for);
-	put_receivers(&w, s->desk);
+	json_put_u64(&w, "done", s->to ? s->to->fleet.done : desk->done);
+	json_put_u64(&w, "failed", s->to ? s->to->fleet.failed : desk->failed + desk->waited_for);
+	if (s->to)
+		cast_to_put(s, &w);
+	else
+		put_receivers(&w, s->desk);
 	json_end_obj(&w);
 	buf_addc(&out, '\n');
 	cmd_print(buf_str(&out));
@@ -114,10 +117,13 @@ static void say_result(const struct cmd *c, struct cast_send *s, const struct de
 
 	str_from_bytes(size, bytes);
 	str_from_bytes(seconds > 0 ? (uint64_t)((double)size / seconds) : 0, rate);
-	say_receivers(c, s->desk);
+	if (s->to && !c->quiet)
+		cast_to_table(s);
+	else if (!s->to)
+		say_receivers(c, s->desk);
 	if (desk->refused)
 		cmd_say(c, "%llu requests had a wrong secret", (unsigned long long)desk->refused);
-	if (desk->done)
+	if (desk->done && !s->to)
 		cmd_say(c, "%u receivers have %s (%s) after %.1f s, %s/s", desk->done, file_facts(s->file)->name, bytes, seconds,
 			rate);
 }
@@ -136,6 +142,8 @@ int cast_send_result(const struct cmd *c, struct cast_send *s, struct err *err)
 		print_json(s, &desk, &tx);
 	else
 		say_result(c, s, &desk);
+	if (s->to)
+		return cast_to_judge(c, s, err);
 	/* Whoever stops it when all have it has just waited long enough for others. */
 	if (desk.done && !failed && desk.done >= s->receivers)
 		return 0;

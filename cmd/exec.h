@@ -20,6 +20,15 @@ struct exec_out {
 /* `fd` is 1 or 2. False when it is not all written: see the struct. Standard error that nobody takes is nobody's business. */
 bool exec_put(struct exec_out *o, int fd, const char *data, size_t len);
 
+/* exec_begin.c: what comes before ssh is begun on many nodes. */
+/* The address that each node of `set` is reached by, in its order: strings of `rows`, in an array that the caller frees.
+ * ERR_FAILED names one that has none. */
+int exec_addresses(const struct node_rows *rows, struct nodeset *set, const char ***out, struct err *err) WARN_UNUSED;
+/* May this process have so many of them at a time? Raises its limit of open files as far as need be. */
+int exec_room(uint64_t at_a_time, struct err *err) WARN_UNUSED;
+/* `input_fd`, opened anew for the next node to read it from its beginning; closes the one before (-1: none). */
+int exec_input(int input_fd, int *of_one, struct err *err) WARN_UNUSED;
+
 /* What became of the command on a node. */
 enum exec_state {
 	EXEC_DONE,	  /* exit 0 */
@@ -39,8 +48,17 @@ struct exec_end {
 	char *why; /* for people: "exit 1"; NULL with EXEC_DONE. Freed by the caller */
 };
 
-/* exec_view.c: the ways of showing it. */
+/* The next step that fits what went wrong, or NULL. */
+const char *exec_hint(const struct exec_end *end);
+/* The last bytes of a stream, for exec_ssh_judge(). */
 #define EXEC_TAIL 128
+struct exec_tail {
+	char text[EXEC_TAIL];
+	size_t len;
+};
+void exec_tail_add(struct exec_tail *t, const char *data, size_t len);
+
+/* exec_view.c: the ways of showing it. */
 enum exec_mode { EXEC_FOLD, EXEC_LIVE, EXEC_JSON };
 struct exec_view {
 	enum exec_mode mode;
@@ -53,8 +71,7 @@ struct exec_view {
 	struct exec_said {
 		struct buf text[2]; /* kept, or with EXEC_LIVE the line that is not yet whole */
 		uint64_t bytes;
-		char tail[EXEC_TAIL]; /* the last of standard error */
-		size_t tail_len;
+		struct exec_tail tail; /* of standard error */
 		bool ended;
 	} * said;
 	uint64_t kept_bytes; /* in said[].text */

@@ -11,13 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #define GRACE_NS (2 * NS_PER_S)
 #define TICK_NS (200 * NS_PER_MS)
-#define FDS_BESIDE 64
 
 /* Each node reads it at its own pace, from its beginning: hence a file, and one without a name. */
 static int take_input(int *fd, struct err *err)
@@ -43,18 +41,13 @@ static int take_input(int *fd, struct err *err)
 static int prepare(void *ctx, size_t i, struct spawn *s, struct err *err)
 {
 	struct exec_run *r = ctx;
-	char path[32];
 
 	r->logs[i] = exec_ssh_log(err);
 	if (r->logs[i] < 0)
 		return -1;
 	if (r->input_fd >= 0) {
-		if (r->input_of_one >= 0)
-			close(steal_fd(r->input_of_one));
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", r->input_fd);
-		r->input_of_one = open(path, O_RDONLY | O_CLOEXEC);
-		if (r->input_of_one < 0)
-			return err_errno(err, errno, "open what came from standard input");
+		if (exec_input(r->input_fd, &r->input_of_one, err) < 0)
+			return -1;
 		s->stdin_fd = r->input_of_one;
 	}
 	exec_ssh_argv(&r->ssh, nodeset_get(r->nodes, i), r->addresses[i], r->logs[i]);
@@ -81,30 +74,17 @@ static bool on_output(void *ctx, size_t i, bool is_stderr, const char *data, siz
 	return more;
 }
 
-/* The next step that fits what went wrong; the last failure's will do. */
-static const char *hint_for(const struct exec_end *end)
-{
-	if (end->state != EXEC_UNREACHABLE)
-		return NULL;
-	if (strstr(end->why, "Host key verification failed"))
-		return "compare the node's key with what its console shows, then put it into known_hosts; "
-		       "it is another one after an installation";
-	if (strstr(end->why, "Permission denied"))
-		return "on a head root is let in by itself; others need a key in \"admin_ssh_keys\" of site.json";
-	return "`orthrus node list` shows whether they are up; `ssh -v root@NODE` shows how far it gets";
-}
-
 static void on_ended(void *ctx, size_t i, const struct fanout_result *result)
 {
 	struct exec_run *r = ctx;
 	const struct exec_said *said = &r->view.said[i];
 	struct exec_end end;
-	size_t own_len = exec_ssh_judge(result, r->logs[i], r->addresses[i], said->tail, said->tail_len, &end);
+	size_t own_len = exec_ssh_judge(result, r->logs[i], r->addresses[i], said->tail.text, said->tail.len, &end);
 
 	if (r->logs[i] >= 0)
 		close(steal_fd(r->logs[i]));
-	if (hint_for(&end))
-		r->hint = hint_for(&end);
+	if (exec_hint(&end))
+		r->hint = exec_hint(&end);
 	if ((exec_view_end(&r->view, i, &end, own_len, &r->wrong) < 0 ||
 	     (end.state != EXEC_DONE && nodeset_add(&r->failed, nodeset_get(r->nodes, i), &r->wrong) < 0)) &&
 	    !r->interrupted) {
@@ -156,23 +136,6 @@ static int take_signals(int *fd, sigset_t *before, struct err *err)
 	sigprocmask(SIG_BLOCK, &set, before);
 	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return *fd < 0 ? err_errno(err, errno, "take signals") : 0;
-}
-
-/* Two pipes, a process and a log for each that runs, and its input while it begins. */
-static int room_for_files(uint64_t fanout, struct err *err)
-{
-	rlim_t want = fanout * (FANOUT_FDS + 1) + FDS_BESIDE;
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= want)
-		return 0;
-	if (l.rlim_max >= want) {
-		l.rlim_cur = want;
-		return setrlimit(RLIMIT_NOFILE, &l) < 0 ? err_errno(err, errno, "raise the limit of open files") : 0;
-	}
-	err_set(err, ERR_FAILED, "%llu nodes at a time need %llu open files, but this process may have only %llu",
-		(unsigned long long)fanout, (unsigned long long)want, (unsigned long long)l.rlim_max);
-	return err_hint(err, "give a smaller --fanout, or raise the limit (ulimit -Hn)");
 }
 
 static int run_loop(struct exec_run *r, struct err *err)
@@ -232,7 +195,7 @@ int exec_run(struct exec_run *r, struct err *err)
 
 	if (cmd_flag(r->c, "stdin") && take_input(&r->input_fd, err) < 0)
 		return -1;
-	if (room_for_files(r->wish->fanout < nodeset_count(r->nodes) ? r->wish->fanout : nodeset_count(r->nodes), err) < 0)
+	if (exec_room(r->wish->fanout < nodeset_count(r->nodes) ? r->wish->fanout : nodeset_count(r->nodes), err) < 0)
 		return -1;
 	fflush(stdout);
 	if (take_signals(&r->out.signal_fd, &before, err) == 0) {

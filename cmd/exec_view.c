@@ -123,20 +123,6 @@ static void live(struct exec_view *v, size_t i, bool is_stderr, const char *data
 		put(v, is_stderr, &out);
 }
 
-static void keep_tail(struct exec_said *said, const char *data, size_t len)
-{
-	size_t stay;
-
-	if (len > EXEC_TAIL) {
-		data += len - EXEC_TAIL;
-		len = EXEC_TAIL;
-	}
-	stay = said->tail_len < EXEC_TAIL - len ? said->tail_len : EXEC_TAIL - len;
-	memmove(said->tail, said->tail + said->tail_len - stay, stay);
-	memcpy(said->tail + stay, data, len);
-	said->tail_len = stay + len;
-}
-
 bool exec_view_output(struct exec_view *v, size_t i, bool is_stderr, const char *data, size_t len)
 {
 	struct exec_said *said = &v->said[i];
@@ -146,7 +132,7 @@ bool exec_view_output(struct exec_view *v, size_t i, bool is_stderr, const char 
 		len = (size_t)(v->max_bytes - said->bytes);
 	said->bytes += len;
 	if (is_stderr)
-		keep_tail(said, data, len);
+		exec_tail_add(&said->tail, data, len);
 	if (v->mode == EXEC_LIVE) {
 		live(v, i, is_stderr, data, len);
 		return all;

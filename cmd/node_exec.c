@@ -80,25 +80,6 @@ static void print_plan(const struct exec_run *r)
 	cmd_print_plan(r->c, &plan);
 }
 
-static int find_addresses(struct exec_run *r, const struct node_rows *rows, struct err *err)
-{
-	size_t n = nodeset_count(r->nodes);
-
-	r->addresses = mem_array(n, sizeof(*r->addresses));
-	r->logs = mem_array(n, sizeof(*r->logs));
-	for (size_t i = 0; i < n; i++) {
-		const struct node_row *row = node_rows_find(rows, nodeset_get(r->nodes, i));
-
-		r->logs[i] = -1;
-		r->addresses[i] = row->ipv4 ? row->ipv4 : row->ipv6;
-		if (r->addresses[i])
-			continue;
-		err_set(err, ERR_FAILED, "%s has no address", row->name);
-		return err_hint(err, "`orthrus node set %s --ipv4 ADDRESS` gives it one", row->name);
-	}
-	return 0;
-}
-
 static int run_command(struct cmd *c, struct err *err)
 {
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
@@ -121,7 +102,10 @@ static int run_command(struct cmd *c, struct err *err)
 					   cmd_option(c, "connect-timeout") ? cmd_option(c, "connect-timeout") : CONNECT_DEFAULT,
 				   .options = &options,
 				   .command = c->argv + 1 };
-	if (find_addresses(&r, &rows, err) == 0 && exec_ssh_init(&r.ssh, c, err) == 0) {
+	r.logs = mem_array(nodeset_count(&nodes), sizeof(*r.logs));
+	for (size_t i = 0; i < nodeset_count(&nodes); i++)
+		r.logs[i] = -1;
+	if (exec_addresses(&rows, &nodes, &r.addresses, err) == 0 && exec_ssh_init(&r.ssh, c, err) == 0) {
 		rc = 0;
 		if (c->plan)
 			print_plan(&r);

@@ -31,6 +31,7 @@ struct program {
 	enum fanout_end how;
 	bool ending;  /* told to end: `how` says why */
 	bool refused; /* output() wants no more */
+	bool settled; /* not counted in `running` */
 	struct program *next, **link;
 };
 
@@ -110,7 +111,7 @@ static void program_free(struct program *p)
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
-	p->f->running--;
+	p->f->running -= !p->settled;
 	free(p);
 }
 
@@ -281,6 +282,19 @@ void fanout_stop(struct fanout *f)
 
 		report(f, number, &(struct fanout_result){ .how = FANOUT_UNBEGUN });
 	}
+}
+
+void fanout_settled(struct fanout *f, size_t i)
+{
+	struct program *p = f->programs;
+
+	while (p && p->number != i)
+		p = p->next;
+	if (!p || p->settled)
+		return;
+	p->settled = true;
+	f->running--;
+	begin_soon(f);
 }
 
 size_t fanout_begun(const struct fanout *f)

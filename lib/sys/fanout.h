@@ -49,6 +49,8 @@ struct fanout_opts {
 int fanout_start(struct loop *loop, const struct fanout_opts *opts, struct fanout **out, struct err *err) WARN_UNUSED;
 /* End all that run and begin none any more; said again, those that still run are killed at once. On the loop's thread. */
 void fanout_stop(struct fanout *f);
+/* Number `i` is well under way, and is not counted among those that run at a time any more. On the loop's thread. */
+void fanout_settled(struct fanout *f, size_t i);
 size_t fanout_begun(const struct fanout *f); /* those with lower numbers were begun */
 /* After loop_free(): what still runs is killed and reaped. NULL is fine. */
 void fanout_free(struct fanout *f);

@@ -490,6 +490,10 @@ static void test_places_and_groups(void **state)
 	assert_string_equal(p.address, "127.0.0.1");
 	assert_string_equal(p.interface, "lo");
 	check(desk_place(NULL, "127.0.0.1", false, &p, &err), &err);
+	check(desk_place_towards("127.0.0.9", &p, &err), &err);
+	assert_string_equal(p.interface, "lo");
+	assert_string_equal(p.address, "127.0.0.1");
+	assert_int_equal(desk_place_towards("n01", &p, &err), -1);
 	assert_int_equal(desk_place("nothere0", NULL, false, &p, &err), -1);
 	assert_int_equal(err.kind, ERR_USAGE);
 	assert_int_equal(desk_place(NULL, "192.0.2.1", false, &p, &err), -1);

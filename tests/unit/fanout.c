@@ -32,6 +32,7 @@ struct rig {
 	size_t max_bytes;    /* of each; 0: all */
 	const char *stop_at; /* stop when this was said */
 	bool twice;	     /* and then once more */
+	bool settles;	     /* who says something does not count any more */
 	struct buf out[MANY];
 	size_t bytes[MANY];
 	struct fanout_result ends[MANY];
@@ -69,6 +70,10 @@ static bool output(void *ctx, size_t i, bool is_stderr, const char *data, size_t
 	r->bytes[i] += len;
 	if (r->out[i].len < 65536)
 		buf_add(&r->out[i], is_stderr ? "!" : "", is_stderr ? 1 : 0), buf_add(&r->out[i], data, len);
+	if (r->settles) {
+		fanout_settled(r->fanout, i);
+		fanout_settled(r->fanout, i);
+	}
 	if (r->stop_at && strstr(buf_str(&r->out[i]), r->stop_at)) {
 		fanout_stop(r->fanout);
 		if (r->twice)
@@ -229,6 +234,31 @@ static void test_stop(void **state)
 	done(&r);
 }
 
+/* One at a time, but those that have settled run side by side: the first waits for the last. */
+static void test_settled_ones_do_not_count(void **state)
+{
+	char dir[] = "/tmp/fanout.XXXXXX";
+	autofree char *first = NULL, *last = NULL;
+	struct rig r = { .settles = true };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	first = str_format("echo x; until [ -e %s/go ] || [ ! -e %s ]; do sleep 0.01; done", dir, dir);
+	last = str_format("touch %s/go; echo x; until [ ! -e %s ]; do sleep 0.01; done", dir, dir);
+	r.scripts[0] = first;
+	r.scripts[4] = last;
+	r.scripts[5] = "echo x; exit 5";
+	r.scripts[6] = str_format("rm -r %s; exit 6", dir);
+	go(&r, 7, 1, 60 * NS_PER_S, NS_PER_S);
+	free((void *)(uintptr_t)r.scripts[6]);
+	assert_false(r.order_broken);
+	for (size_t i = 0; i < 7; i++) {
+		assert_int_equal(r.ends[i].how, FANOUT_EXITED);
+		assert_int_equal(r.ends[i].status, i >= 5 ? i : 0);
+	}
+	done(&r);
+}
+
 static void test_stop_twice_is_at_once(void **state)
 {
 	struct rig r = { .scripts = { "trap '' TERM; echo now; while :; do sleep 300; done" }, .stop_at = "now", .twice = true };
@@ -285,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_a_flood_is_ended),
 		cmocka_unit_test(test_ended_but_a_grandchild_keeps_the_pipe),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_settled_ones_do_not_count),
 		cmocka_unit_test(test_stop_twice_is_at_once),
 		cmocka_unit_test(test_what_cannot_be_started),
 		cmocka_unit_test(test_free_while_they_run),
