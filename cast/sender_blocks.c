@@ -72,7 +72,7 @@ void blocks_need(struct sender *s, struct member *m, uint64_t top, uint32_t bloc
 			blocks_want(s, block, d >= k ? SENDER_WHOLE : (uint8_t)d);
 		return;
 	}
-	if (b->want >= d) /* its turn comes yet */
+	if (b->want >= d && s->stage == WIRE_PASS) /* its turn comes yet; but who lacks all would keep the others waiting */
 		return;
 	parity_more(s, b, d);
 	if (d <= coming)

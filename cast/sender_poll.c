@@ -11,7 +11,8 @@
 #define ROUND_TRIPS 8 /* of a crowd's answer: K = 6, there and back */
 #define GRTT_LEAST_US 100
 #define GRTT_MOST_US 500000
-#define LOSS_FREE 20000 /* ppm: nobody is a straggler below */
+#define LOSS_FREE 20000	   /* ppm: nobody is a straggler below */
+#define LIMIT_PACKETS 8192 /* as LOSS_LONG of cast/receiver_talk.c */
 #define SIGHT_NS (2000 * SENDER_MS)
 
 uint32_t poll_packet(const struct sender *s)
@@ -22,6 +23,16 @@ uint32_t poll_packet(const struct sender *s)
 bool poll_blocked(const struct sender *s)
 {
 	return s->base_top != UINT64_MAX && s->sent > s->base_top && (s->sent - s->base_top) * poll_packet(s) >= s->window_bytes;
+}
+
+/* Receivers judge themselves by what they lost in thousands of packets: after a burst that all of them lost the limit must not
+ * be that of a good time at once, or all are stragglers. */
+static void limit_follow(struct sender *s, uint32_t limit)
+{
+	const uint64_t since = s->sent - s->poll_sent;
+	const uint64_t kept = since < LIMIT_PACKETS ? s->loss_limit - s->loss_limit * since / LIMIT_PACKETS : 0;
+
+	s->loss_limit = limit > kept ? limit : (uint32_t)kept;
 }
 
 /* The greatest round-trip time, unless one is far out of what the others have; the loss of the third quarter. */
@@ -49,7 +60,7 @@ void poll_measure(struct sender *s, int64_t now_ns)
 	s->loss_ppm = (uint32_t)loss[(n - 1) * 3 / 4];
 	if (s->stage != WIRE_PASS && s->stage != WIRE_GATHER) /* the good ones are whole by now, and silent */
 		return;
-	s->loss_limit = s->loss_ppm * 2 > LOSS_FREE ? s->loss_ppm * 2 : LOSS_FREE;
+	limit_follow(s, s->loss_ppm * 2 > LOSS_FREE ? s->loss_ppm * 2 : LOSS_FREE);
 }
 
 static int64_t ask_interval(const struct sender *s)
