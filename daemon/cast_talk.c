@@ -267,9 +267,8 @@ static int talk(struct talk *t, struct err *err)
 
 static int start(struct talk *t, struct err *err)
 {
-	/* A link that this process may always follow, whatever became of the file since it was started. */
-	const char *const argv[] = { "/proc/self/exe", "--cast-child", NULL };
-	const struct spawn s = { .argv = argv };
+	static const char *const argv[] = { "orthrusd", "--cast-child", NULL };
+	const struct spawn s = { .argv = argv, .program = SPAWN_SELF };
 	struct cast_do_line l = { .what = CAST_DO_OPEN };
 	autoclean(str_list_free) struct str_list expected = { 0 };
 	autoclean(buf_free) struct buf line = { 0 };

@@ -23,6 +23,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -269,6 +270,8 @@ int main(int argc, char **argv)
 	}
 	umask(022);
 	log_init(o.helper ? "orthrusd-helper" : o.querier ? "orthrusd-querier" : "orthrusd", o.debug);
+	/* One that this program started is called "exe" until now: SPAWN_SELF. */
+	(void)prctl(PR_SET_NAME, "orthrusd");
 	signal(SIGPIPE, SIG_IGN);
 	if (o.cast_child)
 		return run_cast(&err);

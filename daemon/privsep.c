@@ -72,17 +72,12 @@ int privsep_prepare(const struct daemon_paths *p, const char *user, struct err *
 
 static int start_helper(const char *root, int *helper_fd, struct err *err)
 {
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	const char *const argv[] = { self, "--helper", "--user", PRIVSEP_HELPER, "--root", root, NULL };
+	const char *const argv[] = { "orthrusd", "--helper", "--user", PRIVSEP_HELPER, "--root", root, NULL };
 	int pair[2];
-	struct spawn s = { .argv = argv };
+	struct spawn s = { .argv = argv, .program = SPAWN_SELF };
 	pid_t pid;
 	int rc;
 
-	if (n < 0)
-		return err_errno(err, errno, "find this program");
-	self[n] = '\0';
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_errno(err, errno, "make a socket for the helper");
 	s.stdin_fd = pair[1];

@@ -86,17 +86,12 @@ void querier_child_end(struct querier_child *c)
 
 int querier_child_start(struct querier_child *c, unsigned int index, unsigned int families, struct err *err)
 {
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	const char *const argv[] = { self, "--querier", NULL };
+	static const char *const argv[] = { "orthrusd", "--querier", NULL };
 	const struct errand e = { .index = index, .families = families };
-	struct spawn s = { .argv = argv, .no_capabilities = true };
+	struct spawn s = { .argv = argv, .program = SPAWN_SELF, .no_capabilities = true };
 	autoclose int packet_fd = -1, mine = -1, its = -1;
 	int pair[2];
 
-	if (n < 0)
-		return err_errno(err, errno, "find this program");
-	self[n] = '\0';
 	querier_child_end(c);
 	packet_fd = querier_socket(index, err);
 	if (packet_fd < 0)

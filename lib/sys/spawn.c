@@ -76,7 +76,7 @@ static void child_exec(const struct spawn *s, char *const *env, int in, int out,
 		goto failed;
 	if (s->jail && spawn_jail_enter(s->jail) < 0)
 		goto failed;
-	execvpe(s->argv[0], (char *const *)(uintptr_t)s->argv, env);
+	execvpe(s->program ? s->program : s->argv[0], (char *const *)(uintptr_t)s->argv, env);
 failed:
 	e = errno;
 	if (write(report, &e, sizeof(e)) < 0)

@@ -11,9 +11,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* As `program`: this very program, as it was started. Where its file was replaced since, by an upgrade, the new one would not
+ * understand what this one says. */
+#define SPAWN_SELF "/proc/self/exe"
+
 struct spawn_jail;
 struct spawn {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH */
+	const char *program;	 /* the file, where argv[0] only names it; or NULL */
 	const char *const *env;	 /* extra NAME=VALUE, NULL-terminated, or NULL; the base is PATH, LANG=C.UTF-8, HOME, TMPDIR */
 	const char *chroot_dir;	 /* or NULL */
 	const char *input;	 /* for standard input, or NULL for /dev/null */
