@@ -11,7 +11,7 @@ PREFIX := /usr
 T ?=
 JOBS ?= $(shell nproc)
 
-PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libisal libsystemd
+PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libisal libseccomp libsystemd
 ifneq ($(MAKECMDGOALS),clean)
 have_deps := $(shell pkg-config --exists $(PKGS) 'raft >= 0.22' 2>/dev/null && echo yes)
 endif

@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #define TELL_NS (500 * NS_PER_MS)
 #define READ_ONCE ((size_t)64 << 10)
@@ -310,7 +311,7 @@ static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
 	return rc;
 }
 
-/* What is needed beside the store is open or read by then. */
+/* What is needed beside the store is open or read by then, and no thread runs yet. */
 static int confine(const struct cast_open *o, struct err *err)
 {
 	autofree char *packs = fs_join(o->store, "packs");
@@ -321,7 +322,7 @@ static int confine(const struct cast_open *o, struct err *err)
 		return -1;
 	if (!files)
 		log_debug("cast", "this kernel has no Landlock: a cast's process could read what its user can");
-	return 0;
+	return confine_calls(false, err);
 }
 
 static int begin(struct child *c, struct err *err)
@@ -383,10 +384,14 @@ static int cast(struct child *c, struct err *err)
 
 int cast_child_run(struct err *err)
 {
-	struct child c = { .quit = eventfd(0, EFD_CLOEXEC) };
+	struct child c = { 0 };
 	struct cast_said_line ended = { .what = CAST_SAID_ENDED };
 	int rc;
 
+	/* None of orthrusd's should have come along; none does. */
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+		return err_errno(err, errno, "close what orthrusd has open");
+	c.quit = eventfd(0, EFD_CLOEXEC);
 	if (c.quit < 0)
 		return err_errno(err, errno, "make an event");
 	pthread_mutex_init(&c.lock, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "daemon/querier_serve.h"
+#include "sys/confine.h"
 #include "sys/log.h"
 #include "sys/privilege.h"
 #include "sys/spawn.h"
@@ -66,7 +67,7 @@ int querier_child_run(struct err *err)
 	s.families = e.families;
 	if (geteuid() == 0 && (privilege_user("nobody", &nobody, err) < 0 || privilege_become(&nobody, PRIVILEGE_NONE, err) < 0))
 		return -1;
-	if (privilege_has_none(err) < 0)
+	if (privilege_has_none(err) < 0 || privilege_hide_memory(err) < 0 || confine_calls(true, err) < 0)
 		return -1;
 	log_info("querier", "listens on interface %u (as uid %u)", e.index, geteuid());
 	return querier_serve(&s, err);

@@ -2,6 +2,7 @@
 #include "daemon/querier_serve.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "daemon/querier_wire.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -12,7 +13,6 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -81,19 +81,35 @@ static bool is_link_local(const struct in6_addr *a)
 	return a->s6_addr[0] == 0xfe && (a->s6_addr[1] & 0xc0) == 0x80;
 }
 
+/* Where there is none: NULL. if_indextoname(3) wants a socket of a kind that this process may not make. */
+static const char *name_of(const struct ifaddrs *all, unsigned int index)
+{
+	for (const struct ifaddrs *a = all; a; a = a->ifa_next) {
+		struct sockaddr_ll link;
+
+		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_PACKET)
+			continue;
+		memcpy(&link, a->ifa_addr, sizeof(link));
+		if (link.sll_ifindex == (int)index)
+			return a->ifa_name;
+	}
+	return NULL;
+}
+
 /* The first of each family: the kernel names an interface's main address before others. IPv6 asks as link-local (RFC 3810, 5). */
 static void look_at_addresses(struct serving *v, int64_t now)
 {
 	struct addr6 own[QUERIER_FAMILIES];
 	bool has[QUERIER_FAMILIES] = { false };
 	struct ifaddrs *all = NULL;
-	char name[IF_NAMESIZE] = "";
+	const char *name;
 
 	v->looked_ns = now;
-	if (!if_indextoname(v->s->index, name) || getifaddrs(&all) < 0)
+	if (getifaddrs(&all) < 0)
 		return;
-	for (const struct ifaddrs *a = all; a; a = a->ifa_next) {
-		if (!a->ifa_addr || strcmp(a->ifa_name, name) != 0)
+	name = name_of(all, v->s->index);
+	for (const struct ifaddrs *a = name ? all : NULL; a; a = a->ifa_next) {
+		if (!a->ifa_addr || !str_eq(a->ifa_name, name))
 			continue;
 		if (a->ifa_addr->sa_family == AF_INET && !has[QUERIER_IPV4]) {
 			struct sockaddr_in in;
@@ -109,9 +125,9 @@ static void look_at_addresses(struct serving *v, int64_t now)
 			has[QUERIER_IPV6] = is_link_local(&in.sin6_addr);
 		}
 	}
-	freeifaddrs(all);
-	for (int f = 0; f < QUERIER_FAMILIES; f++)
+	for (int f = 0; name && f < QUERIER_FAMILIES; f++)
 		querier_own(&v->q, (enum querier_family)f, has[f] ? &own[f] : NULL);
+	freeifaddrs(all);
 }
 
 /* All that came, up to what makes the next query late. */

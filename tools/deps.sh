@@ -7,8 +7,8 @@
 set -euo pipefail
 
 build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev libcurl4-openssl-dev
-    libgnutls28-dev libipsec-mb-dev libisal-dev libjson-c-dev libmicrohttpd-dev libsodium-dev libssl-dev libsystemd-dev
-    libuv1-dev libzstd-dev"
+    libgnutls28-dev libipsec-mb-dev libisal-dev libjson-c-dev libmicrohttpd-dev libseccomp-dev libsodium-dev libssl-dev
+    libsystemd-dev libuv1-dev libzstd-dev"
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
 raft=0.22
 head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfstools e2fsprogs grub-common

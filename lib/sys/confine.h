@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A process that speaks with the network gives up what it does not need: the files (landlock(7)), new rights, other programs. */
+/* A process that speaks with the network gives up what it does not need: the files (landlock(7)), new rights, other programs, and
+ * system calls (seccomp(2)). */
 #ifndef ORTHRUS_SYS_CONFINE_H
 #define ORTHRUS_SYS_CONFINE_H
 
@@ -12,5 +13,10 @@
  * followed), to read; what is open stays open. Files can be neither written nor run, rights not regained, and no core is dumped.
  * *files false: this kernel has no Landlock, so the files are as they were. */
 int confine_to_reading(const char *const *dirs, size_t n, bool *files, struct err *err) WARN_UNUSED;
+/* Once all sockets are open: from now on this thread, and those that it starts, can make system calls for what is open, files to
+ * be read, memory, threads and clocks, and no others: no socket can be made, named or connected, no process made, signalled or
+ * looked into, nothing run or mapped to be run. What is refused is ENOSYS, and stands in the kernel's log. `ask_addresses`: it
+ * may ask the kernel for this machine's addresses (getifaddrs(3)). */
+int confine_calls(bool ask_addresses, struct err *err) WARN_UNUSED;
 
 #endif

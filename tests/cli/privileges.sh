@@ -36,6 +36,7 @@ for level in "$orthrusd_level" "$helper_level" "$relay_level"; do
     awk -v l="${level:-10}" 'BEGIN { exit !(l <= 2.0) }' || fail "systemd-analyze security says ${level:-nothing}: more than 2.0"
 done
 grep -qx 'CapabilityBoundingSet=' "$TOP/packages/orthrusd.service" || fail "orthrusd.service leaves orthrusd capabilities"
+for u in orthrusd orthrus-helper; do grep -q '^SystemCallFilter=.*\bseccomp\b' "$TOP/packages/$u.service" || fail "$u.service: what it starts can't give up system calls"; done
 
 say "users, from the package's file"
 mkdir -p "$work/sys/etc" "$work/bin"
@@ -124,13 +125,20 @@ done
 for _ in $(seq 100); do [ "$(status_of .querier.ipv4)" != null ] && break; sleep 0.1; done
 status_of .querier.ipv4 | grep -q 'none heard yet' || fail "the querier listens to $(status_of .querier)"
 [ "$(status_of .querier.interface)" = eth0 ] || fail "the querier is on $(status_of .querier.interface)"
+for what in 'Seccomp:	2' 'NoNewPrivs:	1'; do grep -qx "$what" "/proc/$(querier)/status" || fail "the querier: no '$what'"; done
+[ "$(stat -c %u "/proc/$(querier)/mem")" = 0 ] || fail "the memory of the querier is open to its user"
 was=$(querier)
+# An upgrade comes while the helper runs: the querier that it starts next speaks as the helper does.
+printf '#!/bin/sh\nexit 9\n' >"$work/bin/new" && chmod 755 "$work/bin/new" && cp -p "$work/bin/orthrusd" "$work/bin/again" && mv "$work/bin/new" "$work/bin/orthrusd"
 kill -9 "$was"
 for _ in $(seq 100); do now=$(querier); [ -n "$now" ] && [ "$now" != "$was" ] && break; sleep 0.1; done
 [ -n "$now" ] && [ "$now" != "$was" ] || fail "a querier that was killed is not started again"
+wait_querier running
+mv "$work/bin/again" "$work/bin/orthrusd"
 dnsmasq_pid=$(status_of .dnsmasq_pid)
 helper_pid=$(awk '/^PPid:/ { print $2 }' "/proc/$dnsmasq_pid/status")
 [ "$(cat "/proc/$helper_pid/comm")" = orthrusd ] && [ "$helper_pid" != "$daemon_pid" ] || fail "dnsmasq was not started by the helper"
+for p in "$helper_pid" "$now"; do [ "$(stat -L -c %d:%i "/proc/$p/exe")" = "$(stat -L -c %d:%i "/proc/$daemon_pid/exe")" ] || fail "$p is another program: $(readlink "/proc/$p/exe")"; done
 caps "$daemon_pid" "$uid" 0000000000000000
 caps "$helper_pid" "$net_uid" 0000000000003400
 caps "$dnsmasq_pid" "$net_uid" 0000000000003400

@@ -5,6 +5,7 @@
 #include "cast/tx.h"
 #include "cast_tx_ear.h"
 #include "sys/clock.h"
+#include "sys/confine.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -15,6 +16,7 @@
 /* --- both together */
 struct run {
 	struct tx *tx;
+	bool confined; /* as the process that casts for orthrusd: the thread of the cast, and those that it starts */
 	struct err err;
 	int rc;
 	_Atomic bool done;
@@ -24,7 +26,9 @@ static void *run_main(void *arg)
 {
 	struct run *r = arg;
 
-	r->rc = tx_run(r->tx, &r->err);
+	r->rc = r->confined ? confine_calls(false, &r->err) : 0;
+	if (r->rc == 0)
+		r->rc = tx_run(r->tx, &r->err);
 	r->done = true;
 	return NULL;
 }
@@ -147,11 +151,11 @@ static const uint32_t mixed[] = {
 	200000, 100000, 1, 255, 256, 257, 3000, 16383, 16384, 16385, 40000, 999, 32768, 131072, 5, 77777
 };
 
-static void try_whole(unsigned int hands, bool scratch, unsigned int drop_every, bool one_by_one)
+static void try_whole_by(const struct run *by, unsigned int hands, bool scratch, unsigned int drop_every, bool one_by_one)
 {
 	struct goods g;
 	struct ear e;
-	struct run r = { 0 };
+	struct run r = *by;
 	struct tx_view v;
 	struct tx_opts o;
 	pthread_t thread;
@@ -175,6 +179,18 @@ static void try_whole(unsigned int hands, bool scratch, unsigned int drop_every,
 	tx_close(r.tx);
 	ear_close(&e);
 	goods_free(&g);
+}
+
+static void try_whole(unsigned int hands, bool scratch, unsigned int drop_every, bool one_by_one)
+{
+	try_whole_by(&(struct run){ 0 }, hands, scratch, drop_every, one_by_one);
+}
+
+static void test_confined(void **state)
+{
+	(void)state;
+	try_whole_by(&(struct run){ .confined = true }, 3, true, 7, false);
+	try_whole_by(&(struct run){ .confined = true }, 1, false, 0, true);
 }
 
 static void test_whole(void **state)
@@ -416,6 +432,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_hands),
+		cmocka_unit_test(test_confined),
 		cmocka_unit_test(test_lost_packets_are_repaired),
 		cmocka_unit_test(test_rows_come_with_what_they_are_about),
 		cmocka_unit_test(test_what_is_no_report_is_counted_and_stops_nothing),
