@@ -167,6 +167,14 @@ static void close_rx(struct cast_receive *r)
 		rx_close(rx);
 }
 
+/* The sender was heard, and speaks still, but none of what it sends. */
+static bool only_small(const struct cast_receive *r)
+{
+	const struct receiver_view *v = &r->heard.receiver;
+
+	return v->heard_ns && !v->packets && !v->over;
+}
+
 /* What stops multicast here is no error: there is another way. */
 static int by_multicast(struct cast_receive *r, struct err *err)
 {
@@ -300,6 +308,9 @@ static int receive(const struct cmd *c, struct cast_receive *r, struct err *err)
 	if (atomic_load(&r->silent))
 		log_warn("cast", "nothing came by multicast within %d s (a firewall? a switch?): the file was fetched by TLS",
 			 (int)(SILENCE_NS / NS_PER_S));
+	else if (rc == 0 && only_small(r))
+		log_warn("cast", "only small packets came by multicast (a switch or tunnel with a small MTU?): the file was "
+				 "fetched by TLS");
 	close_rx(r);
 	if (rc < 0)
 		return leave(r, err);

@@ -25,7 +25,7 @@ static int send_all(char **argv, struct err *err)
 	struct net_way way;
 	const int64_t begin = clock_now_ns();
 
-	if (net_parse(argv[0], (uint16_t)atol(argv[1]), &out.to, err) < 0 || net_towards(&out.to, &way, err) < 0 ||
+	if (net_parse(argv[0], (uint16_t)strtoul(argv[1], NULL, 10), &out.to, err) < 0 || net_towards(&out.to, &way, err) < 0 ||
 	    net_open(&way.local, false, &out.fd, err) < 0)
 		return -1;
 	(void)net_send_buffer(out.fd, NET_BUFFER);
@@ -49,7 +49,7 @@ static int take_all(char **argv, struct err *err)
 	struct net_way way;
 	int fd, n;
 
-	if (net_parse(argv[0], (uint16_t)atol(argv[1]), &group, err) < 0 || net_parse(argv[2], 0, &relay, err) < 0 ||
+	if (net_parse(argv[0], (uint16_t)strtoul(argv[1], NULL, 10), &group, err) < 0 || net_parse(argv[2], 0, &relay, err) < 0 ||
 	    net_towards(&relay, &way, err) < 0 || net_open(&group, true, &fd, err) < 0 ||
 	    net_join(fd, &group, &relay, way.index, err) < 0)
 		return -1;

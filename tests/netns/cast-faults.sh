@@ -27,7 +27,7 @@ under_way() { # the first packets are sent: time counts from here
 }
 healthy() { # NAME: the first three end well; how long the last of them took
     local i t
-    for i in 1 2 3; do ended "$i"; done
+    for i in 1 2 3; do ended "$i" && only_cast "$i"; done
     t=$(for i in 1 2 3; do at_end "$i"; done | sort -n | tail -n 1)
     t=$(awk -v a="$t0" -v b="$t" 'BEGIN { printf "%.3f", b - a }')
     echo "$1: the healthy needed $t s"
@@ -48,7 +48,7 @@ undisturbed() {
     begin 4 1 2 3 4
     under_way
     healthy undisturbed
-    ended 4
+    ended 4 && only_cast 4
     sender_ends
 }
 
@@ -79,7 +79,7 @@ late() {
     until_so 20 "half" sent_at_least $half
     cast_receive 4
     healthy late
-    ended 4 && refetch late
+    ended 4 && refetch late && only_cast 4
     sender_ends
 }
 keeps() { [ -n "$(tr -d '\0' 2>/dev/null <"$work/.got$1.cast.journal" | head -c 1)" ]; } # what receiver I has is noted as durable
@@ -92,7 +92,7 @@ resumed() {
     wait "${receiver[4]}" 2>/dev/null
     cast_receive 4
     healthy resumed
-    ended 4 && refetch resumed
+    ended 4 && refetch resumed && only_cast 4
     [ "$(said 4 .kept_bytes)" -gt 0 ] || fail "the one that was killed had kept nothing"
     sender_ends
 }

@@ -58,4 +58,11 @@ ended() { # I: receiver I has ended, and well; what it has is what was sent
     cmp "$file" "$work/got$1" || { fail "receiver $1 has another file"; return 1; }
 }
 said() { jq -s "last | $2" "$work/said$1"; } # of receiver I, or .snd
+only_cast() { # I...: all that these lacked came by multicast
+    local i
+    for i in "$@"; do
+        [ "$(said "$i" '.tls_bytes == 0 and .multicast_bytes + .kept_bytes == .bytes')" = true ] ||
+            fail "receiver $i got $(said "$i" .multicast_bytes) of $(said "$i" .bytes) bytes by multicast, $(said "$i" .tls_bytes) by TLS, had $(said "$i" .kept_bytes)"
+    done
+}
 at_end() { stat -c %.9Y "$work/said$1"; } # when receiver I said how it went

@@ -12,7 +12,7 @@ mount -t tmpfs none /run
 mkdir -p /run/netns
 # shellcheck source=tests/cli/daemon.bash
 . "$TOP/tests/cli/daemon.bash"
-MIB=$((1 << 20)) SILENCE=2
+MIB=$((1 << 20)) SILENCE=2 orthrusd=$BUILD/orthrusd
 mac() { printf '52:54:00:00:00:%02x' "$1"; }
 
 # cast_network NODES 4|6: the head's line is eth0; behind it is a switch. Addresses of one family only.
@@ -39,7 +39,7 @@ cast_network() {
 }
 
 start_daemon() {
-    "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen "$server" --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
+    "$orthrusd" --root "$root" --no-dnsmasq --listen "$server" --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
     daemon_pid=$!
     for _ in $(seq 600); do
         [ -S "$sock" ] && curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null && return 0
@@ -63,10 +63,11 @@ image() { # NAME MIB: built of a tree of that size, random but for small files
     "$orthrus" image build "$1" --from "$tree" >"$work/out" 2>"$work/err" || die "image build: $(cat "$work/err")"
     listing "$tree" >"$work/want-$1"
 }
-# cast_head: the daemon, the image "compute" of 8 MiB, and the nodes; the site is there.
+# cast_head [COMMAND]: the daemon, the image "compute" of 8 MiB, and the nodes; the site is there. COMMAND: run once it is started.
 cast_head() {
     local n pki=$root/var/lib/orthrus/pki
     start_daemon
+    ${1:-:}
     apply .
     image compute 8
     "$orthrus" node add "n[01-0$nodes]" --group compute --mac "$(for n in $(seq "$nodes"); do mac "$n"; echo; done | paste -sd,)" >/dev/null || die "node add"

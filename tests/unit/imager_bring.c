@@ -417,7 +417,7 @@ static void tickets_behind_a_relay(void **state)
 		"{\"state\":\"ticket\",\"ticket\":{\"cast\":77,\"number\":1,\"group\":\"232.1.2.3\",\"port\":4580,"
 		"\"sender\":\"10.1.0.1\",\"sender_port\":5000,%s\"symbol_bytes\":1408,\"group_key\":\"%064d\",\"own_key\":\"%"
 		"064d\","
-		"\"layout\":\"%064d\",\"chunks\":3}}";
+		"\"sign_public\":\"%064d\",\"layout\":\"%064d\",\"chunks\":3}}";
 	static const struct {
 		const char *source;
 		bool good;
@@ -430,7 +430,7 @@ static void tickets_behind_a_relay(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		autofree char *text = str_format(form, cases[i].source, 1, 2, 3);
+		autofree char *text = str_format(form, cases[i].source, 1, 2, 3, 4);
 		struct bring_ticket t;
 		struct err why = { 0 };
 		int rc = bring_ticket_read(text, strlen(text), &t, &why);
