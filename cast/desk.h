@@ -32,6 +32,9 @@ int desk_place_towards(const char *peer, struct desk_place *out, struct err *err
  * one source only (RFC 4607). */
 int desk_group(const char *text, bool ipv6, struct sockaddr_storage *out, struct err *err) WARN_UNUSED;
 
+/* With the session's group and sender: the other ways, as far as the interface has them (struct session). */
+void desk_ways(const struct desk_place *place, struct session *s);
+
 /* Fresh for each cast. */
 struct desk_keys {
 	struct sign_key sign; /* of digests */

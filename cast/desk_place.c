@@ -189,3 +189,17 @@ int desk_group(const char *text, bool ipv6, struct sockaddr_storage *out, struct
 	((struct sockaddr_in *)out)->sin_port = htons((uint16_t)(GROUP_PORT_FIRST + r % (65536 - GROUP_PORT_FIRST)));
 	return 0;
 }
+
+void desk_ways(const struct desk_place *place, struct session *s)
+{
+	const bool six = s->sender.ss_family == AF_INET6;
+	struct desk_place other;
+	struct err none = { 0 };
+
+	if (desk_place(place->interface, NULL, !six, &other, &none) == 0 && desk_group(NULL, !six, &s->group2, &none) == 0) {
+		s->sender2 = other.addr;
+		net_port_set(&s->group2, net_port(&s->group));
+	}
+	if (net_broadcast(six ? &s->sender2 : &s->sender, &s->broadcast, &none) == 0)
+		net_port_set(&s->broadcast, net_port(&s->group));
+}

@@ -139,6 +139,20 @@ const struct layout *file_layout(const struct file *f)
 	return f->layout;
 }
 
+int file_symbols(struct file *f, uint16_t symbol_bytes, struct err *err)
+{
+	struct ticket_file *facts = &f->facts;
+	struct layout *layout = NULL;
+
+	if (layout_of_pieces(facts->size_bytes, facts->piece_bytes, symbol_bytes, &layout, err) < 0)
+		return -1;
+	layout_drop(f->layout);
+	f->layout = layout;
+	facts->symbol_bytes = symbol_bytes;
+	layout_digest(f->layout, &facts->layout);
+	return 0;
+}
+
 static int take_facts(struct file *f, const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -153,14 +167,12 @@ static int take_facts(struct file *f, const char *path, struct err *err)
 	*facts = (struct ticket_file){ .name = str_printable(name, strlen(name)),
 				       .size_bytes = (uint64_t)f->opened.st_size,
 				       .mtime_ns = f->opened.st_mtim.tv_sec * NS_PER_S + f->opened.st_mtim.tv_nsec,
-				       .mode = f->opened.st_mode & 0777,
-				       .symbol_bytes = LAYOUT_SYMBOL };
+				       .mode = f->opened.st_mode & 0777 };
 	facts->piece_bytes = ticket_piece_bytes(facts->size_bytes);
 	if (!facts->piece_bytes)
 		return err_set(err, ERR_INVALID, "%s is larger than a file that can be cast (1 PiB)", path);
-	if (layout_of_pieces(facts->size_bytes, facts->piece_bytes, facts->symbol_bytes, &f->layout, err) < 0)
+	if (file_symbols(f, LAYOUT_SYMBOL, err) < 0)
 		return err_wrap(err, "%s", path);
-	layout_digest(f->layout, &facts->layout);
 	ticket_file_id(facts, &facts->id);
 	f->digests = mem_array(ticket_pieces(facts), sizeof(f->digests[0]));
 	f->known = mem_array(ticket_pieces(facts), 1);

@@ -16,6 +16,8 @@ struct ticket_file;
 
 /* A regular file that is not empty. */
 int file_open(const char *path, struct file **out, struct err *err) WARN_UNUSED;
+/* Symbols of another length than LAYOUT_SYMBOL; before anybody looks at it. */
+int file_symbols(struct file *f, uint16_t symbol_bytes, struct err *err) WARN_UNUSED;
 void file_close(struct file *f); /* NULL is fine */
 const struct ticket_file *file_facts(const struct file *f);
 const struct layout *file_layout(const struct file *f);

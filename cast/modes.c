@@ -2,6 +2,7 @@
 #include "cast/modes.h"
 
 #define GROUPS (WIRE_HEARD_MC6 | WIRE_HEARD_MC4 | WIRE_HEARD_BROADCAST)
+#define WORTH_SHARE 8  /* one in so many, or fewer, get all by HTTPS rather than that all is sent twice, or to every host */
 #define NARROW_SHARE 4 /* one in so many gets all by HTTPS rather than that packets are small for all */
 
 void modes_init(struct modes *m, uint8_t offered, enum wire_size size, bool six_first)
@@ -49,24 +50,39 @@ static uint64_t missed(const struct modes *m, uint8_t ways)
 	return n;
 }
 
-/* What a way costs: first how many there are, then broadcast (which every host of the network has to look at), then the family
- * that comes second. */
-static unsigned int cost(const struct modes *m, uint8_t ways)
+/* What they cost: first how many there are, then broadcast, which every host of the network has to look at. */
+static unsigned int cost(uint8_t ways)
+{
+	return (unsigned int)__builtin_popcount(ways) * 2 + (ways & WIRE_HEARD_BROADCAST ? 1 : 0);
+}
+
+static bool is_better(const struct modes *m, uint8_t ways, uint8_t than)
 {
 	const uint8_t second = m->six_first ? WIRE_HEARD_MC4 : WIRE_HEARD_MC6;
 
-	return (unsigned int)__builtin_popcount(ways) * 4 + (ways & WIRE_HEARD_BROADCAST ? 2 : 0) + (ways & second ? 1 : 0);
+	if (cost(ways) != cost(than))
+		return cost(ways) < cost(than);
+	if (missed(m, ways) != missed(m, than))
+		return missed(m, ways) < missed(m, than);
+	return (than & second) && !(ways & second);
+}
+
+bool modes_worth(const struct modes *m, uint64_t receivers)
+{
+	return receivers * WORTH_SHARE > m->told;
 }
 
 uint8_t modes_choose(const struct modes *m, uint8_t kept)
 {
-	const uint64_t least = missed(m, m->offered | kept);
-	uint8_t best = m->offered | kept;
+	const uint8_t all = m->offered | kept;
+	uint8_t best = all;
 
 	for (uint8_t ways = 1; ways <= GROUPS; ways++) {
-		if ((ways & kept) != kept || (ways & ~(m->offered | kept)) || missed(m, ways) != least)
+		const uint64_t lost = (ways & kept) == kept ? missed(m, ways) - missed(m, all) : 0;
+
+		if ((ways & kept) != kept || (ways & ~all) || (lost && modes_worth(m, lost)))
 			continue;
-		if (cost(m, ways) < cost(m, best))
+		if (is_better(m, ways, best))
 			best = ways;
 	}
 	return best;

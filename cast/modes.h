@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* By which ways a cast goes out: the fewest that together reach everybody who can be reached. Pure. docs/cast.md, "Modes". */
+/* By which ways a cast goes out: the fewest that together reach all who can be reached, or nearly all. Pure. docs/cast.md,
+ * "Modes". */
 #ifndef ORTHRUS_CAST_MODES_H
 #define ORTHRUS_CAST_MODES_H
 
@@ -26,8 +27,10 @@ void modes_told(struct modes *m, uint16_t probes);
 void modes_changed(struct modes *m, uint16_t before, uint16_t probes);
 void modes_left(struct modes *m, uint16_t probes);
 /* The ways to use: `kept` (those in use, which are never given up) and what is needed besides. Never none: where nobody reported
- * anything, the first that is offered. Multicast before broadcast where either is enough. */
+ * anything, the first that is offered. Multicast before broadcast where either is enough, and no second way for a few. */
 uint8_t modes_choose(const struct modes *m, uint8_t kept);
+/* Are so many receivers worth another way? It costs all the others time. */
+bool modes_worth(const struct modes *m, uint64_t receivers);
 /* Nothing of `ways` reaches it, but unicast does. */
 bool modes_alone(const struct modes *m, uint16_t probes, uint8_t ways);
 /* Large packets don't reach so many that small ones are better for all: more than a quarter. */

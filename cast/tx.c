@@ -148,6 +148,11 @@ int tx_open(const struct tx_opts *o, struct tx **out, struct err *err)
 	return 0;
 }
 
+bool tx_takes_jumbo(const char *interface)
+{
+	return net_mtu(interface) >= TX_JUMBO_MTU;
+}
+
 uint16_t tx_port(const struct tx *t)
 {
 	return t->port;
@@ -284,7 +289,7 @@ void tx_look(struct tx *t, struct tx_view *out)
 {
 	pthread_mutex_lock(&t->lock);
 	*out = (struct tx_view){
-		.wire_bytes = t->wire_bytes, .rejected = t->rejected, .ways = t->ways, .too_large = t->too_large
+		.wire_bytes = t->wire_bytes, .rejected = t->rejected, .ways = t->said_ways, .too_large = t->too_large
 	};
 	sender_look(t->sender, &out->sender);
 	if (t->first_ns)

@@ -38,6 +38,8 @@ struct tx_opts {
 			       sent */
 };
 struct tx;
+#define TX_JUMBO_MTU 9000
+bool tx_takes_jumbo(const char *interface); /* its MTU is that or more */
 /* Binds session->sender's address (port 0: a free one, told by tx_port()), and the same port of session->sender2's. Nothing is
  * sent yet. */
 int tx_open(const struct tx_opts *opts, struct tx **out, struct err *err) WARN_UNUSED;

@@ -180,8 +180,23 @@ static void train(struct tx *t, int64_t now_ns, bool gathering)
 			train_by(t, &t->outlets[i]);
 }
 
+/* Whoever is reached by nothing that goes to many: not too many of them, and not too few of all. */
+static bool worth_singles(const struct tx *t)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < t->n_outlets; i++) {
+		const struct tx_outlet *o = &t->outlets[i];
+
+		n += o->number && !o->fixed && modes_alone(&t->modes, t->peers[o->number]->probes, t->ways);
+	}
+	return modes_worth(&t->modes, n);
+}
+
 static void use(struct tx *t)
 {
+	const bool worth = worth_singles(t);
+
 	for (unsigned int i = t->n_outlets; i-- > 0;) {
 		struct tx_outlet *o = &t->outlets[i];
 
@@ -191,7 +206,7 @@ static void use(struct tx *t)
 			o->used = t->ways & bit_of(o);
 			continue;
 		}
-		o->used = modes_alone(&t->modes, t->peers[o->number]->probes, t->ways);
+		o->used = modes_alone(&t->modes, t->peers[o->number]->probes, t->ways) && (worth || (t->chosen && o->used));
 		if (modes_reach(&t->modes, t->peers[o->number]->probes) & t->ways)
 			drop(t, o);
 	}
@@ -223,6 +238,8 @@ static void choose(struct tx *t)
 	if (!t->chosen && t->small_instead && modes_too_large(&t->modes)) {
 		t->too_large = true;
 		atomic_store(&t->stop, true);
+		for (unsigned int i = 0; i < t->n_outlets; i++) /* all are to hear that it is over */
+			t->outlets[i].used = true;
 	}
 	t->chosen = true;
 	t->stale = false;
@@ -254,6 +271,7 @@ void tx_outlets_before_poll(struct tx *t, struct wire_poll *poll)
 	for (unsigned int i = 0; i < t->n_outlets && !gathering; i++)
 		if (t->outlets[i].used)
 			poll->ways |= bit_of(&t->outlets[i]);
+	t->said_ways = poll->ways;
 	if (!gathering)
 		limit(t);
 	pthread_mutex_unlock(&t->lock);

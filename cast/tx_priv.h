@@ -168,7 +168,8 @@ struct tx {
 	struct modes modes;
 	struct sockaddr_storage relays[TX_RELAYS];
 	unsigned int n_relays, relays_seen; /* by tx_run's thread */
-	uint8_t ways;			    /* in use */
+	uint8_t ways;			    /* to many, in use */
+	uint8_t said_ways;		    /* with those to single receivers, as the last POLL said */
 	bool chosen, stale, hello;	    /* `ways` is; something was reported since; somebody hears nothing */
 	bool too_large;
 	uint64_t wire_bytes, rejected;

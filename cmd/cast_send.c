@@ -62,6 +62,7 @@ static int open_tx(struct cast_send *s, struct err *err)
 		return -1;
 	/* The port is at the same place in both families. */
 	((struct sockaddr_in *)&s->session.sender)->sin_port = htons(tx_port(s->tx));
+	((struct sockaddr_in *)&s->session.sender2)->sin_port = htons(tx_port(s->tx));
 	return 0;
 }
 
@@ -251,18 +252,33 @@ static int choose_place(const struct cmd *c, struct cast_send *s, bool six, stru
 	return desk_place(interface, address, six, &s->place, err);
 }
 
+/* Jumbo packets where they are asked for: whoever does not get them fetches the file. */
+static int choose_symbols(const struct cmd *c, struct cast_send *s, struct err *err)
+{
+	if (!cmd_flag(c, "jumbo"))
+		return 0;
+	if (!tx_takes_jumbo(s->place.interface)) {
+		err_set(err, ERR_USAGE, "interface %s takes no packets of %d bytes", s->place.interface, TX_JUMBO_MTU);
+		return err_hint(err, "set its MTU, and that of every switch and receiver, to %d; or leave out --jumbo",
+				TX_JUMBO_MTU);
+	}
+	return file_symbols(s->file, LAYOUT_SYMBOL_JUMBO, err);
+}
+
 static int make_session(const struct cmd *c, struct cast_send *s, struct err *err)
 {
 	const char *address = cmd_option(c, "address");
 	bool six = cmd_flag(c, "ipv6") || (address && strchr(address, ':'));
 
-	if (choose_place(c, s, six, err) < 0 || desk_group(cmd_option(c, "group"), six, &s->session.group, err) < 0)
+	if (choose_place(c, s, six, err) < 0 || desk_group(cmd_option(c, "group"), six, &s->session.group, err) < 0 ||
+	    choose_symbols(c, s, err) < 0)
 		return -1;
 	if (c->plan)
 		return 0;
 	if (desk_keys_make(s->place.address, &s->keys, err) < 0)
 		return -1;
 	s->session.sender = s->place.addr;
+	desk_ways(&s->place, &s->session);
 	s->session.symbol_bytes = file_facts(s->file)->symbol_bytes;
 	random_bytes(&s->session.cast, sizeof(s->session.cast));
 	random_bytes(s->session.group_key, SESSION_KEY);

@@ -83,7 +83,7 @@
 	X("node", "identify", cmd_node_identify, CMD_CHANGES, "NODESET", "off", "switch nodes' locating lights on or off") \
 	X("node", "console", cmd_node_console, CMD_READS, "NODE", "log", "show a node's serial console at this terminal, or what it has printed") \
 	X("cast", "send", cmd_cast_send, CMD_DRAFTS_HERE, "FILE", \
-	  "to=NODESET,path=PATH,force,carry,user=USER,fanout=N,connect-timeout=SECONDS,ssh-option=OPTION*,receivers=N,gather=SECONDS,wait=SECONDS,rate=MBIT,interface=NAME,address=ADDRESS,port=PORT,group=ADDRESS,ipv6,token-file=FILE", \
+	  "to=NODESET,path=PATH,force,carry,user=USER,fanout=N,connect-timeout=SECONDS,ssh-option=OPTION*,receivers=N,gather=SECONDS,wait=SECONDS,rate=MBIT,interface=NAME,address=ADDRESS,port=PORT,group=ADDRESS,ipv6,jumbo,token-file=FILE", \
 	  "send a file to any number of machines at once, encrypted") \
 	X("cast", "receive", cmd_cast_receive, CMD_DRAFTS_HERE, "FILE", "token-file=FILE|-,token=TOKEN,interface=NAME,no-multicast,force,attended", \
 	  "receive the file that is sent") \

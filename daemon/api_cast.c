@@ -75,6 +75,12 @@ static void put_ticket(struct json_out *w, const struct cast_ticket *t)
 		json_put_str(w, "source", t->source);
 		json_put_u64(w, "source_port", t->port);
 	}
+	if (t->group2[0]) {
+		json_put_str(w, "group2", t->group2);
+		json_put_str(w, "sender2", t->sender2);
+	}
+	if (t->broadcast[0])
+		json_put_str(w, "broadcast", t->broadcast);
 	json_put_u64(w, "symbol_bytes", t->symbol_bytes);
 	put_key(w, "group_key", t->group_key);
 	put_key(w, "own_key", t->own_key);

@@ -92,6 +92,8 @@ static struct cast *begin(struct casts *cs, const struct cast_ask *ask, struct e
 	c->name = mem_strdup(ask->name);
 	c->id = mem_strdup(ask->id);
 	c->begun_ns = clock_now_ns();
+	for (const struct cast *was = cs->list; was; was = was->link)
+		c->small |= was->too_large || was->small;
 	c->number = cs->next;
 	cs->next = (cs->next & ~((1U << GROUP_BITS) - 1)) | ((cs->next + 1) & ((1U << GROUP_BITS) - 1));
 	random_bytes(c->group_key, sizeof(c->group_key));

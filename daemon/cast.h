@@ -38,6 +38,7 @@ struct cast_ticket {
 	uint8_t group_key[SESSION_KEY], own_key[SESSION_KEY], sign_public[SESSION_SIGN_PUBLIC];
 	char group[64], sender[64];
 	char source[64]; /* a relay's, whose port is that of the group; "": none, the sender itself */
+	char group2[64], sender2[64], broadcast[64]; /* "": none; ports as those of the first */
 	uint16_t port, sender_port;
 	struct digest layout;
 	uint64_t chunks;

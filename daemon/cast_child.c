@@ -68,7 +68,8 @@ static void tell_progress(struct child *c)
 				     .blocks_sent = v.sender.blocks_sent,
 				     .grtt_us = v.sender.grtt_us,
 				     .loss_ppm = v.sender.loss_ppm,
-				     .ms = (uint64_t)(v.seconds * 1000) };
+				     .ms = (uint64_t)(v.seconds * 1000),
+				     .ways = v.ways };
 	tell(c, &l);
 }
 
@@ -186,6 +187,15 @@ static void lead_to(struct child *c, uint64_t relay)
 		log_warn("cast", "relay %llu can't be sent to: %s", (unsigned long long)relay, err.text);
 }
 
+static bool is_too_large(struct child *c)
+{
+	struct tx_view v = { 0 };
+
+	if (c->tx)
+		tx_look(c->tx, &v);
+	return v.too_large;
+}
+
 static int let_in(struct child *c, const struct cast_do_line *l, struct err *err)
 {
 	size_t need = (layout_chunks(c->layout) + (size_t)7) / 8;
@@ -203,6 +213,7 @@ static void join(struct child *c, const struct cast_do_line *l)
 
 	if (let_in(c, l, &err) < 0) {
 		said.what = CAST_SAID_REFUSED;
+		said.too_large = is_too_large(c);
 		said.text = err.text;
 	} else {
 		pthread_mutex_lock(&c->lock);
@@ -286,6 +297,14 @@ static int open_source(struct child *c, const struct cast_open *o, struct err *e
 			  err);
 }
 
+static int more_ways(const struct cast_open *o, struct session *s, struct err *err)
+{
+	if (o->group2 && (inet_address(o->group2, (uint16_t)o->port, &s->group2, err) < 0 ||
+			  inet_address(o->sender2, 0, &s->sender2, err) < 0))
+		return -1;
+	return o->broadcast ? inet_address(o->broadcast, (uint16_t)o->port, &s->broadcast, err) : 0;
+}
+
 static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
 {
 	struct session session = { .cast = (uint32_t)o->cast, .symbol_bytes = (uint16_t)o->symbol_bytes };
@@ -295,14 +314,15 @@ static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
 				.expected = (uint32_t)o->expected,
 				.gather_ns = (int64_t)o->gather_s * NS_PER_S,
 				.empty_ns = (int64_t)o->empty_s * NS_PER_S,
-				.rate_max = o->rate_max };
+				.rate_max = o->rate_max,
+				.small_instead = o->small_instead };
 	int rc;
 
 	if (sign_key_make(&c->sign, err) < 0)
 		return -1;
 	memcpy(session.group_key, o->group_key, sizeof(session.group_key));
 	rc = inet_address(o->group, (uint16_t)o->port, &session.group, err) < 0 ||
-			     inet_address(o->sender, 0, &session.sender, err) < 0
+			     inet_address(o->sender, 0, &session.sender, err) < 0 || more_ways(o, &session, err) < 0
 		     ? -1
 		     : tx_open(&opts, &c->tx, err);
 	for (; rc == 0 && c->n_relays < o->relays.len; c->n_relays++)
@@ -398,6 +418,7 @@ int cast_child_run(struct err *err)
 	rc = cast(&c, err);
 	if (rc < 0)
 		ended.text = err->text;
+	ended.too_large = is_too_large(&c);
 	tell(&c, &ended);
 	(void)!say(&c);
 	if (c.tx)

@@ -70,6 +70,9 @@ static void fill_ticket(const struct cast *c, const struct cast_member *m, struc
 	memcpy(out->sign_public, c->sign_public, sizeof(out->sign_public));
 	memcpy(out->group, c->group, sizeof(out->group));
 	memcpy(out->sender, c->sender, sizeof(out->sender));
+	memcpy(out->group2, c->group2, sizeof(out->group2));
+	memcpy(out->sender2, c->sender2, sizeof(out->sender2));
+	memcpy(out->broadcast, c->broadcast, sizeof(out->broadcast));
 	if (m->zone)
 		memcpy(out->source, m->zone->relay, sizeof(out->source));
 }
@@ -115,7 +118,7 @@ bool cast_was_cut_off(const struct cast *c, const char *node)
 	size_t tickets;
 	const struct cast_member *m = member_of(c, node, &tickets);
 
-	if (c->rekey || c->state == CAST_FAILED)
+	if (c->rekey || c->too_large || c->state == CAST_FAILED)
 		return true;
 	return m && m->view.state && m->view.state < WIRE_COMPLETE && m->view.heard_ms >= LOST_MS;
 }

@@ -42,8 +42,12 @@ static int read_open(struct json_obj *o, struct cast_open *x, struct err *err)
 {
 	if (json_str(o, "store", JSON_MUST, &x->store, err) < 0 || json_str(o, "name", JSON_MUST, &x->name, err) < 0 ||
 	    json_str(o, "id", JSON_MUST, &x->id, err) < 0 || json_str(o, "group", JSON_MUST, &x->group, err) < 0 ||
-	    json_str(o, "sender", JSON_MUST, &x->sender, err) < 0 || read_hex(o, "verify_key", x->verify_key, err) < 0 ||
-	    read_hex(o, "group_key", x->group_key, err) < 0 || json_u64(o, "cast", JSON_MUST, 1, UINT32_MAX, &x->cast, err) < 0 ||
+	    json_str(o, "sender", JSON_MUST, &x->sender, err) < 0 || json_str(o, "group2", JSON_MAY, &x->group2, err) < 0 ||
+	    json_str(o, "sender2", JSON_MAY, &x->sender2, err) < 0 ||
+	    json_str(o, "broadcast", JSON_MAY, &x->broadcast, err) < 0 ||
+	    json_bool(o, "small_instead", JSON_MAY, &x->small_instead, err) < 0 ||
+	    read_hex(o, "verify_key", x->verify_key, err) < 0 || read_hex(o, "group_key", x->group_key, err) < 0 ||
+	    json_u64(o, "cast", JSON_MUST, 1, UINT32_MAX, &x->cast, err) < 0 ||
 	    json_u64(o, "port", JSON_MUST, 1, 65535, &x->port, err) < 0 ||
 	    json_u64(o, "symbol_bytes", JSON_MUST, 64, 8896, &x->symbol_bytes, err) < 0 ||
 	    json_u64(o, "rate_max", JSON_MUST, 0, COUNT_MAX, &x->rate_max, err) < 0 ||
@@ -54,6 +58,8 @@ static int read_open(struct json_obj *o, struct cast_open *x, struct err *err)
 		return -1;
 	if (x->relays.len > CAST_RELAYS_MAX)
 		return json_bad(o, "relays", err, "are %zu", x->relays.len);
+	if (!x->group2 != !x->sender2)
+		return json_bad(o, "group2", err, "goes with sender2");
 	if (str_check_name(x->name, err) < 0)
 		return err_wrap(err, "name");
 	return str_check_name(x->id, err) < 0 ? err_wrap(err, "id") : 0;
@@ -122,6 +128,14 @@ static void put_open(struct json_out *w, const struct cast_open *x)
 	json_put_str(w, "id", x->id);
 	json_put_str(w, "group", x->group);
 	json_put_str(w, "sender", x->sender);
+	if (x->group2) {
+		json_put_str(w, "group2", x->group2);
+		json_put_str(w, "sender2", x->sender2);
+	}
+	if (x->broadcast)
+		json_put_str(w, "broadcast", x->broadcast);
+	if (x->small_instead)
+		json_put_bool(w, "small_instead", true);
 	put_hex(w, "verify_key", x->verify_key);
 	put_hex(w, "group_key", x->group_key);
 	json_put_u64(w, "cast", x->cast);
@@ -180,6 +194,9 @@ void cast_do_free(struct cast_do_line *l)
 	free(l->open.group);
 	free(l->open.sender);
 	str_list_free(&l->open.relays);
+	free(l->open.group2);
+	free(l->open.sender2);
+	free(l->open.broadcast);
 	buf_free(&l->have);
 	explicit_bzero(l, sizeof(*l));
 }

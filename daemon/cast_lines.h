@@ -23,8 +23,11 @@
 /* orthrusd to the child. The first line is OPEN, and there is no other. */
 enum cast_do { CAST_DO_OPEN = 1, CAST_DO_JOIN, CAST_DO_LEAVE, CAST_DO_STOP };
 struct cast_open {
-	char *store, *name, *id;      /* which image of which store */
-	char *group, *sender;	      /* numeric addresses, of the same family */
+	char *store, *name, *id; /* which image of which store */
+	char *group, *sender;	 /* numeric addresses, of the same family */
+	/* Those of the other family, and the broadcast address: NULL where there is none. */
+	char *group2, *sender2, *broadcast;
+	bool small_instead;	      /* end when so large packets don't reach many */
 	uint8_t verify_key[CAST_KEY]; /* whose signature the image must have */
 	uint8_t group_key[CAST_KEY];
 	uint64_t cast, port;		 /* port: of the group */
@@ -59,7 +62,8 @@ struct cast_progress {
 	uint64_t rate; /* bytes a second */
 	uint64_t blocks_to_send, blocks_sent;
 	uint64_t grtt_us, loss_ppm;
-	uint64_t ms; /* since the first DATA packet */
+	uint64_t ms;   /* since the first DATA packet */
+	uint64_t ways; /* that it goes out by: WIRE_HEARD_MC6 and so on; 0: not known yet */
 };
 struct cast_view { /* of one receiver */
 	uint64_t number;
@@ -75,6 +79,7 @@ struct cast_said_line {
 	struct digest layout;		      /* OPENED */
 	uint8_t sign_public[CAST_KEY];	      /* OPENED: the child's own, of POLLs */
 	uint64_t number;		      /* JOINED, REFUSED */
+	bool too_large;			      /* REFUSED, ENDED: as open.small_instead asked for */
 	char *text;			      /* REFUSED: why; ENDED: the error, or NULL: it came to its end; not printable */
 	struct cast_progress progress;
 	struct cast_view *views; /* RECEIVERS */

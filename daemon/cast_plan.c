@@ -4,6 +4,7 @@
 #include "daemon/cast_priv.h"
 #include "daemon/roster.h"
 #include "cast/layout.h"
+#include "cast/tx.h"
 #include "installer/order.h"
 #include "sys/fs.h"
 #include "sys/keys.h"
@@ -75,7 +76,24 @@ static int expect(struct cast *c, struct str_list *out, struct err *err)
 	return 0;
 }
 
-/* IPv4 where nodes have both. */
+/* Large packets where the administrator has said that the network takes them, and our own line does. */
+static uint16_t symbol_bytes(const struct cast *c, const struct site *site, const struct site_head *head)
+{
+	const struct site_network *n = site_provision(site);
+	const bool jumbo = !c->small && n && n->mtu >= TX_JUMBO_MTU && head->interface && tx_takes_jumbo(head->interface);
+
+	return jumbo ? LAYOUT_SYMBOL_JUMBO : LAYOUT_SYMBOL;
+}
+
+static void broadcast_address(const struct site *site, uint32_t head, char out[64])
+{
+	const struct site_network *n = site_provision(site);
+
+	if (n && n->has4 && net4_has(&n->net4, head))
+		addr4_print(n->net4.base | (UINT32_MAX >> n->net4.prefix), out);
+}
+
+/* IPv4 where nodes have both; whom that does not reach may hear the other. */
 static int choose_addresses(struct cast *c, const struct site *site, struct err *err)
 {
 	const struct site_head *head = daemon_head(site, err);
@@ -83,18 +101,20 @@ static int choose_addresses(struct cast *c, const struct site *site, struct err 
 
 	if (!head)
 		return -1;
+	if (!head->addr4 && !head->has6)
+		return err_set(err, ERR_REFUSED, "this head has no address on the nodes' network");
 	if (head->addr4) {
 		addr4_print(head->addr4, c->sender);
 		addr4_print(site_cast_group4(&site->cast, c->number), c->group);
-	} else if (head->has6) {
+		broadcast_address(site, head->addr4, c->broadcast);
+	}
+	if (head->has6) {
 		site_cast_group6(&site->cast, c->number, &group6);
-		addr6_print(&head->addr6, c->sender);
-		addr6_print(&group6, c->group);
-	} else {
-		return err_set(err, ERR_REFUSED, "this head has no address on the nodes' network");
+		addr6_print(&head->addr6, head->addr4 ? c->sender2 : c->sender);
+		addr6_print(&group6, head->addr4 ? c->group2 : c->group);
 	}
 	c->port = (uint16_t)site->cast.port;
-	c->symbol_bytes = LAYOUT_SYMBOL;
+	c->symbol_bytes = symbol_bytes(c, site, head);
 	return 0;
 }
 
@@ -131,6 +151,10 @@ int cast_plan(struct cast *c, struct cast_open *open, struct str_list *expected,
 	open->id = mem_strdup(c->id);
 	open->group = mem_strdup(c->group);
 	open->sender = mem_strdup(c->sender);
+	open->group2 = c->group2[0] ? mem_strdup(c->group2) : NULL;
+	open->sender2 = c->sender2[0] ? mem_strdup(c->sender2) : NULL;
+	open->broadcast = c->broadcast[0] ? mem_strdup(c->broadcast) : NULL;
+	open->small_instead = c->symbol_bytes > LAYOUT_SYMBOL;
 	open->cast = c->number;
 	open->port = c->port;
 	open->symbol_bytes = c->symbol_bytes;

@@ -53,6 +53,9 @@ struct cast {
 	int64_t begun_ns, closing_ns, ended_ns;
 	bool told_end; /* its thread needs no lock any more */
 	char group[64], sender[64];
+	char group2[64], sender2[64], broadcast[64]; /* "": none */
+	bool small;				     /* packets fit an MTU of 1500 whatever the site says, since */
+	bool too_large; /* it ended because larger ones do not reach many: the nodes go on in a new one */
 	uint16_t port, sender_port, symbol_bytes;
 	struct digest layout;
 	uint64_t chunks, blocks, bytes;

@@ -33,6 +33,7 @@ static const struct {
 	{ "grtt_us", offsetof(struct cast_progress, grtt_us), UINT32_MAX },
 	{ "loss_ppm", offsetof(struct cast_progress, loss_ppm), UINT32_MAX },
 	{ "ms", offsetof(struct cast_progress, ms), COUNT_MAX },
+	{ "ways", offsetof(struct cast_progress, ways), WIRE_HEARD_WAYS },
 };
 
 static int read_opened(struct json_obj *o, struct cast_said_line *l, struct err *err)
@@ -114,6 +115,7 @@ static int read_said(struct json_obj *o, void *out, struct err *err)
 	case CAST_SAID_REFUSED:
 		rc = read_text(o, JSON_MUST, &l->text, err);
 		rc = rc < 0 ? rc : json_u64(o, "number", JSON_MUST, 1, NUMBER_MAX, &l->number, err);
+		rc = rc < 0 ? rc : json_bool(o, "too_large", JSON_MAY, &l->too_large, err);
 		break;
 	case CAST_SAID_JOINED:
 		rc = json_u64(o, "number", JSON_MUST, 1, NUMBER_MAX, &l->number, err);
@@ -126,6 +128,7 @@ static int read_said(struct json_obj *o, void *out, struct err *err)
 		break;
 	case CAST_SAID_ENDED:
 		rc = read_text(o, JSON_MAY, &l->text, err);
+		rc = rc < 0 ? rc : json_bool(o, "too_large", JSON_MAY, &l->too_large, err);
 		break;
 	}
 	return rc < 0 ? -1 : json_obj_end(o, err);
@@ -189,6 +192,8 @@ void cast_said_write(const struct cast_said_line *l, struct buf *out)
 	case CAST_SAID_REFUSED:
 	case CAST_SAID_ENDED:
 		json_put_str(&w, "text", l->text);
+		if (l->too_large)
+			json_put_bool(&w, "too_large", true);
 		if (l->what == CAST_SAID_ENDED)
 			break;
 		json_put_u64(&w, "number", l->number);

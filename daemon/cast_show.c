@@ -105,6 +105,19 @@ static void print_nodes(const struct cast *c, struct json_out *w)
 	json_put_u64(w, "percent", n ? sum / n : 0);
 }
 
+static void print_ways(uint64_t ways, struct json_out *w)
+{
+	static const char *const names[] = {
+		[WIRE_MC6] = "multicast6", [WIRE_MC4] = "multicast4", [WIRE_BROADCAST] = "broadcast", [WIRE_UNICAST] = "unicast"
+	};
+
+	json_put_arr(w, "ways");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (ways >> i & 1)
+			json_put_str(w, NULL, names[i]);
+	json_end_arr(w);
+}
+
 static void print_cast(const struct cast *c, struct json_out *w)
 {
 	autofree char *image = str_format("%s/%s", c->name, c->id);
@@ -120,6 +133,8 @@ static void print_cast(const struct cast *c, struct json_out *w)
 	json_put_str(w, "group", c->group[0] ? c->group : NULL);
 	json_put_str(w, "sender", c->sender[0] ? c->sender : NULL);
 	json_put_u64(w, "port", c->port);
+	json_put_u64(w, "symbol_bytes", c->symbol_bytes);
+	print_ways(c->progress.ways, w);
 	json_put_u64(w, "seconds", (uint64_t)((end - c->begun_ns) / NS_PER_S));
 	json_put_u64(w, "bytes", c->bytes);
 	json_put_u64(w, "wire_bytes", c->progress.wire_bytes);

@@ -68,6 +68,12 @@ static void take_refused(struct cast *c, struct cast_said_line *l)
 
 	if (!m || m->state != MEMBER_ASKED)
 		return;
+	if (l->too_large) { /* it is not refused by the next one */
+		c->too_large = true;
+		if (c->state == CAST_RUNNING)
+			cast_close(c);
+		return;
+	}
 	m->state = MEMBER_REFUSED;
 	m->why = str_printable(l->text, strlen(l->text));
 	if (c->progress.data_packets && c->state == CAST_RUNNING)
@@ -134,6 +140,7 @@ static bool take(struct talk *t, struct cast_said_line *l, struct err *err)
 		break;
 	case CAST_SAID_ENDED:
 		t->ended = true;
+		c->too_large |= l->too_large;
 		if (l->text)
 			say_printable(l->text, err);
 		break;
@@ -320,6 +327,8 @@ static const char *why_over(const struct cast *c)
 {
 	if (c->rekey)
 		return ", since a node was removed";
+	if (c->too_large)
+		return ", since jumbo packets do not reach all its nodes: they go on in one of small packets";
 	return c->ended_by ? ", stopped before its end" : "";
 }
 

@@ -43,6 +43,24 @@ static bool is_group(const struct sockaddr_storage *a)
 	return a->ss_family == AF_INET ? IN_MULTICAST(ntohl(v4->sin_addr.s_addr)) : IN6_IS_ADDR_MULTICAST(&v6->sin6_addr);
 }
 
+/* The other ways: of the other address family, and broadcast. Their ports are those of the first. */
+static int read_more(struct json_obj *o, struct session *s, struct err *err)
+{
+	const bool two = json_has(o, "group2") || json_has(o, "sender2");
+
+	if (two && (read_address(o, "group2", "port", &s->group2, err) < 0 ||
+		    read_address(o, "sender2", "sender_port", &s->sender2, err) < 0))
+		return -1;
+	if (two && (!is_group(&s->group2) || is_group(&s->sender2) || s->group2.ss_family != s->sender2.ss_family ||
+		    s->group2.ss_family == s->group.ss_family))
+		return json_bad(o, "group2", err, "is no group that the sender can reach by the other address family");
+	if (json_has(o, "broadcast") && read_address(o, "broadcast", "port", &s->broadcast, err) < 0)
+		return -1;
+	if (s->broadcast.ss_family && (s->broadcast.ss_family != AF_INET || is_group(&s->broadcast)))
+		return json_bad(o, "broadcast", err, "is no broadcast address");
+	return 0;
+}
+
 static int read_session(struct json_obj *o, struct session *s, struct err *err)
 {
 	uint64_t cast = 0, number = 0, symbol = 0;
@@ -66,7 +84,7 @@ static int read_session(struct json_obj *o, struct session *s, struct err *err)
 		return json_bad(o, "group", err, "is no group that the sender can reach");
 	if (s->source.ss_family && (is_group(&s->source) || s->source.ss_family != s->group.ss_family))
 		return json_bad(o, "source", err, "is no machine that sends to that group");
-	return 0;
+	return read_more(o, s, err);
 }
 
 static int read_ticket(struct json_obj *root, struct bring_ticket *out, struct err *err)

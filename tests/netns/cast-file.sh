@@ -36,10 +36,10 @@ done
 # The filter shall see packets one by one, as a wire does.
 ip netns exec "cast${tag}s" ethtool -K eth0 tx-udp-segmentation off >/dev/null || die "ethtool"
 filter() { # N RULE: for what comes in
-    ip netns exec "cast$tag$1" nft "add table ip t; add chain ip t in { type filter hook prerouting priority -300; }; add rule ip t in $2" || die "nft"
+    ip netns exec "cast$tag$1" nft "add table inet t; add chain inet t in { type filter hook prerouting priority -300; }; add rule inet t in $2" || die "nft"
 }
-filter 2 'ip daddr 232.0.0.0/8 numgen random mod 100 < 5 drop'
-filter 4 'ip daddr 232.0.0.0/8 drop'
+filter 2 'meta l4proto udp numgen random mod 100 < 5 drop'
+filter 4 'meta l4proto udp drop' # neither a group nor broadcast nor what is sent to it alone
 
 head -c 24M /dev/urandom >"$work/file"
 sum=$(sha256sum <"$work/file")

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Nodes get their image by one cast: the real orthrusd casts, and the imager's own code (tests/lab/bring_tool.c) receives, in a network
-# of namespaces. Three at once cost the head's line one time the image; one that is killed goes on where it was; one that hears no
-# multicast gets all over HTTPS; when a node is removed the others go on with keys that it never had.
+# of namespaces. Three at once cost the head's line one time the image; one that is killed goes on where it was; one that hears
+# none of it, in no way, gets all over HTTPS; when a node is removed the others go on with keys that it
+# never had.
 set -u
 # shellcheck source=tests/netns/cast_nodes.bash
 . "$(dirname "$0")/cast_nodes.bash"
 cast_network 4 4
-# A firewall as many machines have it: what was asked for comes in, multicast does not.
-ip netns exec n4 nft 'add table inet deaf; add chain inet deaf in { type filter hook input priority 0; policy drop; }; add rule inet deaf in ct state established,related accept
-    add rule inet deaf in iif lo accept; add rule inet deaf in meta l4proto { icmp, ipv6-icmp } accept' || die "nft"
+# A firewall that is strict with UDP: nothing of a cast comes in, in no way.
+ip netns exec n4 nft 'add table inet deaf; add chain inet deaf in { type filter hook input priority 0; policy drop; }; add rule inet deaf in meta l4proto udp drop
+    add rule inet deaf in ct state established,related accept; add rule inet deaf in iif lo accept; add rule inet deaf in meta l4proto { icmp, ipv6-icmp } accept' || die "nft"
 mkdir -p "$work/bin" && cp "$BUILD/orthrusd" "$work/bin/" && ln -s "$BUILD/orthrus-imager" "$BUILD/orthrus-node" "$work/bin/" || die "cp"
 orthrusd=$work/bin/orthrusd
 exec 9</etc/passwd # somebody left it open for orthrusd

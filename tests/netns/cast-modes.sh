@@ -71,7 +71,7 @@ net_up 3
 no_multicast r2
 no_broadcast r2
 at_once 3
-finish "one hears packets of its own only" 3 2
+finish "one hears packets of its own only" 3 a
 [ $(((0x$(word 2 probes) & 0x88) == 0x88)) = 1 ] || fail "the probes of receiver 2: $(word 2 probes)"
 at_most "one hears packets of its own only" 2.6
 
@@ -118,4 +118,30 @@ at_once 2
 finish "jumbo" 2 2
 [ $(((0x$(word 1 probes) & 0xf00) == 0x700)) = 1 ] || fail "jumbo: receiver 1 heard $(word 1 probes)"
 
+mode=("${both[@]}")
+
+# --- the same with tickets: nobody fetches anything by TLS; and jumbo packets that one does not get, who fetches all
+net_up 3
+no_multicast r2
+only4 r1
+net_settled || die "no network"
+cast_send "$file" 3
+for i in 1 2 3; do cast_receive $i; done
+for i in 1 2 3; do ended $i && [ "$(said $i .tls_bytes)" = 0 ] || fail "with tickets: receiver $i: $(cat "$work/said$i")"; done
+wait $sender || fail "with tickets: the sender: $(cat "$work/said.snd" "$work/log.snd")"
+net_up 3
+for n in snd r1 r2; do net_run $n ip link set eth0 mtu 9000; done
+for p in br0 p-snd p-r1 p-r2; do net_run sw ip link set $p mtu 9000; done
+net_offload off # a bridge lets pass what is still to be segmented, however long its packets are
+net_settled || die "no network"
+cast_send "$file" 3 --jumbo
+for i in 1 2 3; do cast_receive $i; done
+for i in 1 2 3; do ended $i; done
+for i in 1 2; do [ "$(said $i .tls_bytes)" = 0 ] || fail "--jumbo: receiver $i: $(cat "$work/said$i")"; done
+[ "$(said 3 '.tls_bytes == .bytes')" = true ] || fail "--jumbo: receiver 3: $(cat "$work/said3")"
+net_run snd ip link set eth0 mtu 1500
+net_run snd "$orthrus" cast send "$file" --jumbo --interface eth0 >"$work/out" 2>&1 && fail "--jumbo with an MTU of 1500"
+grep -q 'takes no packets of 9000 bytes' "$work/out" || fail "--jumbo with an MTU of 1500: $(cat "$work/out")"
+
+[ "$failed" = 0 ] && echo "RESULT cast_modes seconds=$SECONDS"
 exit $failed

@@ -514,9 +514,30 @@ static void test_places_and_groups(void **state)
 }
 
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+/* On the loopback there is no broadcast; the other family where the kernel has it. */
+static void test_other_ways(void **state)
+{
+	struct session s = { 0 };
+	struct desk_place p;
+	struct err err = { 0 };
+
+	(void)state;
+	check(desk_place("lo", NULL, false, &p, &err), &err);
+	check(desk_group("232.9.8.7", false, &s.group, &err), &err);
+	s.sender = p.addr;
+	desk_ways(&p, &s);
+	assert_int_equal(s.broadcast.ss_family, 0);
+	assert_int_equal(s.group2.ss_family, s.sender2.ss_family);
+	if (s.group2.ss_family) {
+		assert_int_equal(s.group2.ss_family, AF_INET6);
+		assert_int_equal(((struct sockaddr_in6 *)&s.group2)->sin6_port, ((struct sockaddr_in *)&s.group)->sin_port);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_other_ways),
 		WITH_DESK(test_a_file_that_changes),
 		WITH_DESK(test_a_file_is_fetched),
 		WITH_DESK(test_what_was_kept_is_not_sent_again),

@@ -125,12 +125,29 @@ static void test_shorter_than_it_says(void **state)
 	file_close(f);
 }
 
+/* The same pieces, with the same id: only how they are cut up for the network is another. */
+static void test_symbols(void **state)
+{
+	struct bench *b = *state;
+	const struct digest id = file_facts(b->file)->id, layout = file_facts(b->file)->layout;
+	struct err err = { 0 };
+
+	check(file_symbols(b->file, 8896, &err), &err);
+	assert_int_equal(file_facts(b->file)->symbol_bytes, 8896);
+	assert_int_equal(layout_symbol_bytes(file_layout(b->file)), 8896);
+	assert_int_equal(digest_cmp(&file_facts(b->file)->id, &id), 0);
+	assert_int_not_equal(digest_cmp(&file_facts(b->file)->layout, &layout), 0);
+	assert_int_equal(file_symbols(b->file, 100, &err), -1);
+	assert_int_equal(file_facts(b->file)->symbol_bytes, 8896);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_cast, set_up, tear_down),
 		cmocka_unit_test(test_shorter_than_it_says),
+		cmocka_unit_test_setup_teardown(test_symbols, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

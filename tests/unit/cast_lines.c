@@ -13,7 +13,7 @@
 #include <string.h>
 
 static char store[] = "/srv/orthrus/store", name[] = "compute", id[] = "20261121T053000Z-golden", group[] = "232.1.2.3",
-	    sender[] = "10.1.0.1";
+	    sender[] = "10.1.0.1", group2[] = "ff35::8000:7", sender2[] = "fd00::1", broadcast[] = "10.1.255.255";
 
 static void do_again(const struct cast_do_line *l, struct cast_do_line *out)
 {
@@ -106,6 +106,45 @@ static void said_again(const struct cast_said_line *l, struct cast_said_line *ou
 	assert_int_equal(out->what, l->what);
 }
 
+static void more_ways(void **state)
+{
+	struct cast_do_line l = { .what = CAST_DO_OPEN,
+				  .open = { .store = store,
+					    .name = name,
+					    .id = id,
+					    .group = group,
+					    .sender = sender,
+					    .group2 = group2,
+					    .sender2 = sender2,
+					    .broadcast = broadcast,
+					    .small_instead = true,
+					    .cast = 1,
+					    .port = 4580,
+					    .symbol_bytes = 8896 } };
+	struct cast_do_line out;
+	struct cast_said_line said = { .what = CAST_SAID_ENDED, .too_large = true }, said_out;
+	autoclean(buf_free) struct buf b = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	do_again(&l, &out);
+	assert_string_equal(out.open.group2, group2);
+	assert_string_equal(out.open.sender2, sender2);
+	assert_string_equal(out.open.broadcast, broadcast);
+	assert_true(out.open.small_instead);
+	cast_do_free(&out);
+	cast_do_write(&l, &b);
+	memcpy(strstr(b.data, "\"sender2\":\"fd00::1\","), "                    ", strlen("\"sender2\":\"fd00::1\","));
+	assert_int_equal(cast_do_read(b.data, b.len - 1, &out, &err), -1); /* a group without its sender */
+	said_again(&said, &said_out);
+	assert_true(said_out.too_large);
+	cast_said_free(&said_out);
+	said = (struct cast_said_line){ .what = CAST_SAID_REFUSED, .number = 1, .text = name, .too_large = true };
+	said_again(&said, &said_out);
+	assert_true(said_out.too_large);
+	cast_said_free(&said_out);
+}
+
 static void how_it_goes(void **state)
 {
 	struct cast_view views[2] = {
@@ -122,7 +161,8 @@ static void how_it_goes(void **state)
 	assert_int_equal(out.port, 40000);
 	assert_int_equal(out.blocks, 100);
 	assert_int_equal(digest_cmp(&out.layout, &l.layout), 0);
-	l = (struct cast_said_line){ .what = CAST_SAID_PROGRESS, .progress = { .stage = 5, .pass = 2, .rate = 1, .ms = 77 } };
+	l = (struct cast_said_line){ .what = CAST_SAID_PROGRESS,
+				     .progress = { .stage = 5, .pass = 2, .rate = 1, .ms = 77, .ways = 15 } };
 	said_again(&l, &out);
 	assert_memory_equal(&out.progress, &l.progress, sizeof(l.progress));
 	l = (struct cast_said_line){ .what = CAST_SAID_RECEIVERS, .views = views, .n_views = 2 };
@@ -210,8 +250,10 @@ static void many_views_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_to_cast),	  cmocka_unit_test(who_takes_part),	 cmocka_unit_test(how_it_goes),
-		cmocka_unit_test(its_last_words), cmocka_unit_test(the_rest_is_refused), cmocka_unit_test(many_views_are_refused),
+		cmocka_unit_test(what_to_cast),		  cmocka_unit_test(more_ways),
+		cmocka_unit_test(who_takes_part),	  cmocka_unit_test(how_it_goes),
+		cmocka_unit_test(its_last_words),	  cmocka_unit_test(the_rest_is_refused),
+		cmocka_unit_test(many_views_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

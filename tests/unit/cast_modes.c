@@ -66,6 +66,29 @@ static void test_first(void **state)
 	assert_int_equal(modes_choose(&m, 0), 0);
 }
 
+/* One of eight is not worth that all is sent twice, or to every host of the network; one of seven is. */
+static void test_few(void **state)
+{
+	for (unsigned int n = 7; n <= 8; n++) {
+		struct modes m;
+
+		(void)state;
+		modes_init(&m, OFFERED, WIRE_FULL, false);
+		for (unsigned int i = 1; i < n; i++)
+			modes_told(&m, by(FOUR | ALL));
+		modes_told(&m, by(ALL));
+		assert_int_equal(modes_choose(&m, 0), n < 8 ? ALL : FOUR);
+		assert_int_equal(modes_choose(&m, FOUR), n < 8 ? FOUR | ALL : FOUR);
+		modes_changed(&m, by(ALL), by(SIX));
+		assert_int_equal(modes_choose(&m, 0), n < 8 ? SIX | FOUR : FOUR);
+		assert_true(modes_worth(&m, 1) == (n < 8));
+		/* Another single way that all hear costs nothing. */
+		for (unsigned int i = 1; i < n; i++)
+			modes_changed(&m, by(FOUR | ALL), by(SIX | FOUR));
+		assert_int_equal(modes_choose(&m, 0), SIX);
+	}
+}
+
 /* What is in use stays: somebody listens there and nowhere else by now. */
 static void test_kept(void **state)
 {
@@ -140,8 +163,9 @@ static void test_too_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_choose), cmocka_unit_test(test_first), cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_sizes),  cmocka_unit_test(test_alone), cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_choose),	  cmocka_unit_test(test_first), cmocka_unit_test(test_few),
+		cmocka_unit_test(test_kept),	  cmocka_unit_test(test_sizes), cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

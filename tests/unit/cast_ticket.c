@@ -53,6 +53,18 @@ static struct ticket sample(bool six)
 	return t;
 }
 
+/* With the other ways. */
+static struct ticket sample_of_both(void)
+{
+	struct ticket t = sample(false), six = sample(true);
+
+	t.session.group2 = six.session.group;
+	t.session.sender2 = six.session.sender;
+	t.session.broadcast = t.session.group;
+	inet_pton(AF_INET, "10.0.0.255", &((struct sockaddr_in *)&t.session.broadcast)->sin_addr);
+	return t;
+}
+
 static void same_file(const struct ticket_file *a, const struct ticket_file *b)
 {
 	assert_string_equal(a->name, b->name);
@@ -65,8 +77,8 @@ static void same_file(const struct ticket_file *a, const struct ticket_file *b)
 static void test_ticket(void **state)
 {
 	(void)state;
-	for (int six = 0; six < 2; six++) {
-		struct ticket t = sample(six), back = { 0 };
+	for (int six = 0; six < 3; six++) {
+		struct ticket t = six == 2 ? sample_of_both() : sample(six), back = { 0 };
 		autoclean(buf_free) struct buf b = { 0 };
 		struct err err = { 0 };
 
@@ -145,6 +157,21 @@ static void test_words_have_an_end(void **state)
 		free(r.why);
 	}
 	assert_non_null(strstr(err.text, "why"));
+}
+
+static void test_other_ways_are_read_strictly(void **state)
+{
+	struct ticket t = sample_of_both();
+	autoclean(buf_free) struct buf b = { 0 };
+
+	(void)state;
+	ticket_write(&t, &b);
+	refused(b.data, "\"sender2\"", "\"sender3\"", "sender2");
+	refused(b.data, "\"group2\"", "\"group3\"", "group2");
+	refused(b.data, "ff35::8000:1", "232.1.2.3", "group2");
+	refused(b.data, "fd00::1", "10.0.0.1", "group2");
+	refused(b.data, "10.0.0.255", "fd00::ff", "broadcast");
+	refused(b.data, "10.0.0.255", "all", "broadcast.address");
 }
 
 static void test_offer(void **state)
@@ -281,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_ticket),
 		cmocka_unit_test(test_ticket_is_read_strictly),
 		cmocka_unit_test(test_words_have_an_end),
+		cmocka_unit_test(test_other_ways_are_read_strictly),
 		cmocka_unit_test(test_offer),
 		cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_report),

@@ -413,6 +413,8 @@ static void test_addresses_that_are_not_here(void **state)
 	struct err err = { 0 };
 
 	(void)state;
+	assert_true(tx_takes_jumbo("lo"));
+	assert_false(tx_takes_jumbo("nowhere0"));
 	goods_make(&g, mixed, ARRAY_LEN(mixed));
 	ear_open(&e, &g);
 	o = options(&g, &e);
