@@ -123,11 +123,11 @@ void tx_outlets_heard(struct tx *t, uint16_t number, const struct wire_report *r
 		return;
 	p->hellos++;
 	t->hello = true;
-	if (!t->outlets[0].fixed && (outlet_of(t, number) || singles(t) < MODES_UNICAST)) {
+	if (!t->outlets[0].fixed && !outlet_of(t, number) && singles(t) < MODES_UNICAST) {
 		struct tx_outlet *o = add_single(t, number, from);
 
-		if (o && t->chosen && !o->fixed && !modes_alone(&t->modes, p->probes, t->ways))
-			o->used = false;
+		if (o)
+			o->used = !t->chosen; /* later only when it is known to reach it */
 	}
 }
 
@@ -137,6 +137,7 @@ int tx_outlets_put(struct tx *t, const uint8_t *data, size_t len, size_t each, s
 {
 	const uint64_t n = (len + each - 1) / each;
 	unsigned int used = 0, broken = 0;
+	struct err why = { 0 };
 	bool left = false;
 
 	for (unsigned int i = 0; i < t->n_outlets; i++) {
@@ -146,13 +147,16 @@ int tx_outlets_put(struct tx *t, const uint8_t *data, size_t len, size_t each, s
 		if (!o->used)
 			continue;
 		used++;
-		if (net_send(&o->out, data, len, each, err) < 0)
+		if (net_send(&o->out, data, len, each, &why) < 0)
 			broken++;
 		else
 			left |= o->out.lost - lost < n;
 	}
 	/* One way that is of no use is like one that loses all: as long as there are others. */
-	return used == broken ? -1 : left;
+	if (used != broken)
+		return left;
+	*err = why;
+	return -1;
 }
 
 /* Small, full-size and, where our link takes them, jumbo packets. What does not leave is not heard. */
@@ -265,7 +269,7 @@ void tx_outlets_before_poll(struct tx *t, struct wire_poll *poll)
 
 	pthread_mutex_lock(&t->lock);
 	look_at_singles(t);
-	if (!gathering && (!t->chosen || t->stale))
+	if (!gathering && !t->too_large && (!t->chosen || t->stale))
 		choose(t);
 	poll->ways = gathering ? 0 : t->ways;
 	for (unsigned int i = 0; i < t->n_outlets && !gathering; i++)
