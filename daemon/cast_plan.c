@@ -32,6 +32,26 @@ static bool has_restored(const struct run *r)
 	return false;
 }
 
+static bool is_under_way(const struct run *r, const char *ref)
+{
+	return (r->state == RUN_ORDERED || r->state == RUN_INSTALLING) && str_eq(r->image, ref) && !has_restored(r);
+}
+
+void cast_look_stored(struct cast *c)
+{
+	autofree char *ref = str_format("%s/%s", c->name, c->id);
+
+	for (size_t i = 0; i < c->n_members; i++) {
+		struct cast_member *m = &c->members[i];
+		autoclean(run_free) struct run r = { 0 };
+		struct err err = { 0 };
+
+		if (!m->old && !m->stored && (m->view.state == WIRE_COMPLETE || m->view.state == WIRE_DONE) &&
+		    daemon_run(c->all->d, m->node, &r, &err) == 0)
+			m->stored = !is_under_way(&r, ref);
+	}
+}
+
 /* 1: its order lets it take part. */
 static int may_take_part(struct daemon *d, const char *node, struct err *err)
 {
@@ -65,7 +85,7 @@ static int expect(struct cast *c, struct str_list *out, struct err *err)
 
 		if (daemon_run(d, roster.nodes[i].name, &r, err) < 0)
 			return -1;
-		if ((r.state != RUN_ORDERED && r.state != RUN_INSTALLING) || !str_eq(r.image, ref) || has_restored(&r))
+		if (!is_under_way(&r, ref))
 			continue;
 		may = may_take_part(d, roster.nodes[i].name, err);
 		if (may < 0)

@@ -33,7 +33,8 @@ struct cast_member {
 	bool old;		      /* the node has another number since */
 	const struct cast_zone *zone; /* NULL: it hears the sender itself */
 	int64_t told_ns;
-	bool told; /* it has the key: it may be used by nobody else, nor by it again */
+	bool told;   /* it has the key: it may be used by nobody else, nor by it again */
+	bool stored; /* what it has is on its disks */
 	struct cast_view view;
 	char *why; /* REFUSED */
 };
@@ -104,6 +105,8 @@ void cast_print_stopped(struct casts *cs, struct json_out *w);
 /* cast_plan.c: for whom, and by which addresses. Fills `open` (freed by cast_do_free()) but for the key, and c's addresses.
  * ERR_REFUSED: this site does not cast. */
 int cast_plan(struct cast *c, struct cast_open *open, struct str_list *expected, struct err *err) WARN_UNUSED;
+/* With the lock: looks which of those that have all have said that it is on their disks. */
+void cast_look_stored(struct cast *c);
 /* 0 when the site casts, else ERR_REFUSED. */
 int cast_wanted(struct daemon *d, struct err *err) WARN_UNUSED;
 

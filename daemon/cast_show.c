@@ -50,6 +50,8 @@ static const char *member_state(const struct cast_member *m)
 		return m->state == MEMBER_REFUSED ? "refused" : "asked";
 	if (!m->view.state)
 		return "silent";
+	if (is_whole(m) && !m->stored)
+		return "storing";
 	return is_whole(m) || m->view.heard_ms < SILENT_MS ? names[m->view.state] : "silent";
 }
 
@@ -154,8 +156,10 @@ void casts_print(struct casts *cs, struct json_out *w)
 	cast_forget_old(cs);
 	json_put_obj(w, NULL);
 	json_put_arr(w, "casts");
-	for (const struct cast *c = cs->list; c; c = c->link)
+	for (struct cast *c = cs->list; c; c = c->link) {
+		cast_look_stored(c);
 		print_cast(c, w);
+	}
 	json_end_arr(w);
 	cast_print_stopped(cs, w);
 	json_end_obj(w);

@@ -210,9 +210,8 @@ static bool take_part(struct bring *b, bool again)
 	if (ask(b, again, &t, &err) < 0) {
 		err_wrap(&err, "the head gives no ticket of a cast");
 	} else if (!t.given) {
-		/* What ended the cast before says more than that there is no other. */
-		if (!again)
-			err_set(&err, ERR_REFUSED, "%s", t.reason);
+		/* How the cast before ended, and why there is no other. */
+		err_set(&err, ERR_REFUSED, "%s%s%s", again ? b->result->why : "", again ? "; " : "", t.reason);
 	} else if (make_layout(b, &t, &err) < 0 || receive(b, &t, &heard, &err) < 0) {
 		err_wrap(&err, "the cast");
 		heard = HEARD_NOTHING;

@@ -55,6 +55,16 @@ by_casts 2 98 1 2 3
 echo "its process is killed: n01 $(of 1 text)"
 anew
 
+# --- it hangs: orthrusd finds out
+order 'n[01-02]'
+for n in 1 2; do begin $n; done
+for n in 1 2; do until_at n0$n 30; done
+kill -STOP "$(pgrep -P "$daemon_pid" -f cast-child)" || fail "there is no process that casts"
+by_casts 2 98 1 2
+"$orthrus" event list | grep -q 'says nothing any more' || fail "no event tells that it hung"
+echo "its process hangs: n01 $(of 1 text)"
+anew
+
 # --- an administrator stops it: it lasts, over a restart too
 order 'n[01-03]'
 for n in 1 2; do begin $n; done
@@ -66,6 +76,7 @@ for n in 1 2; do
     ended $n; same $n
     [ "$(of $n casts)" = 1 ] && [ "$(of $n cast)" -gt 0 ] && [ "$(of $n https)" -gt 0 ] || fail "its cast was stopped: $(last $n)"
     [ $(($(of $n cast) + $(of $n https))) = "$bytes" ] || fail "n0$n has not $bytes bytes: $(last $n)"
+    of $n text | grep -q 'stopped by' || fail "n0$n does not say why: $(last $n)"
 done
 stop_daemon TERM
 start_daemon

@@ -46,7 +46,7 @@ static void put_site(struct rig *r, const char *cast)
 }
 
 /* Without orders, nodes of no image. */
-static void put_run(struct rig *r, const char *node, enum run_state state, const char *image)
+static void put_run(struct rig *r, const char *node, enum run_state state, const char *image, const char *restore)
 {
 	autoclean(change_end) struct change c = { 0 };
 	autoclean(run_free) struct run run = { 0 };
@@ -54,6 +54,8 @@ static void put_run(struct rig *r, const char *node, enum run_state state, const
 
 	run_set_state(&run, state, 1);
 	model_set(&run.image, image);
+	if (restore)
+		model_set(&run_step(&run, "restore")->result, restore);
 	change_begin(&c, &r->d);
 	change_node(&c, &n);
 	change_run(&c, node, &run);
@@ -236,6 +238,22 @@ static void one_cast_for_all_nodes(void **state)
 	assert_true(shows(r, "\"runs\":true"));
 }
 
+/* All came to them by the cast; it is on their disks when they have said so. */
+static void their_disks_are_slow(void **state)
+{
+	struct rig *r = *state;
+
+	put_run(r, "n01", RUN_INSTALLING, "compute/i1", NULL);
+	put_run(r, "n02", RUN_INSTALLING, "compute/i1", NULL);
+	must_get(r, "n01", "compute", false);
+	must_get(r, "n02", "compute", false);
+	tell(r, "compute", "whole");
+	until_shown(r, "\"node\":\"n01\",\"state\":\"storing\",\"percent\":100");
+	put_run(r, "n01", RUN_INSTALLING, "compute/i1", "done");
+	assert_true(shows(r, "\"node\":\"n01\",\"state\":\"complete\",\"percent\":100"));
+	assert_true(shows(r, "\"node\":\"n02\",\"state\":\"storing\",\"percent\":100"));
+}
+
 static void not_without_end(void **state)
 {
 	struct rig *r = *state;
@@ -405,9 +423,9 @@ static void stopped_stays_stopped(void **state)
 {
 	struct rig *r = *state;
 
-	put_run(r, "n01", RUN_INSTALLING, "compute/i1");
-	put_run(r, "n02", RUN_ORDERED, "compute/i1");
-	put_run(r, "n03", RUN_ORDERED, "login/i1");
+	put_run(r, "n01", RUN_INSTALLING, "compute/i1", NULL);
+	put_run(r, "n02", RUN_ORDERED, "compute/i1", NULL);
+	put_run(r, "n03", RUN_ORDERED, "login/i1", NULL);
 	must_get(r, "n01", "compute", false);
 	must_get(r, "n03", "login", false);
 	assert_int_equal(steps(r, "other", false, false), SIZE_MAX);
@@ -448,15 +466,15 @@ static void a_stop_goes_with_the_orders(void **state)
 {
 	struct rig *r = *state;
 
-	put_run(r, "n01", RUN_INSTALLING, "compute/i1");
-	put_run(r, "n02", RUN_ORDERED, "compute/i1");
+	put_run(r, "n01", RUN_INSTALLING, "compute/i1", NULL);
+	put_run(r, "n02", RUN_ORDERED, "compute/i1", NULL);
 	assert_int_equal(steps(r, NULL, false, false), 1); /* it is not cast yet */
-	put_run(r, "n01", RUN_INSTALLED, "compute/i1");
+	put_run(r, "n01", RUN_INSTALLED, "compute/i1", NULL);
 	follow(r);
 	must_not_get(r, "n02", "compute", false, "stopped by root");
-	put_run(r, "n02", RUN_INSTALLED, "compute/i1");
+	put_run(r, "n02", RUN_INSTALLED, "compute/i1", NULL);
 	follow(r);
-	put_run(r, "n02", RUN_ORDERED, "compute/i1");
+	put_run(r, "n02", RUN_ORDERED, "compute/i1", NULL);
 	must_get(r, "n02", "compute", false);
 	assert_int_equal(steps(r, NULL, false, true), 0);
 }
@@ -484,6 +502,7 @@ int main(int argc, char **argv)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(one_cast_for_all_nodes),
+		TEST(their_disks_are_slow),
 		TEST(not_without_end),
 		TEST(what_it_has_fits_the_image),
 		TEST(two_images),

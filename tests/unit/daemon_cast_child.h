@@ -39,13 +39,15 @@ static inline char *wish(const struct cast_open *o)
 	return buf_steal(&b);
 }
 
-static inline void say_views(uint64_t n, uint64_t heard_ms)
+static inline void say_views(uint64_t n, uint64_t lacking, uint64_t heard_ms)
 {
 	struct cast_view views[CAST_VIEWS_MAX] = { 0 };
 	const struct cast_said_line l = { .what = CAST_SAID_RECEIVERS, .views = views, .n_views = n };
 
 	for (uint64_t i = 0; i < n; i++)
-		views[i] = (struct cast_view){ .number = i + 1, .state = WIRE_RECEIVING, .lacking = 5, .heard_ms = heard_ms };
+		views[i] = (struct cast_view){
+			.number = i + 1, .state = lacking ? WIRE_RECEIVING : WIRE_DONE, .lacking = lacking, .heard_ms = heard_ms
+		};
 	say(&l);
 }
 
@@ -53,7 +55,7 @@ static inline void end(uint64_t joined, uint64_t heard_ms)
 {
 	const struct cast_said_line ended = { .what = CAST_SAID_ENDED };
 
-	say_views(joined, heard_ms);
+	say_views(joined, 5, heard_ms);
 	say(&ended);
 	_exit(0);
 }
@@ -62,6 +64,8 @@ static inline void obey(const char *word, uint64_t joined)
 {
 	if (str_eq(word, "die"))
 		_exit(3);
+	else if (str_eq(word, "whole"))
+		say_views(joined, 0, 10);
 	else if (str_eq(word, "hang"))
 		raise(SIGSTOP);
 	else if (str_eq(word, "over"))
