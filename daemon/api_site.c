@@ -71,6 +71,8 @@ static void add_consequences(struct daemon *d, const struct site *old, const str
 	if (munge)
 		api_step(plan, "munge", "%s", munge);
 	say_head_address(old, site, head, plan);
+	if (old && old->cast.on && !site->cast.on)
+		api_step(plan, "cast", "end the casts that run: nodes get their images over HTTPS, one by one");
 	if (d->no_dnsmasq)
 		api_step(plan, "network-boot", "write the files of network boot below %s (dnsmasq is switched off)",
 			 d->paths.tftp_dir);

@@ -147,10 +147,10 @@ static void end_telling(struct bring *b, pthread_t thread)
 	b->over = false;
 }
 
-enum heard { HEARD_NOTHING, HEARD_SOME, HEARD_ALL, HEARD_END };
+enum heard { HEARD_NOTHING, HEARD_WRONG, HEARD_SOME, HEARD_ALL, HEARD_END };
 
-/* How it ended: the sender said so; or it was heard, and is not any more; or it was not heard of, or is there and what it sends
- * does not come through: the next cast would be no better. */
+/* How it ended: END: the sender said so. SOME: it was heard, and is not any more. WRONG: only chunks are left that came wrong
+ * twice. NOTHING: it was not heard, or only its small packets are. After these two another cast would be no better. */
 static enum heard how(const struct bring *b, const struct rx_view *v, bool whole)
 {
 	int64_t silence_ns = b->o->silence_ns ? b->o->silence_ns : SILENCE_NS;
@@ -159,6 +159,8 @@ static enum heard how(const struct bring *b, const struct rx_view *v, bool whole
 		return HEARD_ALL;
 	if (v->receiver.over)
 		return HEARD_END;
+	if (!v->receiver.blocks_lacking)
+		return HEARD_WRONG;
 	return v->stored_bytes || (v->receiver.heard_ns && clock_now_ns() - v->receiver.heard_ns > silence_ns / 2)
 		       ? HEARD_SOME
 		       : HEARD_NOTHING;
@@ -217,6 +219,7 @@ static bool take_part(struct bring *b, bool again)
 		heard = HEARD_NOTHING;
 	} else if (heard != HEARD_ALL) {
 		static const char *const words[] = { [HEARD_NOTHING] = "nothing of the cast is heard",
+						     [HEARD_WRONG] = "what is left came wrong twice",
 						     [HEARD_SOME] = "nothing of the cast is heard any more",
 						     [HEARD_END] = "the cast ended before all was there" };
 

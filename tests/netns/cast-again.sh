@@ -110,6 +110,7 @@ order n01
 begin 1
 until_at n01 20
 apply '.cast.mode = "off"'
+grep -q 'end the casts that run' "$work/out" || fail "site apply does not say what it ends: $(cat "$work/out")"
 ended 1; same 1
 [ "$(of 1 casts)" = 1 ] && [ "$(of 1 https)" -gt 0 ] || fail "the site casts no more: $(last 1)"
 apply '.cast.mode = "auto"'
