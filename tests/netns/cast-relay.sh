@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Casts into other subnets: routers between them pass on no multicast, relays do. n01 and n02 are in the head's subnet, n03 and n04 behind a
 # relay, n05 behind a second one that is fed by the first. The real orthrusd casts, the imager's own code (tests/lab/bring_tool.c) receives.
-# A relay that dies leaves its nodes to HTTPS, and nobody else notices; what does not come from the head is not passed on.
+# A relay that dies leaves its nodes to HTTPS, and nobody else notices; what does not come from the head is not passed on. The first of it by IPv6, too.
 set -u
 [ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
 for p in ip jq openssl curl; do command -v $p >/dev/null || [ -x "/usr/sbin/$p" ] || { echo "needs the program $p"; exit 77; }; done
 bring=$BUILD/tests/lab/bring_tool
 [ -x "$bring" ] || { echo "needs $bring: make tests"; exit 77; }
 # What is begun below ends with the namespace of processes.
-if [ "${1:-}" != inside ]; then exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" inside; fi
+if [ "${1:-}" != inside ]; then
+    for family in 6 4; do unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" inside $family || exit; done
+    exit 0
+fi
+family=$2
 mount -t tmpfs none /run
 mkdir -p /run/netns
 # shellcheck source=tests/cli/daemon.bash
@@ -18,19 +22,24 @@ MIB=$((1 << 20)) NODES=5
 mac() { printf '52:54:00:00:00:%02x' "$1"; }
 net_of() { case $1 in 1 | 2) echo 77 ;; 3 | 4) echo 78 ;; 5) echo 79 ;; esac; } # NODE-NUMBER
 
+addr() { [ "$family" = 4 ] && echo "10.$1.0.$2" || echo "fd$1::$2"; } # NET HOST
+bits=24 url=https://10.77.0.1:8443 any=10.77.0.1:8443
+[ "$family" = 4 ] || { bits=64 url=https://[fd77::1]:8443 any=[fd77::1]:8443; }
+put_addr() { ip -n "$1" addr add "$(addr "$3" "$4")/$bits" dev "$2" $([ "$family" = 4 ] || echo nodad); } # NETNS INTERFACE NET HOST
+
 # Three switches, and a router with a leg in each.
 ip link set lo up
 ip netns add router
 ip -n router link set lo up
-ip netns exec router sysctl -q -w net.ipv4.ip_forward=1
+ip netns exec router sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 host() { # NETNS NET ADDRESS: on the switch of its net
     ip netns add "$1"
     ip -n "$1" link add eth0 type veth peer name "p$1" netns "switch$2"
     ip -n "switch$2" link set "p$1" master sw up
     ip -n "$1" link set lo up
-    ip -n "$1" addr add "10.$2.0.$3/24" dev eth0
     ip -n "$1" link set eth0 up
-    ip -n "$1" route add default via "10.$2.0.254"
+    put_addr "$1" eth0 "$2" "$3"
+    ip -n "$1" route add default via "$(addr "$2" 254)"
 }
 for net in 77 78 79; do
     ip netns add "switch$net"
@@ -38,24 +47,24 @@ for net in 77 78 79; do
     ip -n "switch$net" link set sw up
     ip -n router link add "eth$net" type veth peer name router netns "switch$net"
     ip -n "switch$net" link set router master sw up
-    ip -n router addr add "10.$net.0.254/24" dev "eth$net"
     ip -n router link set "eth$net" up
+    put_addr router "eth$net" "$net" 254
 done
 ip link add eth0 type veth peer name head netns switch77
 ip -n switch77 link set head master sw up
-ip addr add 10.77.0.1/24 dev eth0
 ip link set eth0 up
-ip route add default via 10.77.0.254
+ip addr add "$(addr 77 1)/$bits" dev eth0 $([ "$family" = 4 ] || echo nodad)
+ip route add default via "$(addr 77 254)"
 for n in $(seq $NODES); do host "n$n" "$(net_of "$n")" $((100 + n)); done
 host relay78 78 9
 host relay79 79 9
 
 # --- the head, its image, and its nodes
-make_site --trust-mac --ipv6 off
-change_site '.networks += [{name: "rack2", role: "compute", ipv4: {subnet: "10.78.0.0/24"}}, {name: "rack3", role: "compute", ipv4: {subnet: "10.79.0.0/24"}}]
-    | .cast = {gather: 3, relays: [{network: "rack2", machine: "relay2", ipv4: "10.78.0.9"}, {network: "rack3", machine: "relay3", ipv4: "10.79.0.9", from: "rack2"}]}'
+"$orthrus" site init --interface eth0 --head-name head1 --trust-mac $([ "$family" = 4 ] && echo --subnet 10.77.0.0/24 --ipv6 off || echo --subnet off --ipv6 fd77::/64) --head-address "$(addr 77 1)" >/dev/null || die "site init"
+change_site ".networks += [{name: \"rack2\", role: \"compute\", ipv$family: {subnet: \"$(addr 78 0 | sed 's/::0/::/')/$bits\"}}, {name: \"rack3\", role: \"compute\", ipv$family: {subnet: \"$(addr 79 0 | sed 's/::0/::/')/$bits\"}}]
+    | .cast = {gather: 3, relays: [{network: \"rack2\", machine: \"relay2\", ipv$family: \"$(addr 78 9)\"}, {network: \"rack3\", machine: \"relay3\", ipv$family: \"$(addr 79 9)\", from: \"rack2\"}]}"
 start_daemon() {
-    "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen 10.77.0.1:8443 --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
+    "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen "$any" --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
     daemon_pid=$!
     for _ in $(seq 600); do
         [ -S "$sock" ] && curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null && return 0
@@ -91,7 +100,7 @@ stop_relay() { # NET: it tells what it did
 }
 relayed() { jq -r ".$2" "$work/relay$1"; }
 begin() { # NODE-NUMBER: an imager, in the background; its pid is in ${pid[n]}
-    ip netns exec "n$1" "$bring" https://10.77.0.1:8443 "$work/trust" "$work/keys$1" "$work/machine$1" "$work/target$1" 2 >"$work/out$1" 2>"$work/err$1" </dev/null &
+    ip netns exec "n$1" "$bring" "$url" "$work/trust" "$work/keys$1" "$work/machine$1" "$work/target$1" 2 >"$work/out$1" 2>"$work/err$1" </dev/null &
     pid[$1]=$!
 }
 ended() { wait "${pid[$1]}" || fail "n0$1: $(cat "$work/err$1")"; }
@@ -125,16 +134,17 @@ far=$((($(sent router eth78) - into78) * 100 / bytes)) farther=$((($(sent router
 [ "$(casts | jq -c '[.casts[0].relays[] | [.network, .machine, .nodes, .hear, .silent]]')" = '[["rack2","relay2",2,2,false],["rack3","relay3",1,1,false]]' ] ||
     fail "cast status: $(casts | jq -c '.casts[0].relays')"
 "$orthrus" cast status >"$work/out" 2>&1
-grep -q 'rack2.*relay2.*10.78.0.9.*2 of 2' "$work/out" || fail "cast status: $(cat "$work/out")"
+grep -q "rack2.*relay2.*$(addr 78 9).*2 of 2" "$work/out" || fail "cast status: $(cat "$work/out")"
 until_none
 echo "five nodes in three subnets, all by one cast; the ways into the far ones carried $far % and $farther % of the image's bytes"
+stop_now() { stop_relay 79; stop_relay 78; }
+[ "$family" = 4 ] || { stop_now; exit $failed; }
 
 # --- what others send is not passed on, nor what is no packet of a sender
 packets_before=$(ip -n relay78 -s -j link show eth0 | jq '.[0].stats64.tx.packets')
 for _ in $(seq 50); do ip netns exec n1 bash -c 'printf "\xc7\x01\x00\x00\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01%064d" 7 >/dev/udp/10.78.0.9/4580'; done
 for _ in $(seq 50); do bash -c 'printf "nothing of a cast, and long enough to be one %064d" 7 >/dev/udp/10.78.0.9/4580'; done
-stop_relay 79
-stop_relay 78
+stop_now
 forged=$(($(ip -n relay78 -s -j link show eth0 | jq '.[0].stats64.tx.packets') - packets_before))
 [ "$(relayed 78 refused)" = 100 ] || fail "of 100 wrong packets it refused $(relayed 78 refused)"
 [ "$forged" -lt 20 ] || fail "it sent $forged packets while it got wrong ones"
