@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cast/net.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #define HOPS 1 /* as a sender's: the subnet, and nothing behind it */
 #define SEND_BUFFER ((size_t)4 << 20)
 #define GOT 8 /* units of many packets: what they hold stays in a core's cache */
+#define LOOK_NS (10 * NS_PER_S)
 
 struct relay {
 	struct relay_opts opts;
@@ -25,6 +27,8 @@ struct relay {
 	struct net_out out;
 	struct net_got got[GOT];
 	bool said; /* why something can't leave */
+	int64_t looked_ns;
+	uint32_t dropped; /* that was said */
 	_Atomic uint64_t packets, bytes, refused, lost;
 	atomic_bool stop;
 };
@@ -209,6 +213,22 @@ static int hear(struct relay *r, struct err *err)
 	return n;
 }
 
+/* Whoever is behind it sees loss, and nobody else knows where. */
+static void look_at_drops(struct relay *r)
+{
+	const int64_t now = clock_now_ns();
+	uint32_t dropped;
+
+	if (now - r->looked_ns < LOOK_NS)
+		return;
+	r->looked_ns = now;
+	dropped = net_dropped(r->fd);
+	if (dropped != r->dropped)
+		log_warn("relay", "%u packets came faster than they could be taken; `sysctl -w net.core.rmem_max=%zu` makes room",
+			 dropped - r->dropped, NET_BUFFER);
+	r->dropped = dropped;
+}
+
 int relay_run(struct relay *r, struct err *err)
 {
 	struct pollfd fds[] = { { .fd = r->fd, .events = POLLIN }, { .fd = r->wake, .events = POLLIN } };
@@ -218,6 +238,8 @@ int relay_run(struct relay *r, struct err *err)
 
 		if (n < 0)
 			return -1;
+		if (n == 0)
+			look_at_drops(r);
 		if (n == 0 && poll(fds, 2, -1) < 0 && errno != EINTR)
 			return err_errno(err, errno, "poll");
 	}
