@@ -94,7 +94,7 @@ static void look_at_singles(struct tx *t)
 	for (; t->relays_seen < t->n_relays && t->n_outlets < TX_OUTLETS; t->relays_seen++) {
 		struct tx_outlet *o = add(t, way_of(&t->session.group), t->fds[0], &t->relays[t->relays_seen]);
 
-		o->fixed = o->relay = true;
+		o->fixed = o->relay = t->stale = true;
 	}
 	for (unsigned int i = t->n_outlets; i-- > 0;) {
 		const uint16_t number = t->outlets[i].number;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Casts into other subnets: routers between them pass on no multicast, relays do. n01 and n02 are in the head's subnet, n03 and n04 behind a
-# relay, n05 behind a second one that is fed by the first. The real orthrusd casts, the imager's own code (tests/lab/bring_tool.c) receives.
+# relay, n05 behind a second one that is fed by the first, n06 at the head's second leg, where the head relays itself. The real orthrusd casts, the imager's own code (tests/lab/bring_tool.c) receives.
 # A relay that dies leaves its nodes to HTTPS, and nobody else notices; what does not come from the head is not passed on. The first of it by IPv6, too.
 set -u
 [ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
@@ -18,9 +18,9 @@ mount -t tmpfs none /run
 mkdir -p /run/netns
 # shellcheck source=tests/cli/daemon.bash
 . "$TOP/tests/cli/daemon.bash"
-MIB=$((1 << 20)) NODES=5
+MIB=$((1 << 20)) NODES=6
 mac() { printf '52:54:00:00:00:%02x' "$1"; }
-net_of() { case $1 in 1 | 2) echo 77 ;; 3 | 4) echo 78 ;; 5) echo 79 ;; esac; } # NODE-NUMBER
+net_of() { case $1 in 1 | 2) echo 77 ;; 3 | 4) echo 78 ;; 5) echo 79 ;; 6) echo 80 ;; esac; } # NODE-NUMBER
 
 addr() { [ "$family" = 4 ] && echo "10.$1.0.$2" || echo "fd$1::$2"; } # NET HOST
 bits=24 url=https://10.77.0.1:8443 any=10.77.0.1:8443
@@ -55,14 +55,23 @@ ip -n switch77 link set head master sw up
 ip link set eth0 up
 ip addr add "$(addr 77 1)/$bits" dev eth0 $([ "$family" = 4 ] || echo nodad)
 ip route add default via "$(addr 77 254)"
+ip netns add switch80
+ip -n switch80 link add sw type bridge mcast_snooping 0
+ip -n switch80 link set sw up
+ip link add eth1 type veth peer name head netns switch80
+ip -n switch80 link set head master sw up
+ip link set eth1 up
+ip addr add "$(addr 80 254)/$bits" dev eth1 $([ "$family" = 4 ] || echo nodad)
 for n in $(seq $NODES); do host "n$n" "$(net_of "$n")" $((100 + n)); done
 host relay78 78 9
 host relay79 79 9
 
 # --- the head, its image, and its nodes
 "$orthrus" site init --interface eth0 --head-name head1 --trust-mac $([ "$family" = 4 ] && echo --subnet 10.77.0.0/24 --ipv6 off || echo --subnet off --ipv6 fd77::/64) --head-address "$(addr 77 1)" >/dev/null || die "site init"
-change_site ".networks += [{name: \"rack2\", role: \"compute\", ipv$family: {subnet: \"$(addr 78 0 | sed 's/::0/::/')/$bits\"}}, {name: \"rack3\", role: \"compute\", ipv$family: {subnet: \"$(addr 79 0 | sed 's/::0/::/')/$bits\"}}]
-    | .cast = {gather: 3, relays: [{network: \"rack2\", machine: \"relay2\", ipv$family: \"$(addr 78 9)\"}, {network: \"rack3\", machine: \"relay3\", ipv$family: \"$(addr 79 9)\", from: \"rack2\"}]}"
+change_site ".networks += [{name: \"rack2\", role: \"compute\", ipv$family: {subnet: \"$(addr 78 0 | sed 's/::0/::/')/$bits\"}}, {name: \"rack3\", role: \"compute\", ipv$family: {subnet: \"$(addr 79 0 | sed 's/::0/::/')/$bits\"}},
+        {name: \"rack4\", role: \"compute\", ipv$family: {subnet: \"$(addr 80 0 | sed 's/::0/::/')/$bits\"}}]
+    | .cast = {gather: 3, relays: [{network: \"rack2\", machine: \"relay2\", ipv$family: \"$(addr 78 9)\"}, {network: \"rack3\", machine: \"relay3\", ipv$family: \"$(addr 79 9)\", from: \"rack2\"},
+        {network: \"rack4\", machine: \"head1\", ipv$family: \"$(addr 80 254)\"}]}"
 start_daemon() {
     "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen "$any" --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
     daemon_pid=$!
@@ -88,10 +97,11 @@ mkdir -p "$work/trust" && cp "$pki/ca.crt" "$pki/sign.pub" "$work/trust/"
 for i in $(seq $NODES); do machine "$(mac "$i")" "S$i-" >"$work/machine$i"; done
 
 declare -A relay
+at_relay() { local net=$1; shift; if [ "$net" = 80 ]; then exec "$@"; else exec ip netns exec "relay$net" "$@"; fi; } # NET COMMAND: becomes it
 start_relay() { # NET NETWORK: until it hears
-    ip netns exec "relay$1" "$orthrus" cast relay "$2" --json >"$work/relay$1" 2>"$work/relay$1.err" </dev/null &
+    at_relay "$1" "$orthrus" cast relay "$2" --json >"$work/relay$1" 2>"$work/relay$1.err" </dev/null &
     relay[$1]=$!
-    for _ in $(seq 500); do ip netns exec "relay$1" ss -Hlun 2>/dev/null | grep -q ':4580 ' && return; sleep 0.01; done
+    for _ in $(seq 500); do (at_relay "$1" ss -Hlun) 2>/dev/null | grep -q ':4580 ' && return; sleep 0.01; done
     die "the relay for $2 does not start: $(cat "$work/relay$1.err")"
 }
 stop_relay() { # NET: it tells what it did
@@ -116,28 +126,29 @@ until_none() { for _ in $(seq 800); do [ "$(casts | jq '[.casts[] | select(.runs
 percent_of() { casts | jq --arg n "$1" '[.casts[] | select(.runs) | .nodes[] | select(.node == $n) | .percent] | max // 0'; }
 sent() { ip -n "$1" -s -j link show "$2" | jq '.[0].stats64.tx.bytes'; } # NETNS INTERFACE
 
-# --- all five by one cast
+# --- all six by one cast
 start_relay 78 rack2
 start_relay 79 rack3
+start_relay 80 rack4
 into78=$(sent router eth78) into79=$(sent router eth79)
-order 'n[01-05]'
-for n in 1 2 3 4 5; do begin $n; done
-for n in 1 2 3 4 5; do ended $n; same $n; done
+order 'n[01-06]'
+for n in 1 2 3 4 5 6; do begin $n; done
+for n in 1 2 3 4 5 6; do ended $n; same $n; done
 bytes=$(of 1 cast)
 [ "$bytes" -gt $((8 * MIB)) ] || die "the image has $bytes bytes: $(last 1)"
-for n in 1 2 3 4 5; do
+for n in 1 2 3 4 5 6; do
     [ "$(of $n https)" = 0 ] && [ "$(of $n cast)" = "$bytes" ] && [ "$(of $n casts)" = 1 ] || fail "n0$n did not get all by the cast: $(last $n)"
 done
 # The way into each subnet carried it once; enrolment and documents come by it too.
 far=$((($(sent router eth78) - into78) * 100 / bytes)) farther=$((($(sent router eth79) - into79) * 100 / bytes))
 [ "$far" -lt 125 ] && [ "$farther" -lt 125 ] || fail "the ways into the subnets carried $far % and $farther % of the image's bytes"
-[ "$(casts | jq -c '[.casts[0].relays[] | [.network, .machine, .nodes, .hear, .silent]]')" = '[["rack2","relay2",2,2,false],["rack3","relay3",1,1,false]]' ] ||
+[ "$(casts | jq -c '[.casts[0].relays[] | [.network, .machine, .nodes, .hear, .silent]]')" = '[["rack2","relay2",2,2,false],["rack3","relay3",1,1,false],["rack4","head1",1,1,false]]' ] ||
     fail "cast status: $(casts | jq -c '.casts[0].relays')"
 "$orthrus" cast status >"$work/out" 2>&1
 grep -q "rack2.*relay2.*$(addr 78 9).*2 of 2" "$work/out" || fail "cast status: $(cat "$work/out")"
 until_none
-echo "five nodes in three subnets, all by one cast; the ways into the far ones carried $far % and $farther % of the image's bytes"
-stop_now() { stop_relay 79; stop_relay 78; }
+echo "six nodes in four subnets, all by one cast; the ways into the far ones carried $far % and $farther % of the image's bytes"
+stop_now() { for net in 78 79 80; do stop_relay $net; done; }
 [ "$family" = 4 ] || { stop_now; exit $failed; }
 
 # --- what others send is not passed on, nor what is no packet of a sender
