@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,20 +20,6 @@ static const struct sockaddr_in *v4(const struct sockaddr_storage *a)
 static const struct sockaddr_in6 *v6(const struct sockaddr_storage *a)
 {
 	return (const struct sockaddr_in6 *)a;
-}
-
-int net_parse(const char *host, uint16_t port, struct sockaddr_storage *out, struct err *err)
-{
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM };
-	struct addrinfo *found = NULL;
-
-	memset(out, 0, sizeof(*out));
-	if (getaddrinfo(host, NULL, &hints, &found) != 0 || !found)
-		return err_set(err, ERR_INVALID, "'%s' is no address", host);
-	memcpy(out, found->ai_addr, found->ai_addrlen);
-	freeaddrinfo(found);
-	net_port_set(out, port);
-	return 0;
 }
 
 void net_print(const struct sockaddr_storage *a, char out[NET_TEXT])

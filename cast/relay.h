@@ -25,6 +25,10 @@ struct relay_opts {
 	char interface[16]; /* where multicast leaves; "": the one that has the address */
 	bool one_by_one;    /* no segmentation offload */
 };
+/* Of texts; numeric addresses. ERR_INVALID also when there are too many. */
+struct str_list;
+int relay_words(struct relay_opts *o, const char *address, uint64_t port, const char *group, const struct str_list *from,
+		const struct str_list *to, struct err *err) WARN_UNUSED;
 /* ERR_INVALID: addresses of two families, no group or one with fewer than RELAY_GROUPS behind it, nobody to take packets from, or
  * one that would be sent its own packets. */
 int relay_check(const struct relay_opts *o, struct err *err) WARN_UNUSED;

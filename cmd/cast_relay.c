@@ -2,56 +2,12 @@
 /* Casts into another network, for as long as this runs: docs/adr/0010-relays.md. */
 #include "cast/relay.h"
 #include "base/mem.h"
-#include "cast/net.h"
 #include "cmd/cast_watch.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "site/site.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
-#include <string.h>
-
-static struct sockaddr_storage address(bool six, uint32_t a4, const struct addr6 *a6, uint64_t port)
-{
-	struct sockaddr_storage out = { 0 };
-	struct sockaddr_in *in4 = (struct sockaddr_in *)&out;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out;
-
-	if (six) {
-		in6->sin6_family = AF_INET6;
-		memcpy(&in6->sin6_addr, a6->bytes, sizeof(in6->sin6_addr));
-	} else {
-		in4->sin_family = AF_INET;
-		in4->sin_addr.s_addr = htonl(a4);
-	}
-	net_port_set(&out, (uint16_t)port);
-	return out;
-}
-
-static struct sockaddr_storage address_of(const struct site *s, bool six, const struct site_relay *r)
-{
-	return address(six, r->addr4, &r->addr6, s->cast.port);
-}
-
-/* All that site.json says of this one. */
-static void make_opts(const struct site *s, const struct site_relay *me, struct relay_opts *o)
-{
-	const bool six = !site_provision(s)->has4;
-	const struct site_relay *before = site_relay(&s->cast, me->from);
-	struct addr6 group6;
-
-	*o = (struct relay_opts){ .address = address_of(s, six, me) };
-	site_cast_group6(&s->cast, 0, &group6);
-	o->group = address(six, site_cast_group4(&s->cast, 0), &group6, s->cast.port);
-	if (before)
-		o->from[o->n_from++] = address_of(s, six, before);
-	for (size_t i = 0; !before && i < s->n_heads && o->n_from < RELAY_FROM_MAX; i++)
-		o->from[o->n_from++] = address(six, s->heads[i].addr4, &s->heads[i].addr6, s->cast.port);
-	for (size_t i = 0; i < s->cast.n_relays && o->n_to < RELAY_TO_MAX; i++)
-		if (s->cast.relays[i].from && str_eq(s->cast.relays[i].from, me->network))
-			o->to[o->n_to++] = address_of(s, six, &s->cast.relays[i]);
-}
 
 static int find(const struct site *s, const char *network, const struct site_relay **out, struct err *err)
 {
@@ -67,35 +23,30 @@ static int find(const struct site *s, const char *network, const struct site_rel
 			 : err_hint(err, "it is written in cast.relays: site.json(5)");
 }
 
-/* Without their ports. */
-static void list(const struct sockaddr_storage *a, size_t n, struct buf *out)
+static void list(const struct str_list *l, struct buf *out)
 {
-	char text[NET_TEXT];
-
-	for (size_t i = 0; i < n; i++) {
-		net_print(&a[i], text);
-		*strrchr(text, ':') = '\0';
-		buf_addf(out, "%s%s", i ? ", " : "", text);
-	}
+	for (size_t i = 0; i < l->len; i++)
+		buf_addf(out, "%s%s", i ? ", " : "", l->items[i]);
 }
 
-static void print_plan(const struct cmd *c, const struct relay_opts *o, const char *network)
+static void print_plan(const struct cmd *c, const struct site_relay_role *o, const char *network)
 {
 	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(buf_free) struct buf from = { 0 }, to = { 0 };
-	char here[NET_TEXT], group[NET_TEXT];
+	autoclean(buf_free) struct buf from = { 0 }, to = { 0 }, words = { 0 };
 
-	list(o->from, o->n_from, &from);
-	list(o->to, o->n_to, &to);
-	net_print(&o->address, here);
-	net_print(&o->group, group);
-	plan_add(&plan, 0, PLAN_READS, "take", str_format("take the packets of casts at %s from %s", here, buf_str(&from)), NULL,
-		 NULL);
+	list(&o->from, &from);
+	list(&o->to, &to);
+	site_relay_words(o, &words);
+	plan_add(&plan, 0, PLAN_READS, "take",
+		 str_format("take the packets of casts at %s, port %llu, from %s", o->address, (unsigned long long)o->port,
+			    buf_str(&from)),
+		 NULL, NULL);
 	plan_add(&plan, 1, PLAN_READS, "bring",
-		 str_format("send them to network %s, to the %d groups from %s on", network, RELAY_GROUPS, group), NULL, NULL);
-	if (o->n_to)
+		 str_format("send them to network %s, to the %d groups from %s on", network, RELAY_GROUPS, o->group), NULL, NULL);
+	if (o->to.len)
 		plan_add(&plan, 2, PLAN_READS, "pass", str_format("send them to the relays at %s, too", buf_str(&to)), NULL,
 			 NULL);
+	plan_add(&plan, 3, PLAN_READS, "node", str_format("on a node: orthrus-node relay %s", buf_str(&words)), NULL, NULL);
 	cmd_print_plan(c, &plan);
 }
 
@@ -155,24 +106,26 @@ int cmd_cast_relay(struct cmd *c, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
 	autoclean(buf_free) struct buf text = { 0 };
+	autoclean(site_relay_role_free) struct site_relay_role role = { 0 };
 	const struct site_relay *me;
 	struct relay_opts opts;
 	struct relay *r;
-	char here[NET_TEXT];
 	int rc;
 
 	if (cmd_args(c, 1, 1, err) < 0 || cmd_read_site(c->site_path, &text, err) < 0 ||
 	    site_read(buf_str(&text), text.len, c->site_path, &site, err) < 0 || find(&site, c->argv[0], &me, err) < 0)
 		return -1;
-	make_opts(&site, me, &opts);
+	site_relay_role(&site, me, &role);
 	if (c->plan) {
-		print_plan(c, &opts, me->network);
+		print_plan(c, &role, me->network);
 		return 0;
 	}
+	if (relay_words(&opts, role.address, role.port, role.group, &role.from, &role.to, err) < 0)
+		return -1;
 	if (relay_open(&opts, &r, err) < 0)
 		return err_hint(err, "it runs on %s, which has that address in network %s", me->machine, me->network);
-	net_print(&opts.address, here);
-	cmd_say(c, "casts that come to %s go on to network %s", here, me->network);
+	cmd_say(c, "casts that come to %s, port %llu, go on to network %s", role.address, (unsigned long long)role.port,
+		me->network);
 	fflush(stdout);
 	rc = run(c, r, err);
 	relay_close(r);

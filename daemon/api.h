@@ -99,6 +99,7 @@ API_HANDLER(api_node_files);   /* api_node_files.c */
 API_HANDLER(api_node_secrets); /* api_node_secret.c */
 API_HANDLER(api_node_hostkey);
 API_HANDLER(api_node_program);
+API_HANDLER(api_node_relay);
 API_HANDLER(api_power); /* api_power.c */
 API_HANDLER(api_power_job);
 API_HANDLER(api_console); /* api_console.c */

@@ -59,6 +59,7 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/secrets", HTTP_NODE, api_node_secrets, 0, NULL },
 	{ "POST", "/v1/hostkey", HTTP_NODE, api_node_hostkey, 0, NULL },
 	{ "GET", "/v1/node-program", HTTP_NODE, api_node_program, 0, "have" },
+	{ "GET", "/v1/relay", HTTP_NODE, api_node_relay, 0, NULL },
 	{ "GET", "/v1/cluster-secrets", HTTP_ADMIN, api_secrets_list, 0, NULL },
 	{ "PUT", "/v1/cluster-secrets/:name", HTTP_ADMIN, api_secret_put, 128 * KIB, "plan" },
 	{ "POST", "/v1/cluster-secrets/:name/rotate", HTTP_ADMIN, api_secret_rotate, 0, "plan" },

@@ -90,14 +90,80 @@ static const char script[] =
 	"\t\tfi\n"
 	"\tfi\n"
 	"fi\n"
+	"# Does this node bring casts into its network?\n"
+	"relay=/etc/orthrus/relay\n"
+	"status=$(ask /v1/relay)\n"
+	"case $status in\n"
+	"200)\n"
+	"\tif ! cmp -s \"$dir/answer\" \"$relay\"; then\n"
+	"\t\tcp \"$dir/answer\" \"$relay.new\"\n"
+	"\t\tmv -f \"$relay.new\" \"$relay\"\n"
+	"\t\tsystemctl --no-block restart orthrus-relay.service || failed=1\n"
+	"\tfi ;;\n"
+	"204)\n"
+	"\tif [ -e \"$relay\" ]; then\n"
+	"\t\trm -f \"$relay\"\n"
+	"\t\tsystemctl --no-block stop orthrus-relay.service || failed=1\n"
+	"\tfi ;;\n"
+	"*) fail \"the head answered $status when asked whether this node is a relay\" ;;\n"
+	"esac\n"
 	"rm -rf \"$dir\"\n"
 	"exit $failed\n";
+
+/* As orthrus-relay@.service of a head; systemd reads the file, which is for root. */
+static const char relay_unit[] = "# Written by orthrus.\n"
+				 "[Unit]\n"
+				 "Description=Bring casts into this node's network\n"
+				 "Wants=network-online.target\n"
+				 "After=network-online.target\n"
+				 "ConditionPathExists=/etc/orthrus/relay\n"
+				 "StartLimitIntervalSec=0\n"
+				 "\n"
+				 "[Service]\n"
+				 "DynamicUser=yes\n"
+				 "EnvironmentFile=/etc/orthrus/relay\n"
+				 "ExecStart=/usr/lib/orthrus/orthrus-node relay $ORTHRUS_RELAY\n"
+				 "Restart=on-failure\n"
+				 "RestartSec=5\n"
+				 "LimitCORE=0\n"
+				 "CapabilityBoundingSet=\n"
+				 "NoNewPrivileges=yes\n"
+				 "ProtectSystem=strict\n"
+				 "ProtectHome=yes\n"
+				 "PrivateTmp=yes\n"
+				 "PrivateDevices=yes\n"
+				 "PrivateUsers=yes\n"
+				 "ProtectClock=yes\n"
+				 "ProtectHostname=yes\n"
+				 "ProtectKernelLogs=yes\n"
+				 "ProtectKernelModules=yes\n"
+				 "ProtectKernelTunables=yes\n"
+				 "ProtectControlGroups=yes\n"
+				 "ProtectProc=invisible\n"
+				 "ProcSubset=pid\n"
+				 "LockPersonality=yes\n"
+				 "MemoryDenyWriteExecute=yes\n"
+				 "RemoveIPC=yes\n"
+				 "RestrictNamespaces=yes\n"
+				 "RestrictRealtime=yes\n"
+				 "RestrictSUIDSGID=yes\n"
+				 "RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK\n"
+				 "SystemCallArchitectures=native\n"
+				 "SystemCallFilter=@system-service\n"
+				 "SystemCallFilter=~@privileged @resources\n"
+				 "SystemCallErrorNumber=EPERM\n"
+				 "\n"
+				 "[Install]\n"
+				 "WantedBy=multi-user.target\n";
 
 void hostfiles_add_sync(struct hostfiles *out)
 {
 	hostfiles_add(out, HOSTFILE_TEXT, "usr/lib/orthrus/orthrus-sync", 0755, mem_strdup(script));
 	hostfiles_add(out, HOSTFILE_TEXT, "etc/systemd/system/orthrus-sync.service", 0644, mem_strdup(unit));
 	hostfiles_add(out, HOSTFILE_TEXT, "etc/systemd/system/orthrus-sync.timer", 0644, mem_strdup(timer));
+	hostfiles_add(out, HOSTFILE_TEXT, "etc/systemd/system/orthrus-relay.service", 0644, mem_strdup(relay_unit));
+	hostfiles_add(out, HOSTFILE_LINK, "etc/systemd/system/multi-user.target.wants/orthrus-relay.service", 0,
+		      mem_strdup("/etc/systemd/system/orthrus-relay.service"));
 	hostfiles_add(out, HOSTFILE_LINK, "etc/systemd/system/multi-user.target.wants/orthrus-sync.service", 0,
 		      mem_strdup("/etc/systemd/system/orthrus-sync.service"));
 	hostfiles_add(out, HOSTFILE_LINK, "etc/systemd/system/timers.target.wants/orthrus-sync.timer", 0,

@@ -3,6 +3,7 @@
  * it needs the node's key, and nothing of what it opens is ever on a command line, in the environment or in another file. Linked
  * statically: it runs on whatever image the node has. */
 #include "base/mem.h"
+#include "cast/relay.h"
 #include "installer/node_secrets.h"
 #include "installer/node_ssh.h"
 #include "sys/fs.h"
@@ -17,12 +18,16 @@
 #define ANSWER_MAX ((size_t)24 << 20)
 #define SYSTEMCTL_NS (INT64_C(60) * 1000000000)
 
-static const char usage[] = "usage: orthrus-node [--root DIR] secrets|ssh\n"
-			    "\n"
-			    "  secrets     put the secrets in the head's answer (standard input) in place\n"
-			    "  ssh         the same for the ssh certificate and authorities\n"
-			    "  --root DIR  the node's root (default: /); then nothing is restarted\n"
-			    "  --version, --help\n";
+static const char usage[] =
+	"usage: orthrus-node [--root DIR] secrets|ssh\n"
+	"       orthrus-node relay --address ADDRESS --port PORT --group GROUP --from ADDRESS ... [--to ADDRESS ...]\n"
+	"\n"
+	"  secrets     put the secrets in the head's answer (standard input) in place\n"
+	"  ssh         the same for the ssh certificate and authorities\n"
+	"  relay       bring casts that come to this address into its network, to 64 groups from GROUP on;\n"
+	"              the head says the options\n"
+	"  --root DIR  the node's root (default: /); then nothing is restarted\n"
+	"  --version, --help\n";
 
 /* The files are right; that a service does not follow is said, and its own status says why. */
 static void tell_service(const char *verb, const char *unit)
@@ -80,21 +85,64 @@ static int run(const char *root, const char *what, struct err *err)
 	return str_eq(what, "secrets") ? do_secrets(fd, &answer, restart, err) : do_ssh(fd, &answer, restart, err);
 }
 
+/* What `relay` is told. */
+struct words {
+	const char *address, *group;
+	uint64_t port;
+	struct str_list from, to;
+};
+
+static int relay(const struct words *w, struct err *err)
+{
+	struct relay_opts opts;
+	struct relay *r;
+	int rc;
+
+	if (!w->address || !w->group)
+		return err_set(err, ERR_USAGE, "a relay needs --address and --group");
+	if (relay_words(&opts, w->address, w->port, w->group, &w->from, &w->to, err) < 0 || relay_open(&opts, &r, err) < 0)
+		return -1;
+	rc = relay_run(r, err);
+	relay_close(r);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = { { "root", required_argument, NULL, 'r' },
+					       { "address", required_argument, NULL, 'a' },
+					       { "port", required_argument, NULL, 'p' },
+					       { "group", required_argument, NULL, 'g' },
+					       { "from", required_argument, NULL, 'f' },
+					       { "to", required_argument, NULL, 't' },
 					       { "version", no_argument, NULL, 'v' },
 					       { "help", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	const struct rlimit no_core = { 0 };
-	const char *root = "/";
+	struct words words = { 0 };
+	const char *root = "/", *what;
 	struct err err = { 0 };
-	int c;
+	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'r':
 			root = optarg;
+			break;
+		case 'a':
+			words.address = optarg;
+			break;
+		case 'p':
+			words.port = strtoull(optarg, NULL, 10);
+			break;
+		case 'g':
+			words.group = optarg;
+			break;
+		case 'f':
+			str_list_add(&words.from, optarg);
+			break;
+		case 't':
+			str_list_add(&words.to, optarg);
 			break;
 		case 'v':
 			puts("orthrus-node " ORTHRUS_VERSION);
@@ -107,14 +155,21 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind + 1 != argc || (!str_eq(argv[optind], "secrets") && !str_eq(argv[optind], "ssh"))) {
+	what = optind + 1 == argc ? argv[optind] : "";
+	if (!str_eq(what, "secrets") && !str_eq(what, "ssh") && !str_eq(what, "relay")) {
 		fputs(usage, stderr);
 		return 2;
 	}
 	/* Secrets must not end in a core dump. */
-	if (setrlimit(RLIMIT_CORE, &no_core) == 0 && run(root, argv[optind], &err) == 0)
+	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
+		rc = err_set(&err, ERR_FAILED, "core dumps can't be switched off");
+	else
+		rc = str_eq(what, "relay") ? relay(&words, &err) : run(root, what, &err);
+	str_list_free(&words.from);
+	str_list_free(&words.to);
+	if (rc == 0)
 		return 0;
-	fprintf(stderr, "orthrus-node: %s\n", err.text[0] ? err.text : "core dumps can't be switched off");
+	fprintf(stderr, "orthrus-node: %s\n", err.text);
 	if (err.hint[0])
 		fprintf(stderr, "  next: %s\n", err.hint);
 	return err_exit_code(err.kind ? err.kind : ERR_FAILED);

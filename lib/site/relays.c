@@ -104,6 +104,60 @@ const struct site_relay *site_relay_first(const struct site_cast *c, const struc
 	return r;
 }
 
+static void print_address(bool six, uint32_t a4, const struct addr6 *a6, char out[ADDR6_LEN])
+{
+	if (six)
+		addr6_print(a6, out);
+	else
+		addr4_print(a4, out);
+}
+
+static void add_relay(bool six, const struct site_relay *r, struct str_list *out)
+{
+	char text[ADDR6_LEN];
+
+	print_address(six, r->addr4, &r->addr6, text);
+	str_list_add(out, text);
+}
+
+void site_relay_role(const struct site *site, const struct site_relay *r, struct site_relay_role *out)
+{
+	const struct site_cast *c = &site->cast;
+	const bool six = !site_provision(site)->has4;
+	const struct site_relay *before = site_relay(c, r->from);
+	struct addr6 group6;
+	char text[ADDR6_LEN];
+
+	*out = (struct site_relay_role){ .port = c->port };
+	site_cast_group6(c, 0, &group6);
+	print_address(six, site_cast_group4(c, 0), &group6, out->group);
+	print_address(six, r->addr4, &r->addr6, out->address);
+	if (before)
+		add_relay(six, before, &out->from);
+	for (size_t i = 0; !before && i < site->n_heads; i++) {
+		print_address(six, site->heads[i].addr4, &site->heads[i].addr6, text);
+		str_list_add(&out->from, text);
+	}
+	for (size_t i = 0; i < c->n_relays; i++)
+		if (c->relays[i].from && str_eq(c->relays[i].from, r->network))
+			add_relay(six, &c->relays[i], &out->to);
+}
+
+void site_relay_role_free(struct site_relay_role *role)
+{
+	str_list_free(&role->from);
+	str_list_free(&role->to);
+}
+
+void site_relay_words(const struct site_relay_role *role, struct buf *out)
+{
+	buf_addf(out, "--address %s --port %llu --group %s", role->address, (unsigned long long)role->port, role->group);
+	for (size_t i = 0; i < role->from.len; i++)
+		buf_addf(out, " --from %s", role->from.items[i]);
+	for (size_t i = 0; i < role->to.len; i++)
+		buf_addf(out, " --to %s", role->to.items[i]);
+}
+
 static void check_address(const struct site *site, size_t i, size_t network, struct problems *p)
 {
 	const struct site_relay *r = &site->cast.relays[i];

@@ -163,5 +163,15 @@ void site_cast_group6(const struct site_cast *c, uint32_t cast, struct addr6 *ou
 const struct site_relay *site_relay(const struct site_cast *c, const char *network); /* NULL: the network has none */
 /* The one that the head sends to on the way to `r`; `r` itself, where it does so to that. */
 const struct site_relay *site_relay_first(const struct site_cast *c, const struct site_relay *r);
+/* What a relay has to know, as texts: its address, the first group, whose packets it takes, which relays are behind it. */
+struct site_relay_role {
+	char address[ADDR6_LEN], group[ADDR6_LEN];
+	uint64_t port;
+	struct str_list from, to;
+};
+void site_relay_role(const struct site *site, const struct site_relay *r, struct site_relay_role *out);
+void site_relay_role_free(struct site_relay_role *role);
+/* The options of `orthrus-node relay`, in one line without its end. */
+void site_relay_words(const struct site_relay_role *role, struct buf *out);
 
 #endif

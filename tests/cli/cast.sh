@@ -112,11 +112,12 @@ run 1 cast relay nowhere --site "$site"
 says 'far, farther'
 run 1 cast relay far --site "$work/none.json"
 run 0 cast relay far --site "$site" --plan
-says 'at 203.0.113.77:4580 from 10.1.0.1'
+says 'at 203.0.113.77, port 4580, from 10.1.0.1'
+says 'orthrus-node relay --address 203.0.113.77 --port 4580 --group 232.'
 says 'network far, to the 64 groups from 232.'
 says 'relays at 198.51.100.9'
 run 0 cast relay farther --site "$site" --plan
-says 'at 198.51.100.9:4580 from 203.0.113.77'
+says 'at 198.51.100.9, port 4580, from 203.0.113.77'
 run 1 cast relay farther --site "$site"
 says 'runs on n18'
 

@@ -102,6 +102,7 @@ while [ $calls -lt 1000 ]; do
     call POST $t/v1/hostkey "$work/hostkey.json" '' $mac1
     call POST $t/v1/hostkey "$work/broken.json" '' $mac1
     call GET "$t/v1/node-program?have=x" '' '' $mac1
+    call GET $t/v1/relay '' '' $mac1
     call DELETE $u/v1/cluster-secrets/a
     call GET "$u/v1/events?since=99999&wait=0"
     run_batch

@@ -188,17 +188,38 @@ mkdir -p "$node/usr/lib/orthrus" "$node/bin"
 cp "$root/var/lib/orthrus/pki/ca.crt" "$node/etc/orthrus/ca.crt"
 cp "$(at_of $mac).crt" "$node/etc/orthrus/node.crt"; cp "$(at_of $mac).key" "$node/etc/orthrus/node.key"
 echo 'munge:x:111:112::/:/bin/false' >>"$node/etc/passwd"
-# Its root is /: mounts make the node's directories those of this mount namespace, for the script alone.
-unshare --mount --propagation private bash -c '
+printf '#!/bin/sh\necho "$@" >>%s\n' "$work/systemctl" >"$node/bin/systemctl" && chmod 755 "$node/bin/systemctl"
+sync() { # its root is /: mounts make the node's directories those of this mount namespace, for the script alone
+    : >"$work/systemctl"
+    unshare --mount --propagation private bash -c '
     node=$1
     mkdir -p /run/units
     for d in /etc/orthrus /etc/ssh /etc/munge /usr/lib/orthrus; do mkdir -p "$d" 2>/dev/null; done
     mount --bind "$node/etc" /etc && mkdir -p /usr/lib/orthrus && mount --bind "$node/usr/lib/orthrus" /usr/lib/orthrus || exit 9
+    PATH=$node/bin:$PATH
     mkdir -p /etc/ssl && ORTHRUS_NODE=n01 ORTHRUS_SERVER=$2 ORTHRUS_FINGERPRINT=$4 sh "$3"' sync "$node" "https://127.0.0.1:$port" "$work/sync" "$(fingerprint_of $mac)" >"$work/out" 2>&1
+}
+sync
 rc=$?
 [ $rc = 0 ] || fail "orthrus-sync: exit $rc: $(cat "$work/out")"
 cmp -s "$node/usr/lib/orthrus/orthrus-node" "$agent" || fail "orthrus-sync did not fetch its program: $(cat "$work/out")"
 [ "$(stat -c '%a %u' "$node/etc/munge/munge.key" 2>/dev/null)" = '400 111' ] || fail "orthrus-sync wrote no munge key: $(cat "$work/out")"
+
+# --- it brings casts into its network when site.json says so, and no longer when it does not
+[ ! -e "$node/etc/orthrus/relay" ] || fail "it is a relay unasked"
+imager '' GET /v1/relay; want 403 "anybody asks for a relay"
+change_site '.networks += [{name: "rack2", role: "compute", ipv4: {subnet: "10.78.0.0/24"}}] | .cast.relays = [{network: "rack2", machine: "n01", ipv4: "10.78.0.9"}]'
+"$orthrus" site apply --yes >/dev/null 2>"$work/err" || die "site apply: $(cat "$work/err")"
+imager $mac2 GET /v1/relay; want 204 "another node"
+sync || fail "orthrus-sync: $(cat "$work/out")"
+grep -qE '^ORTHRUS_RELAY=--address 10.78.0.9 --port 4580 --group 232[0-9.]+ --from 10.77.0.1$' "$node/etc/orthrus/relay" || fail "the relay: $(cat "$node/etc/orthrus/relay")"
+grep -q 'restart orthrus-relay' "$work/systemctl" || fail "it is not begun: $(cat "$work/systemctl")"
+sync || fail "orthrus-sync again: $(cat "$work/out")"
+! grep -q relay "$work/systemctl" || fail "a relay that is right is disturbed: $(cat "$work/systemctl")"
+change_site 'del(.cast.relays)'
+"$orthrus" site apply --yes >/dev/null 2>"$work/err" || die "site apply: $(cat "$work/err")"
+sync || fail "orthrus-sync: $(cat "$work/out")"
+[ ! -e "$node/etc/orthrus/relay" ] && grep -q 'stop orthrus-relay' "$work/systemctl" || fail "it is a relay still: $(cat "$work/systemctl")"
 
 # --- a new host key of the same node: the old one is revoked
 mv "$node/etc/ssh/ssh_host_ed25519_key" "$work/old_key"; mv "$node/etc/ssh/ssh_host_ed25519_key.pub" "$work/old_key.pub"
@@ -216,6 +237,7 @@ before=$(date +%s)
 imager $mac GET /v1/secrets; want 403 "a removed node asks for secrets"
 imager $mac POST /v1/hostkey "$of_n01"; want 403 "a removed node asks for a certificate"
 imager $mac GET /v1/node-program; want 403 "a removed node asks for the program"
+imager $mac GET /v1/relay; want 403 "a removed node asks for a relay"
 ssh-keygen -Q -f "$head/revoked_keys" "$node/etc/ssh/ssh_host_ed25519_key.pub" >/dev/null 2>&1 && fail "its host key is not revoked"
 grep -q 'n01' "$head/known_hosts" && fail "known_hosts still speaks of n01"
 [ $(($(date +%s) - before)) -le 5 ] || fail "it took longer than 5 s"

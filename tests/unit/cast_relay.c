@@ -3,6 +3,7 @@
  * behind it, unchanged; nothing else. */
 #include "tests/unit/cast_lan.h"
 
+#include "base/str.h"
 #include "cast/relay.h"
 #include "cast/wire.h"
 
@@ -124,6 +125,30 @@ static void checks(void **state)
 	o = good;
 	snprintf(o.interface, sizeof(o.interface), "nothere0");
 	assert_int_equal(relay_check(&o, &err), 0);
+}
+
+static void words(void **state)
+{
+	autoclean(str_list_free) struct str_list from = { 0 }, to = { 0 };
+	const struct relay_opts good = options();
+	struct relay_opts o;
+	struct err err = { 0 };
+
+	(void)state;
+	str_list_add(&from, SENDER);
+	str_list_add(&to, BEHIND);
+	assert_int_equal(relay_words(&o, LAN_V4, PORT, GROUP, &from, &to, &err), 0);
+	assert_int_equal(relay_check(&o, &err), 0);
+	assert_true(net_same(&o.address, &good.address));
+	assert_int_equal(net_port(&o.from[0]), PORT);
+	assert_int_equal(o.n_from + o.n_to, 2);
+	assert_int_equal(relay_words(&o, LAN_V4, 0, GROUP, &from, &to, &err), -1);
+	assert_int_equal(relay_words(&o, LAN_V4, 65536, GROUP, &from, &to, &err), -1);
+	assert_int_equal(relay_words(&o, "here", PORT, GROUP, &from, &to, &err), -1);
+	for (int i = 0; i < RELAY_TO_MAX; i++)
+		str_list_add(&to, BEHIND);
+	assert_int_equal(relay_words(&o, LAN_V4, PORT, GROUP, &from, &to, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
 }
 
 static void groups(void **state)
@@ -279,9 +304,10 @@ static void opens(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sifts),  cmocka_unit_test(sifts_large_ones), cmocka_unit_test(checks),
-		cmocka_unit_test(groups), cmocka_unit_test(many_at_once),     cmocka_unit_test(one_by_one),
-		cmocka_unit_test(opens),
+		cmocka_unit_test(sifts),      cmocka_unit_test(sifts_large_ones),
+		cmocka_unit_test(checks),     cmocka_unit_test(words),
+		cmocka_unit_test(groups),     cmocka_unit_test(many_at_once),
+		cmocka_unit_test(one_by_one), cmocka_unit_test(opens),
 	};
 	struct err err = { 0 };
 

@@ -194,7 +194,9 @@ static void cast_settings(void **state)
 static void relays(void **state)
 {
 	autoclean(site_free) struct site s = { 0 };
+	autoclean(buf_free) struct buf words = { 0 };
 	const struct site_relay *fabric, *storage;
+	struct site_relay_role role;
 
 	(void)state;
 	read_golden("ok-full.json", &s);
@@ -211,6 +213,17 @@ static void relays(void **state)
 	assert_ptr_equal(site_relay_first(&s.cast, fabric), fabric);
 	assert_null(site_relay(&s.cast, "campus"));
 	assert_null(site_relay(&s.cast, NULL));
+	site_relay_role(&s, fabric, &role);
+	site_relay_words(&role, &words);
+	assert_string_equal(buf_str(&words),
+			    "--address 10.2.0.9 --port 4600 --group 239.255.7.64 --from 10.1.0.1 --from 10.1.0.2 "
+			    "--to 10.4.0.9");
+	site_relay_role_free(&role);
+	site_relay_role(&s, storage, &role);
+	assert_int_equal(role.from.len, 1);
+	assert_string_equal(role.from.items[0], "10.2.0.9");
+	assert_int_equal(role.to.len, 0);
+	site_relay_role_free(&role);
 }
 
 static void groups_inherit(void **state)
