@@ -261,6 +261,7 @@ static bool rows(struct sender *s, int64_t now_ns, struct sender_out *out)
 	out->rows_first = s->rows_first;
 	out->rows_n = left < WIRE_ROWS_MAX ? left : WIRE_ROWS_MAX;
 	s->rows_due = false;
+	s->rows_end = s->rows_first + out->rows_n;
 	s->rows_ns = now_ns + 2 * SENDER_MS + (int64_t)s->grtt_us * 1000;
 	return true;
 }
@@ -290,7 +291,7 @@ void sender_next(struct sender *s, int64_t now_ns, struct sender_out *out)
 		return;
 	out->act = SENDER_WAIT;
 	out->until_ns = later < due ? later : due;
-	if (s->rows_due && s->rows_ns < out->until_ns)
+	if (s->rows_due && s->stage != WIRE_OVER && s->rows_ns < out->until_ns)
 		out->until_ns = s->rows_ns;
 	if (stage_end(s) > now_ns && stage_end(s) < out->until_ns)
 		out->until_ns = stage_end(s);

@@ -196,8 +196,16 @@ static void catch_up(struct sender *s, struct member *m, int64_t now_ns)
 		m->slow = false;
 }
 
+/* What it asked for said nothing of the others: how much parity they need is learned anew. */
+static void become_greedy(struct sender *s, struct member *m)
+{
+	if (!m->greedy)
+		s->parity = 0;
+	m->greedy = true;
+}
+
 /* A receiver may ask for twice what its loss may be; who asks for more does so in its own time. */
-static bool heeded(const struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
+static bool heeded(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
 {
 	/* Else one that asks and never has more would keep it going for ever. */
 	if (s->stage == WIRE_SLOW)
@@ -205,7 +213,7 @@ static bool heeded(const struct sender *s, struct member *m, const struct wire_r
 	if (s->stage == WIRE_ASK && now_ns - s->progress_ns > NO_PROGRESS_NS)
 		return false;
 	if (m->claimed > CLAIMS_FREE + (s->sent - m->joined_sent) / 1000 * s->loss_limit / 500)
-		m->greedy = true;
+		become_greedy(s, m);
 	return !m->greedy && !m->slow && !(r->pressed && s->stage == WIRE_PASS);
 }
 
@@ -262,6 +270,12 @@ static bool sane(const struct sender *s, const struct wire_report *r)
 	return true;
 }
 
+/* Round and round: else one that always asks for the first is all that is answered. */
+static bool rows_sooner(const struct sender *s, uint32_t a, uint32_t b)
+{
+	return (a >= s->rows_end) == (b >= s->rows_end) ? a < b : a >= s->rows_end;
+}
+
 int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r, int64_t now_ns)
 {
 	struct member *m = find(s, number);
@@ -290,9 +304,9 @@ int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r,
 		members_round(s, m, r, now_ns);
 	take_needs(s, m, r, now_ns);
 	if (r->rows_from != UINT32_MAX) {
-		s->rows_first = s->rows_due && s->rows_first < r->rows_from ? s->rows_first : r->rows_from;
+		s->rows_first = s->rows_due && !rows_sooner(s, r->rows_from, s->rows_first) ? s->rows_first : r->rows_from;
 		s->rows_due = true;
-		s->stirred = true;
+		s->stirred |= now_ns - s->progress_ns <= NO_PROGRESS_NS; /* else one that asks for ever keeps it going */
 	}
 	members_pace(s, now_ns);
 	return 0;

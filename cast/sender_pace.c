@@ -9,6 +9,7 @@
 #define WAIT_LITTLE_US 100000
 #define WINDOW_LEAST ((uint64_t)64 << 10)
 #define WINDOW_MOST ((uint64_t)1 << 30)
+#define BUFFER_LEAST 64 /* KiB: no system gives a socket less; whoever says so holds the others back */
 #define ALIVE_NS (1000 * SENDER_MS)
 #define MARK_NS (100 * SENDER_MS) /* an older report says nothing */
 
@@ -95,7 +96,7 @@ static void pace_few(struct sender *s, int64_t now_ns)
 		if (m->heard_ns == 0 || !members_count(s, m, now_ns))
 			continue;
 		tops[n++] = m->top;
-		if (m->buffer_kib < kib)
+		if (m->buffer_kib < kib && m->buffer_kib >= BUFFER_LEAST)
 			kib = m->buffer_kib;
 	}
 	best = n == 0 ? best_of_few(s) : NULL;
@@ -107,7 +108,7 @@ static void pace_few(struct sender *s, int64_t now_ns)
 		set_window(s, kib);
 	pace_sort(tops, n);
 	median = n > 0 ? tops[n / 2] : 0;
-	for (unsigned int i = 0; i < s->n_few && s->stage == WIRE_PASS; i++) {
+	for (unsigned int i = 0; i < s->n_few && s->stage != WIRE_SLOW; i++) {
 		struct member *m = &s->members[s->few[i]];
 		bool behind = s->blocked_ns != 0 && m->top + window <= s->sent + SENDER_BURST;
 		bool others = n > 1 && s->sent - median < window * 3 / 4;

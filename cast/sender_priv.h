@@ -129,7 +129,7 @@ struct sender {
 	int64_t window_ns;	     /* when that changed */
 	int64_t blocked_ns, pace_ns; /* since when the window holds, 0: it does not; when the pace was last looked at */
 	bool rows_due;
-	uint32_t rows_first;
+	uint32_t rows_first, rows_end; /* rows_end: of those that were said last */
 	int64_t rows_ns;
 };
 
