@@ -69,6 +69,7 @@ static int get_cast(void *ctx, struct http_call *call, struct err *err)
 	if (rc <= 0)
 		return rc;
 	memcpy(offer.sign_public, d->opts.keys->sign.public, SESSION_SIGN_PUBLIC);
+	offer.parts = file_parts(d->opts.file, &offer.n_parts);
 	ticket_offer_write(&offer, http_out(call));
 	return 0;
 }
@@ -179,11 +180,17 @@ static int get_data(void *ctx, struct http_call *call, struct err *err)
 {
 	struct desk *d = ctx;
 	int rc = enter(d, call, false, err), fd;
+	size_t n_parts;
 
 	if (rc <= 0)
 		return rc;
 	if (hear_number(d, call, err) < 0 || file_check(d->opts.file, err) < 0)
 		return -1;
+	if (file_parts(d->opts.file, &n_parts)) {
+		http_out_reader(call, file_read_at, d->opts.file, file_facts(d->opts.file)->size_bytes,
+				"application/octet-stream");
+		return 0;
+	}
 	fd = file_dup(d->opts.file, err);
 	if (fd < 0)
 		return -1;

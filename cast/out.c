@@ -46,7 +46,7 @@ static uint64_t room_bytes(const struct out *o)
  * would only write each page twice. What has no fallocate(2) does without. */
 static int make_room(struct out *o, struct err *err)
 {
-	uint64_t needs = o->file.size_bytes, has = room_bytes(o);
+	uint64_t needs = o->room_bytes ? o->room_bytes : o->file.size_bytes, has = room_bytes(o);
 	struct statfs fs;
 	struct stat st;
 
@@ -55,7 +55,7 @@ static int make_room(struct out *o, struct err *err)
 	needs -= (uint64_t)st.st_blocks * 512 < needs ? (uint64_t)st.st_blocks * 512 : needs;
 	if (has < needs)
 		return no_room(o, needs, has, err);
-	if (fstatfs(o->fd, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
+	if (o->room_bytes || fstatfs(o->fd, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
 		return 0;
 	if (fallocate(o->fd, 0, 0, (off_t)o->file.size_bytes) < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
 		if (errno == ENOSPC)
@@ -137,6 +137,7 @@ int out_open(const struct out_opts *opts, struct out **out, struct err *err)
 	o->shown = str_printable(opts->path, strlen(opts->path));
 	out_names(opts->path, &o->part, &o->journal);
 	o->force = opts->force;
+	o->room_bytes = opts->room_bytes;
 	o->file = *opts->file;
 	o->file.name = NULL;
 	o->hands = opts->hands ? opts->hands : 1;
@@ -216,6 +217,29 @@ void out_drop(struct out *o, uint64_t piece)
 	pthread_mutex_lock(&o->lock);
 	o->at.have[piece / 8] &= (uint8_t) ~(1U << (piece % 8));
 	o->stored_bytes -= ticket_piece_len(&o->file, piece);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void out_assume(struct out *o, uint64_t piece)
+{
+	pthread_mutex_lock(&o->lock);
+	if (!(o->at.have[piece / 8] >> (piece % 8) & 1)) {
+		o->at.have[piece / 8] |= (uint8_t)(1U << (piece % 8));
+		o->stored_bytes += ticket_piece_len(&o->file, piece);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+int out_read(struct out *o, uint64_t at, void *data, size_t len, struct err *err)
+{
+	return fs_pread_all(o->fd, o->part, data, len, at, err);
+}
+
+void out_discard(struct out *o)
+{
+	pthread_mutex_lock(&o->lock);
+	o->stored_bytes = 0;
+	o->discarded = true;
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -301,7 +325,7 @@ void out_close(struct out *o, uint64_t *kept)
 		return;
 	if (kept)
 		*kept = 0;
-	out_keep_stop(o, !o->finished);
+	out_keep_stop(o, !o->finished && !o->discarded);
 	if (!o->finished && o->fd >= 0 && o->at.have && !o->stored_bytes) {
 		unlink(o->part);
 		unlink(o->journal);

@@ -30,12 +30,19 @@ int out_look(const char *path, bool force, struct out_look *look, struct err *er
 struct out_opts {
 	const char *path;
 	bool force;
+	uint64_t room_bytes; /* as much room must be there; 0: for the whole file, which is taken at once */
 	unsigned int hands;
 	const struct ticket_file *file; /* copied but for its name */
 };
 int out_open(const struct out_opts *opts, struct out **out, struct err *err) WARN_UNUSED;
 /* Of what was kept, pieces [first, first + n) must have these digests, or are dropped. Before anything is stored. */
 int out_verify(struct out *o, uint64_t first, const struct digest *digests, size_t n, struct err *err) WARN_UNUSED;
+/* This piece is elsewhere already, and need not come: it counts as there. After out_verify(). */
+void out_assume(struct out *o, uint64_t piece);
+/* What was stored, while it is not finished. */
+int out_read(struct out *o, uint64_t at, void *data, size_t len, struct err *err) WARN_UNUSED;
+/* It is not wanted any more: nothing of it stays. */
+void out_discard(struct out *o);
 /* The pieces that are there: a bit for each, LSB first. A copy, the caller's. */
 uint8_t *out_have(struct out *o, size_t *len) __attribute__((returns_nonnull));
 bool out_has(struct out *o, uint64_t piece);

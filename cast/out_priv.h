@@ -16,9 +16,10 @@ struct treehash;
 
 struct out {
 	char *path, *part, *journal, *shown;
-	bool force, finished, resumed;
+	bool force, finished, resumed, discarded;
 	int fd, journal_fd; /* journal_fd -1: not written yet */
 	struct ticket_file file;
+	uint64_t room_bytes; /* see struct out_opts */
 	unsigned int hands;
 	struct treehash **hash; /* by hand */
 

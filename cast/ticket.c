@@ -166,6 +166,52 @@ static int read_file(struct json_obj *o, struct ticket_file *f, struct err *err)
 void ticket_offer_clear(struct ticket_offer *o)
 {
 	ticket_file_clear(&o->file);
+	for (size_t i = 0; i < o->n_parts; i++)
+		free(o->parts[i].name);
+	free(o->parts);
+	o->parts = NULL;
+	o->n_parts = 0;
+}
+
+static void put_parts(struct json_out *w, const struct ticket_offer *o)
+{
+	json_put_arr(w, "parts");
+	for (size_t i = 0; i < o->n_parts; i++) {
+		json_put_obj(w, NULL);
+		json_put_str(w, "name", o->parts[i].name);
+		json_put_u64(w, "bytes", o->parts[i].bytes);
+		json_end_obj(w);
+	}
+	json_end_arr(w);
+}
+
+static int read_part(const struct json_arr *a, struct ticket_offer *o, uint64_t *left, struct err *err)
+{
+	struct ticket_part *p = &o->parts[o->n_parts];
+	struct json_obj part;
+
+	if (json_arr_obj(a, o->n_parts, &part, err) < 0)
+		return -1;
+	o->n_parts++;
+	if (read_name(&part, "name", &p->name, err) < 0 || read_number(&part, "bytes", 1, *left, &p->bytes, err) < 0)
+		return -1;
+	*left -= p->bytes;
+	return json_obj_end(&part, err);
+}
+
+static int read_parts(struct json_obj *o, struct ticket_offer *offer, struct err *err)
+{
+	uint64_t left = offer->file.size_bytes;
+	struct json_arr parts;
+	int rc = json_arr_max(o, "parts", JSON_MAY, TICKET_PARTS_MAX, &parts, err);
+
+	if (rc <= 0)
+		return rc;
+	offer->parts = mem_array(parts.len + 1, sizeof(offer->parts[0]));
+	while (offer->n_parts < parts.len)
+		if (!left || read_part(&parts, offer, &left, err) < 0)
+			return left ? -1 : json_bad(o, "parts", err, "more bytes than are cast");
+	return left ? json_bad(o, "parts", err, "fewer bytes than are cast") : 0;
 }
 
 void ticket_offer_write(const struct ticket_offer *o, struct buf *out)
@@ -177,6 +223,8 @@ void ticket_offer_write(const struct ticket_offer *o, struct buf *out)
 	json_put_u64(&w, "cast", o->cast);
 	put_hex(&w, "sign_public", o->sign_public, SESSION_SIGN_PUBLIC);
 	put_file(&w, "file", &o->file);
+	if (o->n_parts)
+		put_parts(&w, o);
 	json_end_obj(&w);
 }
 
@@ -188,7 +236,8 @@ static int offer_root(struct json_obj *o, void *out, struct err *err)
 
 	if (read_number(o, "cast", 0, UINT32_MAX, &cast, err) < 0 ||
 	    read_hex(o, "sign_public", offer->sign_public, SESSION_SIGN_PUBLIC, err) < 0 ||
-	    json_obj(o, "file", JSON_MUST, &file, err) < 0 || read_file(&file, &offer->file, err) < 0)
+	    json_obj(o, "file", JSON_MUST, &file, err) < 0 || read_file(&file, &offer->file, err) < 0 ||
+	    read_parts(o, offer, err) < 0)
 		return -1;
 	offer->cast = (uint32_t)cast;
 	return json_obj_end(o, err);

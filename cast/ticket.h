@@ -38,12 +38,21 @@ uint32_t ticket_piece_bytes(uint64_t size_bytes);
 /* Over name, size, piece size and mtime: most likely the same content, before any of it is looked at. */
 void ticket_file_id(const struct ticket_file *f, struct digest *out);
 
+/* What is cast may be several files, one after another: the files that an image is made of. Their lengths add up to its own. */
+#define TICKET_PARTS_MAX 65536
+struct ticket_part {
+	char *name; /* "manifest.json", "packs/<sha256>.pack" */
+	uint64_t bytes;
+};
+
 /* What whoever has the token may know before a ticket is taken. What is read is to be cleared also after an error, here and
  * below. */
 struct ticket_offer {
 	uint32_t cast;
 	uint8_t sign_public[SESSION_SIGN_PUBLIC];
 	struct ticket_file file;
+	struct ticket_part *parts; /* NULL: one file */
+	size_t n_parts;
 };
 void ticket_offer_clear(struct ticket_offer *o);
 void ticket_offer_write(const struct ticket_offer *o, struct buf *out);

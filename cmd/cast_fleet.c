@@ -212,7 +212,7 @@ void fleet_quote(const char *text, struct buf *out)
 
 static void add_receiver(const struct fleet_order *o, struct buf *out)
 {
-	buf_adds(out, "cast receive ");
+	buf_adds(out, o->store ? "cast receive --store " : "cast receive ");
 	fleet_quote(o->path, out);
 	buf_adds(out, " --token-file - --attended --json");
 	if (o->force)

@@ -50,6 +50,7 @@ void fleet_quote(const char *text, struct buf *out);
 struct fleet_order {
 	const char *path;
 	bool force;
+	bool store;	    /* `path` is an image store */
 	const char *loader; /* --carry: program and libraries come behind the token's line, and this is their loader; or NULL */
 };
 void fleet_command(const struct fleet_order *o, struct buf *out);

@@ -74,10 +74,14 @@ static void on_tick(void *ctx, struct progress *p)
 
 static int read_options(struct cmd *c, struct cast_receive *r, struct err *err)
 {
-	if (cmd_args(c, 1, 1, err) < 0)
+	if (cmd_args(c, 0, 1, err) < 0)
 		return -1;
+	r->to_store = !c->argc;
+	if (c->argc && (cmd_option(c, "store") || cmd_option(c, "trust"))) {
+		err_set(err, ERR_USAGE, "an image has its name in the store, and no file's");
+		return err_hint(err, "leave out %s, or --store and --trust", c->argv[0]);
+	}
 	r->path = c->argv[0];
-	r->shown = str_printable(r->path, strlen(r->path));
 	r->force = cmd_flag(c, "force");
 	r->attended = cmd_flag(c, "attended");
 	r->by_multicast = !cmd_flag(c, "no-multicast");
@@ -85,6 +89,9 @@ static int read_options(struct cmd *c, struct cast_receive *r, struct err *err)
 	r->hands = threads_for_work(HANDS_MAX + 1) - 1;
 	if (!r->hands)
 		r->hands = 1;
+	if (r->to_store)
+		return 0;
+	r->shown = str_printable(r->path, strlen(r->path));
 	return out_look(r->path, r->force, &r->look, err);
 }
 
@@ -96,7 +103,16 @@ static int meet_sender(const struct cmd *c, struct cast_receive *r, struct err *
 	if (rc == 0)
 		rc = guest_open(&token, &r->guest, err);
 	token_clear(&token);
-	return rc < 0 ? -1 : guest_offer(r->guest, &r->offer, err);
+	if (rc < 0 || guest_offer(r->guest, &r->offer, err) < 0)
+		return -1;
+	if (!r->to_store && r->offer.n_parts) {
+		err_set(err, ERR_USAGE, "what is sent is the image %.200s, and no file", r->offer.file.name);
+		return err_hint(err, "leave out %s: it goes into the image store, or the one that --store DIR names", r->shown);
+	}
+	if (!r->to_store)
+		return 0;
+	r->shown = str_printable(r->offer.file.name, strlen(r->offer.file.name));
+	return cast_store_begin(c, r, err);
 }
 
 static bool resumes(const struct cast_receive *r)
@@ -119,8 +135,12 @@ static void print_plan(const struct cmd *c, const struct cast_receive *r)
 		 str_format("receive %s (%s)%s%s", name, size, resumes(r) ? ", of which are there already: " : "",
 			    resumes(r) ? kept : ""),
 		 NULL, NULL);
-	plan_add(&plan, 2, r->look.replaces ? PLAN_DESTROYS : PLAN_WRITES, "name",
-		 str_format("%s %s when it is whole", r->look.replaces ? "replace" : "name it", r->shown), NULL, NULL);
+	if (r->to_store)
+		plan_add(&plan, 2, PLAN_WRITES, "store", str_format("take it into the image store when it is whole, as signed"),
+			 NULL, NULL);
+	else
+		plan_add(&plan, 2, r->look.replaces ? PLAN_DESTROYS : PLAN_WRITES, "name",
+			 str_format("%s %s when it is whole", r->look.replaces ? "replace" : "name it", r->shown), NULL, NULL);
 	cmd_print_plan(c, &plan);
 }
 
@@ -132,9 +152,13 @@ static int take_ticket(struct cast_receive *r, struct err *err)
 	struct guest_wish wish = { .path = r->path, .offer = &r->offer };
 	autofree uint8_t *have = NULL;
 
+	if (r->to_store && cast_store_look(r, &out.room_bytes, err) < 0)
+		return -1;
 	if (layout_of_pieces(f->size_bytes, f->piece_bytes, f->symbol_bytes, &r->layout, err) < 0 ||
 	    out_open(&out, &r->out, err) < 0 || guest_verify(r->guest, &r->offer, r->out, err) < 0)
 		return -1;
+	if (r->to_store)
+		cast_store_assume(r);
 	r->kept_bytes = out_bytes(r->out);
 	have = out_have(r->out, &wish.have_len);
 	wish.have = r->kept_bytes ? have : NULL;
@@ -237,7 +261,7 @@ static void *tell_syncing(void *arg)
 	return NULL;
 }
 
-static int make_durable(struct cast_receive *r, struct err *err)
+static int make_durable(struct cmd *c, struct cast_receive *r, struct err *err)
 {
 	struct syncing s = { .r = r, .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct err ignored = { 0 };
@@ -248,7 +272,7 @@ static int make_durable(struct cast_receive *r, struct err *err)
 	atomic_store(&r->stage, "making it durable");
 	thread_cond_init(&s.changed);
 	tells = thread_start(&thread, tell_syncing, &s, &ignored) == 0;
-	rc = out_finish(r->out, err);
+	rc = r->to_store ? cast_store_finish(c, r, err) : out_finish(r->out, err);
 	pthread_mutex_lock(&s.lock);
 	s.over = true;
 	pthread_cond_signal(&s.changed);
@@ -259,11 +283,11 @@ static int make_durable(struct cast_receive *r, struct err *err)
 	return rc;
 }
 
-static int finish(struct cast_receive *r, struct err *err)
+static int finish(struct cmd *c, struct cast_receive *r, struct err *err)
 {
 	struct rx *rx;
 
-	if (receive_all(r, err) < 0 || make_durable(r, err) < 0)
+	if (receive_all(r, err) < 0 || make_durable(c, r, err) < 0)
 		return -1;
 	r->seconds = (double)(clock_now_ns() - r->begun_ns) / (double)NS_PER_S;
 	rx = atomic_load(&r->rx);
@@ -290,7 +314,7 @@ static int leave(struct cast_receive *r, struct err *err)
 			kept, size);
 }
 
-static int receive(const struct cmd *c, struct cast_receive *r, struct err *err)
+static int receive(struct cmd *c, struct cast_receive *r, struct err *err)
 {
 	int rc;
 
@@ -303,7 +327,7 @@ static int receive(const struct cmd *c, struct cast_receive *r, struct err *err)
 	atomic_store(&r->stage, "waiting for the sender");
 	if (cast_watch_start(&r->watch, c, err) < 0)
 		return -1;
-	rc = finish(r, err);
+	rc = finish(c, r, err);
 	cast_watch_end(&r->watch);
 	if (atomic_load(&r->silent))
 		log_warn("cast", "nothing came by multicast within %d s (a firewall? a switch?): the file was fetched by TLS",
@@ -327,6 +351,7 @@ static void clear(struct cast_receive *r)
 	ticket_clear(&r->ticket);
 	ticket_offer_clear(&r->offer);
 	guest_close(r->guest);
+	cast_store_free(r->store);
 	free(r->shown);
 }
 

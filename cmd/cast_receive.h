@@ -10,7 +10,10 @@
 #include "cmd/cast_watch.h"
 #include "cmd/cmd.h"
 
+struct cast_store;
 struct cast_receive {
+	struct cast_store *store; /* an image is received into it, or NULL */
+	bool to_store;
 	const char *path;
 	char *shown;
 	bool force, by_multicast, attended;
@@ -32,6 +35,16 @@ struct cast_receive {
 	double seconds;
 	struct cast_watch watch;
 };
+
+/* --- cast_receive_image.c --- */
+/* The offer is there: is it an image, and where shall it go? */
+int cast_store_begin(const struct cmd *c, struct cast_receive *r, struct err *err) WARN_UNUSED;
+/* Which of its files the store has; *room_bytes: how much is needed for the others. */
+int cast_store_look(struct cast_receive *r, uint64_t *room_bytes, struct err *err) WARN_UNUSED;
+void cast_store_assume(struct cast_receive *r); /* these count as there. r->out is open */
+/* All came: into the store with it, and the daemon is told. */
+int cast_store_finish(struct cmd *c, struct cast_receive *r, struct err *err) WARN_UNUSED;
+void cast_store_free(struct cast_store *s); /* NULL is fine */
 
 /* The token: by an option, or typed at the terminal, where nobody sees it. */
 int cast_token(const struct cmd *c, struct token *out, struct err *err) WARN_UNUSED;

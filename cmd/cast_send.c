@@ -103,12 +103,6 @@ static void on_leave(void *ctx, uint16_t number, bool whole)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Nodes that can't be reached are waited for by nobody. */
-static uint64_t awaited(struct cast_send *s)
-{
-	return s->receivers - (s->to ? atomic_load(&s->to->fleet.lost) : 0);
-}
-
 /* When the last of those that were expected has said how it went, nothing is waited for any more. */
 void cast_send_changed(struct cast_send *s)
 {
@@ -124,7 +118,7 @@ void cast_send_changed(struct cast_send *s)
 	pthread_mutex_unlock(&s->lock);
 	s->ended_seconds = tx.seconds;
 	desk_look(s->desk, &view);
-	if (s->receivers && view.done + view.failed >= awaited(s) && !view.waited_for)
+	if (s->receivers && view.done + view.failed >= cast_send_awaited(s) && !view.waited_for)
 		tx_stop(s->tx);
 }
 
@@ -133,7 +127,7 @@ static void on_changed(void *ctx)
 	cast_send_changed(ctx);
 }
 
-/* --- Ctrl-C and progress --- */
+/* --- Ctrl-C --- */
 
 static void on_stop(void *ctx)
 {
@@ -149,86 +143,13 @@ static void on_stop(void *ctx)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static const char *stage_name(const struct sender_view *v, bool over)
-{
-	if (over)
-		return "waiting for the last words";
-	switch (v->stage) {
-	case WIRE_GATHER:
-		return "waiting for receivers";
-	case WIRE_PASS:
-		return v->pass <= 1 ? "sending" : "sending again";
-	case WIRE_ASK:
-	case WIRE_SLOW:
-		return "repairing";
-	case WIRE_OVER:
-		break;
-	}
-	return "waiting for the last words";
-}
-
-/* All that were expected are there, but some will never be ready: those that fetch, or are gone again. */
-static bool nobody_is_missing(struct cast_send *s, const struct desk_view *v)
-{
-	uint64_t there = v->done + v->failed + v->fetching;
-	struct sender_receiver_view r;
-	struct desk_guest g;
-
-	if (!s->receivers || (!there && !s->to))
-		return false;
-	for (size_t i = 0; desk_guest(s->desk, i, &g); i++) {
-		there += g.state == DESK_WAITED_FOR && !g.fetching && tx_look_at(s->tx, g.number, &r) && r.heard_ns;
-		desk_guest_clear(&g);
-	}
-	return there && there >= awaited(s);
-}
-
-static void name_stage(struct cast_send *s, const char *name, const struct desk_view *desk, char *out, size_t len)
-{
-	struct fleet *f = s->to ? &s->to->fleet : NULL;
-	char syncing[32] = "";
-
-	if (desk->syncing)
-		snprintf(syncing, sizeof(syncing), ", %u make it durable", desk->syncing);
-	if (f)
-		snprintf(out, len, "%s (%u of %llu nodes, %u done%s, %u failed)", name, desk->waited_for + f->done,
-			 (unsigned long long)s->receivers, f->done, syncing, f->failed);
-	else
-		snprintf(out, len, "%s (%u receivers, %u done%s)", name, desk->waited_for + desk->done + desk->failed, desk->done,
-			 syncing);
-}
-
-static void on_tick(void *ctx, struct progress *p)
-{
-	struct cast_send *s = ctx;
-	uint64_t size = file_facts(s->file)->size_bytes, done = 0;
-	struct desk_view desk;
-	struct tx_view v;
-	char stage[128];
-
-	if (s->to)
-		cast_to_tick(s);
-	if (!atomic_load(&s->runs)) {
-		progress_update(p, "waiting for receivers", 0, size, clock_now_ns());
-		return;
-	}
-	tx_look(s->tx, &v);
-	desk_look(s->desk, &desk);
-	if (v.sender.stage == WIRE_GATHER && nobody_is_missing(s, &desk))
-		tx_start(s->tx);
-	if (v.sender.blocks_to_send)
-		done = (uint64_t)((double)size * v.sender.blocks_sent / v.sender.blocks_to_send);
-	name_stage(s, stage_name(&v.sender, s->over), &desk, stage, sizeof(stage));
-	progress_update(p, stage, done < size ? done : size, size, clock_now_ns());
-}
-
 /* --- begin --- */
 
 static int read_options(struct cmd *c, struct cast_send *s, struct err *err)
 {
 	uint64_t gather = GATHER_S, wait = WAIT_S, rate = 0, port = 0;
 
-	if (cmd_args(c, 1, 1, err) < 0 || cmd_option_u64(c, "receivers", 1, DESK_RECEIVERS_MAX, &s->receivers, err) < 0)
+	if (cmd_option_u64(c, "receivers", 1, DESK_RECEIVERS_MAX, &s->receivers, err) < 0)
 		return -1;
 	if (s->receivers && !cmd_option(c, "to"))
 		gather = GATHER_ALL_S;
@@ -407,7 +328,7 @@ static int send_file(struct cmd *c, struct cast_send *s, struct err *err)
 	raise_limits();
 	if (open_cast(s, err) < 0)
 		return -1;
-	s->watch.tick = on_tick;
+	s->watch.tick = cast_send_tick;
 	s->watch.stop = on_stop;
 	s->watch.ctx = s;
 	if ((!s->to && give_token(c, s, err) < 0) || cast_watch_start(&s->watch, c, err) < 0)
@@ -427,6 +348,7 @@ static void clear(struct cast_send *s)
 	if (s->tx)
 		tx_close(s->tx);
 	file_close(s->file);
+	cast_send_source_close(s);
 	pthread_cond_destroy(&s->more);
 	pthread_mutex_destroy(&s->lock);
 	desk_keys_clear(&s->keys);
@@ -438,7 +360,8 @@ static int run_command(struct cmd *c, struct err *err)
 	autoclean(clear) struct cast_send s = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
 	c->json_lines = true;
-	if (read_options(c, &s, err) < 0 || file_open(c->argv[0], &s.file, err) < 0 || make_session(c, &s, err) < 0)
+	if (cmd_args(c, 1, 1, err) < 0 || cast_send_source(c, &s, err) < 0 || read_options(c, &s, err) < 0 ||
+	    make_session(c, &s, err) < 0)
 		return -1;
 	if (c->plan) {
 		print_plan(c, &s);

@@ -13,6 +13,8 @@
 #include <pthread.h>
 
 struct cast_to;
+struct parcel;
+struct store;
 struct cast_send {
 	const char *token_file; /* or NULL */
 	struct cast_to *to;	/* --to, or NULL */
@@ -21,6 +23,8 @@ struct cast_send {
 	uint64_t rate_bytes;
 	uint16_t port;
 	struct file *file;
+	struct store *store;   /* of an image: */
+	struct parcel *parcel; /* or NULL */
 	struct desk_place place;
 	struct desk_keys keys;
 	struct session session;
@@ -39,6 +43,15 @@ struct cast_send {
 /* --- cast_send.c --- */
 /* A receiver was done, or failed, or will never come: perhaps nothing is waited for any more. Any thread. */
 void cast_send_changed(struct cast_send *s);
+
+/* --- cast_send_tick.c --- */
+/* How many are waited for at the begin; not the nodes that can't be reached. */
+uint64_t cast_send_awaited(struct cast_send *s);
+void cast_send_tick(void *ctx, struct progress *p); /* for struct cast_watch; `ctx` is the struct cast_send */
+
+/* --- cast_send_source.c --- */
+int cast_send_source(const struct cmd *c, struct cast_send *s, struct err *err) WARN_UNUSED;
+void cast_send_source_close(struct cast_send *s);
 
 /* --- cast_send_to.c: the receivers are begun on nodes --- */
 struct cast_to {

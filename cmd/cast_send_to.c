@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define STORE "/srv/orthrus/store"
 #define FANOUT_DEFAULT 64
 #define FANOUT_MAX 1000
 #define CONNECT_DEFAULT 10
@@ -22,10 +23,10 @@
 /* --- begin --- */
 
 /* Where it shall be on the nodes: as here, or as --path says, which may be a directory. */
-static int choose_path(const struct cmd *c, struct cast_to *t, struct err *err)
+static int choose_path(const struct cmd *c, struct cast_to *t, bool image, struct err *err)
 {
 	const char *path = cmd_option(c, "path"), *slash = strrchr(c->argv[0], '/'), *name = slash ? slash + 1 : c->argv[0];
-	autofree char *here = path ? NULL : realpath(c->argv[0], NULL);
+	autofree char *here = path ? NULL : image ? mem_strdup(STORE) : realpath(c->argv[0], NULL);
 
 	if (!path && !here)
 		return err_errno(err, errno, "look at %s", c->argv[0]);
@@ -33,7 +34,7 @@ static int choose_path(const struct cmd *c, struct cast_to *t, struct err *err)
 		err_set(err, ERR_USAGE, "--path '%s' does not begin with /", path);
 		return err_hint(err, "on a node no directory is the one you are in: name the whole path");
 	}
-	t->path = path && str_ends(path, "/") ? str_format("%s%s", path, name) : mem_strdup(path ? path : here);
+	t->path = path && str_ends(path, "/") && !image ? str_format("%s%s", path, name) : mem_strdup(path ? path : here);
 	return 0;
 }
 
@@ -119,11 +120,13 @@ int cast_to_read(struct cmd *c, struct cast_send *s, struct err *err)
 	t->force = order.force;
 	t->gather_ns = s->gather_ns;
 	s->gather_ns = GATHER_MAX_NS;
-	if (refuse_others(c, err) < 0 || choose_path(c, t, err) < 0 || find_nodes(c, s, err) < 0 || read_ssh(c, t, err) < 0)
+	if (refuse_others(c, err) < 0 || choose_path(c, t, s->parcel != NULL, err) < 0 || find_nodes(c, s, err) < 0 ||
+	    read_ssh(c, t, err) < 0)
 		return -1;
 	if (cmd_flag(c, "carry") && !(t->loader = carry_loader(err)))
 		return -1;
 	order.path = t->path;
+	order.store = s->parcel != NULL;
 	order.loader = t->loader;
 	fleet_command(&order, &command);
 	t->words[0] = t->command = buf_steal(&command);
@@ -156,8 +159,10 @@ void cast_to_plan(const struct cast_send *s, struct plan *plan)
 			    t->fleet.ssh.known_hosts ? t->fleet.ssh.known_hosts : "this user's known_hosts"),
 		 NULL, NULL);
 	plan_add(plan, 1, t->force ? PLAN_DESTROYS : PLAN_WRITES, "write",
-		 str_format("write %s on each of them%s", path, t->force ? ", in place of what has that name there" : ""), NULL,
-		 NULL);
+		 s->parcel ? str_format("take the image into the store %s of each of them", path)
+			   : str_format("write %s on each of them%s", path,
+					t->force ? ", in place of what has that name there" : ""),
+		 NULL, NULL);
 }
 
 /* The token goes to them by standard input: nobody else on a node can read that. */

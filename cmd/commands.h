@@ -82,11 +82,11 @@
 	X("node", "bmc", cmd_node_bmc, CMD_READS, "NODESET", "", "show nodes' BMCs: address, maker, firmware, key of the certificate") \
 	X("node", "identify", cmd_node_identify, CMD_CHANGES, "NODESET", "off", "switch nodes' locating lights on or off") \
 	X("node", "console", cmd_node_console, CMD_READS, "NODE", "log", "show a node's serial console at this terminal, or what it has printed") \
-	X("cast", "send", cmd_cast_send, CMD_DRAFTS_HERE, "FILE", \
+	X("cast", "send", cmd_cast_send, CMD_DRAFTS_HERE, "FILE|NAME[/ID]", \
 	  "to=NODESET,path=PATH,force,carry,user=USER,fanout=N,connect-timeout=SECONDS,ssh-option=OPTION*,receivers=N,gather=SECONDS,wait=SECONDS,rate=MBIT,interface=NAME,address=ADDRESS,port=PORT,group=ADDRESS,ipv6,jumbo,token-file=FILE", \
-	  "send a file to any number of machines at once, encrypted") \
-	X("cast", "receive", cmd_cast_receive, CMD_DRAFTS_HERE, "FILE", "token-file=FILE|-,token=TOKEN,interface=NAME,no-multicast,force,attended", \
-	  "receive the file that is sent") \
+	  "send a file or an image to any number of machines at once, encrypted") \
+	X("cast", "receive", cmd_cast_receive, CMD_DRAFTS_HERE, "[FILE]", "store=DIR,trust=FILE,token-file=FILE|-,token=TOKEN,interface=NAME,no-multicast,force,attended", \
+	  "receive the file that is sent, or the image into the store") \
 	X("cast", "status", cmd_cast_status, CMD_READS, "", "watch", "show what is cast to nodes, and how far each of them is") \
 	X("cast", "relay", cmd_cast_relay, CMD_DRAFTS_HERE, "NETWORK", "", \
 	  "bring casts into a network that multicast of the head does not reach") \

@@ -89,7 +89,7 @@ int image_new_keys(const struct cmd *c, const struct site *site, bool has_site, 
 
 /* So that nodes which stay on their disks for want of this image need not: the daemon can't see what is put into the store. No
  * daemon is no problem: it looks when it starts. */
-static int tell_daemon(struct cmd *c, const char *ref, struct err *err)
+int image_new_tell(struct cmd *c, const char *ref, struct err *err)
 {
 	autofree char *sock = cmd_path(c, "/run/orthrus/api.sock");
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
@@ -126,7 +126,7 @@ int image_new_end(struct cmd *c, const char *ref, const struct pipeline_stats *s
 	autoclean(buf_free) struct buf out = { 0 };
 	struct err behind = { 0 };
 	struct json_out w;
-	int rc = tell_daemon(c, ref, &behind);
+	int rc = image_new_tell(c, ref, &behind);
 
 	if (rc < 0)
 		*err = behind;

@@ -27,6 +27,9 @@ void image_new_progress(void *ctx, const char *stage, uint64_t done_bytes, uint6
 int image_new_end(struct cmd *c, const char *ref, const struct pipeline_stats *s, int64_t took_ns,
 		  void (*put_more)(struct json_out *w, const void *ctx), const void *ctx, struct err *err) WARN_UNUSED;
 
+/* Only the telling. */
+int image_new_tell(struct cmd *c, const char *ref, struct err *err) WARN_UNUSED;
+
 /* The site, when there is one. */
 int image_new_site(const struct cmd *c, struct site *site, bool *has, struct err *err) WARN_UNUSED;
 /* The cluster's keys, made now if this is the first thing the cluster does. */

@@ -15,12 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct document {
-	const char *name;
-	const void *data;
-	size_t len;
-};
-
 static int by_id(const void *a, const void *b)
 {
 	return memcmp(&(*(const struct chunk_row *const *)a)->id, &(*(const struct chunk_row *const *)b)->id, DIGEST_LEN);
@@ -87,7 +81,7 @@ static char *free_id(const struct store *s, const struct ingest *in, struct mani
 	}
 }
 
-static int write_documents(const char *dir, const struct document *docs, size_t n, struct err *err)
+static int write_documents(const char *dir, const struct image_document *docs, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		autofree char *path = fs_join(dir, docs[i].name);
@@ -108,8 +102,8 @@ static int sync_dir(const char *path, struct err *err)
 }
 
 /* images/NAME/.new -> images/NAME/ID. */
-static int publish(const struct store *s, const char *name, const char *id, const struct document *docs, size_t n,
-		   struct err *err)
+int image_publish(const struct store *s, const char *name, const char *id, const struct image_document *docs, size_t n,
+		  struct err *err)
 {
 	autofree char *parent = fs_join(s->images, name);
 	autofree char *temp = fs_join(parent, STORE_UNFINISHED);
@@ -181,14 +175,15 @@ int image_write(const struct store *s, const struct ingest *in, const struct tre
 	buf_free(&records);
 	if (check_readable(in, &text, sig, &packed, &chunks, err) < 0)
 		return -1;
-	if (publish(s, in->name, id,
-		    (const struct document[]){ { "tree.zst", packed.data, packed.len },
-					       { "chunks.bin", chunks.data, chunks.len },
-					       { "boot.json", boot->data, boot->len },
-					       { "layout.json", in->layout_json, m.has_layout ? strlen(in->layout_json) : 0 },
-					       { "manifest.json", text.data, text.len },
-					       { "manifest.sig", sig, sizeof(sig) } },
-		    6, err) < 0)
+	if (image_publish(s, in->name, id,
+			  (const struct image_document[]){
+				  { "tree.zst", packed.data, packed.len },
+				  { "chunks.bin", chunks.data, chunks.len },
+				  { "boot.json", boot->data, boot->len },
+				  { "layout.json", in->layout_json, m.has_layout ? strlen(in->layout_json) : 0 },
+				  { "manifest.json", text.data, text.len },
+				  { "manifest.sig", sig, sizeof(sig) } },
+			  6, err) < 0)
 		return -1;
 	*ref = str_format("%s/%s", in->name, id);
 	return 0;

@@ -14,4 +14,13 @@
 int image_write(const struct store *s, const struct ingest *in, const struct tree *tree, const struct chunk_table *table,
 		const struct buf *boot, char **ref, struct err *err) WARN_UNUSED;
 
+struct image_document {
+	const char *name;
+	const void *data; /* NULL: there is none */
+	size_t len;
+};
+/* The second half of it, for documents that are signed already. */
+int image_publish(const struct store *s, const char *name, const char *id, const struct image_document *docs, size_t n,
+		  struct err *err) WARN_UNUSED;
+
 #endif

@@ -165,3 +165,15 @@ int store_next_sequence(const struct store *s, const char *name, uint64_t *out, 
 	text = counter_text(name, *out);
 	return write_counter(&c, text, err);
 }
+
+int store_note_sequence(const struct store *s, const char *name, uint64_t number, struct err *err)
+{
+	autoclean(counter_free) struct counter c;
+	autofree char *text = counter_text(name, number);
+	uint64_t counted;
+
+	counter_read(s, name, &c);
+	if (counter_value(&c, name, &counted, err) < 0)
+		return -1;
+	return counted >= number ? 0 : write_counter(&c, text, err);
+}

@@ -61,6 +61,8 @@ int store_is_image(const struct store *s, const char *name, const char *id, bool
 
 /* sequence.c: the number the next image of `name` gets: one more than any had, deleted ones too. Durable before it returns. */
 int store_next_sequence(const struct store *s, const char *name, uint64_t *out, struct err *err) WARN_UNUSED;
+/* An image with this number came from another store: later ones get higher numbers. */
+int store_note_sequence(const struct store *s, const char *name, uint64_t number, struct err *err) WARN_UNUSED;
 /* Of a file in sequence/: is it what a writer that was killed was writing? */
 bool store_is_unfinished_counter(const char *file);
 /* Would store_next_sequence() know the number? */

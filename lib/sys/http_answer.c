@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The answer of the HTTP server: a body or a piece of a file, with its header lines. */
+#include "base/mem.h"
 #include "base/str.h"
 #include "sys/http_call.h"
 
 #include <microhttpd.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#define BLOCK_BYTES ((size_t)256 << 10)
 
 static struct MHD_Response *body_response(struct http_call *call)
 {
@@ -12,6 +16,43 @@ static struct MHD_Response *body_response(struct http_call *call)
 	char *data = buf_steal(&call->out);
 
 	return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
+}
+
+/* A part of what is read as it goes out. */
+struct part {
+	http_read_fn read;
+	void *ctx;
+	uint64_t first, len;
+};
+
+static ssize_t read_part(void *ctx, uint64_t at, char *data, size_t max)
+{
+	struct part *p = ctx;
+	size_t n;
+
+	if (max > p->len - at)
+		max = (size_t)(p->len - at);
+	n = max ? p->read(p->ctx, p->first + at, data, max) : 0;
+	return n ? (ssize_t)n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *part_response(struct http_call *call, uint64_t first, uint64_t len)
+{
+	struct MHD_Response *r;
+	struct part *p;
+
+	if (!call->read) {
+		r = MHD_create_response_from_fd_at_offset64(len, call->fd, first);
+		if (r)
+			call->fd = -1; /* the response closes it */
+		return r;
+	}
+	p = mem_zalloc(sizeof(*p));
+	*p = (struct part){ .read = call->read, .ctx = call->read_ctx, .first = first, .len = len };
+	r = MHD_create_response_from_callback(len, BLOCK_BYTES, read_part, p, free);
+	if (!r)
+		free(p);
+	return r;
 }
 
 static struct MHD_Response *file_response(struct http_call *call)
@@ -37,10 +78,9 @@ static struct MHD_Response *file_response(struct http_call *call)
 			MHD_add_response_header(r, "Content-Range", line);
 		return r;
 	}
-	r = MHD_create_response_from_fd_at_offset64(len, call->fd, first);
+	r = part_response(call, first, len);
 	if (!r)
 		return NULL;
-	call->fd = -1; /* the response closes it */
 	MHD_add_response_header(r, "Accept-Ranges", "bytes");
 	if (line[0])
 		MHD_add_response_header(r, "Content-Range", line);
@@ -49,7 +89,7 @@ static struct MHD_Response *file_response(struct http_call *call)
 
 bool http_answer_send(struct MHD_Connection *c, struct http_call *call)
 {
-	struct MHD_Response *r = call->fd >= 0 ? file_response(call) : body_response(call);
+	struct MHD_Response *r = call->fd >= 0 || call->read ? file_response(call) : body_response(call);
 	enum MHD_Result rc;
 
 	if (!r)

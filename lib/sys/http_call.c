@@ -154,6 +154,7 @@ void http_call_fail(struct http_call *call, int status, const struct err *err)
 
 	if (call->fd >= 0)
 		close(steal_fd(call->fd));
+	call->read = NULL;
 	buf_clear(&call->out);
 	json_out_init(&w, &call->out, false);
 	json_put_obj(&w, NULL);
@@ -360,6 +361,14 @@ void http_set_etag(struct http_call *call, const char *tag)
 void http_out_file(struct http_call *call, int fd, uint64_t size, const char *content_type)
 {
 	call->fd = fd;
+	call->fd_size = size;
+	call->content_type = content_type;
+}
+
+void http_out_reader(struct http_call *call, http_read_fn read, void *ctx, uint64_t size, const char *content_type)
+{
+	call->read = read;
+	call->read_ctx = ctx;
 	call->fd_size = size;
 	call->content_type = content_type;
 }

@@ -32,8 +32,10 @@ struct http_call {
 	struct buf out;
 	const char *content_type;
 	char etag[80];
-	int fd; /* -1: none */
-	uint64_t fd_size;
+	int fd;		   /* -1: none */
+	http_read_fn read; /* or NULL */
+	void *read_ctx;
+	uint64_t fd_size; /* or of what is read */
 	/* waiting */
 	bool waits, over, stranger; /* stranger: it waits, and is counted as one that anybody may make */
 	char topic[HTTP_TOPIC_MAX];

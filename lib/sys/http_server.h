@@ -110,6 +110,10 @@ void http_set_status(struct http_call *call, int status);
 void http_set_etag(struct http_call *call, const char *tag); /* without quotes */
 /* The answer is this file (the fd is taken), whole or the Range that was asked for. Its size must not change. */
 void http_out_file(struct http_call *call, int fd, uint64_t size, const char *content_type);
+/* The same of bytes that are read as they go out: `read` puts at most `max` from `at` on into `data`, and returns how many (0: it
+ * can't; the connection ends). Several threads; `ctx` outlives the server's answers. */
+typedef size_t (*http_read_fn)(void *ctx, uint64_t at, void *data, size_t max);
+void http_out_reader(struct http_call *call, http_read_fn read, void *ctx, uint64_t size, const char *content_type);
 /* Nothing to say yet: handle this call again when `topic` is woken or wait_ns after it came in, whichever is first. False when
  * that time is over: answer now. No thread is held meanwhile. */
 bool http_wait(struct http_call *call, const char *topic, int64_t wait_ns);

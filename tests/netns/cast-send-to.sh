@@ -172,6 +172,23 @@ lacks n05
 for _ in $(seq 500); do [ -z "$(carried)" ] && break; sleep 0.01; done
 [ -z "$(carried)" ] || fail "carried programs stay after Ctrl-C: $(carried)"
 
+# --- an image goes into their stores, by the key that they trust
+mkdir -p "$work/tree/etc"
+head -c 6M /dev/urandom >"$work/tree/etc/data"
+"$orthrus" image build compute --from "$work/tree" >/dev/null 2>"$work/err" || fail "image build: $(cat "$work/err")"
+"$orthrus" cast send compute --to n01,n02 --path "$disk/store" --json >"$work/out" 2>"$work/err" </dev/null
+[ $? = 1 ] || fail "cast send compute: $(cat "$work/out" "$work/err")"
+why n01 'the key of images'
+# As on a head, which has the key.
+printf '#!/bin/sh\nORTHRUS_ROOT=%s exec %s "$@"\n' "$root" "$orthrus" >"$work/rooted"
+chmod 755 "$work/rooted"
+rm "$work/bin/orthrus" && cp "$work/rooted" "$work/bin/orthrus"
+"$orthrus" cast send compute --to n01,n02 --path "$disk/store" --json >"$work/out" 2>"$work/err" </dev/null || fail "cast send compute: $(cat "$work/out" "$work/err")"
+is '.done == 2 and (.file | startswith("compute/")) and ([.nodes[].tls_bytes] | max) == 0'
+for n in n01 n02; do on $n test -s "$disk/store/images/$(jq -rs 'last | .file' "$work/out")/manifest.sig" || fail "$n has no image"; done
+rm "$work/bin/orthrus" && ln -s "$orthrus" "$work/bin/orthrus"
+clean
+
 # --- Ctrl-C: the receivers end, no name is given, what came is kept for the next time
 send --to 'n[01-03]' --path "$target" --rate 10 --json
 wait_for progress

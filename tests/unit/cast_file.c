@@ -92,6 +92,52 @@ static void test_file(void **state)
 	treehash_free(t);
 }
 
+/* Three files as one: pieces go over their edges. */
+static void test_parts(void **state)
+{
+	struct bench *b = *state;
+	autofree char *one = fs_join(b->dir, "one"), *two = fs_join(b->dir, "two"), *empty = fs_join(b->dir, "empty2");
+	struct file_part parts[] = { { "a/one", one }, { "two", two }, { "all", b->path } };
+	autofree uint8_t *scratch = mem_aligned(64, TICKET_PIECE);
+	uint8_t some[200];
+	struct err err = { 0 };
+	struct file *f = NULL;
+	size_t n = 7;
+
+	assert_null(file_parts(b->file, &n));
+	assert_int_equal(n, 0);
+	check(fs_write_atomic(one, b->data, 100, 0600, &err), &err);
+	check(fs_write_atomic(two, b->data + 50, TICKET_PIECE, 0600, &err), &err);
+	check(fs_write_atomic(empty, "", 0, 0600, &err), &err);
+	check(file_open_parts("name/id", parts, 3, &f, &err), &err);
+	assert_int_equal(file_facts(f)->size_bytes, 100 + TICKET_PIECE + SIZE);
+	assert_string_equal(file_facts(f)->name, "name/id");
+	assert_string_equal(file_parts(f, &n)[0].name, "a/one");
+	assert_true(n == 3 && file_parts(f, &n)[1].bytes == TICKET_PIECE);
+	assert_non_null(file_chunk(f, 0, scratch, &err));
+	assert_memory_equal(scratch, b->data, 100);
+	assert_memory_equal(scratch + 100, b->data + 50, TICKET_PIECE - 100);
+	assert_non_null(file_chunk(f, 1, scratch, &err));
+	assert_memory_equal(scratch, b->data + 50 + TICKET_PIECE - 100, 100);
+	assert_memory_equal(scratch + 100, b->data, TICKET_PIECE - 100);
+	assert_int_equal(file_read_at(f, 50, some, sizeof(some)), sizeof(some));
+	assert_memory_equal(some, b->data + 50, 50);
+	assert_memory_equal(some + 50, b->data + 50, 150);
+	assert_int_equal(file_read_at(f, file_facts(f)->size_bytes - 10, some, sizeof(some)), 10);
+	assert_memory_equal(some, b->data + SIZE - 10, 10);
+	assert_int_equal(file_read_at(f, file_facts(f)->size_bytes, some, sizeof(some)), 0);
+	check(file_check(f, &err), &err);
+	assert_int_equal(truncate(two, 10), 0);
+	assert_int_equal(file_check(f, &err), -1);
+	assert_int_equal(file_read_at(f, 90, some, sizeof(some)), 0);
+	file_close(f);
+	parts[1].path = empty;
+	assert_int_equal(file_open_parts("name", parts, 3, &f, &err), -1);
+	parts[1].path = "/nonexistent";
+	assert_int_equal(file_open_parts("name", parts, 3, &f, &err), -1);
+	assert_int_equal(file_open_parts("name", parts, 0, &f, &err), -1);
+}
+
 static void test_what_cannot_be_cast(void **state)
 {
 	struct bench *b = *state;
@@ -145,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_cast, set_up, tear_down),
 		cmocka_unit_test(test_shorter_than_it_says),
 		cmocka_unit_test_setup_teardown(test_symbols, set_up, tear_down),

@@ -381,6 +381,33 @@ static void test_a_part_of_others(void **state)
 	assert_non_null(strstr(err.text, "belongs to another user"));
 }
 
+/* Some of it is elsewhere, and need not come. */
+static void test_what_is_elsewhere(void **state)
+{
+	struct place *p = *state;
+	struct out_opts opts = { .path = p->path, .hands = 2, .file = &p->file, .room_bytes = 1 };
+	struct out *o = NULL;
+	uint8_t some[16];
+	struct err err = { 0 };
+
+	check(out_open(&opts, &o, &err), &err);
+	give(p, o, 1);
+	out_assume(o, 1);
+	for (uint32_t i = 0; i < PIECES; i++) {
+		out_assume(o, i);
+		assert_true(out_has(o, i));
+		if (i == 0)
+			assert_int_equal(out_bytes(o), 2 * PIECE);
+	}
+	assert_true(out_whole(o));
+	check(out_read(o, PIECE, some, sizeof(some), &err), &err);
+	assert_memory_equal(some, p->data + PIECE, sizeof(some));
+	out_discard(o);
+	out_close(o, NULL);
+	assert_false(fs_exists(p->part));
+	assert_false(fs_exists(p->path));
+}
+
 static void test_no_room(void **state)
 {
 	struct place *p = *state;
@@ -445,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_exists_stays_unless_forced, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_no_target, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_part_of_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_elsewhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
 		cmocka_unit_test(test_journal_is_read_strictly),
 	};

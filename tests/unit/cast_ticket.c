@@ -191,6 +191,40 @@ static void test_offer(void **state)
 	ticket_file_clear(&back.file); /* nothing is left to free */
 }
 
+static void test_offer_of_parts(void **state)
+{
+	struct ticket_part parts[] = { { (char[]){ "manifest.json" }, 7 },
+				       { (char[]){ "packs/x.pack" }, 10 * TICKET_PIECE - 6 } };
+	struct ticket_offer o = { .file = sample_file(), .parts = parts, .n_parts = 2 }, back = { 0 };
+	autoclean(buf_free) struct buf b = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	ticket_offer_write(&o, &b);
+	assert_int_equal(ticket_offer_read(b.data, b.len, &back, &err), 0);
+	assert_true(back.n_parts == 2 && back.parts[1].bytes == parts[1].bytes);
+	assert_string_equal(back.parts[0].name, "manifest.json");
+	ticket_offer_clear(&back);
+	/* More than is cast, less, nothing, none. */
+	for (int i = 0; i < 4; i++) {
+		struct ticket_part wrong[] = { parts[0], parts[1] };
+
+		wrong[1].bytes = (uint64_t[]){ parts[1].bytes + 1, parts[1].bytes - 1, 0, 0 }[i];
+		o.parts = wrong;
+		buf_clear(&b);
+		ticket_offer_write(&o, &b);
+		if (i == 3) {
+			buf_clear(&b);
+			o.n_parts = 0;
+			ticket_offer_write(&o, &b);
+			b.len--;
+			buf_adds(&b, ",\"parts\":[]}");
+		}
+		assert_int_equal(ticket_offer_read(b.data, b.len, &back, &err), -1);
+		ticket_offer_clear(&back);
+	}
+}
+
 static void test_ask(void **state)
 {
 	uint8_t have[] = { 0x81, 0x07 };
@@ -310,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_words_have_an_end),
 		cmocka_unit_test(test_other_ways_are_read_strictly),
 		cmocka_unit_test(test_offer),
+		cmocka_unit_test(test_offer_of_parts),
 		cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_rows),
