@@ -93,6 +93,7 @@ void fleet_cut(struct fleet *f, const char *why);
 /* On the loop's thread: when any node was last further than before; when the last one was ready. 0: not yet. */
 int64_t fleet_moved_ns(const struct fleet *f);
 int64_t fleet_ready_ns(const struct fleet *f);
+bool fleet_begins(const struct fleet *f); /* somebody has neither ended nor its ticket */
 /* After the loop is freed. */
 void fleet_free(struct fleet *f);
 

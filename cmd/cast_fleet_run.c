@@ -147,6 +147,14 @@ int64_t fleet_ready_ns(const struct fleet *f)
 	return last;
 }
 
+bool fleet_begins(const struct fleet *f)
+{
+	for (size_t i = 0; f->items && i < f->nodes.len; i++)
+		if (f->items[i].state == FLEET_BEGINS)
+			return true;
+	return false;
+}
+
 void fleet_free(struct fleet *f)
 {
 	size_t n = nodeset_count(&f->nodes);

@@ -5,6 +5,7 @@
 #include "cmd/image_new.h"
 #include "cmd/images.h"
 #include "imaging/parcel.h"
+#include "sys/fs.h"
 #include "sys/log.h"
 #include "sys/threads.h"
 
@@ -75,7 +76,8 @@ int cast_store_begin(const struct cmd *c, struct cast_receive *r, struct err *er
 	r->store = mem_zalloc(sizeof(*r->store));
 	if (load_key(c, &r->store->key, err) < 0)
 		return -1;
-	if (store_open(dir ? dir : usual, !c->plan, &r->store->store, err) < 0)
+	/* One that is still to be made is made for an image only. */
+	if (!(c->plan && !fs_exists(dir ? dir : usual)) && store_open(dir ? dir : usual, !c->plan, &r->store->store, err) < 0)
 		return -1;
 	list_files(r->store, &r->offer);
 	str_hex(r->offer.file.id.bytes, 8, mark);

@@ -275,7 +275,7 @@ static void print_plan(const struct cmd *c, const struct cast_send *s)
 
 /* --- run --- */
 
-/* Two for each receiver that fetches: its connection, and the file. */
+/* Two for each receiver that fetches: its connection, and the file. One for each pack of an image. */
 static void raise_limits(void)
 {
 	struct rlimit l;
@@ -325,7 +325,6 @@ static int send_file(struct cmd *c, struct cast_send *s, struct err *err)
 {
 	int rc;
 
-	raise_limits();
 	if (open_cast(s, err) < 0)
 		return -1;
 	s->watch.tick = cast_send_tick;
@@ -359,6 +358,7 @@ static int run_command(struct cmd *c, struct err *err)
 {
 	autoclean(clear) struct cast_send s = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
+	raise_limits();
 	c->json_lines = true;
 	if (cmd_args(c, 1, 1, err) < 0 || cast_send_source(c, &s, err) < 0 || read_options(c, &s, err) < 0 ||
 	    make_session(c, &s, err) < 0)

@@ -18,7 +18,8 @@
 #define CONNECT_DEFAULT 10
 #define SECONDS_MAX 31536000
 #define GATHER_MAX_NS (3600 * NS_PER_S) /* the gathering ends by what nodes say */
-#define LAST_WORDS_NS (3 * NS_PER_S)	/* after Ctrl-C receivers may say how they leave */
+#define BEGIN_NS (600 * NS_PER_S) /* what a node has already is looked at first, which may be much; or the program is carried */
+#define LAST_WORDS_NS (3 * NS_PER_S) /* after Ctrl-C receivers may say how they leave */
 
 /* --- begin --- */
 
@@ -229,6 +230,7 @@ void cast_to_tick(struct cast_send *s)
 {
 	struct cast_to *t = s->to;
 	int64_t now = clock_now_ns(), moved = fleet_moved_ns(&t->fleet), ready = fleet_ready_ns(&t->fleet), over = s->over_ns;
+	int64_t patience = s->wait_ns + t->connect_ns + (fleet_begins(&t->fleet) ? BEGIN_NS : 0);
 	struct tx_view v;
 
 	if (!moved || atomic_load(&t->fleet.over))
@@ -236,7 +238,7 @@ void cast_to_tick(struct cast_send *s)
 	if (t->stopped_ns && now - t->stopped_ns > LAST_WORDS_NS)
 		fleet_cut(&t->fleet, "was stopped");
 	if (!atomic_load(&s->runs) || s->over) {
-		if (now - (over > moved ? over : moved) > s->wait_ns + t->connect_ns)
+		if (now - (over > moved ? over : moved) > patience)
 			fleet_cut(&t->fleet, "nothing was heard of it any more; the connection was cut");
 		return;
 	}

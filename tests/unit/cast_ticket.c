@@ -16,9 +16,10 @@
 
 #include <cmocka.h>
 
-static struct ticket_file sample_file(void)
+/* The name lives as long as the caller's block. */
+#define sample_file() file_named((char[]){ "disk.img" })
+static struct ticket_file file_named(char *name)
 {
-	static char name[] = "disk.img";
 	struct ticket_file f = { .name = name,
 				 .size_bytes = 10 * TICKET_PIECE + 1,
 				 .piece_bytes = TICKET_PIECE,
@@ -31,9 +32,10 @@ static struct ticket_file sample_file(void)
 	return f;
 }
 
-static struct ticket sample(bool six)
+#define sample(six) ticket_of(sample_file(), six)
+static struct ticket ticket_of(struct ticket_file file, bool six)
 {
-	struct ticket t = { .file = sample_file(), .multicast = true };
+	struct ticket t = { .file = file, .multicast = true };
 	struct sockaddr_in *g4 = (struct sockaddr_in *)&t.session.group, *s4 = (struct sockaddr_in *)&t.session.sender;
 	struct sockaddr_in6 *g6 = (struct sockaddr_in6 *)&t.session.group, *s6 = (struct sockaddr_in6 *)&t.session.sender;
 
