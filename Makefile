@@ -151,6 +151,8 @@ install: programs
 	install -m 644 packages/*.service packages/*.socket packages/*.path $(DESTDIR)/lib/systemd/system/
 	install -D -m 644 packages/orthrus.sysusers $(DESTDIR)/usr/lib/sysusers.d/orthrus.conf
 	$(if $(DESTDIR),,systemd-sysusers /usr/lib/sysusers.d/orthrus.conf)
+	install -D -m 644 packages/60-orthrus.conf $(DESTDIR)/usr/lib/sysctl.d/60-orthrus.conf
+	-$(if $(DESTDIR),,/lib/systemd/systemd-sysctl --prefix=/net/core/rmem_max --prefix=/net/core/wmem_max)
 	install -D -m 644 docs/site.schema.json $(DESTDIR)$(PREFIX)/share/orthrus/site.schema.json
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(BUILD)/orthrus completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus

@@ -26,8 +26,13 @@ int net_open(const struct sockaddr_storage *local, bool shared, int *out, struct
 		return err_errno(err, errno, "a socket for %s: IPV6_V6ONLY", text);
 	if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
 		return err_errno(err, errno, "a socket for %s: SO_REUSEADDR", text);
-	if (bind(fd, (const struct sockaddr *)local, net_len(local)) < 0)
-		return err_errno(err, errno, "bind to %s", text);
+	if (bind(fd, (const struct sockaddr *)local, net_len(local)) < 0) {
+		const bool taken = errno == EADDRINUSE;
+
+		(void)err_errno(err, errno, "bind to %s", text);
+		err->kind = taken ? ERR_EXISTS : err->kind;
+		return -1;
+	}
 	*out = steal_fd(fd);
 	return 0;
 }

@@ -38,7 +38,8 @@ unsigned int net_mtu(const char *interface); /* bytes of an IP packet; 0: not kn
 int net_interface(const char *name, unsigned int *index, struct err *err) WARN_UNUSED;
 
 /* A blocking UDP socket (its receiving never waits, see below), close-on-exec, bound; `shared`: others of this host may have the
- * same address and port (a group). Port 0: net_bound() tells which it got. The caller closes it. */
+ * same address and port (a group). Port 0: net_bound() tells which it got. ERR_EXISTS: the port is taken. The caller closes it.
+ */
 int net_open(const struct sockaddr_storage *local, bool shared, int *fd, struct err *err) WARN_UNUSED;
 int net_bound(int fd, struct sockaddr_storage *out, struct err *err) WARN_UNUSED;
 int net_connect(int fd, const struct sockaddr_storage *to, struct err *err) WARN_UNUSED;

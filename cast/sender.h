@@ -79,7 +79,9 @@ struct sender_receiver_view {
 	uint32_t blocks_lacking, loss_ppm, buffer_kib;
 	int64_t heard_ns; /* when last; 0: never */
 	bool straggler;
-	uint16_t probes; /* what it heard of the probe train: WIRE_HEARD(); whoever sends knows, 0 else */
+	uint64_t sent, came;	   /* DATA packets while it reported, and those of them that it got */
+	uint32_t reports, pressed; /* that came of it, and those of them that its disk held it back in */
+	uint16_t probes;	   /* what it heard of the probe train: WIRE_HEARD(); whoever sends knows, 0 else */
 };
 bool sender_look_at(const struct sender *s, uint16_t number, struct sender_receiver_view *out);
 

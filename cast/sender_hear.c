@@ -151,6 +151,17 @@ static bool see(struct sender *s, struct member *m, const struct wire_report *r,
 	return true;
 }
 
+/* For people. */
+static void count(struct member *m, const struct wire_report *r)
+{
+	if (m->reports++ == 0) {
+		m->first_top = r->top;
+		m->first_came = r->heard;
+	}
+	m->came = r->heard > m->came ? r->heard : m->came;
+	m->pressed += r->pressed;
+}
+
 static void set_state(struct sender *s, struct member *m, const struct wire_report *r, int64_t now_ns)
 {
 	uint32_t lacking = r->blocks_lacking < s->blocks ? r->blocks_lacking : s->blocks;
@@ -288,6 +299,7 @@ int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r,
 		return 0;
 	if (members_silent(s, m, now_ns) && s->any_ns > m->due_ns + SILENT_BESIDE_NS / 2)
 		m->away_pos = s->sent; /* what it missed says nothing of the rate */
+	count(m, r);
 	set_state(s, m, r, now_ns);
 	m->seq = r->seq;
 	m->top = r->top > m->top ? r->top : m->top;
@@ -315,10 +327,17 @@ int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r,
 bool sender_look_at(const struct sender *s, uint16_t number, struct sender_receiver_view *out)
 {
 	const struct member *m = find(s, number);
+	uint64_t sent, came;
 
 	if (!m)
 		return false;
+	sent = m->top > m->first_top ? m->top - m->first_top : 0;
+	came = m->came > m->first_came ? m->came - m->first_came : 0;
 	*out = (struct sender_receiver_view){
+		.sent = sent,
+		.came = came < sent ? came : sent, /* it may say what it likes */
+		.reports = m->reports,
+		.pressed = m->pressed,
 		.state = m->state,
 		.blocks_lacking = m->lacking,
 		.loss_ppm = m->loss_ppm,

@@ -39,6 +39,8 @@ struct member {
 	uint64_t away_pos;		 /* and not what was sent before while it was away and others were not */
 	int64_t round_ns;
 	bool round_told, was_whole;
+	uint64_t first_top, first_came, came; /* of its first report, and of the last one */
+	uint32_t reports, pressed;
 };
 
 struct sight { /* a report, in short */

@@ -75,10 +75,50 @@ static void close_sockets(struct tx *t)
 		close(t->fds[--t->n_fds]);
 }
 
+/* Both families at the same port: what is to be tried, from the i-th on. */
+static int open_both(struct tx *t, const struct net_way *way, bool *whole, struct err *err)
+{
+	struct sockaddr_storage bound;
+
+	close_sockets(t);
+	if (open_socket(t, &t->session.sender, &t->session.group, way, err) < 0 || net_bound(t->fds[0], &bound, err) < 0)
+		return -1;
+	t->port = net_port(&bound);
+	*whole = !t->session.sender2.ss_family || open_second(t, way);
+	return 0;
+}
+
+/* Ports of a range are tried one after the other: no two casts hear each other's reports. Where none is free in both families,
+ * one way less. */
+static int open_ports(struct tx *t, unsigned int ports, const struct net_way *way, struct err *err)
+{
+	const uint16_t first = net_port(&t->session.sender);
+	const unsigned int tries = !first ? PORT_TRIES : ports ? ports : 1;
+	unsigned int half = 0;
+	bool whole = false;
+
+	for (unsigned int i = 0; i < tries; i++) {
+		struct err why = { 0 };
+
+		if (first)
+			net_port_set(&t->session.sender, (uint16_t)(first + i));
+		if (open_both(t, way, &whole, &why) == 0 && whole)
+			return 0;
+		if (t->n_fds && !half)
+			half = i + 1;
+		*err = why;
+		if (!t->n_fds && why.kind != ERR_EXISTS)
+			return -1;
+	}
+	if (!half)
+		return tries > 1 ? err_wrap(err, "%u ports from %u on are in use", tries, first) : -1;
+	if (first)
+		net_port_set(&t->session.sender, (uint16_t)(first + half - 1));
+	return open_both(t, way, &whole, err);
+}
+
 static int open_sockets(struct tx *t, const struct tx_opts *o, uint64_t *link, struct err *err)
 {
-	const unsigned int tries = net_port(&t->session.sender) ? 1 : PORT_TRIES;
-	struct sockaddr_storage bound;
 	struct net_way way;
 
 	if (o->interface[0]) {
@@ -89,14 +129,8 @@ static int open_sockets(struct tx *t, const struct tx_opts *o, uint64_t *link, s
 		return -1;
 	}
 	t->jumbo = net_mtu(way.name) >= WIRE_PROBE_JUMBO + IP_HEADS;
-	for (unsigned int i = 0; i < tries; i++) {
-		close_sockets(t);
-		if (open_socket(t, &t->session.sender, &t->session.group, &way, err) < 0 || net_bound(t->fds[0], &bound, err) < 0)
-			return -1;
-		t->port = net_port(&bound);
-		if (!t->session.sender2.ss_family || open_second(t, &way))
-			break;
-	}
+	if (open_ports(t, o->ports, &way, err) < 0)
+		return -1;
 	*link = link_bytes_per_s(t->fds[0], way.name);
 	tx_outlets_make(t);
 	return 0;

@@ -36,6 +36,7 @@ struct tx_opts {
 	bool one_by_one;    /* no segmentation offload */
 	bool small_instead; /* end, and say so (tx_view.too_large), when packets of this size don't reach many: before DATA is
 			       sent */
+	unsigned int ports; /* from session->sender's on, of which the first free one is bound; 0: that one */
 };
 struct tx;
 #define TX_JUMBO_MTU 9000

@@ -85,6 +85,11 @@ static bool look_at(struct child *c, uint16_t number, int64_t now, struct cast_v
 				   .loss_ppm = v.loss_ppm,
 				   .heard_ms = v.heard_ns && now > v.heard_ns ? (uint64_t)((now - v.heard_ns) / NS_PER_MS) : 0,
 				   .straggler = v.straggler,
+				   .sent = v.sent,
+				   .came = v.came,
+				   .reports = v.reports,
+				   .pressed = v.pressed,
+				   .buffer_kib = v.buffer_kib,
 				   .probes = v.probes };
 	return true;
 }
@@ -315,14 +320,16 @@ static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
 				.gather_ns = (int64_t)o->gather_s * NS_PER_S,
 				.empty_ns = (int64_t)o->empty_s * NS_PER_S,
 				.rate_max = o->rate_max,
-				.small_instead = o->small_instead };
+				.small_instead = o->small_instead,
+				.ports = (unsigned int)o->ports };
 	int rc;
 
 	if (sign_key_make(&c->sign, err) < 0)
 		return -1;
 	memcpy(session.group_key, o->group_key, sizeof(session.group_key));
 	rc = inet_address(o->group, (uint16_t)o->port, &session.group, err) < 0 ||
-			     inet_address(o->sender, 0, &session.sender, err) < 0 || more_ways(o, &session, err) < 0
+			     inet_address(o->sender, (uint16_t)o->reports, &session.sender, err) < 0 ||
+			     more_ways(o, &session, err) < 0
 		     ? -1
 		     : tx_open(&opts, &c->tx, err);
 	for (; rc == 0 && c->n_relays < o->relays.len; c->n_relays++)

@@ -49,6 +49,8 @@ static int read_open(struct json_obj *o, struct cast_open *x, struct err *err)
 	    read_hex(o, "verify_key", x->verify_key, err) < 0 || read_hex(o, "group_key", x->group_key, err) < 0 ||
 	    json_u64(o, "cast", JSON_MUST, 1, UINT32_MAX, &x->cast, err) < 0 ||
 	    json_u64(o, "port", JSON_MUST, 1, 65535, &x->port, err) < 0 ||
+	    json_u64(o, "reports", JSON_MUST, 1, 65535, &x->reports, err) < 0 ||
+	    json_u64(o, "ports", JSON_MUST, 1, 256, &x->ports, err) < 0 ||
 	    json_u64(o, "symbol_bytes", JSON_MUST, 64, 8896, &x->symbol_bytes, err) < 0 ||
 	    json_u64(o, "rate_max", JSON_MUST, 0, COUNT_MAX, &x->rate_max, err) < 0 ||
 	    json_u64(o, "expected", JSON_MUST, 0, UINT32_MAX, &x->expected, err) < 0 ||
@@ -140,6 +142,8 @@ static void put_open(struct json_out *w, const struct cast_open *x)
 	put_hex(w, "group_key", x->group_key);
 	json_put_u64(w, "cast", x->cast);
 	json_put_u64(w, "port", x->port);
+	json_put_u64(w, "reports", x->reports);
+	json_put_u64(w, "ports", x->ports);
 	json_put_u64(w, "symbol_bytes", x->symbol_bytes);
 	json_put_u64(w, "rate_max", x->rate_max);
 	json_put_u64(w, "expected", x->expected);

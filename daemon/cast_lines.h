@@ -31,6 +31,7 @@ struct cast_open {
 	uint8_t verify_key[CAST_KEY]; /* whose signature the image must have */
 	uint8_t group_key[CAST_KEY];
 	uint64_t cast, port;		 /* port: of the group */
+	uint64_t reports, ports;	 /* of the sender's ports for reports the first, and how many */
 	uint64_t symbol_bytes, rate_max; /* bytes a second; 0: no limit */
 	uint64_t expected, gather_s, empty_s;
 	struct str_list relays; /* addresses of the sender's family; their port is `port` */
@@ -71,7 +72,10 @@ struct cast_view { /* of one receiver */
 	uint64_t lacking, loss_ppm;
 	uint64_t heard_ms; /* how long ago */
 	bool straggler;
-	uint16_t probes; /* what it heard of the probe train: WIRE_HEARD() of cast/wire.h */
+	uint64_t sent, came;	   /* DATA packets while it reported, and those of them that it got */
+	uint64_t reports, pressed; /* that came of it, and those in which its disk held it back */
+	uint64_t buffer_kib;	   /* of its socket */
+	uint16_t probes;	   /* what it heard of the probe train: WIRE_HEARD() of cast/wire.h */
 };
 struct cast_said_line {
 	enum cast_said what;

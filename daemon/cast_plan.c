@@ -177,6 +177,8 @@ int cast_plan(struct cast *c, struct cast_open *open, struct str_list *expected,
 	open->small_instead = c->symbol_bytes > LAYOUT_SYMBOL;
 	open->cast = c->number;
 	open->port = c->port;
+	open->reports = site.cast.port;
+	open->ports = SITE_CAST_PORTS;
 	open->symbol_bytes = c->symbol_bytes;
 	open->rate_max = site.cast.rate_mbit * BYTES_OF_MBIT;
 	open->expected = expected->len;

@@ -74,6 +74,11 @@ static int read_view(const struct json_arr *a, size_t i, struct cast_view *v, st
 	    json_u64(&o, "loss_ppm", JSON_MUST, 0, UINT32_MAX, &v->loss_ppm, err) < 0 ||
 	    json_u64(&o, "heard_ms", JSON_MUST, 0, COUNT_MAX, &v->heard_ms, err) < 0 ||
 	    json_bool(&o, "straggler", JSON_MUST, &v->straggler, err) < 0 ||
+	    json_u64(&o, "sent", JSON_MUST, 0, COUNT_MAX, &v->sent, err) < 0 ||
+	    json_u64(&o, "came", JSON_MUST, 0, COUNT_MAX, &v->came, err) < 0 ||
+	    json_u64(&o, "reports", JSON_MUST, 0, UINT32_MAX, &v->reports, err) < 0 ||
+	    json_u64(&o, "pressed", JSON_MUST, 0, UINT32_MAX, &v->pressed, err) < 0 ||
+	    json_u64(&o, "buffer_kib", JSON_MUST, 0, UINT32_MAX, &v->buffer_kib, err) < 0 ||
 	    json_u64(&o, "probes", JSON_MUST, 0, WIRE_HEARD_ALL, &probes, err) < 0)
 		return -1;
 	v->probes = (uint16_t)probes;
@@ -172,6 +177,11 @@ static void put_views(struct json_out *w, const struct cast_said_line *l)
 		json_put_u64(w, "loss_ppm", v->loss_ppm);
 		json_put_u64(w, "heard_ms", v->heard_ms);
 		json_put_bool(w, "straggler", v->straggler);
+		json_put_u64(w, "sent", v->sent);
+		json_put_u64(w, "came", v->came);
+		json_put_u64(w, "reports", v->reports);
+		json_put_u64(w, "pressed", v->pressed);
+		json_put_u64(w, "buffer_kib", v->buffer_kib);
 		json_put_u64(w, "probes", v->probes);
 		json_end_obj(w);
 	}

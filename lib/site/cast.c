@@ -85,7 +85,7 @@ int site_cast_read(struct json_obj *root, struct site *site, struct err *err)
 	    json_enum(&o, "querier", JSON_MAY, choices, &querier, err) < 0 ||
 	    json_u64(&o, "gather", JSON_MAY, 0, 600, &c->gather_s, err) < 0 ||
 	    json_u64(&o, "rate_mbit", JSON_MAY, 0, 1000000, &c->rate_mbit, err) < 0 ||
-	    json_u64(&o, "port", JSON_MAY, 1024, 65535, &c->port, err) < 0 || read_group4(&o, c, err) < 0 ||
+	    json_u64(&o, "port", JSON_MAY, 1024, 65536 - SITE_CAST_PORTS, &c->port, err) < 0 || read_group4(&o, c, err) < 0 ||
 	    read_group6(&o, c, err) < 0 || site_relays_read(&o, c, err) < 0)
 		return -1;
 	c->on = mode == 0;

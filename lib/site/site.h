@@ -78,6 +78,7 @@ struct site_group {
 /* "cast": how nodes get images. Casts that run at the same time have groups of their own, or switches would bring each node all
  * of them: the groups are SITE_CAST_GROUPS ones that follow each other. */
 #define SITE_CAST_GROUPS 64
+#define SITE_CAST_PORTS 16 /* of the head, that reports of receivers go to: as many casts run at a time */
 /* A machine that brings casts into a network that multicast of the head does not reach (cast/relay.h). */
 #define SITE_RELAYS_MAX 16
 struct site_relay {
@@ -92,7 +93,7 @@ struct site_cast {
 	bool querier;		     /* the head asks for multicast members (IGMP, MLD) when nobody else does */
 	uint64_t gather_s;	     /* how long nodes are waited for before it begins */
 	uint64_t rate_mbit;	     /* 0: no limit */
-	uint64_t port;		     /* UDP */
+	uint64_t port;		     /* UDP: of groups, and the first of SITE_CAST_PORTS of the head */
 	uint32_t group4;	     /* the first group; never 0 after site_read() */
 	struct addr6 group6;	     /* ditto */
 	bool own_group4, own_group6; /* given in the file; else they follow from the cluster's name */

@@ -38,6 +38,8 @@ static void what_to_cast(void **state)
 					    .sender = sender,
 					    .cast = UINT32_MAX,
 					    .port = 4580,
+					    .reports = 4581,
+					    .ports = 16,
 					    .symbol_bytes = 1408,
 					    .rate_max = 125000000,
 					    .expected = 5000,
@@ -63,6 +65,8 @@ static void what_to_cast(void **state)
 	assert_memory_equal(out.open.group_key, l.open.group_key, CAST_KEY);
 	assert_int_equal(out.open.cast, UINT32_MAX);
 	assert_int_equal(out.open.rate_max, 125000000);
+	assert_int_equal(out.open.reports, 4581);
+	assert_int_equal(out.open.ports, 16);
 	assert_int_equal(out.open.expected, 5000);
 	cast_do_free(&out);
 	assert_null(out.open.name);
@@ -120,6 +124,8 @@ static void more_ways(void **state)
 					    .small_instead = true,
 					    .cast = 1,
 					    .port = 4580,
+					    .reports = 4580,
+					    .ports = 16,
 					    .symbol_bytes = 8896 } };
 	struct cast_do_line out;
 	struct cast_said_line said = { .what = CAST_SAID_ENDED, .too_large = true }, said_out;
@@ -147,10 +153,19 @@ static void more_ways(void **state)
 
 static void how_it_goes(void **state)
 {
-	struct cast_view views[2] = {
-		{ .number = 1, .state = 2, .lacking = 7, .loss_ppm = 10000, .heard_ms = 3, .straggler = true, .probes = 0xfff },
-		{ .number = 65535 }
-	};
+	struct cast_view views[2] = { { .number = 1,
+					.state = 2,
+					.lacking = 7,
+					.loss_ppm = 10000,
+					.heard_ms = 3,
+					.straggler = true,
+					.probes = 0xfff,
+					.sent = 1000,
+					.came = 990,
+					.reports = 70,
+					.pressed = 2,
+					.buffer_kib = 4096 },
+				      { .number = 65535 } };
 	struct cast_said_line l = { .what = CAST_SAID_OPENED, .port = 40000, .chunks = 25, .blocks = 100, .bytes = 1 << 20 }, out;
 
 	(void)state;

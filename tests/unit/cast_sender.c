@@ -286,6 +286,11 @@ static void test_forged(void **state)
 	r.rows_from = 8;
 	assert_int_equal(sender_heard(t.s, 1, &r, t.now), -1);
 	assert_int_equal(sender_heard(t.s, 9, &r, t.now), 0); /* nobody */
+	r = says(&t, WIRE_RECEIVING, 8);
+	r.heard = UINT64_MAX; /* more than was sent */
+	hears(&t, 1, &r);
+	assert_true(sender_look_at(t.s, 1, &v));
+	assert_true(v.sent <= t.data && v.came <= v.sent);
 	/* It says at every chance that it lacks everything: never more than that for one POLL, and not for ever. */
 	for (int i = 0; i < 8000 && !t.ended; i++) {
 		before = t.data;
@@ -301,6 +306,40 @@ static void test_forged(void **state)
 	assert_true(sender_look_at(t.s, 1, &v));
 	assert_false(sender_look_at(t.s, 2, &v));
 	assert_true(t.ended);
+	end(&t);
+}
+
+/* What people are shown of a receiver: counted from its first word on. */
+static void test_counts(void **state)
+{
+	struct sender_receiver_view v;
+	struct wire_report r;
+	struct story t;
+	uint64_t first;
+
+	(void)state;
+	begin(&t, 200, 1, 0);
+	sender_join(t.s, 1, NULL, t.now);
+	go(&t, 1);
+	ready(&t, 1);
+	go(&t, 20);
+	sender_join(t.s, 2, NULL, t.now); /* late */
+	r = says(&t, WIRE_RECEIVING, 200);
+	r.heard = 3;
+	first = r.top;
+	hears(&t, 2, &r);
+	assert_true(first > 0);
+	assert_true(sender_look_at(t.s, 2, &v));
+	assert_true(v.sent == 0 && v.came == 0 && v.reports == 1 && v.pressed == 0);
+	go(&t, 20);
+	r = says(&t, WIRE_RECEIVING, 200);
+	r.heard = 3 + (r.top - first) / 2;
+	r.pressed = true;
+	hears(&t, 2, &r);
+	assert_true(sender_look_at(t.s, 2, &v));
+	assert_int_equal(v.sent, r.top - first);
+	assert_int_equal(v.came, (r.top - first) / 2);
+	assert_true(v.reports == 2 && v.pressed == 1);
 	end(&t);
 }
 
@@ -425,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_repairs),
 		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_late_and_gone),
 		cmocka_unit_test(test_left_in_mid_pass),
 		cmocka_unit_test(test_limit),

@@ -429,6 +429,42 @@ static void test_addresses_that_are_not_here(void **state)
 	goods_free(&g);
 }
 
+/* Ports of a range that a firewall lets in: the first that nobody has. */
+static void test_ports(void **state)
+{
+	struct goods g;
+	struct ear e;
+	struct tx_opts o;
+	struct tx *tx[3], *none;
+	struct err err = { 0 };
+
+	(void)state;
+	goods_make(&g, mixed, ARRAY_LEN(mixed));
+	ear_open(&e, &g);
+	o = options(&g, &e);
+	net_port_set(&e.session.sender, 45100);
+	o.ports = 3;
+	for (uint16_t i = 0; i < 3; i++) {
+		tx[i] = open_tx(&o);
+		assert_int_equal(tx_port(tx[i]), 45100 + i);
+	}
+	assert_int_equal(tx_open(&o, &none, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
+	assert_non_null(strstr(err.text, "3 ports from 45100 on are in use"));
+	tx_close(tx[1]);
+	tx[1] = open_tx(&o);
+	assert_int_equal(tx_port(tx[1]), 45101);
+	for (int i = 0; i < 3; i++)
+		tx_close(tx[i]);
+	o.ports = 0;
+	tx[0] = open_tx(&o);
+	assert_int_equal(tx_port(tx[0]), 45100);
+	assert_int_equal(tx_open(&o, &none, &err), -1); /* that one, and no other */
+	tx_close(tx[0]);
+	ear_close(&e);
+	goods_free(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_stop_ends_it),
 		cmocka_unit_test(test_a_source_that_fails_ends_it),
 		cmocka_unit_test(test_addresses_that_are_not_here),
+		cmocka_unit_test(test_ports),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
