@@ -79,6 +79,8 @@ struct desk_guest {
 	uint16_t number;
 	enum desk_state state;
 	bool fetching, syncing;
+	bool tls_only;	      /* it wants nothing by multicast */
+	struct cable cable;   /* its interface, as it says */
 	char *host, *address; /* its name as it says, its address */
 	struct ticket_report report;
 };

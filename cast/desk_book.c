@@ -90,6 +90,8 @@ int desk_book_add(struct desk *d, const struct ticket_ask *ask, const char *addr
 		*r = (struct desk_row){ .pub = { .number = (uint16_t)d->n_rows }, .heard_ns = clock_now_ns() };
 		r->pub.host = str_printable(ask->host, strlen(ask->host));
 		r->pub.address = mem_strdup(address);
+		r->pub.tls_only = ask->tls_only;
+		r->pub.cable = ask->cable;
 		memcpy(r->guest, ask->guest, TICKET_GUEST);
 		random_bytes(r->receipt, TICKET_RECEIPT);
 		memcpy(ticket->receipt, r->receipt, TICKET_RECEIPT);

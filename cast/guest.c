@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cast/guest_priv.h"
 #include "cast/layout.h"
+#include "cast/net.h"
 #include "cast/out.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -28,6 +29,8 @@ int guest_open(const struct token *token, struct guest **out, struct err *err)
 	char pin[DIGEST_HEX_LEN], bearer[TOKEN_BEARER_LEN];
 	struct http_client_opts opts = { .pin = pin, .bearer = bearer, .timeout_ns = TIMEOUT_NS };
 	struct guest *g = mem_zalloc(sizeof(*g));
+	struct sockaddr_storage to;
+	struct err no_way = { 0 };
 	int rc;
 
 	token_url(token, &url);
@@ -41,6 +44,8 @@ int guest_open(const struct token *token, struct guest **out, struct err *err)
 		return -1;
 	}
 	g->where = buf_steal(&url);
+	if (net_parse(token->host, token->port, &to, &no_way) == 0)
+		cable_towards(&to, &g->cable);
 	*out = g;
 	return 0;
 }
@@ -181,6 +186,8 @@ int guest_ticket(struct guest *g, const struct guest_wish *wish, struct ticket *
 	*out = (struct ticket){ 0 };
 	gethostname(host, sizeof(host) - 1);
 	ask.host = mem_strdup(host);
+	ask.tls_only = wish->tls_only;
+	ask.cable = g->cable;
 	mark_of(wish->path, ask.guest);
 	if (wish->have) {
 		ask.has = true;

@@ -26,6 +26,7 @@ struct guest_wish {
 	const struct ticket_offer *offer;
 	const uint8_t *have;
 	size_t have_len;
+	bool tls_only; /* nothing is wanted by multicast */
 };
 int guest_ticket(struct guest *g, const struct guest_wish *wish, struct ticket *out, struct err *err) WARN_UNUSED;
 /* Of what `o` kept, only what has the digests of this offer stays. */

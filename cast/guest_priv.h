@@ -9,7 +9,8 @@
 struct guest {
 	struct http_client *http;
 	char *where;
-	bool gone; /* nobody listens there any more, or it said no: asking again is of no use */
+	bool gone;	    /* nobody listens there any more, or it said no: asking again is of no use */
+	struct cable cable; /* towards the sender */
 };
 
 /* A request that must be answered with 2xx; what goes wrong is said in this module's words. */

@@ -81,6 +81,7 @@ struct sender_receiver_view {
 	bool straggler;
 	uint64_t sent, came;	   /* DATA packets while it reported, and those of them that it got */
 	uint32_t reports, pressed; /* that came of it, and those of them that its disk held it back in */
+	uint8_t hellos;		   /* reports before it heard a POLL; as `probes` */
 	uint16_t probes;	   /* what it heard of the probe train: WIRE_HEARD(); whoever sends knows, 0 else */
 };
 bool sender_look_at(const struct sender *s, uint16_t number, struct sender_receiver_view *out);

@@ -266,6 +266,9 @@ void ticket_ask_write(const struct ticket_ask *a, struct buf *out)
 	json_put_obj(&w, NULL);
 	put_hex(&w, "guest", a->guest, TICKET_GUEST);
 	json_put_str(&w, "host", a->host);
+	if (a->tls_only)
+		json_put_bool(&w, "multicast", false);
+	cable_put(&a->cable, &w);
 	if (a->has) {
 		base64_put(&have, a->have, a->have_len);
 		put_hex(&w, "id", a->id.bytes, DIGEST_LEN);
@@ -296,11 +299,14 @@ static int read_have(struct json_obj *o, struct ticket_ask *a, struct err *err)
 static int ask_root(struct json_obj *o, void *out, struct err *err)
 {
 	struct ticket_ask *a = out;
+	bool multicast = true;
 
 	a->has = json_has(o, "have") || json_has(o, "id");
 	if (read_hex(o, "guest", a->guest, TICKET_GUEST, err) < 0 || read_name(o, "host", &a->host, err) < 0 ||
-	    read_have(o, a, err) < 0)
+	    read_have(o, a, err) < 0 || json_bool(o, "multicast", JSON_MAY, &multicast, err) < 0 ||
+	    cable_read(o, &a->cable, err) < 0)
 		return -1;
+	a->tls_only = !multicast;
 	return json_obj_end(o, err);
 }
 

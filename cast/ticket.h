@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "cast/cable.h"
 #include "cast/session.h"
 
 #include <stdbool.h>
@@ -62,6 +63,8 @@ int ticket_offer_read(const char *json, size_t len, struct ticket_offer *out, st
 struct ticket_ask {
 	uint8_t guest[TICKET_GUEST]; /* the same when this receiver comes again */
 	char *host;		     /* its name, for people */
+	bool tls_only;		     /* it wants nothing by multicast */
+	struct cable cable;	     /* the interface towards the sender */
 	bool has;		     /* it has pieces of the file with this id: */
 	struct digest id;
 	uint8_t *have; /* a bit for each piece, LSB first; NULL: none */

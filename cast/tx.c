@@ -198,7 +198,7 @@ static void peer_clear(struct tx_peer *p)
 		seal_free(p->seal);
 	if (p->replay)
 		replay_free(p->replay);
-	*p = (struct tx_peer){ 0 };
+	*p = (struct tx_peer){ .probes = p->probes, .hellos = p->hellos }; /* what it heard is looked at later, too */
 }
 
 static void peer_free(struct tx_peer *p)
@@ -337,8 +337,10 @@ bool tx_look_at(struct tx *t, uint16_t number, struct sender_receiver_view *out)
 
 	pthread_mutex_lock(&t->lock);
 	found = sender_look_at(t->sender, number, out);
-	if (found)
-		out->probes = t->peers[number] ? t->peers[number]->probes : 0;
+	if (found && t->peers[number]) {
+		out->probes = t->peers[number]->probes;
+		out->hellos = t->peers[number]->hellos;
+	}
 	pthread_mutex_unlock(&t->lock);
 	return found;
 }

@@ -149,7 +149,7 @@ static int take_ticket(struct cast_receive *r, struct err *err)
 {
 	const struct ticket_file *f = &r->offer.file;
 	struct out_opts out = { .path = r->path, .force = r->force, .hands = r->hands, .file = f };
-	struct guest_wish wish = { .path = r->path, .offer = &r->offer };
+	struct guest_wish wish = { .path = r->path, .offer = &r->offer, .tls_only = !r->by_multicast };
 	autofree uint8_t *have = NULL;
 
 	if (r->to_store && cast_store_look(r, &out.room_bytes, err) < 0)

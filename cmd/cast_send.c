@@ -200,6 +200,8 @@ static int make_session(const struct cmd *c, struct cast_send *s, struct err *er
 		return -1;
 	s->session.sender = s->place.addr;
 	desk_ways(&s->place, &s->session);
+	/* Reports come to the port that tickets are asked for at: one number for a firewall. */
+	((struct sockaddr_in *)&s->session.sender)->sin_port = htons(s->port);
 	s->session.symbol_bytes = file_facts(s->file)->symbol_bytes;
 	random_bytes(&s->session.cast, sizeof(s->session.cast));
 	random_bytes(s->session.group_key, SESSION_KEY);

@@ -4,6 +4,7 @@
 #define ORTHRUS_CMD_CAST_SEND_H
 
 #include "cast/desk.h"
+#include "cast/diagnose.h"
 #include "cast/file.h"
 #include "cast/tx.h"
 #include "cmd/cast_fleet.h"
@@ -35,6 +36,8 @@ struct cast_send {
 	int64_t opened_ns;
 	atomic_bool runs; /* somebody came: the cast runs, or did */
 	struct cast_watch watch;
+	int64_t asked_ns; /* since then somebody has a ticket */
+	bool unheard_said;
 	atomic_bool over; /* the cast is; last words are awaited */
 	_Atomic int64_t over_ns;
 	_Atomic double ended_seconds; /* from the first packet until somebody was last done */
@@ -87,6 +90,12 @@ void cast_to_put(const struct cast_send *s, struct json_out *w); /* "nodes": [..
 void cast_to_table(const struct cast_send *s);
 /* ERR_PARTIAL, ERR_FAILED: some or all of the nodes don't have it. */
 int cast_to_judge(const struct cmd *c, struct cast_send *s, struct err *err) WARN_UNUSED;
+
+/* --- cast_send_look.c --- */
+/* While it runs, on the thread of `watch`: once, that nobody's reports arrive. */
+void cast_send_watch(struct cast_send *s);
+/* What is wrong, as far as it shows now, or showed when the cast was over. */
+void cast_send_look(struct cast_send *s, int64_t now_ns, struct diagnose *out);
 
 /* --- cast_send_result.c --- */
 /* Who has it, who has not, and why. ERR_PARTIAL, ERR_FAILED when not everybody has it. */

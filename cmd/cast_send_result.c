@@ -63,7 +63,7 @@ static void put_packets(struct json_out *w, const struct tx_view *v)
 	json_end_obj(w);
 }
 
-static void print_json(struct cast_send *s, const struct desk_view *desk, const struct tx_view *tx)
+static void print_json(struct cast_send *s, const struct desk_view *desk, const struct tx_view *tx, const struct diagnose *found)
 {
 	uint64_t size = file_facts(s->file)->size_bytes;
 	autoclean(buf_free) struct buf out = { 0 };
@@ -87,6 +87,7 @@ static void print_json(struct cast_send *s, const struct desk_view *desk, const 
 		cast_to_put(s, &w);
 	else
 		put_receivers(&w, s->desk);
+	diagnose_print(found, &w);
 	json_end_obj(&w);
 	buf_addc(&out, '\n');
 	cmd_print(buf_str(&out));
@@ -109,7 +110,7 @@ static void say_receivers(const struct cmd *c, struct desk *d)
 	}
 }
 
-static void say_result(const struct cmd *c, struct cast_send *s, const struct desk_view *desk)
+static void say_result(const struct cmd *c, struct cast_send *s, const struct desk_view *desk, const struct diagnose *found)
 {
 	uint64_t size = file_facts(s->file)->size_bytes;
 	char bytes[STR_BYTES_MAX], rate[STR_BYTES_MAX] = "";
@@ -121,6 +122,8 @@ static void say_result(const struct cmd *c, struct cast_send *s, const struct de
 		cast_to_table(s);
 	else if (!s->to)
 		say_receivers(c, s->desk);
+	for (size_t i = 0; i < found->n; i++)
+		cmd_say_wrapped(c, "! ", found->findings[i].text);
 	if (desk->refused)
 		cmd_say(c, "%llu requests had a wrong secret", (unsigned long long)desk->refused);
 	if (desk->done && !s->to)
@@ -130,6 +133,7 @@ static void say_result(const struct cmd *c, struct cast_send *s, const struct de
 
 int cast_send_result(const struct cmd *c, struct cast_send *s, struct err *err)
 {
+	autoclean(diagnose_free) struct diagnose found = { 0 };
 	bool stopped = atomic_load(&s->watch.stopped);
 	struct desk_view desk;
 	struct tx_view tx;
@@ -137,11 +141,12 @@ int cast_send_result(const struct cmd *c, struct cast_send *s, struct err *err)
 
 	tx_look(s->tx, &tx);
 	desk_look(s->desk, &desk);
+	cast_send_look(s, s->over_ns, &found);
 	failed = desk.failed + desk.waited_for;
 	if (c->json)
-		print_json(s, &desk, &tx);
+		print_json(s, &desk, &tx, &found);
 	else
-		say_result(c, s, &desk);
+		say_result(c, s, &desk, &found);
 	if (s->to)
 		return cast_to_judge(c, s, err);
 	/* Whoever stops it when all have it has just waited long enough for others. */

@@ -77,6 +77,7 @@ void cast_send_tick(void *ctx, struct progress *p)
 	desk_look(s->desk, &desk);
 	if (v.sender.stage == WIRE_GATHER && nobody_is_missing(s, &desk))
 		tx_start(s->tx);
+	cast_send_watch(s);
 	if (v.sender.blocks_to_send)
 		done = (uint64_t)((double)size * v.sender.blocks_sent / v.sender.blocks_to_send);
 	name_stage(s, stage_name(&v.sender, s->over), &desk, stage, sizeof(stage));

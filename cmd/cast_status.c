@@ -27,6 +27,7 @@ struct view { /* one cast */
 	struct str_list expected;
 	struct row *rows;
 	size_t n_rows;
+	struct str_list findings, finding_keys; /* a key stays when a number in the text changes */
 };
 struct views {
 	struct view *items;
@@ -51,6 +52,8 @@ static void views_free(struct views *l)
 		free(v->ended_by);
 		free(v->raw);
 		str_list_free(&v->expected);
+		str_list_free(&v->findings);
+		str_list_free(&v->finding_keys);
 	}
 	free(l->items);
 	str_list_free(&l->stopped);
@@ -96,6 +99,33 @@ static int read_counts(struct json_obj *o, struct view *v, struct err *err)
 	return 0;
 }
 
+static int read_findings(struct json_obj *o, struct view *v, struct err *err)
+{
+	struct json_arr a;
+
+	if (json_arr(o, "findings", JSON_MAY, &a, err) <= 0)
+		return err->kind == ERR_NONE ? 0 : -1;
+	for (size_t i = 0; i < a.len; i++) {
+		autofree char *raw = NULL, *text = NULL, *kind = NULL, *about = NULL, *key = NULL;
+		struct json_obj f;
+
+		if (json_arr_obj(&a, i, &f, err) < 0 || json_str(&f, "text", JSON_MUST, &raw, err) < 0 ||
+		    json_str(&f, "kind", JSON_MUST, &kind, err) < 0 || json_str(&f, "about", JSON_MAY, &about, err) < 0)
+			return -1;
+		/* Names of switches are in it, as these say them. */
+		text = str_printable(raw, strlen(raw));
+		key = str_format("%llu %s %s", (unsigned long long)v->cast, kind, about ? about : "");
+		str_list_add(&v->findings, text);
+		str_list_add(&v->finding_keys, key);
+	}
+	return 0;
+}
+
+static int by_node(const void *a, const void *b)
+{
+	return nodeset_cmp(((const struct row *)a)->node, ((const struct row *)b)->node);
+}
+
 static int read_view(const struct json_arr *a, size_t i, struct view *v, struct err *err)
 {
 	struct json_arr rows;
@@ -105,7 +135,8 @@ static int read_view(const struct json_arr *a, size_t i, struct view *v, struct 
 	    json_str(&o, "image", JSON_MUST, &v->image, err) < 0 || json_str(&o, "state", JSON_MUST, &v->state, err) < 0 ||
 	    json_str(&o, "error", JSON_MAY, &v->error, err) < 0 || json_str(&o, "ended_by", JSON_MAY, &v->ended_by, err) < 0 ||
 	    json_bool(&o, "runs", JSON_MUST, &v->runs, err) < 0 || read_counts(&o, v, err) < 0 ||
-	    json_strs(&o, "expected", JSON_MUST, &v->expected, err) < 0 || json_arr(&o, "nodes", JSON_MUST, &rows, err) < 0)
+	    json_strs(&o, "expected", JSON_MUST, &v->expected, err) < 0 || json_arr(&o, "nodes", JSON_MUST, &rows, err) < 0 ||
+	    read_findings(&o, v, err) < 0)
 		return -1;
 	v->rows = mem_array(rows.len, sizeof(v->rows[0]));
 	for (; v->n_rows < rows.len; v->n_rows++)
@@ -113,6 +144,8 @@ static int read_view(const struct json_arr *a, size_t i, struct view *v, struct 
 			v->n_rows++;
 			return -1;
 		}
+	/* Whoever came first. */
+	qsort(v->rows, v->n_rows, sizeof(v->rows[0]), by_node);
 	return 0;
 }
 
@@ -235,6 +268,8 @@ static void print_view(const struct cmd *c, const struct view *v)
 	cast_zones_say(c, v->raw);
 	if (!c->quiet)
 		print_table(v);
+	for (size_t i = 0; i < v->findings.len; i++)
+		cmd_say_wrapped(c, "! ", v->findings.items[i]);
 }
 
 static int status(struct cmd *c, struct err *err)
@@ -250,8 +285,11 @@ static int status(struct cmd *c, struct err *err)
 	}
 	if (!l.len)
 		cmd_say(c, "nothing is cast, and nothing was lately");
-	for (size_t i = 0; i < l.len; i++)
+	for (size_t i = 0; i < l.len; i++) {
+		if (i)
+			cmd_say(c, "%s", "");
 		print_view(c, &l.items[i]);
+	}
 	for (size_t i = 0; i < l.stopped.len; i++)
 		cmd_say(c, "%s", l.stopped.items[i]);
 	return 0;
@@ -310,6 +348,16 @@ static void say_row(struct cmd *c, struct said *s, const struct view *v, const s
 	say(c, s, key, news, line);
 }
 
+/* Each once. */
+static void say_finding(struct cmd *c, struct said *s, const struct view *v, size_t i)
+{
+	if (find(s, v->finding_keys.items[i]) < s->keys.len)
+		return;
+	str_list_add(&s->keys, v->finding_keys.items[i]);
+	str_list_add(&s->lines, "");
+	cmd_say_wrapped(c, "! ", v->findings.items[i]);
+}
+
 /* One object a line with --json. */
 static void say_view(struct cmd *c, struct said *s, const struct view *v)
 {
@@ -330,6 +378,8 @@ static void say_view(struct cmd *c, struct said *s, const struct view *v)
 	}
 	for (size_t i = 0; i < v->n_rows; i++)
 		say_row(c, s, v, &v->rows[i]);
+	for (size_t i = 0; i < v->findings.len; i++)
+		say_finding(c, s, v, i);
 	say(c, s, key, news, line);
 }
 

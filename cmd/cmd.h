@@ -88,7 +88,9 @@ int cmd_confirm(const struct cmd *c, struct err *err, const char *fmt, ...) PRIN
 
 /* output.c: standard output for results, standard error for errors and progress. */
 void cmd_say(const struct cmd *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* a line for people: not with --quiet or --json */
-void cmd_print(const char *text);					   /* the result itself, as it is */
+/* A sentence for people, behind `mark`; at a terminal broken between words, what follows as far in as the first line. */
+void cmd_say_wrapped(const struct cmd *c, const char *mark, const char *text);
+void cmd_print(const char *text); /* the result itself, as it is */
 /* "orthrus: text", "  next: hint"; with --json {"error":{..}}. Whoever has printed a JSON result already leaves err->text empty,
  * and this is not called: there is one document on standard output. */
 void cmd_error(const struct cmd *c, const struct err *err);

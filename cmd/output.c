@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define WIDTH_MIN 40 /* columns; at a narrower terminal nothing is broken */
 
 void cmd_say(const struct cmd *c, const char *fmt, ...)
 {
@@ -19,6 +23,34 @@ void cmd_say(const struct cmd *c, const char *fmt, ...)
 	va_end(ap);
 	putchar('\n');
 	fflush(stdout); /* whoever reads a pipe sees what is done when it is done */
+}
+
+static size_t terminal_width(void)
+{
+	struct winsize size;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > WIDTH_MIN ? size.ws_col : 0;
+}
+
+void cmd_say_wrapped(const struct cmd *c, const char *mark, const char *text)
+{
+	/* Never the last column: some terminals wrap there. */
+	const size_t width = terminal_width(), indent = strlen(mark), room = width ? width - 1 - indent : SIZE_MAX;
+	const char *lead = mark;
+
+	while (strlen(text) > room) {
+		size_t n = room;
+
+		while (n > 0 && text[n] != ' ')
+			n--;
+		if (n == 0) /* a word longer than the line */
+			n = strcspn(text, " ");
+		cmd_say(c, "%*s%.*s", (int)indent, lead, (int)n, text);
+		lead = "";
+		text += n + strspn(text + n, " ");
+	}
+	if (*text)
+		cmd_say(c, "%*s%s", (int)indent, lead, text);
 }
 
 void cmd_print(const char *text)

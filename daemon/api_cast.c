@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/cast.h"
+#include "daemon/cast_facts.h"
 #include "daemon/cast_lines.h"
 #include "daemon/change.h"
 #include "daemon/ident.h"
@@ -15,6 +16,7 @@ struct wish {
 	char *image, *id;
 	bool again;
 	struct buf have;
+	struct cable cable;
 };
 
 static void wish_free(struct wish *w)
@@ -33,7 +35,7 @@ static int read_wish(const struct http_call *call, struct wish *out, struct err 
 
 	if (api_body(call, &doc, &o, err) < 0 || json_str(&o, "image", JSON_MUST, &out->image, err) < 0 ||
 	    json_str(&o, "id", JSON_MUST, &out->id, err) < 0 || json_bool(&o, "again", JSON_MAY, &out->again, err) < 0 ||
-	    json_str(&o, "have", JSON_MAY, &have, err) < 0)
+	    json_str(&o, "have", JSON_MAY, &have, err) < 0 || cable_read(&o, &out->cable, err) < 0)
 		return -1;
 	if (have && (base64_read(have, strlen(have), &out->have, &why) < 0 || out->have.len > CAST_HAVE_MAX))
 		return json_bad(&o, "have", err, "is no bitmap in Base64");
@@ -104,6 +106,15 @@ static void answer(struct http_call *call, enum cast_word word, const struct cas
 	json_end_obj(&w);
 }
 
+static void find_switch(struct daemon *d, const char *node, const struct cable *cable, char **name, char **port)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+	struct err none = { 0 };
+
+	if (daemon_machine(d, node, &m, &none) > 0)
+		cast_switch_of(&m, cable, name, port);
+}
+
 /* Under the change lock from who it is to its ticket: whoever removes it finds it among those that can read the cast. */
 static int ask(struct daemon *d, struct http_call *call, struct wish *w, enum cast_word *word, struct cast_ticket *t,
 	       struct err *err)
@@ -111,11 +122,15 @@ static int ask(struct daemon *d, struct http_call *call, struct wish *w, enum ca
 	autofree char *node = NULL;
 	autoclean(run_free) struct run r = { 0 };
 	autoclean(change_end) struct change c = { 0 };
-	struct cast_ask a = { .name = w->image, .id = w->id, .again = w->again, .have_len = w->have.len };
+	autofree char *switch_name = NULL, *switch_port = NULL;
+	struct cast_ask a = { .name = w->image, .id = w->id, .again = w->again, .have_len = w->have.len, .cable = w->cable };
 
 	change_begin(&c, d);
 	if (ident_caller(d, call, &node, &r, err) < 0 || check_order(node, &r, w, err) < 0)
 		return -1;
+	find_switch(d, node, &w->cable, &switch_name, &switch_port);
+	a.switch_name = switch_name;
+	a.switch_port = switch_port;
 	a.node = node;
 	a.from = http_from(call);
 	a.have = (const uint8_t *)buf_str(&w->have);

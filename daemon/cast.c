@@ -26,6 +26,8 @@ static void cast_free(struct cast *c)
 	for (size_t i = 0; i < c->n_members; i++) {
 		free(c->members[i].node);
 		free(c->members[i].why);
+		free(c->members[i].switch_name);
+		free(c->members[i].switch_port);
 	}
 	if (c->members)
 		explicit_bzero(c->members, c->cap_members * sizeof(c->members[0]));
@@ -33,6 +35,7 @@ static void cast_free(struct cast *c)
 	str_list_free(&c->expected);
 	cast_zones_free(c);
 	buf_free(&c->to_say);
+	diagnose_free(&c->found);
 	free(c->ended_by);
 	free(c->error);
 	free(c->name);

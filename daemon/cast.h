@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/json.h"
+#include "cast/cable.h"
 #include "cast/session.h"
 #include "daemon/daemon.h"
 
@@ -22,10 +23,12 @@ bool casts_stop(struct casts *cs) WARN_UNUSED; /* as power_stop() */
 /* A node asks to take part. */
 struct cast_ask {
 	const char *node, *name, *id;
-	const char *from;    /* its address: behind a relay it hears that */
-	bool again;	     /* it took part already and got not all */
-	const uint8_t *have; /* one bit a chunk, LSB first */
-	size_t have_len;     /* 0: it has nothing */
+	const char *from;		       /* its address: behind a relay it hears that */
+	bool again;			       /* it took part already and got not all */
+	const uint8_t *have;		       /* one bit a chunk, LSB first */
+	size_t have_len;		       /* 0: it has nothing */
+	struct cable cable;		       /* of its interface; for people */
+	const char *switch_name, *switch_port; /* by LLDP; or NULL */
 };
 /* One that took part already gets another ticket while its cast runs, or when that was cut off: a node was removed, its process
  * died, orthrusd was started anew, the sender lost the node. Not after one that ended by itself, nor when too many failed.
@@ -37,7 +40,7 @@ struct cast_ticket {
 	uint16_t number, symbol_bytes;
 	uint8_t group_key[SESSION_KEY], own_key[SESSION_KEY], sign_public[SESSION_SIGN_PUBLIC];
 	char group[64], sender[64];
-	char source[64]; /* a relay's, whose port is that of the group; "": none, the sender itself */
+	char source[64];			     /* a relay's, whose port is that of the group; "": none, the sender itself */
 	char group2[64], sender2[64], broadcast[64]; /* "": none; ports as those of the first */
 	uint16_t port, sender_port;
 	struct digest layout;

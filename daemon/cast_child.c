@@ -89,6 +89,7 @@ static bool look_at(struct child *c, uint16_t number, int64_t now, struct cast_v
 				   .came = v.came,
 				   .reports = v.reports,
 				   .pressed = v.pressed,
+				   .hellos = v.hellos,
 				   .buffer_kib = v.buffer_kib,
 				   .probes = v.probes };
 	return true;

@@ -44,6 +44,9 @@ static struct cast_member *join(struct cast *c, const struct cast_ask *ask, cons
 	c->members = mem_room(c->members, c->n_members, &c->cap_members, sizeof(c->members[0]));
 	m = &c->members[c->n_members++];
 	*m = (struct cast_member){ .node = mem_strdup(ask->node), .number = (uint16_t)c->n_members, .have = *have };
+	m->cable = ask->cable;
+	m->switch_name = ask->switch_name ? mem_strdup(ask->switch_name) : NULL;
+	m->switch_port = ask->switch_port ? mem_strdup(ask->switch_port) : NULL;
 	has_come(&c->expected, ask->node);
 	random_bytes(m->own_key, sizeof(m->own_key));
 	m->zone = cast_zone_of(c, ask->from);
@@ -87,6 +90,7 @@ enum cast_word cast_let_in(struct cast *c, const struct cast_ask *ask, struct ca
 	digest_of(ask->have, ask->have_len, &have);
 	if (!m || m->told || digest_cmp(&m->have, &have) != 0) {
 		struct cast_do_line leave = { .what = CAST_DO_LEAVE, .number = m ? m->number : 0 };
+		const uint16_t before = (uint16_t)leave.number;
 
 		if (ask->have_len && ask->have_len != (c->chunks + 7) / 8)
 			err_set(err, ERR_REFUSED, "it says of %zu chunks whether they are there, the image has %llu",
@@ -100,6 +104,7 @@ enum cast_word cast_let_in(struct cast *c, const struct cast_ask *ask, struct ca
 			cast_say(c, &leave);
 		}
 		m = join(c, ask, &have);
+		m->before = before;
 	}
 	if (m->state == MEMBER_ASKED)
 		return CAST_WAIT;

@@ -75,6 +75,7 @@ struct cast_view { /* of one receiver */
 	uint64_t sent, came;	   /* DATA packets while it reported, and those of them that it got */
 	uint64_t reports, pressed; /* that came of it, and those in which its disk held it back */
 	uint64_t buffer_kib;	   /* of its socket */
+	uint64_t hellos;	   /* reports before it heard anything of the cast */
 	uint16_t probes;	   /* what it heard of the probe train: WIRE_HEARD() of cast/wire.h */
 };
 struct cast_said_line {

@@ -3,6 +3,7 @@
 #ifndef ORTHRUS_DAEMON_CAST_PRIV_H
 #define ORTHRUS_DAEMON_CAST_PRIV_H
 
+#include "cast/diagnose.h"
 #include "cast/wire.h"
 #include "daemon/cast.h"
 #include "daemon/cast_lines.h"
@@ -31,12 +32,15 @@ struct cast_member {
 	struct digest have; /* of the bitmap that it asked with */
 	enum { MEMBER_ASKED, MEMBER_JOINED, MEMBER_REFUSED } state;
 	bool old;		      /* the node has another number since */
+	uint16_t before;	      /* the number that it had before; 0: none */
 	const struct cast_zone *zone; /* NULL: it hears the sender itself */
-	int64_t told_ns;
-	bool told;   /* it has the key: it may be used by nobody else, nor by it again */
-	bool stored; /* what it has is on its disks */
+	bool told;		      /* it has the key: it may be used by nobody else, nor by it again */
+	bool stored;		      /* what it has is on its disks */
 	struct cast_view view;
-	char *why; /* REFUSED */
+	int64_t told_ns;
+	struct cable cable;		 /* of its interface, as it says */
+	char *switch_name, *switch_port; /* by LLDP; or NULL */
+	char *why;			 /* REFUSED */
 };
 
 struct cast {
@@ -51,6 +55,9 @@ struct cast {
 	bool rekey;	       /* it ends because a node was removed: the others may go on in a new one */
 	char *ended_by;	       /* an administrator; or NULL */
 	char *error;	       /* FAILED */
+	struct diagnose found; /* as it was when it ended */
+	bool looked;
+	bool unheard; /* an event has told that no report arrives */
 	int64_t begun_ns, closing_ns, ended_ns;
 	bool told_end; /* its thread needs no lock any more */
 	char group[64], sender[64];

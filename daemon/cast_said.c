@@ -78,6 +78,7 @@ static int read_view(const struct json_arr *a, size_t i, struct cast_view *v, st
 	    json_u64(&o, "came", JSON_MUST, 0, COUNT_MAX, &v->came, err) < 0 ||
 	    json_u64(&o, "reports", JSON_MUST, 0, UINT32_MAX, &v->reports, err) < 0 ||
 	    json_u64(&o, "pressed", JSON_MUST, 0, UINT32_MAX, &v->pressed, err) < 0 ||
+	    json_u64(&o, "hellos", JSON_MUST, 0, 255, &v->hellos, err) < 0 ||
 	    json_u64(&o, "buffer_kib", JSON_MUST, 0, UINT32_MAX, &v->buffer_kib, err) < 0 ||
 	    json_u64(&o, "probes", JSON_MUST, 0, WIRE_HEARD_ALL, &probes, err) < 0)
 		return -1;
@@ -181,6 +182,7 @@ static void put_views(struct json_out *w, const struct cast_said_line *l)
 		json_put_u64(w, "came", v->came);
 		json_put_u64(w, "reports", v->reports);
 		json_put_u64(w, "pressed", v->pressed);
+		json_put_u64(w, "hellos", v->hellos);
 		json_put_u64(w, "buffer_kib", v->buffer_kib);
 		json_put_u64(w, "probes", v->probes);
 		json_end_obj(w);

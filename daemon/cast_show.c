@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Casts as administrators see them. */
 #include "base/mem.h"
+#include "daemon/cast_facts.h"
 #include "daemon/cast_priv.h"
 #include "sys/clock.h"
 
@@ -82,6 +83,9 @@ static void print_member(const struct cast *c, const struct cast_member *m, stru
 	json_put_u64(w, "loss_ppm", m->view.loss_ppm);
 	json_put_bool(w, "straggler", m->view.straggler);
 	json_put_str(w, "way", member_way(c, m));
+	cable_put(&m->cable, w);
+	json_put_str(w, "switch", m->switch_name);
+	json_put_str(w, "switch_port", m->switch_port);
 	json_end_obj(w);
 }
 
@@ -120,7 +124,7 @@ static void print_ways(uint64_t ways, struct json_out *w)
 	json_end_arr(w);
 }
 
-static void print_cast(const struct cast *c, struct json_out *w)
+static void print_cast(const struct cast *c, const struct cast_network *n, struct json_out *w)
 {
 	autofree char *image = str_format("%s/%s", c->name, c->id);
 	int64_t end = runs(c) ? clock_now_ns() : c->ended_ns;
@@ -147,18 +151,22 @@ static void print_cast(const struct cast *c, struct json_out *w)
 	json_put_u64(w, "rejected", c->progress.rejected);
 	print_nodes(c, w);
 	cast_zones_print(c, w);
+	cast_findings_put(c, n, w);
 	json_end_obj(w);
 }
 
 void casts_print(struct casts *cs, struct json_out *w)
 {
+	struct cast_network n;
+
+	cast_network_look(cs->d, &n);
 	pthread_mutex_lock(&cs->lock);
 	cast_forget_old(cs);
 	json_put_obj(w, NULL);
 	json_put_arr(w, "casts");
 	for (struct cast *c = cs->list; c; c = c->link) {
 		cast_look_stored(c);
-		print_cast(c, w);
+		print_cast(c, &n, w);
 	}
 	json_end_arr(w);
 	cast_print_stopped(cs, w);

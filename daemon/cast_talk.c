@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The thread of one cast: it starts the process that casts, hands on what it is to be told, and keeps what it says. */
 #include "base/mem.h"
+#include "daemon/cast_facts.h"
 #include "daemon/cast_priv.h"
 #include "daemon/change.h"
 #include "sys/clock.h"
@@ -251,6 +252,7 @@ static int talk(struct talk *t, struct err *err)
 				      { .fd = t->st.err_fd, .events = POLLIN },
 				      { .fd = t->c->wake, .events = POLLIN } };
 
+		cast_findings_watch(t->c);
 		if (hand_on(t, err) < 0 && !t->ended)
 			return -1;
 		if (err->kind != ERR_NONE) { /* too late to matter */
@@ -332,21 +334,24 @@ static const char *why_over(const struct cast *c)
 	return c->ended_by ? ", stopped before its end" : "";
 }
 
-static void tell_end(const struct cast *c)
+static void tell_end(struct cast *c)
 {
+	autofree char *found = cast_findings_end(c);
 	size_t nodes, whole;
 
+	cast_findings_watch(c);
 	count(c, &nodes, &whole);
 	if (c->state == CAST_FAILED)
 		event_note(c->all->d, EVENT_WARNING, "cast-failed", NULL,
-			   "the cast of %s/%s failed, its nodes go on by another one or over HTTPS: %s", c->name, c->id,
-			   c->error);
+			   "the cast of %s/%s failed, its nodes go on by another one or over HTTPS: %s%s%s", c->name, c->id,
+			   c->error, *found ? ". " : "", found);
 	else
-		event_note(
-			c->all->d, EVENT_INFO, "cast-over", NULL,
-			"the cast of %s/%s is over%s: %zu of %zu node%s got all by it, %.2f times its bytes were sent in %.1f s",
-			c->name, c->id, why_over(c), whole, nodes, nodes == 1 ? "" : "s",
-			c->bytes ? (double)c->progress.wire_bytes / (double)c->bytes : 0.0, (double)c->progress.ms / 1000.0);
+		event_note(c->all->d, *found ? EVENT_WARNING : EVENT_INFO, "cast-over", NULL,
+			   "the cast of %s/%s is over%s: %zu of %zu node%s got all by it, %.2f times its bytes were sent in %.1f "
+			   "s%s%s",
+			   c->name, c->id, why_over(c), whole, nodes, nodes == 1 ? "" : "s",
+			   c->bytes ? (double)c->progress.wire_bytes / (double)c->bytes : 0.0, (double)c->progress.ms / 1000.0,
+			   *found ? ". " : "", found);
 }
 
 void *cast_talk(void *arg)

@@ -88,6 +88,7 @@ static int ask(struct bring *b, bool again, struct bring_ticket *out, struct err
 		base64_put(&have, map, len);
 		json_put_str(&w, "have", buf_str(&have));
 	}
+	bring_ticket_facts(b->o->server, &w);
 	json_end_obj(&w);
 	if (b->o->ask(b->o->ask_ctx, buf_str(&body), body.len, &answer, err) < 0)
 		return -1;

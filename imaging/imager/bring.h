@@ -23,6 +23,7 @@ struct bring_opts {
 	/* One call at a time, from whichever thread; may take its time. Bytes as stored. */
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_ctx;
+	const char *server; /* "https://10.1.0.1:8443": what is known of the link towards it is told; NULL: nothing */
 	int64_t silence_ns; /* how long without a packet of the cast until it is given up; 0: 10 s */
 };
 /* By what way how much came. */

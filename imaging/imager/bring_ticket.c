@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "cast/cable.h"
 #include "cast/layout.h"
 #include "sys/inet.h"
 
@@ -10,6 +11,32 @@
 #include <string.h>
 
 #define REASON_MAX ((size_t)600)
+
+/* Between "//" and what follows the host, brackets taken off. Caller frees; NULL: there is none. */
+static char *host_of(const char *server)
+{
+	const char *at = server ? strstr(server, "//") : NULL;
+	bool six;
+
+	if (!at)
+		return NULL;
+	six = at[2] == '[';
+	at += six ? 3 : 2;
+	return mem_strndup(at, strcspn(at, six ? "]" : ":/"));
+}
+
+void bring_ticket_facts(const char *server, struct json_out *w)
+{
+	autofree char *host = host_of(server);
+	struct sockaddr_storage to;
+	struct err name = { 0 };
+	struct cable cable;
+
+	if (!host || inet_address(host, 1, &to, &name) < 0)
+		return;
+	cable_towards(&to, &cable);
+	cable_put(&cable, w);
+}
 
 static int read_hex(struct json_obj *o, const char *key, uint8_t *out, size_t len, struct err *err)
 {

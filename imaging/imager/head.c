@@ -61,6 +61,11 @@ const struct identity *head_identity(const struct head *h)
 	return h->identity;
 }
 
+const char *head_server(const struct head *h)
+{
+	return h->server;
+}
+
 /* One try of anything that only a node may ask. */
 static int send_as_node(struct head *h, const struct http_request *req, struct http_reply *reply, struct err *err)
 {

@@ -51,6 +51,7 @@ int head_orders(struct head *h, unsigned int wait_s, struct head_answer *out, st
 
 /* As given in the options. */
 const struct identity *head_identity(const struct head *h);
+const char *head_server(const struct head *h);
 
 struct head_event {
 	const char *install_id, *step, *event; /* event: "begin", "done", "failed", "progress" */

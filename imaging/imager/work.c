@@ -59,7 +59,8 @@ static int restore_image(struct install_run *run, int target_fd, struct err *err
 						 .ask = ask_head,
 						 .ask_ctx = run->head,
 						 .progress = show_progress,
-						 .progress_ctx = run } };
+						 .progress_ctx = run,
+						 .server = head_server(run->head) } };
 
 	return bring_image(&b, target_fd, &run->brought, err);
 }

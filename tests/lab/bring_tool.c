@@ -94,6 +94,7 @@ static int install(struct tool *t, struct err *err)
 						 .ask_ctx = t->head,
 						 .progress = show,
 						 .progress_ctx = t,
+						 .server = t->server,
 						 .silence_ns = t->silence_ns } };
 	struct bring_result r;
 

@@ -164,6 +164,7 @@ static void how_it_goes(void **state)
 					.came = 990,
 					.reports = 70,
 					.pressed = 2,
+					.hellos = 3,
 					.buffer_kib = 4096 },
 				      { .number = 65535 } };
 	struct cast_said_line l = { .what = CAST_SAID_OPENED, .port = 40000, .chunks = 25, .blocks = 100, .bytes = 1 << 20 }, out;

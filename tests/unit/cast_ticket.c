@@ -234,6 +234,7 @@ static void test_ask(void **state)
 	autoclean(buf_free) struct buf b = { 0 }, none = { 0 };
 	static const char *const bad[] = {
 		"{}",
+		"{\"guest\":\"00000000000000000000000000000000\",\"host\":\"n\",\"link\":1}",
 		"{\"guest\":\"00\",\"host\":\"n\"}",
 		"{\"guest\":\"00000000000000000000000000000000\",\"host\":\"n\",\"have\":\"gQc=\"}",
 		"{\"guest\":\"00000000000000000000000000000000\",\"host\":\"n\",\"id\":\"00\",\"have\":\"gQc=\"}",
@@ -243,6 +244,8 @@ static void test_ask(void **state)
 	(void)state;
 	memset(a.guest, 3, TICKET_GUEST);
 	digest_of("id", 2, &a.id);
+	a.cable = (struct cable){ .interface = "eth0", .speed_mbit = 1000, .duplex = CABLE_FULL, .mtu = 1500 };
+	a.tls_only = true;
 	ticket_ask_write(&a, &b);
 	assert_int_equal(ticket_ask_read(b.data, b.len, &back, &err), 0);
 	assert_true(back.has);
@@ -250,12 +253,15 @@ static void test_ask(void **state)
 	assert_memory_equal(back.have, have, 2);
 	assert_memory_equal(back.guest, a.guest, TICKET_GUEST);
 	assert_string_equal(back.host, "n01");
+	assert_true(back.tls_only);
+	assert_memory_equal(&back.cable, &a.cable, sizeof(a.cable));
 	assert_int_equal(digest_cmp(&back.id, &a.id), 0);
 	ticket_ask_clear(&back);
-	a.has = false;
+	a.has = a.tls_only = false;
+	a.cable.interface[0] = '\0';
 	ticket_ask_write(&a, &none);
 	assert_int_equal(ticket_ask_read(none.data, none.len, &back, &err), 0);
-	assert_false(back.has);
+	assert_false(back.has || back.tls_only || back.cable.mtu);
 	assert_null(back.have);
 	ticket_ask_clear(&back);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
