@@ -199,7 +199,8 @@ static int poll_heard(struct rx *r, const struct wire_poll *poll, int64_t now_ns
 		r->data_ns = now_ns;
 	r->probes |= WIRE_HEARD(r->way->way, WIRE_SMALL);
 	r->polled = true;
-	r->settle = poll->ways;
+	if (poll->is_signed) /* who made up another one could leave us with a way that nothing comes by */
+		r->settle = poll->ways;
 	return 0;
 }
 

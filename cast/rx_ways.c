@@ -159,6 +159,8 @@ void rx_ways_settle(struct rx *r)
 	for (unsigned int i = 0; i < r->n_ways; i++)
 		if (i != best)
 			close_way(&r->ways[i]);
+	if (!r->ways[best].mine) /* nobody looks there any more */
+		(void)net_receive_buffer(r->back.fd, 1);
 	r->ways[0] = r->ways[best];
 	r->n_ways = 1;
 	r->doubled = false;

@@ -73,11 +73,13 @@ static void fill_ticket(const struct cast *c, const struct cast_member *m, struc
 	memcpy(out->sign_public, c->sign_public, sizeof(out->sign_public));
 	memcpy(out->group, c->group, sizeof(out->group));
 	memcpy(out->sender, c->sender, sizeof(out->sender));
+	if (m->zone) { /* a relay brings the group, and no other way */
+		memcpy(out->source, m->zone->relay, sizeof(out->source));
+		return;
+	}
 	memcpy(out->group2, c->group2, sizeof(out->group2));
 	memcpy(out->sender2, c->sender2, sizeof(out->sender2));
 	memcpy(out->broadcast, c->broadcast, sizeof(out->broadcast));
-	if (m->zone)
-		memcpy(out->source, m->zone->relay, sizeof(out->source));
 }
 
 /* Its cast runs: a number and a key of its own, told once. What was told may have been used by whoever heard it. */

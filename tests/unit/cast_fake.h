@@ -27,6 +27,8 @@ struct fake {
 	struct net_out out;
 	uint64_t counter, sent;
 	uint32_t seq;
+	uint8_t ways; /* that POLLs say DATA goes out by */
+	struct sockaddr_storage heard_from;
 	/* The other side. */
 	struct rx *rx;
 	pthread_t thread;
@@ -232,6 +234,7 @@ static inline struct wire_poll fake_poll_of(struct fake *f, enum wire_stage stag
 	return (struct wire_poll){ .seq = ++f->seq,
 				   .stage = stage,
 				   .pass = 1,
+				   .ways = f->ways,
 				   .sent = f->sent,
 				   .now_us = 1,
 				   .grtt_us = 1000,
@@ -323,6 +326,7 @@ static inline bool fake_hear(struct fake *f, struct wire_report *out, int ms)
 	if (!lan_wait(f->out.fd, ms))
 		return false;
 	assert_int_equal(net_receive(f->out.fd, &got, 1, &err), 1);
+	f->heard_from = got.from;
 	assert_int_equal(wire_head_read(got.data, got.len, &head, &err), 0);
 	assert_int_equal(head.type, WIRE_REPORT);
 	assert_int_equal(head.from, FAKE_NUMBER);
