@@ -42,6 +42,7 @@ struct fake {
 	uint32_t wrong_content; /* chunks that came otherwise than they were sent */
 	uint32_t with_digest;
 	bool broken; /* the disk */
+	bool checks; /* it says so when a chunk is wrong */
 	bool hold;   /* it takes its time: until this is false */
 	unsigned int in_sink;
 	pthread_cond_t changed; /* of these two */
@@ -69,8 +70,13 @@ static inline int fake_sink(void *ctx, unsigned int hand, uint32_t chunk, const 
 	while (f->hold)
 		pthread_cond_wait(&f->changed, &f->lock);
 	f->in_sink--;
-	if (len != layout_chunk_len(f->layout, chunk) || memcmp(data, f->data + layout_chunk_at(f->layout, chunk), len) != 0)
+	if (len != layout_chunk_len(f->layout, chunk) || memcmp(data, f->data + layout_chunk_at(f->layout, chunk), len) != 0) {
+		if (f->checks) {
+			pthread_mutex_unlock(&f->lock);
+			return err_set(err, ERR_DAMAGED, "chunk %u is not what was sent", chunk);
+		}
 		f->wrong_content++;
+	}
 	f->with_digest += digest != NULL;
 	if (digest) {
 		struct digest d;

@@ -3,6 +3,8 @@
  * ends nothing, and what he makes up counts for nothing. */
 #include "tests/unit/cast_fake.h"
 
+#include "cast/chance.h"
+
 #define SYMBOL 256
 #define V4 "232.7.7.9", LAN_V4
 
@@ -252,11 +254,98 @@ static void test_rows(void **state)
 	clear(&f);
 }
 
+static uint32_t dice(uint64_t *state, uint32_t below)
+{
+	return (uint32_t)(chance_next(state) >> 33) % below;
+}
+
+/* A symbol of his: any, where it may be or not. */
+static void put_symbol(struct fake *f, uint64_t *state)
+{
+	const struct wire_data d = { .head = { .type = WIRE_DATA, .cast = f->session.cast, .counter = ++f->counter },
+				     .block = dice(state, layout_blocks(f->layout) + 2),
+				     .index = (uint8_t)dice(state, 256),
+				     .pass = 1 };
+	uint8_t packet[SYMBOL + WIRE_DATA_MORE], nonce[SEAL_NONCE];
+	struct seal_job job = { .nonce = nonce,
+				.aad = packet,
+				.aad_len = WIRE_DATA_HEAD,
+				.in = packet + WIRE_DATA_HEAD,
+				.out = packet + WIRE_DATA_HEAD,
+				.len = SYMBOL,
+				.tag = packet + WIRE_DATA_HEAD + SYMBOL };
+
+	random_bytes(packet, sizeof(packet));
+	wire_data_write(&d, packet);
+	fake_nonce(0, d.head.counter, nonce);
+	seal_close_many(f->group, &job, 1);
+	fake_put(f, packet, sizeof(packet));
+}
+
+static void put_any_poll(struct fake *f, uint64_t *state)
+{
+	struct wire_poll p = fake_poll_of(f, (enum wire_stage)(1 + dice(state, 5)));
+
+	f->seq--;
+	p.seq += dice(state, 50);
+	p.sent += dice(state, 1000);
+	p.asked_from = dice(state, 8);
+	p.asked_to = p.asked_from + dice(state, 8);
+	p.crowd = dice(state, 100000);
+	p.grtt_us = dice(state, 1000000);
+	p.n_promises = (uint16_t)dice(state, 4);
+	for (unsigned int i = 0; i < p.n_promises; i++)
+		p.promises[i] = (struct wire_promise){ dice(state, 9), (uint8_t)(1 + dice(state, 255)) };
+	fake_put_poll(f, &p, p.stage == WIRE_OVER || dice(state, 2) ? NULL : &f->sign);
+}
+
+/* All that he can make, in any order, within what the sender sends: what is stored is right, and it ends. */
+static void test_storm(void **state)
+{
+	uint64_t seed = 5;
+	struct sign_key his;
+	struct err err = { 0 };
+	struct fake f;
+
+	(void)state;
+	make(&f);
+	f.checks = true;
+	assert_int_equal(sign_key_make(&his, &err), 0);
+	fake_receive(&f, (struct rx_opts){ .rows = true, .memory_bytes = 1 << 17 });
+	fake_poll(&f, WIRE_PASS);
+	for (unsigned int i = 0; i < 6000; i++) {
+		const uint32_t what = dice(&seed, 20), block = dice(&seed, layout_blocks(f.layout));
+
+		if (what < 4)
+			put_symbol(&f, &seed);
+		else if (what == 4 && i < 5000)
+			put_noise(&f, f.counter + dice(&seed, 100));
+		else if (what == 5)
+			fake_rows(&f, 0, CHUNKS, dice(&seed, 4) ? &his : &f.sign);
+		else if (what > 6)
+			fake_send(&f, block, (uint8_t)dice(&seed, layout_block(f.layout, block)->k));
+		else
+			put_any_poll(&f, &seed);
+		if (i % 100 == 0)
+			poll(NULL, 0, 1);
+	}
+	f.counter += 1000;
+	f.seq += 100;
+	for (int i = 0; i < 5; i++)
+		fake_poll(&f, WIRE_OVER);
+	fake_end(&f);
+	assert_int_equal(f.rc, 0);
+	assert_int_equal(f.wrong_content, 0);
+	for (uint32_t c = 0; c < CHUNKS; c++)
+		assert_true(f.stored[c] <= 1);
+	clear(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_over),  cmocka_unit_test(test_far_ahead), cmocka_unit_test(test_put_right),
-		cmocka_unit_test(test_heard), cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_heard), cmocka_unit_test(test_rows),	cmocka_unit_test(test_storm),
 	};
 
 	if (!lan_make())
