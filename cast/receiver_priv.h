@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TALK_FEW 16	/* so few answer each POLL at once and wait for nobody */
-#define TALK_BACKOFF 6	/* round-trip times: K of RFC 5401 */
+#define TALK_FEW 16    /* so few answer each POLL at once and wait for nobody */
+#define TALK_BACKOFF 6 /* round-trip times: K of RFC 5401 */
+#define TALK_PROMISED 4096
 #define TALK_BIG_MIN 16 /* a block that lacks more than so much and than half of it is no repair: it waits for the next pass */
 
 /* The first block in [from, to) that lacks something: its number, size and how many symbols (255: all). false: none. */
@@ -32,6 +33,8 @@ struct talk {
 
 	struct wire_poll poll; /* the last one; seq 0: none */
 	uint32_t signed_seq;   /* of the last one that was signed */
+	/* Of its promises, by the block's last bits: who lacks a million blocks looks through them for a few only. */
+	uint64_t promised[TALK_PROMISED / 64];
 	int64_t poll_ns;
 	uint64_t poll_heard;
 	uint64_t anchor_sent, anchor_heard; /* loss is counted from here */

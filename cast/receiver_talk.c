@@ -77,8 +77,11 @@ static void count_loss(struct talk *t, uint64_t sent)
 
 static unsigned int promised(const struct talk *t, uint32_t block)
 {
+	const uint32_t at = block % TALK_PROMISED;
 	unsigned int n = 0;
 
+	if (!(t->promised[at / 64] >> (at % 64) & 1))
+		return 0;
 	for (unsigned int i = 0; i < t->poll.n_promises; i++)
 		if (t->poll.promises[i].block == block)
 			n += t->poll.promises[i].count;
@@ -117,6 +120,12 @@ static void take_poll(struct talk *t, const struct wire_poll *p, int64_t now_ns)
 {
 	memcpy(&t->poll, p, offsetof(struct wire_poll, promises));
 	memcpy(t->poll.promises, p->promises, p->n_promises * sizeof(p->promises[0]));
+	memset(t->promised, 0, sizeof(t->promised));
+	for (unsigned int i = 0; i < p->n_promises; i++) {
+		const uint32_t at = p->promises[i].block % TALK_PROMISED;
+
+		t->promised[at / 64] |= (uint64_t)1 << (at % 64);
+	}
 	t->poll_ns = now_ns;
 	t->poll_heard = t->heard;
 }
