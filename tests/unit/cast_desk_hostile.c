@@ -28,7 +28,7 @@
 
 /* A desk of our own, which has the right keys. */
 struct liar {
-	char *dir, *target;
+	char *dir, *target, name[8];
 	uint8_t *data;
 	struct desk_keys keys;
 	struct http_server *server;
@@ -125,11 +125,10 @@ static void facts(struct liar *l)
 	struct layout *layout = NULL;
 	struct err err = { 0 };
 
-	l->file = (struct ticket_file){ .name = (char[]){ "file" },
-					.size_bytes = SIZE,
-					.piece_bytes = TICKET_PIECE,
-					.mode = 0644,
-					.symbol_bytes = LAYOUT_SYMBOL };
+	memcpy(l->name, "file", sizeof("file"));
+	l->file = (struct ticket_file){
+		.name = l->name, .size_bytes = SIZE, .piece_bytes = TICKET_PIECE, .mode = 0644, .symbol_bytes = LAYOUT_SYMBOL
+	};
 	check(layout_of_pieces(SIZE, TICKET_PIECE, LAYOUT_SYMBOL, &layout, &err), &err);
 	layout_digest(layout, &l->file.layout);
 	layout_drop(layout);

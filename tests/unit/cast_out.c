@@ -28,7 +28,7 @@
 #define SIZE (PIECES * PIECE - 100)
 
 struct place {
-	char *dir, *path, *part, *journal;
+	char *dir, *path, *part, *journal, name[4];
 	uint8_t *data;
 	struct digest digests[PIECES];
 	struct ticket_file file;
@@ -54,8 +54,9 @@ static int set_up(void **state)
 	p->data = mem_zalloc(PIECES * PIECE);
 	for (size_t i = 0; i < SIZE; i++)
 		p->data[i] = (uint8_t)(i * 31 + i / 251);
+	memcpy(p->name, "out", sizeof(p->name));
 	p->file = (struct ticket_file){
-		.name = (char[]){ "out" }, .size_bytes = SIZE, .piece_bytes = PIECE, .mode = 0640, .mtime_ns = 1500000000000000007
+		.name = p->name, .size_bytes = SIZE, .piece_bytes = PIECE, .mode = 0640, .mtime_ns = 1500000000000000007
 	};
 	ticket_file_id(&p->file, &p->file.id);
 	for (uint32_t i = 0; i < PIECES; i++)
