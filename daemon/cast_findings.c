@@ -34,6 +34,8 @@ void cast_network_look(struct daemon *d, struct cast_network *out)
 	struct querier_head_view v;
 
 	look_without_querier(d, out);
+	if (!d->reconcile) /* it begins after the casts */
+		return;
 	reconcile_querier(d->reconcile, &v);
 	for (int f = 0; f < QUERIER_FAMILIES; f++)
 		out->querier[f] = cast_querier_fact(&v, (enum querier_family)f);
