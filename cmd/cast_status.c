@@ -2,11 +2,11 @@
 /* What is cast to nodes: once as a table, or as it goes on, one line for each node and one for the whole. */
 #include "base/mem.h"
 #include "base/nodeset.h"
+#include "cmd/cast_views.h"
 #include "cmd/cast_zones.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "sys/clock.h"
-#include "sys/http_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,186 +15,10 @@
 #define LOOK_NS (500 * NS_PER_MS)
 #define STEP_PERCENT 10 /* a line for each so many */
 
-struct row { /* one node of a cast */
-	char *node, *state, *way;
-	uint64_t percent, loss_ppm;
-	bool straggler;
-};
-struct view { /* one cast */
-	char *image, *state, *error, *ended_by, *raw;
-	bool runs;
-	uint64_t cast, seconds, bytes, wire_bytes, sending_ms, rate, pass, loss_ppm, rejected, complete, percent;
-	struct str_list expected;
-	struct row *rows;
-	size_t n_rows;
-	struct str_list findings, finding_keys; /* a key stays when a number in the text changes */
-};
-struct views {
-	struct view *items;
-	size_t len;
-	struct str_list stopped; /* a sentence for each image that is not to be cast */
-};
-
-static void views_free(struct views *l)
-{
-	for (size_t i = 0; i < l->len; i++) {
-		struct view *v = &l->items[i];
-
-		for (size_t k = 0; k < v->n_rows; k++) {
-			free(v->rows[k].node);
-			free(v->rows[k].state);
-			free(v->rows[k].way);
-		}
-		free(v->rows);
-		free(v->image);
-		free(v->state);
-		free(v->error);
-		free(v->ended_by);
-		free(v->raw);
-		str_list_free(&v->expected);
-		str_list_free(&v->findings);
-		str_list_free(&v->finding_keys);
-	}
-	free(l->items);
-	str_list_free(&l->stopped);
-	*l = (struct views){ 0 };
-}
-
-/* --- what the daemon says; keys that are not for people are passed over --- */
-
-static int read_row(const struct json_arr *a, size_t i, struct row *r, struct err *err)
-{
-	struct json_obj o;
-
-	return json_arr_obj(a, i, &o, err) < 0 || json_str(&o, "node", JSON_MUST, &r->node, err) < 0 ||
-			       json_str(&o, "state", JSON_MUST, &r->state, err) < 0 ||
-			       json_str(&o, "way", JSON_MUST, &r->way, err) < 0 ||
-			       json_u64(&o, "percent", JSON_MUST, 0, 100, &r->percent, err) < 0 ||
-			       json_u64(&o, "loss_ppm", JSON_MUST, 0, UINT64_MAX, &r->loss_ppm, err) < 0 ||
-			       json_bool(&o, "straggler", JSON_MUST, &r->straggler, err) < 0
-		       ? -1
-		       : 0;
-}
-
-static int read_counts(struct json_obj *o, struct view *v, struct err *err)
-{
-	const struct {
-		const char *key;
-		uint64_t *to;
-	} counts[] = { { "cast", &v->cast },
-		       { "seconds", &v->seconds },
-		       { "bytes", &v->bytes },
-		       { "wire_bytes", &v->wire_bytes },
-		       { "sending_ms", &v->sending_ms },
-		       { "rate", &v->rate },
-		       { "pass", &v->pass },
-		       { "loss_ppm", &v->loss_ppm },
-		       { "rejected", &v->rejected },
-		       { "complete", &v->complete },
-		       { "percent", &v->percent } };
-
-	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
-		if (json_u64(o, counts[i].key, JSON_MUST, 0, UINT64_MAX, counts[i].to, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int read_findings(struct json_obj *o, struct view *v, struct err *err)
-{
-	struct json_arr a;
-
-	if (json_arr(o, "findings", JSON_MAY, &a, err) <= 0)
-		return err->kind == ERR_NONE ? 0 : -1;
-	for (size_t i = 0; i < a.len; i++) {
-		autofree char *raw = NULL, *text = NULL, *kind = NULL, *about = NULL, *key = NULL;
-		struct json_obj f;
-
-		if (json_arr_obj(&a, i, &f, err) < 0 || json_str(&f, "text", JSON_MUST, &raw, err) < 0 ||
-		    json_str(&f, "kind", JSON_MUST, &kind, err) < 0 || json_str(&f, "about", JSON_MAY, &about, err) < 0)
-			return -1;
-		/* Names of switches are in it, as these say them. */
-		text = str_printable(raw, strlen(raw));
-		key = str_format("%llu %s %s", (unsigned long long)v->cast, kind, about ? about : "");
-		str_list_add(&v->findings, text);
-		str_list_add(&v->finding_keys, key);
-	}
-	return 0;
-}
-
-static int by_node(const void *a, const void *b)
-{
-	return nodeset_cmp(((const struct row *)a)->node, ((const struct row *)b)->node);
-}
-
-static int read_view(const struct json_arr *a, size_t i, struct view *v, struct err *err)
-{
-	struct json_arr rows;
-	struct json_obj o;
-
-	if (json_arr_raw(a, i, &v->raw, err) < 0 || json_arr_obj(a, i, &o, err) < 0 ||
-	    json_str(&o, "image", JSON_MUST, &v->image, err) < 0 || json_str(&o, "state", JSON_MUST, &v->state, err) < 0 ||
-	    json_str(&o, "error", JSON_MAY, &v->error, err) < 0 || json_str(&o, "ended_by", JSON_MAY, &v->ended_by, err) < 0 ||
-	    json_bool(&o, "runs", JSON_MUST, &v->runs, err) < 0 || read_counts(&o, v, err) < 0 ||
-	    json_strs(&o, "expected", JSON_MUST, &v->expected, err) < 0 || json_arr(&o, "nodes", JSON_MUST, &rows, err) < 0 ||
-	    read_findings(&o, v, err) < 0)
-		return -1;
-	v->rows = mem_array(rows.len, sizeof(v->rows[0]));
-	for (; v->n_rows < rows.len; v->n_rows++)
-		if (read_row(&rows, v->n_rows, &v->rows[v->n_rows], err) < 0) {
-			v->n_rows++;
-			return -1;
-		}
-	/* Whoever came first. */
-	qsort(v->rows, v->n_rows, sizeof(v->rows[0]), by_node);
-	return 0;
-}
-
-static int read_stopped(struct json_obj *root, struct str_list *out, struct err *err)
-{
-	struct json_arr a;
-
-	if (json_arr(root, "stopped", JSON_MUST, &a, err) < 0)
-		return -1;
-	for (size_t i = 0; i < a.len; i++) {
-		autofree char *image = NULL, *by = NULL, *at = NULL;
-		struct json_obj o;
-
-		if (json_arr_obj(&a, i, &o, err) < 0 || json_str(&o, "image", JSON_MUST, &image, err) < 0 ||
-		    json_str(&o, "by", JSON_MAY, &by, err) < 0 || json_str(&o, "at", JSON_MAY, &at, err) < 0)
-			return -1;
-		str_list_addf(
-			out,
-			"%s: not cast until no node is ordered to install it any more, or `orthrus cast resume`: stopped by "
-			"%s at %s",
-			image, by ? by : "?", at ? at : "?");
-	}
-	return 0;
-}
-
-static int get(struct cmd *c, struct http_reply *reply, struct views *out, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	struct json_arr casts;
-	struct json_obj o;
-
-	if (cmd_call(c, "GET", "/v1/casts", NULL, reply, err) < 0)
-		return -1;
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    json_arr(&o, "casts", JSON_MUST, &casts, err) < 0 || read_stopped(&o, &out->stopped, err) < 0)
-		return err_wrap(err, "the daemon's answer");
-	out->items = mem_array(casts.len, sizeof(out->items[0]));
-	for (size_t i = 0; i < casts.len; i++) {
-		out->len++;
-		if (read_view(&casts, i, &out->items[i], err) < 0)
-			return err_wrap(err, "the daemon's answer");
-	}
-	return 0;
-}
-
 /* --- for people --- */
 
 /* "compute/ID: sending, pass 1, 42 %, 118 MiB/s, 1.02 times its bytes sent, 1 of 4 nodes complete" */
-static char *whole_line(const struct view *v)
+static char *whole_line(const struct cast_shown *v)
 {
 	autoclean(buf_free) struct buf b = { 0 };
 	char rate[STR_BYTES_MAX];
@@ -216,7 +40,7 @@ static char *whole_line(const struct view *v)
 	return buf_steal(&b);
 }
 
-static char *waits_line(const struct view *v, struct err *err)
+static char *waits_line(const struct cast_shown *v, struct err *err)
 {
 	autoclean(nodeset_free) struct nodeset set = { 0 };
 	autoclean(buf_free) struct buf names = { 0 };
@@ -230,14 +54,14 @@ static char *waits_line(const struct view *v, struct err *err)
 	return str_format("%s %s not asked for it yet", buf_str(&names), v->expected.len == 1 ? "has" : "have");
 }
 
-static const char *way_text(const struct row *r)
+static const char *way_text(const struct cast_shown_node *r)
 {
 	if (str_eq(r->way, "https"))
 		return "the rest over HTTPS";
 	return r->straggler ? "late" : "cast";
 }
 
-static void print_table(const struct view *v)
+static void print_table(const struct cast_shown *v)
 {
 	autoclean(cmd_table_free) struct cmd_table t = { 0 };
 	static const char *const heads[] = { "NODE", "STATE", "DONE", "LOSS", "WAY", NULL };
@@ -246,7 +70,7 @@ static void print_table(const struct view *v)
 		return;
 	cmd_table_init(&t, heads);
 	for (size_t i = 0; i < v->n_rows; i++) {
-		const struct row *r = &v->rows[i];
+		const struct cast_shown_node *r = &v->rows[i];
 
 		cmd_table_add(&t, r->node);
 		cmd_table_add(&t, r->state);
@@ -257,7 +81,7 @@ static void print_table(const struct view *v)
 	cmd_table_print(&t);
 }
 
-static void print_view(const struct cmd *c, const struct view *v)
+static void print_view(const struct cmd *c, const struct cast_shown *v)
 {
 	struct err ignored = { 0 };
 	autofree char *line = whole_line(v), *waits = waits_line(v, &ignored);
@@ -275,9 +99,9 @@ static void print_view(const struct cmd *c, const struct view *v)
 static int status(struct cmd *c, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
-	autoclean(views_free) struct views l = { 0 };
+	autoclean(cast_views_free) struct cast_views l = { 0 };
 
-	if (get(c, &reply, &l, err) < 0)
+	if (cast_views_get(c, &reply, &l, err) < 0)
 		return -1;
 	if (c->json) {
 		cmd_print(buf_str(&reply.body));
@@ -335,7 +159,7 @@ static void bar(uint64_t percent, char out[21])
 	out[20] = '\0';
 }
 
-static void say_row(struct cmd *c, struct said *s, const struct view *v, const struct row *r)
+static void say_row(struct cmd *c, struct said *s, const struct cast_shown *v, const struct cast_shown_node *r)
 {
 	autofree char *key = str_format("%llu %s", (unsigned long long)v->cast, r->node);
 	autofree char *news = str_format("%s %s %llu", r->state, way_text(r), (unsigned long long)(r->percent / STEP_PERCENT));
@@ -349,7 +173,7 @@ static void say_row(struct cmd *c, struct said *s, const struct view *v, const s
 }
 
 /* Each once. */
-static void say_finding(struct cmd *c, struct said *s, const struct view *v, size_t i)
+static void say_finding(struct cmd *c, struct said *s, const struct cast_shown *v, size_t i)
 {
 	if (find(s, v->finding_keys.items[i]) < s->keys.len)
 		return;
@@ -359,7 +183,7 @@ static void say_finding(struct cmd *c, struct said *s, const struct view *v, siz
 }
 
 /* One object a line with --json. */
-static void say_view(struct cmd *c, struct said *s, const struct view *v)
+static void say_view(struct cmd *c, struct said *s, const struct cast_shown *v)
 {
 	autofree char *key = str_format("%llu", (unsigned long long)v->cast);
 	autofree char *news = str_format("%s %llu %llu %llu", v->state, (unsigned long long)(v->percent / STEP_PERCENT),
@@ -392,9 +216,9 @@ static int watch(struct cmd *c, struct err *err)
 	/* Until Ctrl-C, or until nobody reads any more. */
 	while (rc == 0 && !ferror(stdout)) {
 		autoclean(http_reply_free) struct http_reply reply = { 0 };
-		autoclean(views_free) struct views l = { 0 };
+		autoclean(cast_views_free) struct cast_views l = { 0 };
 
-		rc = get(c, &reply, &l, err);
+		rc = cast_views_get(c, &reply, &l, err);
 		for (size_t i = l.len; rc == 0 && i-- > 0;)
 			say_view(c, &s, &l.items[i]);
 		fflush(stdout);

@@ -2,10 +2,7 @@
 #include "daemon/cast_child.h"
 
 #include "base/mem.h"
-#include "cast/layout.h"
-#include "cast/tx.h"
-#include "daemon/cast_lines.h"
-#include "imaging/chunk_source.h"
+#include "daemon/cast_child_priv.h"
 #include "imaging/store.h"
 #include "sys/clock.h"
 #include "sys/confine.h"
@@ -21,140 +18,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define TELL_NS (500 * NS_PER_MS)
 #define READ_ONCE ((size_t)64 << 10)
-
-/* Three threads: this program's runs the cast, one hears orthrusd and one tells it. Who hears never waits for who tells: orthrusd
- * may be writing a long line while it does not read. */
-struct child {
-	struct chunk_source *source;
-	struct layout *layout;
-	struct tx *tx;
-	struct sign_key sign; /* of POLLs, for this cast; it leaves this process never */
-	struct buf in;	      /* what was read of standard input and is no whole line yet */
-	int quit;	      /* eventfd: readable once it is over */
-	pthread_mutex_t lock;
-	struct buf out; /* lines to be told; under the lock */
-	uint16_t last;	/* greatest number that joined; ditto */
-	struct sockaddr_storage relays[CAST_RELAYS_MAX];
-	size_t n_relays;
-};
-
-/* --- telling --- */
-
-static void tell(struct child *c, const struct cast_said_line *l)
-{
-	pthread_mutex_lock(&c->lock);
-	cast_said_write(l, &c->out);
-	pthread_mutex_unlock(&c->lock);
-}
-
-static void tell_progress(struct child *c)
-{
-	struct cast_said_line l = { .what = CAST_SAID_PROGRESS };
-	struct cast_progress *p = &l.progress;
-	struct tx_view v = { 0 };
-
-	tx_look(c->tx, &v);
-	*p = (struct cast_progress){ .stage = v.sender.stage ? v.sender.stage : WIRE_GATHER,
-				     .pass = v.sender.pass,
-				     .data_packets = v.sender.data_packets,
-				     .parity_packets = v.sender.parity_packets,
-				     .repair_packets = v.sender.repair_packets,
-				     .wire_bytes = v.wire_bytes,
-				     .rejected = v.rejected,
-				     .rate = v.sender.rate,
-				     .blocks_to_send = v.sender.blocks_to_send,
-				     .blocks_sent = v.sender.blocks_sent,
-				     .grtt_us = v.sender.grtt_us,
-				     .loss_ppm = v.sender.loss_ppm,
-				     .ms = (uint64_t)(v.seconds * 1000),
-				     .ways = v.ways };
-	tell(c, &l);
-}
-
-static bool look_at(struct child *c, uint16_t number, int64_t now, struct cast_view *out)
-{
-	struct sender_receiver_view v = { 0 };
-
-	if (!tx_look_at(c->tx, number, &v))
-		return false;
-	*out = (struct cast_view){ .number = number,
-				   .state = v.heard_ns ? v.state : 0,
-				   .lacking = v.blocks_lacking,
-				   .loss_ppm = v.loss_ppm,
-				   .heard_ms = v.heard_ns && now > v.heard_ns ? (uint64_t)((now - v.heard_ns) / NS_PER_MS) : 0,
-				   .straggler = v.straggler,
-				   .sent = v.sent,
-				   .came = v.came,
-				   .reports = v.reports,
-				   .pressed = v.pressed,
-				   .hellos = v.hellos,
-				   .buffer_kib = v.buffer_kib,
-				   .probes = v.probes };
-	return true;
-}
-
-static void tell_receivers(struct child *c)
-{
-	struct cast_view views[CAST_VIEWS_MAX];
-	struct cast_said_line l = { .what = CAST_SAID_RECEIVERS, .views = views };
-	int64_t now = clock_now_ns();
-	uint16_t last;
-
-	pthread_mutex_lock(&c->lock);
-	last = c->last;
-	pthread_mutex_unlock(&c->lock);
-	for (unsigned int n = 1; n <= last; n++) {
-		l.n_views += look_at(c, (uint16_t)n, now, &views[l.n_views]);
-		if (l.n_views < CAST_VIEWS_MAX && n < last)
-			continue;
-		tell(c, &l);
-		l.n_views = 0;
-	}
-}
-
-/* What there is to say, on standard output. False: nobody hears it. */
-static bool say(struct child *c)
-{
-	autoclean(buf_free) struct buf out = { 0 };
-	struct err err = { 0 };
-
-	pthread_mutex_lock(&c->lock);
-	out = c->out;
-	c->out = (struct buf){ 0 };
-	pthread_mutex_unlock(&c->lock);
-	return fs_write_all(STDOUT_FILENO, "standard output", buf_str(&out), out.len, &err) == 0;
-}
-
-static void *tell_all(void *arg)
-{
-	struct child *c = arg;
-	struct pollfd p = { .fd = c->quit, .events = POLLIN };
-	int64_t told = 0;
-
-	for (;;) {
-		bool over = poll(&p, 1, 50) > 0;
-		int64_t now = clock_now_ns();
-
-		if (over || now - told >= TELL_NS) {
-			told = now;
-			tell_progress(c);
-			tell_receivers(c);
-		}
-		if (!say(c)) {
-			tx_stop(c->tx);
-			return NULL;
-		}
-		if (over)
-			return NULL;
-	}
-}
 
 /* --- hearing --- */
 
 /* Appends what comes. False at the end of input. */
-static bool read_more(struct child *c)
+static bool read_more(struct cast_child *c)
 {
 	ssize_t n;
 
@@ -168,7 +37,7 @@ static bool read_more(struct child *c)
 }
 
 /* 1: a line, read and taken out of the input; 0: there is no whole one; -1: it is wrong. */
-static int next_line(struct child *c, struct cast_do_line *out, struct err *err)
+static int next_line(struct cast_child *c, struct cast_do_line *out, struct err *err)
 {
 	char *end = c->in.len ? memchr(c->in.data, '\n', c->in.len) : NULL;
 	size_t len = end ? (size_t)(end - c->in.data) : 0;
@@ -185,7 +54,7 @@ static int next_line(struct child *c, struct cast_do_line *out, struct err *err)
 }
 
 /* Whoever it is for goes on without, by HTTPS. */
-static void lead_to(struct child *c, uint64_t relay)
+static void lead_to(struct cast_child *c, uint64_t relay)
 {
 	struct err err = { 0 };
 
@@ -193,7 +62,7 @@ static void lead_to(struct child *c, uint64_t relay)
 		log_warn("cast", "relay %llu can't be sent to: %s", (unsigned long long)relay, err.text);
 }
 
-static bool is_too_large(struct child *c)
+static bool is_too_large(struct cast_child *c)
 {
 	struct tx_view v = { 0 };
 
@@ -202,7 +71,7 @@ static bool is_too_large(struct child *c)
 	return v.too_large;
 }
 
-static int let_in(struct child *c, const struct cast_do_line *l, struct err *err)
+static int let_in(struct cast_child *c, const struct cast_do_line *l, struct err *err)
 {
 	size_t need = (layout_chunks(c->layout) + (size_t)7) / 8;
 
@@ -212,7 +81,7 @@ static int let_in(struct child *c, const struct cast_do_line *l, struct err *err
 	return tx_join(c->tx, (uint16_t)l->number, l->own_key, l->have.len ? (const uint8_t *)l->have.data : NULL, err);
 }
 
-static void join(struct child *c, const struct cast_do_line *l)
+static void join(struct cast_child *c, const struct cast_do_line *l)
 {
 	struct cast_said_line said = { .what = CAST_SAID_JOINED, .number = l->number };
 	struct err err = { 0 };
@@ -227,10 +96,10 @@ static void join(struct child *c, const struct cast_do_line *l)
 			c->last = (uint16_t)l->number;
 		pthread_mutex_unlock(&c->lock);
 	}
-	tell(c, &said);
+	cast_child_tell(c, &said);
 }
 
-static void obey(struct child *c, const struct cast_do_line *l)
+static void obey(struct cast_child *c, const struct cast_do_line *l)
 {
 	switch (l->what) {
 	case CAST_DO_JOIN:
@@ -249,7 +118,7 @@ static void obey(struct child *c, const struct cast_do_line *l)
 /* Without orthrusd there is no cast: its end, or a line that can't be read, ends it. */
 static void *hear(void *arg)
 {
-	struct child *c = arg;
+	struct cast_child *c = arg;
 	struct pollfd p[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = c->quit, .events = POLLIN } };
 
 	for (;;) {
@@ -274,19 +143,19 @@ static void *hear(void *arg)
 
 static const uint8_t *read_chunk(void *ctx, uint32_t chunk, uint8_t *scratch, struct err *err)
 {
-	const struct child *c = ctx;
+	const struct cast_child *c = ctx;
 
 	return chunk_source_read(c->source, chunk, scratch, err) < 0 ? NULL : scratch;
 }
 
 static int sign(void *ctx, const uint8_t *data, size_t len, uint8_t signature[64], struct err *err)
 {
-	const struct child *c = ctx;
+	const struct cast_child *c = ctx;
 
 	return sign_bytes(&c->sign, data, len, signature, err);
 }
 
-static int open_source(struct child *c, const struct cast_open *o, struct err *err)
+static int open_source(struct cast_child *c, const struct cast_open *o, struct err *err)
 {
 	struct verify_key key;
 	struct store *store;
@@ -311,7 +180,7 @@ static int more_ways(const struct cast_open *o, struct session *s, struct err *e
 	return o->broadcast ? inet_address(o->broadcast, (uint16_t)o->port, &s->broadcast, err) : 0;
 }
 
-static int open_tx(struct child *c, const struct cast_open *o, struct err *err)
+static int open_tx(struct cast_child *c, const struct cast_open *o, struct err *err)
 {
 	struct session session = { .cast = (uint32_t)o->cast, .symbol_bytes = (uint16_t)o->symbol_bytes };
 	struct tx_opts opts = { .layout = c->layout,
@@ -353,7 +222,7 @@ static int confine(const struct cast_open *o, struct err *err)
 	return confine_calls(false, err);
 }
 
-static int begin(struct child *c, struct err *err)
+static int begin(struct cast_child *c, struct err *err)
 {
 	struct cast_do_line l = { 0 };
 	int rc;
@@ -369,7 +238,7 @@ static int begin(struct child *c, struct err *err)
 	return rc;
 }
 
-static void tell_opened(struct child *c)
+static void tell_opened(struct cast_child *c)
 {
 	struct cast_said_line l = { .what = CAST_SAID_OPENED,
 				    .port = tx_port(c->tx),
@@ -379,10 +248,10 @@ static void tell_opened(struct child *c)
 
 	layout_digest(c->layout, &l.layout);
 	memcpy(l.sign_public, c->sign.public, sizeof(l.sign_public));
-	tell(c, &l);
+	cast_child_tell(c, &l);
 }
 
-static void end(struct child *c, pthread_t thread)
+static void end(struct cast_child *c, pthread_t thread)
 {
 	uint64_t one = 1;
 
@@ -391,7 +260,7 @@ static void end(struct child *c, pthread_t thread)
 	pthread_join(thread, NULL);
 }
 
-static int cast(struct child *c, struct err *err)
+static int cast(struct cast_child *c, struct err *err)
 {
 	pthread_t hearing, telling;
 	int rc;
@@ -399,7 +268,7 @@ static int cast(struct child *c, struct err *err)
 	if (begin(c, err) < 0)
 		return -1;
 	tell_opened(c);
-	if (thread_start(&telling, tell_all, c, err) < 0)
+	if (thread_start(&telling, cast_child_tell_all, c, err) < 0)
 		return -1;
 	rc = thread_start(&hearing, hear, c, err);
 	if (rc == 0) {
@@ -412,7 +281,7 @@ static int cast(struct child *c, struct err *err)
 
 int cast_child_run(struct err *err)
 {
-	struct child c = { 0 };
+	struct cast_child c = { 0 };
 	struct cast_said_line ended = { .what = CAST_SAID_ENDED };
 	int rc;
 
@@ -427,8 +296,8 @@ int cast_child_run(struct err *err)
 	if (rc < 0)
 		ended.text = err->text;
 	ended.too_large = is_too_large(&c);
-	tell(&c, &ended);
-	(void)!say(&c);
+	cast_child_tell(&c, &ended);
+	(void)!cast_child_say(&c);
 	if (c.tx)
 		tx_close(c.tx);
 	sign_key_clear(&c.sign);
