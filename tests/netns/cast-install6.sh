@@ -9,7 +9,7 @@ cast_network 3 6
 "$orthrus" site init --interface eth0 --head-name head1 --trust-mac --ipv4 off --ipv6 fd00:77::/64 --head-address fd00:77::1 >"$work/out" 2>&1 || die "site init: $(cat "$work/out")"
 change_site '.cast = {gather: 2}'
 cast_head
-ip netns exec n3 nft 'add table inet deaf; add chain inet deaf in { type filter hook input priority 0; }; add rule inet deaf in ip6 daddr ff30::/12 drop' || die "nft"
+ip netns exec n3 nft 'add table inet deaf; add chain inet deaf in { type filter hook input priority 0; }; add rule inet deaf in meta l4proto udp drop' || die "nft"
 [ -z "$(ip -4 -o addr show dev eth0)$(ip -n n1 -4 -o addr show dev eth0)" ] || fail "there is IPv4"
 
 before=$(sent)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What stands between a sender and some receivers of `orthrus cast`: a firewall as hosts have it, that lets in what was asked for (multicast
-# is not); a way that loses all large packets. They get the whole file by TLS, and say so, while a receiver without such a wall gets all by
-# multicast. And hosts that have no IPv4 address at all.
+# is not): they get all by unicast. One that lets in no UDP, a way that loses all large packets: they get the whole file by TLS, and say so,
+# while a receiver without such a wall gets all by multicast. And hosts that have no IPv4 address at all.
 set -u
 [ "$(id -u)" = 0 ] || { echo "needs root: it makes networks"; exit 77; }
 # shellcheck source=tests/netns/cast.bash
@@ -11,8 +11,9 @@ mib=16
 file=$work/file
 head -c $((mib << 20)) /dev/urandom >"$file"
 
-firewall() { # NAMESPACE: what Debian's wiki and most others begin with
-    net_run "$1" nft 'add table inet wall; add chain inet wall in { type filter hook input priority 0; policy drop; }
+firewall() { # NAMESPACE [RULE]: what Debian's wiki and most others begin with
+    net_run "$1" nft "add table inet wall; add chain inet wall in { type filter hook input priority 0; policy drop; }"'
+        '"${2:+add rule inet wall in $2}"'
         add rule inet wall in ct state established,related accept; add rule inet wall in iif lo accept
         add rule inet wall in meta l4proto { icmp, ipv6-icmp } accept; add rule inet wall in tcp dport 22 accept' || die "nft"
 }
@@ -20,8 +21,8 @@ firewall() { # NAMESPACE: what Debian's wiki and most others begin with
 narrow() { # NAMESPACE ADDRESS
     net_run "$1" ethtool -K eth0 gro off >/dev/null || die "ethtool"
     net_run "$1" ip route change 10.99.0.0/24 dev eth0 proto kernel scope link src "$2" advmss 1200 || die "ip route"
-    net_run "$1" nft 'add table ip narrow; add chain ip narrow in { type filter hook prerouting priority -300; }
-        add rule ip narrow in meta length > 1400 counter drop' || die "nft"
+    net_run "$1" nft 'add table inet narrow; add chain inet narrow in { type filter hook prerouting priority -300; }
+        add rule inet narrow in meta length > 1400 counter drop' || die "nft"
 }
 only_tls() { # I: all came by TLS
     [ "$(said "$1" '.multicast_bytes == 0 and .tls_bytes == .bytes and .kept_bytes == 0')" = true ] ||
@@ -39,8 +40,17 @@ firewall r2
 firewall r3
 cast_send "$file" 3
 for i in 1 2 3; do cast_receive $i; done
+for i in 1 2 3; do ended $i && only_cast $i; done
+sender_ends "a firewall" 3.3
+
+echo "--- a firewall that lets in no UDP"
+net_up 3 && net_settled || die "no network"
+firewall r2 'meta l4proto udp drop'
+firewall r3 'meta l4proto udp drop'
+cast_send "$file" 3
+for i in 1 2 3; do cast_receive $i; done
 for i in 1 2 3; do ended $i; done
-sender_ends "a firewall" 1.1
+sender_ends "no UDP" 1.1
 only_cast 1
 for i in 2 3; do
     only_tls $i
