@@ -72,8 +72,9 @@ static void put_silence(const struct cast *c, const struct cast_member *m, int64
 	const struct cast_view *v = &m->view;
 
 	out->unheard = !v->state && !v->hellos && now_ns - m->told_ns >= (over ? UNHEARD_END_NS : UNHEARD_NS);
-	out->stopped = v->state && v->state != WIRE_FAILED && !is_whole(v) && c->progress.data_packets &&
-		       v->heard_ms >= (c->n_members > CROWD ? STOPPED_CROWD_MS : STOPPED_MS);
+	out->stopped = m->lost;
+	out->stopped |= v->state && v->state != WIRE_FAILED && !is_whole(v) && c->progress.data_packets &&
+			v->heard_ms >= (c->n_members > CROWD ? STOPPED_CROWD_MS : STOPPED_MS);
 }
 
 static void put_receiver(const struct cast *c, const struct cast_member *m, int64_t now_ns, struct diagnose_receiver *out)

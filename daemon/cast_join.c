@@ -2,6 +2,7 @@
 /* Nodes and one cast: who gets a ticket of it, and whom it has lost. */
 #include "base/mem.h"
 #include "daemon/cast_priv.h"
+#include "sys/clock.h"
 #include "sys/keys.h"
 
 #include <string.h>
@@ -82,6 +83,12 @@ static void fill_ticket(const struct cast *c, const struct cast_member *m, struc
 	memcpy(out->broadcast, c->broadcast, sizeof(out->broadcast));
 }
 
+/* It took part, and was not heard of any more before it had all. */
+static bool was_lost(const struct cast_member *m)
+{
+	return m->view.state && m->view.state < WIRE_COMPLETE && m->view.heard_ms >= LOST_MS;
+}
+
 /* Its cast runs: a number and a key of its own, told once. What was told may have been used by whoever heard it. */
 enum cast_word cast_let_in(struct cast *c, const struct cast_ask *ask, struct cast_ticket *out, struct err *err)
 {
@@ -93,6 +100,7 @@ enum cast_word cast_let_in(struct cast *c, const struct cast_ask *ask, struct ca
 	if (!m || m->told || digest_cmp(&m->have, &have) != 0) {
 		struct cast_do_line leave = { .what = CAST_DO_LEAVE, .number = m ? m->number : 0 };
 		const uint16_t before = (uint16_t)leave.number;
+		const bool lost = m && (m->lost || (ask->again && was_lost(m)));
 
 		if (ask->have_len && ask->have_len != (c->chunks + 7) / 8)
 			err_set(err, ERR_REFUSED, "it says of %zu chunks whether they are there, the image has %llu",
@@ -107,6 +115,7 @@ enum cast_word cast_let_in(struct cast *c, const struct cast_ask *ask, struct ca
 		}
 		m = join(c, ask, &have);
 		m->before = before;
+		m->lost = lost;
 	}
 	if (m->state == MEMBER_ASKED)
 		return CAST_WAIT;
@@ -115,6 +124,7 @@ enum cast_word cast_let_in(struct cast *c, const struct cast_ask *ask, struct ca
 		return CAST_NONE;
 	}
 	m->told = true;
+	m->told_ns = clock_now_ns();
 	fill_ticket(c, m, out);
 	return CAST_TICKET;
 }
@@ -127,5 +137,5 @@ bool cast_was_cut_off(const struct cast *c, const char *node)
 
 	if (c->rekey || c->too_large || c->state == CAST_FAILED)
 		return true;
-	return m && m->view.state && m->view.state < WIRE_COMPLETE && m->view.heard_ms >= LOST_MS;
+	return m && was_lost(m);
 }

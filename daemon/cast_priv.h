@@ -33,6 +33,7 @@ struct cast_member {
 	enum { MEMBER_ASKED, MEMBER_JOINED, MEMBER_REFUSED } state;
 	bool old;		      /* the node has another number since */
 	uint16_t before;	      /* the number that it had before; 0: none */
+	bool lost;		      /* by the number before this one it was not heard of any more, in the midst of it */
 	const struct cast_zone *zone; /* NULL: it hears the sender itself */
 	bool told;		      /* it has the key: it may be used by nobody else, nor by it again */
 	bool stored;		      /* what it has is on its disks */
