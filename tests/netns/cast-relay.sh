@@ -4,27 +4,18 @@
 # relay, n05 behind a second one that is fed by the first, n06 at the head's second leg, where the head relays itself. The real orthrusd casts, the imager's own code (tests/lab/bring_tool.c) receives.
 # A relay that dies leaves its nodes to HTTPS, and nobody else notices; what does not come from the head is not passed on. The first of it by IPv6, too.
 set -u
-[ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
-for p in ip jq openssl curl; do command -v $p >/dev/null || [ -x "/usr/sbin/$p" ] || { echo "needs the program $p"; exit 77; }; done
-bring=$BUILD/tests/lab/bring_tool
-[ -x "$bring" ] || { echo "needs $bring: make tests"; exit 77; }
-# What is begun below ends with the namespace of processes.
-if [ "${1:-}" != inside ]; then
-    for family in 6 4; do unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" inside $family || exit; done
+if [ $# = 0 ]; then
+    for family in 6 4; do bash "$0" $family || exit; done
     exit 0
 fi
-family=$2
-mount -t tmpfs none /run
-mkdir -p /run/netns
-# shellcheck source=tests/cli/daemon.bash
-. "$TOP/tests/cli/daemon.bash"
-MIB=$((1 << 20)) NODES=6
-mac() { printf '52:54:00:00:00:%02x' "$1"; }
+# shellcheck source=tests/netns/cast_nodes.bash
+. "$(dirname "$0")/cast_nodes.bash"
+family=$2 nodes=6
 net_of() { case $1 in 1 | 2) echo 77 ;; 3 | 4) echo 78 ;; 5) echo 79 ;; 6) echo 80 ;; esac; } # NODE-NUMBER
 
 addr() { [ "$family" = 4 ] && echo "10.$1.0.$2" || echo "fd$1::$2"; } # NET HOST
-bits=24 url=https://10.77.0.1:8443 any=10.77.0.1:8443
-[ "$family" = 4 ] || { bits=64 url=https://[fd77::1]:8443 any=[fd77::1]:8443; }
+bits=24 server=10.77.0.1:8443
+[ "$family" = 4 ] || { bits=64 server=[fd77::1]:8443; }
 put_addr() { ip -n "$1" addr add "$(addr "$3" "$4")/$bits" dev "$2" $([ "$family" = 4 ] || echo nodad); } # NETNS INTERFACE NET HOST
 
 # Three switches, and a router with a leg in each.
@@ -62,7 +53,7 @@ ip link add eth1 type veth peer name head netns switch80
 ip -n switch80 link set head master sw up
 ip link set eth1 up
 ip addr add "$(addr 80 254)/$bits" dev eth1 $([ "$family" = 4 ] || echo nodad)
-for n in $(seq $NODES); do host "n$n" "$(net_of "$n")" $((100 + n)); done
+for n in $(seq $nodes); do host "n$n" "$(net_of "$n")" $((100 + n)); done
 host relay78 78 9
 host relay79 79 9
 
@@ -72,29 +63,11 @@ change_site ".networks += [{name: \"rack2\", role: \"compute\", ipv$family: {sub
         {name: \"rack4\", role: \"compute\", ipv$family: {subnet: \"$(addr 80 0 | sed 's/::0/::/')/$bits\"}}]
     | .cast = {gather: 3, relays: [{network: \"rack2\", machine: \"relay2\", ipv$family: \"$(addr 78 9)\"}, {network: \"rack3\", machine: \"relay3\", ipv$family: \"$(addr 79 9)\", from: \"rack2\"},
         {network: \"rack4\", machine: \"head1\", ipv$family: \"$(addr 80 254)\"}]}"
-start_daemon() {
-    "$BUILD/orthrusd" --root "$root" --no-dnsmasq --listen "$any" --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
-    daemon_pid=$!
-    for _ in $(seq 600); do
-        [ -S "$sock" ] && curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null && return 0
-        kill -0 "$daemon_pid" 2>/dev/null || die "orthrusd ended: $(tail -n 5 "$work/log")"
-        sleep 0.05
-    done
-    die "orthrusd is not ready"
+planned() {
+    "$orthrus" site plan >"$work/plan" 2>&1 || die "site plan: $(cat "$work/plan")"
+    grep -q 'rack2' "$work/plan" || fail "site plan says nothing of relays: $(cat "$work/plan")"
 }
-start_daemon
-"$orthrus" site plan >"$work/plan" 2>&1 || die "site plan: $(cat "$work/plan")"
-grep -q 'rack2' "$work/plan" || fail "site plan says nothing of relays: $(cat "$work/plan")"
-"$orthrus" site apply --yes >"$work/out" 2>&1 || die "site apply: $(cat "$work/out")"
-mkdir -p "$work/tree/etc" "$work/tree/usr/bin"
-head -c $((6 * MIB)) /dev/urandom >"$work/tree/usr/bin/large"
-head -c $((2 * MIB)) /dev/urandom >"$work/tree/usr/bin/other"
-for i in $(seq 200); do seq "$i" $((i + 400)) >"$work/tree/etc/small-$i"; done
-"$orthrus" image build compute --from "$work/tree" >"$work/out" 2>"$work/err" || die "image build: $(cat "$work/err")"
-"$orthrus" node add "n[01-0$NODES]" --group compute --mac "$(for i in $(seq $NODES); do mac "$i"; echo; done | paste -sd,)" >/dev/null || die "node add"
-pki=$root/var/lib/orthrus/pki
-mkdir -p "$work/trust" && cp "$pki/ca.crt" "$pki/sign.pub" "$work/trust/"
-for i in $(seq $NODES); do machine "$(mac "$i")" "S$i-" >"$work/machine$i"; done
+cast_head planned
 
 declare -A relay
 at_relay() { local net=$1; shift; if [ "$net" = 80 ]; then exec "$@"; else exec ip netns exec "relay$net" "$@"; fi; } # NET COMMAND: becomes it
@@ -114,28 +87,14 @@ stop_relay() { # NET: it tells what it did
     wait "${relay[$1]}" || [ "$1" = 79 ] || fail "relay $1: $(cat "$work/relay$1.err")"
 }
 relayed() { jq -r ".$2" "$work/relay$1"; }
-begin() { # NODE-NUMBER: an imager, in the background; its pid is in ${pid[n]}
-    ip netns exec "n$1" "$bring" "$url" "$work/trust" "$work/keys$1" "$work/machine$1" "$work/target$1" 2 >"$work/out$1" 2>"$work/err$1" </dev/null &
-    pid[$1]=$!
-}
-ended() { wait "${pid[$1]}" || fail "n0$1: $(cat "$work/err$1")"; }
-of() { tail -n 1 "$work/out$1" | jq -r ".$2" 2>/dev/null || echo 0; } # NODE-NUMBER KEY
-last() { tail -n 1 "$work/out$1"; }
-same() { diff -r --no-dereference "$work/tree" "$work/target$1" >"$work/diff" || fail "n0$1 has other content: $(head -n 3 "$work/diff")"; }
-order() { # NODESET
-    rm -rf "$work"/target*
-    "$orthrus" node install "$1" --accept-disks-unseen --yes >"$work/out" 2>&1 || die "install $1: $(cat "$work/out")"
-}
-casts() { curl -s --unix-socket "$sock" http://x/v1/casts; }
-until_none() { for _ in $(seq 800); do [ "$(casts | jq '[.casts[] | select(.runs)] | length')" = 0 ] && return; sleep 0.02; done; die "a cast does not end: $(casts)"; }
-percent_of() { casts | jq --arg n "$1" '[.casts[] | select(.runs) | .nodes[] | select(.node == $n) | .percent] | max // 0'; }
-sent() { ip -n "$1" -s -j link show "$2" | jq '.[0].stats64.tx.bytes'; } # NETNS INTERFACE
+sent_by() { ip -n "$1" -s -j link show "$2" | jq '.[0].stats64.tx.bytes'; } # NETNS INTERFACE
 
 # --- all six by one cast
 start_relay 78 rack2
 start_relay 79 rack3
 start_relay 80 rack4
-into78=$(sent router eth78) into79=$(sent router eth79)
+into78=$(sent_by router eth78) into79=$(sent_by router eth79)
+anew
 order 'n[01-06]'
 for n in 1 2 3 4 5 6; do begin $n; done
 for n in 1 2 3 4 5 6; do ended $n; same $n; done
@@ -145,7 +104,7 @@ for n in 1 2 3 4 5 6; do
     [ "$(of $n https)" = 0 ] && [ "$(of $n cast)" = "$bytes" ] && [ "$(of $n casts)" = 1 ] || fail "n0$n did not get all by the cast: $(last $n)"
 done
 # The way into each subnet carried it once; enrolment and documents come by it too.
-far=$((($(sent router eth78) - into78) * 100 / bytes)) farther=$((($(sent router eth79) - into79) * 100 / bytes))
+far=$((($(sent_by router eth78) - into78) * 100 / bytes)) farther=$((($(sent_by router eth79) - into79) * 100 / bytes))
 [ "$far" -lt 125 ] && [ "$farther" -lt 125 ] || fail "the ways into the subnets carried $far % and $farther % of the image's bytes"
 [ "$(casts | jq -c '[.casts[0].relays[] | [.network, .machine, .nodes, .hear, .silent]]')" = '[["rack2","relay2",2,2,false],["rack3","relay3",1,1,false],["rack4","head1",1,1,false]]' ] ||
     fail "cast status: $(casts | jq -c '.casts[0].relays')"
@@ -168,12 +127,12 @@ forged=$(($(ip -n relay78 -s -j link show eth0 | jq '.[0].stats64.tx.packets') -
 [ ! -s "$work/relay79.err" ] || fail "the second relay: $(cat "$work/relay79.err")"
 
 # --- a relay dies in the midst of it
-change_site '.cast.gather = 1 | .cast.rate_mbit = 40'
-"$orthrus" site apply --yes >"$work/out" 2>&1 || die "site apply: $(cat "$work/out")"
+apply '.cast.gather = 1 | .cast.rate_mbit = 40'
 start_relay 78 rack2
+anew
 order 'n[01-04]'
 for n in 1 2 3 4; do begin $n; done
-for _ in $(seq 800); do [ "$(percent_of n03)" -ge 30 ] && break; sleep 0.02; done
+until_at n03 30
 kill -9 "${relay[78]}"; wait "${relay[78]}" 2>/dev/null
 for n in 1 2 3 4; do ended $n; same $n; done
 for n in 1 2; do [ "$(of $n https)" = 0 ] && [ "$(of $n casts)" = 1 ] || fail "n0$n suffered from a dead relay: $(last $n)"; done
@@ -185,6 +144,7 @@ until_none
 echo "killed at 30 %: n03 got $(of 3 cast) by $(of 3 casts) casts (the sender's unicast, after the relay), $(of 3 https) over HTTPS"
 
 # --- it does not run at all: somebody says so
+anew
 order 'n[01,03]'
 begin 1; begin 3
 for n in 1 3; do ended $n; same $n; done

@@ -7,7 +7,7 @@ for p in ip jq nft openssl curl; do command -v $p >/dev/null || [ -x "/usr/sbin/
 bring=$BUILD/tests/lab/bring_tool
 [ -x "$bring" ] || { echo "needs $bring: make tests"; exit 77; }
 # What is begun below ends with the namespace of processes.
-if [ "${1:-}" != inside ]; then exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" inside; fi
+if [ "${1:-}" != inside ]; then exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" inside "$@"; fi
 mount -t tmpfs none /run
 mkdir -p /run/netns
 # shellcheck source=tests/cli/daemon.bash
@@ -93,7 +93,7 @@ same() { # NODE-NUMBER [IMAGE]
 sent() { ip -s -j link show eth0 | jq '.[0].stats64.tx.bytes'; }
 casts() { curl -s --unix-socket "$sock" http://x/v1/casts; }
 # A cast stays a moment for late nodes: what is counted next is not its.
-until_none() { for _ in $(seq 400); do [ "$(casts | jq '[.casts[] | select(.runs)] | length')" = 0 ] && return; sleep 0.02; done; die "a cast does not end: $(casts)"; }
+until_none() { for _ in $(seq 1000); do [ "$(casts | jq '[.casts[] | select(.runs)] | length')" = 0 ] && return; sleep 0.02; done; die "a cast does not end: $(casts)"; }
 percent_of() { casts | jq --arg n "$1" '[.casts[] | select(.runs) | .nodes[] | select(.node == $n) | .percent] | max // 0'; }
 until_at() { for _ in $(seq 1000); do [ "$(percent_of "$1")" -ge "$2" ] && return; sleep 0.02; done; die "$1 is not at $2 %: $(casts)"; } # NODE PERCENT
 state_of() { node_value "$1" .state; }
