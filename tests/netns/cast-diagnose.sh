@@ -3,37 +3,15 @@
 # What goes wrong in a network stands in `orthrus cast status` and in events, with the next step: real faults between the real
 # orthrusd and the imager's own code (tests/lab/bring_tool.c). However the cast fares, each node has its image at the end.
 set -u
-[ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
-for p in ip jq nft openssl curl ethtool python3 setpriv script; do command -v $p >/dev/null || [ -x "/usr/sbin/$p" ] || { echo "needs the program $p"; exit 77; }; done
-bring=$BUILD/tests/lab/bring_tool querier=$BUILD/tests/lab/querier_tool
-for p in "$bring" "$querier"; do [ -x "$p" ] || { echo "needs $p: make tests"; exit 77; }; done
-# What is begun below ends with the namespace of processes.
-if [ "${1:-}" != inside ]; then exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" inside; fi
-mount -t tmpfs none /run
-mkdir -p /run/netns
-# shellcheck source=tests/cli/daemon.bash
-. "$TOP/tests/cli/daemon.bash"
-MIB=$((1 << 20)) NODES=5
-mac() { printf '52:54:00:00:00:%02x' "$1"; }
-
-# The head's line is eth0; behind it is a switch that listens who wants multicast, once somebody asks.
-ip link set lo up
-ip netns add switch
-ip link add eth0 type veth peer name head netns switch
-ip -n switch link add sw type bridge stp_state 0 mcast_snooping 0
+for p in ethtool python3 setpriv script; do command -v $p >/dev/null || [ -x "/usr/sbin/$p" ] || { echo "needs the program $p"; exit 77; }; done
+# shellcheck source=tests/netns/cast_nodes.bash
+. "$(dirname "$0")/cast_nodes.bash"
+querier=$BUILD/tests/lab/querier_tool SILENCE=3
+[ -x "$querier" ] || { echo "needs $querier: make tests"; exit 77; }
+# The switch listens who wants multicast, once somebody asks; it says nothing itself.
+cast_network 5 4
 ip netns exec switch sysctl -q -w net.ipv6.conf.all.disable_ipv6=1
-ip -n switch link set sw up
-ip -n switch link set head master sw up
-ip addr add 10.77.0.1/24 dev eth0
-ip link set eth0 up
-for n in $(seq $NODES) 9; do
-    ip netns add "n$n"
-    ip -n "n$n" link add eth0 type veth peer name "p$n" netns switch
-    ip -n switch link set "p$n" master sw up
-    ip -n "n$n" link set lo up
-    ip -n "n$n" addr add "10.77.0.$((100 + n))/24" dev eth0
-    ip -n "n$n" link set eth0 up
-done
+cast_node 9 4
 # The link of n05 is bad: its end of it is a tap that says so, and what comes and goes is handed on by a program.
 ip -n n5 addr flush dev eth0
 ip -n n5 link set eth0 down
@@ -72,53 +50,28 @@ mended() { local in=(); [ "$1" = head ] || in=(ip netns exec "$1"); "${in[@]}" n
 # --- the head, its image, and its nodes: n03 and those after it are behind one switch
 make_site --trust-mac --ipv6 off
 change_site '.cast = {gather: 3, port: 4600}'
-daemon_options="--listen 10.77.0.1:8443"
-start_daemon() {
-    "$BUILD/orthrusd" --root "$root" --no-dnsmasq $daemon_options --netboot-dir "$TOP/netboot/initramfs" >>"$work/log" 2>&1 </dev/null &
-    daemon_pid=$!
-    for _ in $(seq 600); do
-        [ -S "$sock" ] && curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null && return 0
-        kill -0 "$daemon_pid" 2>/dev/null || die "orthrusd ended: $(tail -n 5 "$work/log")"
-        sleep 0.05
-    done
-    die "orthrusd is not ready"
-}
-start_daemon
-site() { change_site "$1"; "$orthrus" site apply --yes >"$work/out" 2>&1 || die "site apply: $(cat "$work/out")"; }
-site .
-mkdir -p "$work/tree/usr/bin"
-head -c $((8 * MIB)) /dev/urandom >"$work/tree/usr/bin/large"
-"$orthrus" image build compute --from "$work/tree" >"$work/out" 2>"$work/err" || die "image build: $(cat "$work/err")"
-"$orthrus" node add "n[01-0$NODES]" --group compute --mac "$(for i in $(seq $NODES); do mac "$i"; echo; done | paste -sd,)" >/dev/null || die "node add"
-pki=$root/var/lib/orthrus/pki
-mkdir -p "$work/trust" && cp "$pki/ca.crt" "$pki/sign.pub" "$work/trust/"
-for i in $(seq $NODES); do
+cast_head
+for i in $(seq $nodes); do
     machine "$(mac "$i")" "S$i-" |
         jq --argjson n "$i" '.nics[0].lldp = {system: (if $n > 2 then "sw-b" else "sw-a" end), chassis: "02:00:00:00:00:01", port: "Gi0/\($n)", vlan: 0}' >"$work/machine$i"
 done
 
-begin() { # NODE-NUMBER: an imager, in the background; its pid is in ${pid[n]}
-    ip netns exec "n$1" "$bring" https://10.77.0.1:8443 "$work/trust" "$work/keys$1" "$work/machine$1" "$work/target$1" 3 >"$work/out$1" 2>"$work/err$1" </dev/null &
-    pid[$1]=$!
-}
-casts() { curl -s --unix-socket "$sock" http://x/v1/casts; }
-until_none() { for _ in $(seq 400); do [ "$(casts | jq '[.casts[] | select(.runs)] | length')" = 0 ] && return; sleep 0.05; done; die "a cast does not end: $(casts)"; }
 install() { # NODE-NUMBERS...: all of them, to their end; what is wrong is no reason not to have the image
-    rm -rf "$work"/target*
-    "$orthrus" node install "$(printf 'n0%s,' "$@" | sed 's/,$//')" --accept-disks-unseen --yes >"$work/out" 2>&1 || die "install: $(cat "$work/out")"
+    anew
+    order "$(printf 'n0%s,' "$@" | sed 's/,$//')"
     for n in "$@"; do begin "$n"; done
 }
-ended() { # NODE-NUMBERS...
+all_ended() { # NODE-NUMBERS...
     for n in "$@"; do
-        wait "${pid[$n]}" || fail "n0$n: $(cat "$work/err$n")"
-        cmp "$work/tree/usr/bin/large" "$work/target$n/usr/bin/large" || fail "n0$n has other bytes"
+        ended "$n"
+        same "$n"
     done
     until_none
 }
-last() { "$orthrus" cast status --json | jq -r '.casts[0] | '"$1"; }
-kinds() { last '[.findings[].kind] | join(" ")'; }
+newest() { "$orthrus" cast status --json | jq -r '.casts[0] | '"$1"; }
+kinds() { newest '[.findings[].kind] | join(" ")'; }
 shows() { # KINDS SENTENCE: of the newest cast that, and no more
-    [ "$(kinds)" = "$1" ] || fail "found is '$(kinds)', not '$1': $(last '.findings, .nodes')"
+    [ "$(kinds)" = "$1" ] || fail "found is '$(kinds)', not '$1': $(newest '.findings, .nodes')"
     # The newest cast is the first one.
     "$orthrus" cast status >"$work/out"
     grep '^! ' "$work/out" | head -n 1 | grep -qF -- "$2" || fail "status does not say '$2': $(cat "$work/out")"
@@ -130,17 +83,17 @@ event() { # KIND SENTENCE
 
 echo "--- nothing is wrong, and that is what is shown"
 install 1 2 3
-ended 1 2 3
-[ "$(kinds)" = "" ] || fail "found without a fault: $(last .findings)"
+all_ended 1 2 3
+[ "$(kinds)" = "" ] || fail "found without a fault: $(newest .findings)"
 "$orthrus" cast status | grep -q '^!' && fail "status: $("$orthrus" cast status)"
-[ "$(last '[.nodes[].link | .mtu, .duplex] | unique | join(" ")')" = "1500 full" ] || fail "nodes do not tell of their links: $(last .nodes)"
-[ "$(last '[.nodes[] | "\(.switch) \(.switch_port)"] | sort | join(" ")')" = "sw-a Gi0/1 sw-a Gi0/2 sw-b Gi0/3" ] || fail "no switches: $(last .nodes)"
+[ "$(newest '[.nodes[].link | .mtu, .duplex] | unique | join(" ")')" = "1500 full" ] || fail "nodes do not tell of their links: $(newest .nodes)"
+[ "$(newest '[.nodes[] | "\(.switch) \(.switch_port)"] | sort | join(" ")')" = "sw-a Gi0/1 sw-a Gi0/2 sw-b Gi0/3" ] || fail "no switches: $(newest .nodes)"
 
 echo "--- a firewall at the head keeps reports out: the ports that the site says"
 fault head 'udp dport 4600-4615 counter drop'
 install 1 2
 event cast-unheard 'n01 and n02 have a ticket, but no report arrives at UDP 10.77.0.1:4600'
-ended 1 2
+all_ended 1 2
 shows no-reports 'n01 and n02 have a ticket, but no report arrives at UDP 10.77.0.1:4600: see whether a firewall on the head'
 event cast-over 'no report arrives at UDP 10.77.0.1:4600'
 mended head
@@ -152,14 +105,14 @@ for _ in $(seq 200); do [ -s "$work/taken" ] && break; sleep 0.02; done
 fault head 'udp dport 4600-4615 counter drop'
 install 1
 event cast-unheard 'no report arrives at UDP 10.77.0.1:4601'
-ended 1
+all_ended 1
 mended head
 kill $taken; wait $taken 2>/dev/null
 
 echo "--- one node hears no multicast"
 fault n3 'ip daddr 224.0.0.0/4 drop'
 install 1 2 3
-ended 1 2 3
+all_ended 1 2 3
 shows not-arriving 'Multicast does not reach n03'
 mended n3
 
@@ -167,7 +120,7 @@ echo "--- one hears nothing by UDP at all, one is not heard"
 fault n3 'ip saddr 10.77.0.1 meta l4proto udp drop'
 fault head 'ip saddr 10.77.0.102 meta l4proto udp drop'
 install 1 2 3
-ended 1 2 3
+all_ended 1 2 3
 shows 'unreachable unheard' 'Nothing of the cast reaches n03, not even packets to it alone'
 "$orthrus" cast status | grep -q '^! n02 has a ticket, but no report of it arrives at UDP 10.77.0.1:4600, and others. do' || fail "status: $("$orthrus" cast status | head -n 12)"
 mended n3; mended head
@@ -175,7 +128,7 @@ mended n3; mended head
 echo "--- one loses packets: its cable, at the switch that LLDP told of"
 fault n4 'udp dport 4600 numgen random mod 100 < 12 drop'
 install 1 2 3 4
-ended 1 2 3 4
+all_ended 1 2 3 4
 shows cable 'n04 at switch sw-b (port Gi0/4) alone loses 1'
 event cast-over 'n04 at switch sw-b (port Gi0/4) alone loses'
 mended n4
@@ -183,27 +136,27 @@ mended n4
 echo "--- both behind one switch do: its uplink"
 for n in 3 4; do fault n$n 'udp dport 4600 numgen random mod 100 < 8 drop'; done
 install 1 2 3 4
-ended 1 2 3 4
+all_ended 1 2 3 4
 shows switch 'All nodes behind switch sw-b lose packets'
 for n in 3 4; do mended n$n; done
 
 echo "--- large packets do not come through"
 fault n2 'udp dport 4600 meta length > 1400 drop'
 install 1 2 3
-ended 1 2 3
+all_ended 1 2 3
 shows mtu 'Packets of 1476 bytes do not reach n02, small ones do'
 mended n2
 
 echo "--- a link is half duplex"
 install 1 2 5
-ended 1 2 5
+all_ended 1 2 5
 shows duplex 'The link of n05 is half duplex'
-[ "$(last '.nodes[] | select(.node == "n05") | .link | "\(.interface) \(.speed_mbit) \(.duplex)"')" = "eth0 100 half" ] || fail "the link of n05: $(last .nodes)"
+[ "$(newest '.nodes[] | select(.node == "n05") | .link | "\(.interface) \(.speed_mbit) \(.duplex)"')" = "eth0 100 half" ] || fail "the link of n05: $(newest .nodes)"
 
 echo "--- the head's own interface takes no packets of that size"
 ip link set eth0 mtu 1400
 install 1 2
-ended 1 2
+all_ended 1 2
 shows mtu "The sender's own interface takes packets of 1400 bytes, and the cast's have 1476"
 ip link set eth0 mtu 1500
 
@@ -211,7 +164,7 @@ ip link set eth0 mtu 1500
 chmod 711 "$work"; mkdir -m 777 "$work/guest"
 send_file() {
     rm -f "$work/token" "$work/guest"/*
-    "$orthrus" cast send "$work/tree/usr/bin/large" --interface eth0 --receivers 2 --token-file "$work/token" "$@" >"$work/sent" 2>"$work/err" </dev/null &
+    "$orthrus" cast send "$work/tree-compute/usr/bin/large" --interface eth0 --receivers 2 --token-file "$work/token" "$@" >"$work/sent" 2>"$work/err" </dev/null &
     sender=$!
     for _ in $(seq 200); do [ -s "$work/token" ] && break; sleep 0.05; done
     for n in 1 2; do
@@ -219,7 +172,7 @@ send_file() {
         ip netns exec "n$n" unshare --uts sh -c "hostname guest$n; exec \"\$@\"" sh "${as[@]}" "$orthrus" cast receive "$work/guest/$n" --token-file - <"$work/token" >"$work/out$n" 2>&1 &
         pid[$n]=$!
     done
-    for n in 1 2; do wait "${pid[$n]}" || fail "receive: $(cat "$work/out$n")"; cmp "$work/tree/usr/bin/large" "$work/guest/$n" || fail "guest$n has other bytes"; done
+    for n in 1 2; do wait "${pid[$n]}" || fail "receive: $(cat "$work/out$n")"; cmp "$work/tree-compute/usr/bin/large" "$work/guest/$n" || fail "guest$n has other bytes"; done
     wait $sender || fail "send: $(cat "$work/sent" "$work/err")"
 }
 echo "--- a sender without a head, whose firewall lets tickets be asked for and drops reports"
@@ -234,14 +187,14 @@ grep -qx 'net.core.rmem_max = 33554432' "$TOP/packages/60-orthrus.conf" || fail 
 
 echo "--- a switch that snoops, and nobody asks: it forgets members after 3 s"
 ip -n switch link set sw type bridge mcast_snooping 1 mcast_membership_interval 300
-site '.cast.querier = "off" | .cast.rate_mbit = 8'
+apply '.cast.querier = "off" | .cast.rate_mbit = 8'
 # A router has asked once and is gone: from then on the switch believes that it knows who wants what.
 ip netns exec n9 "$querier" eth0 4 200 200 >"$work/router" 2>&1 &
 router=$!
 for _ in $(seq 200); do grep -q 'ipv4 this head' "$work/router" && break; sleep 0.05; done
 kill $router; wait $router 2>/dev/null
 install 1 2 3
-ended 1 2 3
+all_ended 1 2 3
 # They ask again, go on in this cast or in another one, and hear it until it is forgotten again: it is said of the first in any case.
 "$orthrus" cast status >"$work/out"
 for what in 'n01, n02 and n03 heard the cast, and at once no more' 'set cast.querier to "auto"'; do

@@ -17,7 +17,7 @@ mac() { printf '52:54:00:00:00:%02x' "$1"; }
 
 # cast_network NODES 4|6: the head's line is eth0; behind it is a switch. Addresses of one family only.
 cast_network() {
-    local n bits
+    local n
     nodes=$1
     if [ "$2" = 4 ]; then net=10.77.0. bits=24 server=10.77.0.1:8443; else net=fd00:77::1: bits=64 server=[fd00:77::1]:8443; fi
     ip link set lo up
@@ -28,14 +28,15 @@ cast_network() {
     ip -n switch link set head master sw up
     if [ "$2" = 4 ]; then ip addr add 10.77.0.1/24 dev eth0; else ip addr add fd00:77::1/64 dev eth0 nodad; fi
     ip link set eth0 up
-    for n in $(seq "$nodes"); do
-        ip netns add "n$n"
-        ip -n "n$n" link add eth0 type veth peer name "p$n" netns switch
-        ip -n switch link set "p$n" master sw up
-        ip -n "n$n" link set lo up
-        if [ "$2" = 4 ]; then ip -n "n$n" addr add "$net$((100 + n))/$bits" dev eth0; else ip -n "n$n" addr add "$net$n/$bits" dev eth0 nodad; fi
-        ip -n "n$n" link set eth0 up
-    done
+    for n in $(seq "$nodes"); do cast_node "$n" "$2"; done
+}
+cast_node() { # NUMBER 4|6
+    ip netns add "n$1"
+    ip -n "n$1" link add eth0 type veth peer name "p$1" netns switch
+    ip -n switch link set "p$1" master sw up
+    ip -n "n$1" link set lo up
+    if [ "$2" = 4 ]; then ip -n "n$1" addr add "$net$((100 + $1))/$bits" dev eth0; else ip -n "n$1" addr add "$net$1/$bits" dev eth0 nodad; fi
+    ip -n "n$1" link set eth0 up
 }
 
 start_daemon() {
