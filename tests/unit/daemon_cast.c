@@ -236,6 +236,11 @@ static void one_cast_for_all_nodes(void **state)
 	assert_memory_not_equal(a.own_key, c.own_key, SESSION_KEY);
 	assert_int_equal(events(r, "cast-begun"), 1);
 	assert_true(shows(r, "\"runs\":true"));
+	/* Since when it is to be heard of: else it would be missed at once. */
+	for (size_t i = 0; i < 3; i++)
+		assert_in_range(clock_now_ns() - r->d.casts->list->members[i].told_ns, 0, LIMIT_NS);
+	assert_int_equal(r->d.casts->list->members[2].before, 1);
+	assert_int_equal(events(r, "cast-unheard"), 0);
 }
 
 /* All came to them by the cast; it is on their disks when they have said so. */
