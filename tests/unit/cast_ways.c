@@ -100,6 +100,33 @@ static void test_one_is_kept(void **state)
 	clear(&f);
 }
 
+/* Who has the group key, and is not the sender, can make nobody leave a way. */
+static void test_ways_are_believed_when_signed(void **state)
+{
+	const uint16_t heard = WIRE_HEARD(WIRE_MC4, WIRE_SMALL) | WIRE_HEARD(WIRE_MC4, WIRE_FULL);
+	const int64_t limit = clock_now_ns() + FAKE_WAIT_NS;
+	struct wire_poll p;
+	struct fake f;
+
+	(void)state;
+	make(&f);
+	probe(&f, WIRE_MC4, WIRE_FULL, &f.session.group);
+	tells(&f, WIRE_GATHER, heard);
+	p = fake_poll_of(&f, WIRE_GATHER);
+	p.ways = WIRE_HEARD_MC4;
+	fake_put_poll(&f, &p, NULL);
+	tells(&f, WIRE_GATHER, heard);
+	tells(&f, WIRE_GATHER, heard);
+	assert_true(has_joined6());
+	f.ways = WIRE_HEARD_MC4;
+	while (has_joined6()) {
+		assert_true(clock_now_ns() < limit);
+		fake_poll(&f, WIRE_GATHER);
+		poll(NULL, 0, 5);
+	}
+	clear(&f);
+}
+
 /* Who hears nothing says so, and what is sent to it alone reaches it. */
 static void test_hello(void **state)
 {
@@ -131,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_is_kept),
+		cmocka_unit_test(test_ways_are_believed_when_signed),
 		cmocka_unit_test(test_hello),
 	};
 
