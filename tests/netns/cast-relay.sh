@@ -16,15 +16,19 @@ net_of() { case $1 in 1 | 2) echo 77 ;; 3 | 4) echo 78 ;; 5) echo 79 ;; 6) echo 
 addr() { [ "$family" = 4 ] && echo "10.$1.0.$2" || echo "fd$1::$2"; } # NET HOST
 bits=24 server=10.77.0.1:8443
 [ "$family" = 4 ] || { bits=64 server=[fd77::1]:8443; }
+# No address is looked for twice before it is used: a router whose own is not yet sure of asks nobody where a relay is.
+no_dad() { ip netns exec "$1" sysctl -q -w net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0; } # NETNS
 put_addr() { ip -n "$1" addr add "$(addr "$3" "$4")/$bits" dev "$2" $([ "$family" = 4 ] || echo nodad); } # NETNS INTERFACE NET HOST
 
 # Three switches, and a router with a leg in each.
 ip link set lo up
 ip netns add router
+no_dad router
 ip -n router link set lo up
 ip netns exec router sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 host() { # NETNS NET ADDRESS: on the switch of its net
     ip netns add "$1"
+    no_dad "$1"
     ip -n "$1" link add eth0 type veth peer name "p$1" netns "switch$2"
     ip -n "switch$2" link set "p$1" master sw up
     ip -n "$1" link set lo up
@@ -79,8 +83,19 @@ start_relay() { # NET NETWORK: until it hears
         at_relay "$1" "$orthrus" cast relay "$2" --json >"$work/relay$1" 2>"$work/relay$1.err" </dev/null &
     fi
     relay[$1]=$!
-    for _ in $(seq 500); do (at_relay "$1" ss -Hlun) 2>/dev/null | grep -q ':4580 ' && return; sleep 0.01; done
-    die "the relay for $2 does not start: $(cat "$work/relay$1.err")"
+    for _ in $(seq 500); do (at_relay "$1" ss -Hlun) 2>/dev/null | grep -q ':4580 ' && break; sleep 0.01; done
+    (at_relay "$1" ss -Hlun) 2>/dev/null | grep -q ':4580 ' || die "the relay for $2 does not start: $(cat "$work/relay$1.err")"
+    [ "$1" = 80 ] || is_found "$1"
+}
+is_found() { # NET: the router knows where the relay is
+    local to
+    to=$(addr "$1" 9)
+    for _ in $(seq 500); do
+        ip netns exec router bash -c "echo >/dev/udp/$to/9" 2>/dev/null
+        ip -n router neigh show "$to" | grep -q lladdr && return
+        sleep 0.02
+    done
+    die "the router does not find $to: $(ip -n router neigh; ip -n router addr)"
 }
 stop_relay() { # NET: it tells what it did
     kill -TERM "${relay[$1]}"
