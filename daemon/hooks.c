@@ -43,13 +43,14 @@ static void stop_gone(struct hooks *h, const struct hook_files *files)
 			i++;
 			continue;
 		}
+		hook_stop(gone); /* first: what is not shown any more does not run either */
 		pthread_mutex_lock(&h->lock);
 		h->items[i] = h->items[--h->len];
 		pthread_mutex_unlock(&h->lock);
 		if (!fs_exists(gone->path))
 			hook_forget(gone);
 		log_info("hook", "%s runs no more", gone->id);
-		hook_stop(gone);
+		hook_free(gone);
 	}
 }
 
@@ -221,8 +222,12 @@ static void *work(void *arg)
 		h->items[i]->stop = true;
 	pthread_cond_broadcast(&h->more);
 	pthread_mutex_unlock(&h->lock);
-	while (h->len)
-		hook_stop(h->items[--h->len]);
+	while (h->len) {
+		struct hook *last = h->items[--h->len];
+
+		hook_stop(last);
+		hook_free(last);
+	}
 	return NULL;
 }
 

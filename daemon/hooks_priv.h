@@ -65,6 +65,7 @@ int hook_start(struct hooks *all, const char *id, const char *kind, const char *
 	       struct err *err) WARN_UNUSED;
 /* Waits for its thread, whose program is killed. Not with the lock held. */
 void hook_stop(struct hook *h);
+void hook_free(struct hook *h); /* once it is stopped */
 /* With the lock held: the event is copied. */
 void hook_push(struct hook *h, uint64_t number, const char *kind, const char *json);
 /* Forget what was kept of it: the program is gone for good. */

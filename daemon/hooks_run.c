@@ -183,7 +183,7 @@ void hook_push(struct hook *h, uint64_t number, const char *kind, const char *js
 		(struct hook_event){ .number = number, .kind = mem_strdup(kind), .json = mem_strdup(json) };
 }
 
-static void hook_free(struct hook *h)
+void hook_free(struct hook *h)
 {
 	while (h->len) {
 		struct hook_event e = pop(h);
@@ -250,7 +250,6 @@ void hook_stop(struct hook *h)
 	pthread_cond_broadcast(&h->all->more);
 	pthread_mutex_unlock(&h->all->lock);
 	pthread_join(h->thread, NULL);
-	hook_free(h);
 }
 
 void hook_forget(const struct hook *h)
