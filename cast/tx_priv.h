@@ -36,7 +36,8 @@ struct tx_store {
 	struct tx_cell *cells;
 	size_t n_cells;
 	uint64_t clock;
-	bool failed; /* the source: nobody waits for a cell any more */
+	bool failed;	/* the source: nobody waits for a cell any more, */
+	struct err why; /* each who asks for one is told this */
 	pthread_t reader;
 	bool reading, stop;
 	pthread_cond_t reader_work;

@@ -194,6 +194,17 @@ static void advance(struct tx_store *s, uint32_t block)
 		pthread_cond_signal(&s->reader_work);
 }
 
+/* Several may load at once: the first failure stays, whatever the others come to. With the lock held. */
+static void load_or_fail(struct tx_store *s, struct tx_cell *c, uint32_t key, bool shared, uint8_t *scratch)
+{
+	struct err err = { 0 };
+
+	if (load(s, c, key, shared, scratch, &err) == 0 || s->failed)
+		return;
+	s->failed = true;
+	s->why = err;
+}
+
 struct tx_cell *tx_store_hold(struct tx_store *s, uint32_t block, uint8_t *scratch, bool wait, struct err *err)
 {
 	const struct layout_block *b = layout_block(s->layout, block);
@@ -209,7 +220,7 @@ struct tx_cell *tx_store_hold(struct tx_store *s, uint32_t block, uint8_t *scrat
 			break;
 		if (!c && (c = oldest(s))) {
 			fresh = true;
-			s->failed = load(s, c, key, shared, scratch, err) < 0;
+			load_or_fail(s, c, key, shared, scratch);
 			continue;
 		}
 		if (!c && !wait)
@@ -218,8 +229,7 @@ struct tx_cell *tx_store_hold(struct tx_store *s, uint32_t block, uint8_t *scrat
 	}
 	if (s->failed) {
 		c = NULL;
-		if (err->kind == ERR_NONE)
-			err_set(err, ERR_FAILED, "the source failed while another thread read from it");
+		*err = s->why;
 	} else if (c) {
 		c->users++;
 		c->used = ++s->clock;
