@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: its RESULT is a time
 # Nodes as a table: what is exported is imported without a change, all problems are said at once and then nothing is done, and a node
 # without a MAC address waits for its machine.
 set -u

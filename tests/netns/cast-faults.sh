@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: it compares times
 # No receiver costs the others anything: one of four is stopped for good, or can write only 5 MB/s, or comes when half is sent, or is killed
 # and started again. The other three end as soon as they do without such a fourth, within 10 %, in the same run; who came late or again
 # takes no more than it lacks, and 2 %; the slow one ends by itself. The cable is the limit, not these processors.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* alone: its RESULT is a time */
 /* Both ways of AES-256-GCM give the published answers and the same bytes as each other; what was touched does not open. */
 #include "base/mem.h"
 #include "base/str.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* alone: its RESULT is a time */
 /* The digest of a piece is the same whatever the processor has: compared with its definition, for lengths around every edge. */
 #include "base/mem.h"
 #include "cast/treehash.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* alone: its RESULT is a time */
 /* Who uses what of a store: sums that a count by hand gives too, and a hundred images of a hundred thousand chunks in seconds. */
 #include "image_fixture.h"
 
