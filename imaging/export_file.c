@@ -16,11 +16,9 @@ int export_file_begin(struct export_file *f, const struct export *x, struct err 
 	f->x = x;
 	/* Readable by its owner only, and so it stays: an image holds secrets of the nodes. */
 	f->tmp = str_format("%s.XXXXXX", x->target);
-	f->fd = mkostemp(f->tmp, O_CLOEXEC);
-	if (f->fd >= 0) {
-		scratch_hold(x->scratch, f->tmp);
+	f->fd = scratch_file(x->scratch, f->tmp);
+	if (f->fd >= 0)
 		return 0;
-	}
 	err_errno(err, errno, "create %s", x->target);
 	free(steal(f->tmp));
 	return -1;

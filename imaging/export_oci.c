@@ -276,12 +276,11 @@ int export_oci(const struct export *x, const struct export_facts *f, struct err 
 	struct err cleanup = { 0 };
 	int rc;
 
-	if (!mkdtemp(l.dir)) {
+	if (scratch_dir(x->scratch, l.dir) < 0) {
 		err_errno(err, errno, "create %s", x->target);
 		free(l.dir);
 		return -1;
 	}
-	scratch_hold(x->scratch, l.dir);
 	rc = write_layout(&l, err);
 	if (rc == 0)
 		rc = x->as_tar ? commit_tar(&l, err) : commit_dir(&l, err);

@@ -4,18 +4,54 @@
 #include "sys/fs.h"
 #include "sys/threads.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 /* Ends the watch. */
 #define ENOUGH SIGRTMIN
 /* Whoever is writing into a directory meanwhile may put something into it again. */
 #define TRIES 10
 
-void scratch_hold(struct scratch *s, const char *path)
+static void begin_hold(struct scratch *s)
+{
+	if (s)
+		pthread_mutex_lock(&s->lock);
+}
+
+static void end_hold(struct scratch *s, const char *made)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
-	str_list_add(&s->held, path);
+	if (made)
+		str_list_add(&s->held, made);
 	pthread_mutex_unlock(&s->lock);
+}
+
+int scratch_file(struct scratch *s, char *template)
+{
+	int fd, why;
+
+	begin_hold(s);
+	fd = mkostemp(template, O_CLOEXEC);
+	why = errno;
+	end_hold(s, fd < 0 ? NULL : template);
+	errno = why;
+	return fd;
+}
+
+int scratch_dir(struct scratch *s, char *template)
+{
+	const char *made;
+	int why;
+
+	begin_hold(s);
+	made = mkdtemp(template);
+	why = errno;
+	end_hold(s, made);
+	errno = why;
+	return made ? 0 : -1;
 }
 
 void scratch_release(struct scratch *s, const char *path)

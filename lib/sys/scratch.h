@@ -21,8 +21,11 @@ struct scratch {
  * would have. By the main thread, before others are started. */
 int scratch_watch(struct scratch *s, struct err *err) WARN_UNUSED;
 void scratch_unwatch(struct scratch *s);
-/* `path`, a file or a directory with all in it, is scratch; the text is copied. Where nobody watches (NULL) nothing is done. */
-void scratch_hold(struct scratch *s, const char *path);
+/* A new file of its owner alone, a new directory, named after `template` as by mkostemp(3) and mkdtemp(3): it is scratch, with
+ * all in it, from the moment it is there, and no signal comes between. Where nobody watches (NULL) it is only made. The file's
+ * descriptor, or 0; -1 with errno. */
+int scratch_file(struct scratch *s, char *template);
+int scratch_dir(struct scratch *s, char *template);
 /* It is no longer: it has its name, or was removed. What was never held is no mistake. */
 void scratch_release(struct scratch *s, const char *path);
 
