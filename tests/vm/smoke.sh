@@ -24,15 +24,14 @@ done
 lab_vm_cut 1
 lab_vm_cut 2
 
-# Installed exactly once: power on again, no imager, the same system.
+# Installed exactly once: power on again, no imager, the same system. Beside it a machine that nobody knows: it gets no imager and goes
+# on to its own (empty) disk.
 lab_vm_on 1
+lab_vm_on 3
 lab_wait 1 'n01 login:' 420
 grep -aq 'orthrus-imager:' "$W/vm/1.serial" && lab_fail "n01 met the imager again although it is installed"
 lab_vm_cut 1
 lab_say "n01 booted again without the imager"
-
-# Nobody knows this machine: it gets no imager and goes on to its own (empty) disk.
-lab_vm_on 3
 lab_wait 3 'No bootable (device|option)' 180
 grep -aq 'orthrus-' "$W/vm/3.serial" && lab_fail "an unknown machine met the imager"
 lab_say "an unknown machine went on to its own disk"
