@@ -17,7 +17,7 @@ mkdir -p /run/sshd /run/netns
 # shellcheck source=tests/cli/daemon.bash
 . "$TOP/tests/cli/daemon.bash"
 disk=$work/disk
-mkdir -p "$disk" "$work/bin" "$work/none"
+mkdir -p "$disk" "$work/bin" "$work/none" "$work/carried"
 ln -s "$orthrus" "$work/bin/orthrus"
 ip link set lo up
 ip link add br0 type bridge stp_state 0 mcast_snooping 0
@@ -40,7 +40,7 @@ UsePAM no
 UseDNS no
 StrictModes no
 PermitRootLogin prohibit-password
-SetEnv PATH=$2 SHLVL=2
+SetEnv PATH=$2 SHLVL=2 TMPDIR=$work/carried
 END
     nsenter --net="/run/netns/$1" unshare --mount --propagation private bash -c 'mount -t tmpfs -o "$1" disk "$2" && exec /usr/sbin/sshd -D -f "$3" -E "$4"' \
         sshd "$3" "$disk" "$work/$1.config" "$work/$1.log" &
@@ -155,8 +155,7 @@ says 'next: install the package orthrus'
 says_like '^n05 \(1\) +failed +there is no program'
 clean
 # The program goes along, for as long as it is needed.
-carried() { find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'orthrus-carry.*' -newer "$work/before"; }
-touch "$work/before"
+carried() { find "$work/carried" -mindepth 1; }
 run 0 cast send "$file" --to n01,n05 --path "$target" --carry
 has n05
 [ -z "$(carried)" ] || fail "carried programs stay: $(carried)"
