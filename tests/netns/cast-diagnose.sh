@@ -187,7 +187,7 @@ grep -qx 'net.core.rmem_max = 33554432' "$TOP/packages/60-orthrus.conf" || fail 
 
 echo "--- a switch that snoops, and nobody asks: it forgets members after 3 s"
 ip -n switch link set sw type bridge mcast_snooping 1 mcast_membership_interval 300
-apply '.cast.querier = "off" | .cast.rate_mbit = 8'
+apply '.cast.querier = "off" | .cast.rate_mbit = 12'
 # A router has asked once and is gone: from then on the switch believes that it knows who wants what.
 ip netns exec n9 "$querier" eth0 4 200 200 >"$work/router" 2>&1 &
 router=$!
