@@ -99,3 +99,19 @@ percent_of() { casts | jq --arg n "$1" '[.casts[] | select(.runs) | .nodes[] | s
 until_at() { for _ in $(seq 1000); do [ "$(percent_of "$1")" -ge "$2" ] && return; sleep 0.02; done; die "$1 is not at $2 %: $(casts)"; } # NODE PERCENT
 state_of() { node_value "$1" .state; }
 anew() { until_none; rm -rf "$work"/target*; }
+
+# Of each of these nodes: all bytes are told, at least so many percent came by casts, and it took part in so many.
+bytes=""
+by_casts() { # CASTS PERCENT NODE-NUMBER...
+    local n want=$1 least=$2
+    shift 2
+    for n in "$@"; do
+        ended "$n"; same "$n"
+        [ -n "$bytes" ] || bytes=$(($(of "$n" cast) + $(of "$n" https)))
+        [ $(($(of "$n" before) + $(of "$n" cast) + $(of "$n" https))) = "$bytes" ] || fail "n0$n has not $bytes bytes: $(last "$n")"
+        [ "$(of "$n" casts)" = "$want" ] || fail "n0$n took part in $(of "$n" casts) casts, not $want: $(last "$n")"
+        [ $(($(of "$n" cast) * 100)) -ge $((bytes * least)) ] || fail "n0$n got less than $least % by casts: $(last "$n")"
+        [ "$(state_of "n0$n")" = installed ] || fail "n0$n is $(state_of "n0$n")"
+    done
+}
+running() { casts | jq '[.casts[] | select(.runs)] | length'; }
