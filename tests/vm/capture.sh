@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # image capture of a real Debian machine with a volume on LVM and a btrfs, while something writes to both: the image is of one moment, the
 # manifest says so, and no snapshot is left, whoever is killed.
 . "$(dirname "$0")/../lab/lab.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # Each node (BIOS; UEFI with Secure Boot) still boots with either of its two disks removed.
 . "$(dirname "$0")/../lab/lab.sh"
 . "$TOP/tests/lab/cluster.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # A BIOS machine without any disk runs its image from memory: up, reached by ssh with the head's certificate, with its secrets; what
 # is written is gone at the next start. Then the rescue system, once, and its image again.
 . "$(dirname "$0")/../lab/lab.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # The families of the provision network, one after the other on one head: a node is installed over IPv4 alone; the network gets IPv6, and
 # one is installed that has both; IPv4 goes, and one is installed over IPv6 alone (UEFI, Secure Boot). Each boots from its own disks,
 # reports over its family, and answers at the addresses that the head knew beforehand.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # n01: the head is killed and started again in the middle of the installation; nothing is lost. n02: one disk fails to write; the node says which
 # disk and which step, nothing boots from it; after the disk was changed for a good one it installs over what the first attempt left.
 . "$(dirname "$0")/../lab/lab.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # A node with two cables to the provision network, bonded, and a VLAN on the bond, with MTU 9000: installed, booted from its disk. Its peer
 # reaches it over the VLAN with whole packets of 9000 bytes; either cable may be pulled, also before it is switched on.
 . "$(dirname "$0")/../lab/lab.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # The plug is pulled at ten places of an installation (BIOS and UEFI in turn). After each cut the disks are tried on their own: they
 # must not boot. Then power comes back: the imager must take the same order up again. In the end both nodes are installed and boot.
 . "$(dirname "$0")/../lab/lab.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # The plug is pulled while the boot loader is written and while the disks are unmounted, and the firmware tries the disks first. What then
 # runs and what the head believes must agree: either nothing boots from the disks and the imager starts over, or the system boots and
 # says so, which ends the installation: up when the boot loader was complete, failed (and never erased by itself) when not.

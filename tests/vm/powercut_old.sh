@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # The plug is pulled while an installed machine (BIOS; UEFI with Secure Boot) is made unbootable and wiped for its second installation:
 # here, unlike on empty disks, an old system is there that could boot from what is left. After each cut the disks are tried on their
 # own. Nothing may boot from disks that are unbootable by the head's knowledge; before that, nothing or the old system, whole. Then power

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # Disk plans performed for real: one virtual machine with virtio, SATA, NVMe and 4 KiB-sector disks goes through every RAID level, a spare, a
 # degraded array, a power cut in the middle, arrays that run and arrays that were only found. Each array is stopped, assembled again by mdadm
 # and must still hold its file.

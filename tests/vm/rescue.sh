@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # The rescue system of a UEFI machine with two disks: reached by ssh with the head's certificate, by nothing else; disks that refuse
 # writes until they are let go; a shell on the console; once.
 . "$(dirname "$0")/../lab/lab.sh"

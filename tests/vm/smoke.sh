@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# alone: two machines without KVM keep all processors busy
+# alone: machines without KVM keep all processors busy
 # The whole way with one UEFI (Secure Boot) and one BIOS machine: discovery, plan, installation, boot from their own disks; then that an
 # installed node is not installed a second time, and that a machine nobody knows boots its own disk.
 . "$(dirname "$0")/../lab/lab.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: machines without KVM keep all processors busy
 # One node of each Debian that is supported: image built, installed, booted from its own disks; the node itself says which it is.
 . "$(dirname "$0")/../lab/lab.sh"
 . "$TOP/tests/lab/cluster.sh"
