@@ -87,6 +87,8 @@ check 0 cli/first
 check 2 cli/nobody
 says "no test matches 'cli/nobody'"
 check 2 --level none
+JOBS=many check 2
+says "JOBS is 'many'"
 
 # Ctrl-C, or whoever ends it: the tests clean up, and what they began ends, even if it does not want to.
 put cli/waits <<'SH'
