@@ -80,6 +80,7 @@ struct desk_guest {
 	enum desk_state state;
 	bool fetching, syncing;
 	bool tls_only;	      /* it wants nothing by multicast */
+	int64_t ticket_ns;    /* when it got its ticket */
 	struct cable cable;   /* its interface, as it says */
 	char *host, *address; /* its name as it says, its address */
 	struct ticket_report report;

@@ -87,7 +87,9 @@ int desk_book_add(struct desk *d, const struct ticket_ask *ask, const char *addr
 		*old = replace_old(d, ask->guest, address);
 		d->rows = mem_room(d->rows, d->n_rows, &d->cap_rows, sizeof(d->rows[0]));
 		r = &d->rows[d->n_rows++];
-		*r = (struct desk_row){ .pub = { .number = (uint16_t)d->n_rows }, .heard_ns = clock_now_ns() };
+		*r = (struct desk_row){ .heard_ns = clock_now_ns() };
+		r->pub.number = (uint16_t)d->n_rows;
+		r->pub.ticket_ns = r->heard_ns;
 		r->pub.host = str_printable(ask->host, strlen(ask->host));
 		r->pub.address = mem_strdup(address);
 		r->pub.tls_only = ask->tls_only;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define UNHEARD_NS (5 * NS_PER_S)
+#define REPORTS_NS (2 * NS_PER_S) /* within so long of its ticket everybody has reported whose reports arrive */
 #define STOPPED_NS (4 * NS_PER_S)
 
 struct seen {
@@ -24,10 +25,11 @@ static void seen_free(struct seen *s)
 	free(s->receivers);
 }
 
-/* One that had all already, or wanted nothing by multicast, has nothing to report. */
-static bool should_report(const struct desk_guest *g)
+/* One that had all already, or wanted nothing by multicast, has nothing to report; whoever came just now has not yet. */
+static bool should_report(const struct desk_guest *g, int64_t now_ns)
 {
-	return !g->tls_only && (g->state != DESK_DONE || g->report.tls_bytes || g->report.multicast_bytes);
+	return !g->tls_only && now_ns - g->ticket_ns >= REPORTS_NS &&
+	       (g->state != DESK_DONE || g->report.tls_bytes || g->report.multicast_bytes);
 }
 
 static void add(struct cast_send *s, int64_t now_ns, struct seen *all, const struct desk_guest *g)
@@ -45,7 +47,7 @@ static void add(struct cast_send *s, int64_t now_ns, struct seen *all, const str
 	r = &all->receivers[all->n];
 	diagnose_seen(&v, &g->cable, r);
 	r->name = g->host;
-	r->unheard = !v.heard_ns && !v.hellos && should_report(g);
+	r->unheard = !v.heard_ns && !v.hellos && should_report(g, now_ns);
 	r->stopped = v.heard_ns && v.state != WIRE_COMPLETE && v.state != WIRE_DONE && v.state != WIRE_FAILED &&
 		     now_ns - v.heard_ns >= STOPPED_NS;
 	all->guests[all->n++] = *g;
@@ -59,7 +61,7 @@ void cast_send_watch(struct cast_send *s)
 	struct desk_view desk;
 
 	desk_look(s->desk, &desk);
-	if (!desk.waited_for || s->unheard_said)
+	if (!desk.waited_for || s->unheard_said || !s->asked_ns)
 		s->asked_ns = now;
 	if (now - s->asked_ns < UNHEARD_NS)
 		return;
