@@ -8,6 +8,7 @@
 #include "sys/threads.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,10 @@ static int read_options(struct cmd *c, struct cast_receive *r, struct err *err)
 	r->attended = cmd_flag(c, "attended");
 	r->by_multicast = !cmd_flag(c, "no-multicast");
 	r->interface = cmd_option(c, "interface");
+	if (r->interface && !if_nametoindex(r->interface)) {
+		err_set(err, ERR_USAGE, "there is no interface '%s'", r->interface);
+		return err_hint(err, "`ip -br address` lists them");
+	}
 	r->hands = threads_for_work(HANDS_MAX + 1) - 1;
 	if (!r->hands)
 		r->hands = 1;

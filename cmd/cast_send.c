@@ -241,7 +241,8 @@ static int give_token(const struct cmd *c, struct cast_send *s, struct err *err)
 	if (s->token_file) {
 		buf_addc(&text, '\n');
 		rc = fs_write_atomic(s->token_file, text.data, text.len, 0600, err);
-		cmd_say(c, "the token is in %s", s->token_file);
+		if (rc == 0)
+			cmd_say(c, "the token is in %s", s->token_file);
 	} else if (c->json) {
 		printf("{\"token\":\"%s\"}\n", text.data);
 	} else {
@@ -256,7 +257,7 @@ static int give_token(const struct cmd *c, struct cast_send *s, struct err *err)
 static void print_plan(const struct cmd *c, const struct cast_send *s)
 {
 	autoclean(plan_free) struct plan plan = { 0 };
-	char size[STR_BYTES_MAX], group[INET6_ADDRSTRLEN] = "";
+	char size[STR_BYTES_MAX], group[INET6_ADDRSTRLEN] = "", port[sizeof("TCP port 65535")] = "a free port";
 	const struct sockaddr_storage *g = &s->session.group;
 
 	str_from_bytes(file_facts(s->file)->size_bytes, size);
@@ -264,8 +265,10 @@ static void print_plan(const struct cmd *c, const struct cast_send *s)
 		  g->ss_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)g)->sin6_addr
 					   : (const void *)&((const struct sockaddr_in *)g)->sin_addr,
 		  group, sizeof(group));
+	if (s->port)
+		snprintf(port, sizeof(port), "TCP port %u", s->port);
 	plan_add(&plan, 0, PLAN_READS, "desk",
-		 str_format("give tickets at https://%s:%u to whoever shows the token", s->place.address, s->port), NULL, NULL);
+		 str_format("give tickets at %s, %s, to whoever shows the token", s->place.address, port), NULL, NULL);
 	if (s->to)
 		cast_to_plan(s, &plan);
 	plan_add(&plan, 1, PLAN_READS, "send",

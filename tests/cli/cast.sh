@@ -42,6 +42,12 @@ done
 run 2 cast send
 run 0 cast send "$work/file" --interface lo --plan
 says '127.0.0.1 by lo'
+says 'at 127.0.0.1, a free port, to'
+run 0 cast send "$work/file" --interface lo --plan --port 4711
+says 'at 127.0.0.1, TCP port 4711, to'
+run 1 cast send "$work/file" --interface lo --token-file "$work/none/token"
+says 'No such file'
+grep -q 'token is in' "$work/out" && fail "a token is said to be where it is not: $(cat "$work/out")"
 run 0 cast send "$work/file" --interface lo --plan --json
 jq -e '.steps | length == 2' "$work/out" >/dev/null || fail "the plan: $(cat "$work/out")"
 
@@ -61,12 +67,15 @@ says 'is empty'
 run 2 cast receive "$work/out1" --token hello
 says 'does not begin with'
 run 1 cast receive "$work/out1" --token-file "$work/none"
+run 2 cast receive "$work/out1" --token-file "$work/empty" --interface nothere0
+says "there is no interface 'nothere0'"
 
 # --- a file
 start() { # OPTIONS...: the token is in $token
+    rm -f "$work/send.out" # what an earlier one said is no token of this one
     "$orthrus" cast send "$work/file" --interface lo "$@" >"$work/send.out" 2>"$work/send.err" </dev/null &
     send_pid=$!
-    for _ in $(seq 500); do token=$(head -n 1 "$work/send.out"); [ -n "$token" ] && return; sleep 0.01; done
+    for _ in $(seq 500); do token=$(head -n 1 "$work/send.out" 2>/dev/null); [ -n "$token" ] && return; sleep 0.01; done
     fail "no token: $(cat "$work/send.out" "$work/send.err")"
 }
 ended() { # STATUS
