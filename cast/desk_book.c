@@ -137,7 +137,8 @@ static void take_report(struct desk *d, struct desk_row *row, struct ticket_repo
 	static const enum desk_state states[] = { [TICKET_FETCHING] = DESK_WAITED_FOR,
 						  [TICKET_DONE] = DESK_DONE,
 						  [TICKET_FAILED] = DESK_FAILED,
-						  [TICKET_SYNCING] = DESK_WAITED_FOR };
+						  [TICKET_SYNCING] = DESK_WAITED_FOR,
+						  [TICKET_HELD_UP] = DESK_WAITED_FOR };
 
 	if (r->state == TICKET_FETCHING && !row->pub.fetching) {
 		row->pub.fetching = true;

@@ -216,7 +216,7 @@ static int post_report(void *ctx, struct http_call *call, struct err *err)
 	state = r.state;
 	if (desk_book_report(d, &r, &news, err) < 0)
 		return -1;
-	if (news)
+	if (news && state != TICKET_HELD_UP) /* it takes part still */
 		d->opts.leave(d->opts.ctx, r.number, state == TICKET_DONE || state == TICKET_SYNCING);
 	if (news && (state == TICKET_DONE || state == TICKET_FAILED) && d->opts.changed)
 		d->opts.changed(d->opts.ctx);

@@ -85,13 +85,14 @@ void ticket_write(const struct ticket *t, struct buf *out);
 int ticket_read(const char *json, size_t len, struct ticket *out, struct err *err) WARN_UNUSED;
 
 /* How it went. */
-enum ticket_state { TICKET_FETCHING, TICKET_DONE, TICKET_FAILED, TICKET_SYNCING };
+enum ticket_state { TICKET_FETCHING, TICKET_DONE, TICKET_FAILED, TICKET_SYNCING, TICKET_HELD_UP };
 struct ticket_report {
 	uint16_t number;
 	uint8_t receipt[TICKET_RECEIPT];
-	enum ticket_state
-		state; /* FETCHING: nothing comes by multicast, it goes on by TLS; SYNCING: it has all, its disk not yet */
-	char *why;     /* FAILED; else NULL */
+	/* FETCHING: nothing comes by multicast, it goes on by TLS; SYNCING: it has all, its disk not yet; HELD_UP: its disk takes
+	 * nothing for now, so that its reports say nothing new, or there are none */
+	enum ticket_state state;
+	char *why; /* FAILED; else NULL */
 	uint64_t ms, multicast_bytes, tls_bytes, kept_bytes, refetched_bytes, rejected_packets;
 };
 void ticket_report_clear(struct ticket_report *r);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static const char *const states[] = { "fetching", "done", "failed", "syncing", NULL };
+static const char *const states[] = { "fetching", "done", "failed", "syncing", "held_up", NULL };
 
 void ticket_report_clear(struct ticket_report *r)
 {

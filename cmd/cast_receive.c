@@ -7,7 +7,6 @@
 #include "sys/log.h"
 #include "sys/threads.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,15 +16,6 @@
 /* A sender that gathers says so several times a second: whoever hears nothing for so long will hear nothing. */
 #define SILENCE_NS (3 * NS_PER_S)
 #define HANDS_MAX 16
-#define SYNC_FIRST_NS NS_PER_S
-#define SYNC_EVERY_NS (3 * NS_PER_S)
-
-struct syncing {
-	struct cast_receive *r;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool over; /* under the lock */
-};
 
 /* --- Ctrl-C and progress: on another thread --- */
 
@@ -172,6 +162,21 @@ static int take_ticket(struct cast_receive *r, struct err *err)
 
 /* --- run --- */
 
+/* When its disk was last at work, and whether it is. */
+static int to_disk(void *ctx, unsigned int hand, uint32_t piece, const uint8_t *data, size_t len, const struct digest *digest,
+		   struct err *err)
+{
+	struct cast_receive *r = ctx;
+	int rc;
+
+	if (atomic_fetch_add(&r->writing, 1) == 0)
+		atomic_store(&r->wrote_ns, clock_now_ns());
+	rc = out_chunk(r->out, hand, piece, data, len, digest, err);
+	atomic_store(&r->wrote_ns, clock_now_ns());
+	atomic_fetch_sub(&r->writing, 1);
+	return rc;
+}
+
 static int open_rx(struct cast_receive *r, struct rx **rx, struct err *err)
 {
 	size_t len;
@@ -180,7 +185,7 @@ static int open_rx(struct cast_receive *r, struct rx **rx, struct err *err)
 				.session = &r->ticket.session,
 				.have = have,
 				.rows = true,
-				.sink = { .chunk = out_chunk, .ctx = r->out },
+				.sink = { .chunk = to_disk, .ctx = r },
 				.hands = r->hands };
 
 	if (r->interface)
@@ -221,7 +226,9 @@ static int by_multicast(struct cast_receive *r, struct err *err)
 	atomic_store(&r->rx, rx);
 	if (atomic_load(&r->watch.stopped))
 		rx_stop(rx);
+	cast_tell_begin(&r->telling, r, TICKET_HELD_UP);
 	rc = rx_run(rx, &whole, err);
+	cast_tell_end(&r->telling);
 	rx_look(rx, &r->heard);
 	return rc;
 }
@@ -244,47 +251,14 @@ static int receive_all(struct cast_receive *r, struct err *err)
 	return out_whole(r->out) ? 0 : by_tls(r, err);
 }
 
-/* A disk may take minutes to write what came in seconds: meanwhile the sender is told that somebody is there. */
-static void *tell_syncing(void *arg)
-{
-	struct syncing *s = arg;
-	int64_t pause = SYNC_FIRST_NS;
-
-	pthread_mutex_lock(&s->lock);
-	while (!s->over) {
-		int64_t until = clock_now_ns() + pause;
-		struct timespec time = { .tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S };
-
-		if (pthread_cond_timedwait(&s->changed, &s->lock, &time) != ETIMEDOUT)
-			continue;
-		pthread_mutex_unlock(&s->lock);
-		cast_receive_report(s->r, TICKET_SYNCING, NULL);
-		pthread_mutex_lock(&s->lock);
-		pause = SYNC_EVERY_NS;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return NULL;
-}
-
 static int make_durable(struct cmd *c, struct cast_receive *r, struct err *err)
 {
-	struct syncing s = { .r = r, .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct err ignored = { 0 };
-	pthread_t thread;
-	bool tells;
 	int rc;
 
 	atomic_store(&r->stage, "making it durable");
-	thread_cond_init(&s.changed);
-	tells = thread_start(&thread, tell_syncing, &s, &ignored) == 0;
+	cast_tell_begin(&r->telling, r, TICKET_SYNCING);
 	rc = r->to_store ? cast_store_finish(c, r, err) : out_finish(r->out, err);
-	pthread_mutex_lock(&s.lock);
-	s.over = true;
-	pthread_cond_signal(&s.changed);
-	pthread_mutex_unlock(&s.lock);
-	if (tells)
-		pthread_join(thread, NULL);
-	pthread_cond_destroy(&s.changed);
+	cast_tell_end(&r->telling);
 	return rc;
 }
 

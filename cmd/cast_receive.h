@@ -10,7 +10,19 @@
 #include "cmd/cast_watch.h"
 #include "cmd/cmd.h"
 
+#include <pthread.h>
+
 struct cast_store;
+struct cast_receive;
+/* A thread that tells the sender that somebody is there, while the one that talks to it has no time. */
+struct cast_telling {
+	struct cast_receive *r;
+	enum ticket_state state;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool runs, over; /* over: under the lock */
+};
 struct cast_receive {
 	struct cast_store *store; /* an image is received into it, or NULL */
 	bool to_store;
@@ -34,6 +46,9 @@ struct cast_receive {
 	_Atomic uint64_t tls_bytes;
 	double seconds;
 	struct cast_watch watch;
+	atomic_uint writing;	  /* so many pieces are being written */
+	_Atomic int64_t wrote_ns; /* when the first of them began, or the last one ended */
+	struct cast_telling telling;
 };
 
 /* --- cast_receive_image.c --- */
@@ -45,6 +60,12 @@ void cast_store_assume(struct cast_receive *r); /* these count as there. r->out 
 /* All came: into the store with it, and the daemon is told. */
 int cast_store_finish(struct cmd *c, struct cast_receive *r, struct err *err) WARN_UNUSED;
 void cast_store_free(struct cast_store *s); /* NULL is fine */
+
+/* --- cast_receive_tell.c --- */
+/* A disk may take minutes to write what came in seconds, or nothing for a while: then the sender hears of it, as `state`, until
+ * cast_tell_end(). Nobody else may use r->guest meanwhile. */
+void cast_tell_begin(struct cast_telling *t, struct cast_receive *r, enum ticket_state state);
+void cast_tell_end(struct cast_telling *t);
 
 /* The token: by an option, or typed at the terminal, where nobody sees it. */
 int cast_token(const struct cmd *c, struct token *out, struct err *err) WARN_UNUSED;

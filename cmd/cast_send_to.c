@@ -231,6 +231,8 @@ void cast_to_tick(struct cast_send *s)
 	struct cast_to *t = s->to;
 	int64_t now = clock_now_ns(), moved = fleet_moved_ns(&t->fleet), ready = fleet_ready_ns(&t->fleet), over = s->over_ns;
 	int64_t patience = s->wait_ns + t->connect_ns + (fleet_begins(&t->fleet) ? BEGIN_NS : 0);
+	int64_t last = over > moved ? over : moved;
+	struct desk_view desk;
 	struct tx_view v;
 
 	if (!moved || atomic_load(&t->fleet.over))
@@ -238,7 +240,10 @@ void cast_to_tick(struct cast_send *s)
 	if (t->stopped_ns && now - t->stopped_ns > LAST_WORDS_NS)
 		fleet_cut(&t->fleet, "was stopped");
 	if (!atomic_load(&s->runs) || s->over) {
-		if (now - (over > moved ? over : moved) > patience)
+		desk_look(s->desk, &desk);
+		if (desk.waited_for) /* the desk gives up by itself who says nothing there */
+			last = now;
+		if (now - last > patience)
 			fleet_cut(&t->fleet, "nothing was heard of it any more; the connection was cut");
 		return;
 	}

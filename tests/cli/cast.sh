@@ -137,6 +137,12 @@ if [ -e "$BUILD/tests/lab/slow_write.so" ]; then
     ended 0
     cmp "$work/file" "$work/out3" || fail "out3 is not what was sent"
     grep -qF "$(hostname) (127.0.0.1): done" "$work/send.out" || fail "a slow disk is no failure: $(cat "$work/send.out")"
+    # One that takes nothing for a while, in the middle of the cast.
+    start --receivers 1 --wait 4
+    HANG_WRITE=2 HANG=13 LD_PRELOAD=$BUILD/tests/lab/slow_write.so "$orthrus" cast receive "$work/out4" --token "$token" >"$work/out" 2>"$work/err" || fail "a disk that hangs: $(cat "$work/out" "$work/err")"
+    ended 0
+    cmp "$work/file" "$work/out4" || fail "out4 is not what was sent"
+    grep -qF "$(hostname) (127.0.0.1): done" "$work/send.out" || fail "a disk that hangs is no failure: $(cat "$work/send.out")"
 fi
 
 # Nobody comes: Ctrl-C.

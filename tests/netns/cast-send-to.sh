@@ -132,6 +132,18 @@ has n01
 is '.done == 1 and .failed == 0 and .nodes[0].state == "done" and .nodes[0].tls_bytes == 0'
 clean
 
+# --- a disk that takes longer than anybody is waited for without a word: the node is not cut off
+if [ -e "$BUILD/tests/lab/slow_write.so" ]; then
+    printf '#!/bin/sh\nSLOW_SYNC=9 LD_PRELOAD=%s exec %s "$@"\n' "$BUILD/tests/lab/slow_write.so" "$orthrus" >"$work/slow"
+    chmod 755 "$work/slow"
+    rm "$work/bin/orthrus" && cp "$work/slow" "$work/bin/orthrus"
+    send --to n01,n02 --path "$target" --wait 4 --connect-timeout 1
+    ended 0
+    for n in n01 n02; do has $n; done
+    rm "$work/bin/orthrus" && ln -s "$orthrus" "$work/bin/orthrus"
+    clean
+fi
+
 # --- everything that can be wrong, and those for whom nothing is are not held up
 send --to 'n[01-06],dead,mute' --path "$target" --json --gather 1 --connect-timeout 15
 ended 4

@@ -443,6 +443,10 @@ static void test_a_slow_disk_is_waited_for(void **state)
 
 	out_close(begin(b), NULL);
 	ticket(b, NULL, 0);
+	/* One that takes nothing for now takes part still. */
+	check(report(b, TICKET_HELD_UP, NULL, &err), &err);
+	desk_look(b->desk, &v);
+	assert_true(v.waited_for == 1 && v.syncing == 0 && b->left == 0 && b->changes == 0);
 	check(report(b, TICKET_SYNCING, NULL, &err), &err);
 	desk_look(b->desk, &v);
 	assert_true(v.waited_for == 1 && v.syncing == 1 && v.done == 0 && b->left_whole && b->changes == 0);
