@@ -98,6 +98,8 @@ static int meet_sender(const struct cmd *c, struct cast_receive *r, struct err *
 	if (rc == 0)
 		rc = guest_open(&token, &r->guest, err);
 	token_clear(&token);
+	if (rc == 0 && !r->to_store)
+		rc = cast_receive_confine(r, err);
 	if (rc < 0 || guest_offer(r->guest, &r->offer, err) < 0)
 		return -1;
 	if (!r->to_store && r->offer.n_parts) {

@@ -67,6 +67,10 @@ void cast_store_free(struct cast_store *s); /* NULL is fine */
 void cast_tell_begin(struct cast_telling *t, struct cast_receive *r, enum ticket_state state);
 void cast_tell_end(struct cast_telling *t);
 
+/* --- cast_receive_confine.c --- */
+/* Of a file: from now on this process can do nothing but receive it. Before the first byte of the sender. */
+int cast_receive_confine(const struct cast_receive *r, struct err *err) WARN_UNUSED;
+
 /* The token: by an option, or typed at the terminal, where nobody sees it. */
 int cast_token(const struct cmd *c, struct token *out, struct err *err) WARN_UNUSED;
 /* What to tell the sender. */

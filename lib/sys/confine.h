@@ -19,4 +19,13 @@ int confine_to_reading(const char *const *dirs, size_t n, bool *files, struct er
  * may ask the kernel for this machine's addresses (getifaddrs(3)). */
 int confine_calls(bool ask_addresses, struct err *err) WARN_UNUSED;
 
+/* For who fetches a file from somebody that need not be trusted: from now on this thread, and those that it starts, ... */
+/* ... open, make, rename and remove files beneath `dir` alone, and read also what is at or below `reads` (what is absent is
+ * passed over); else as confine_to_reading(). */
+int confine_to_writing(const char *dir, const char *const *reads, size_t n, bool *files, struct err *err) WARN_UNUSED;
+/* ... make system calls for files, TCP and UDP, memory, threads and clocks, and no others: it reaches no other program of this
+ * machine (no stream of AF_UNIX, no signal, nothing typed at the terminal), makes no process, and runs nothing. Else as
+ * confine_calls(). */
+int confine_fetching_calls(struct err *err) WARN_UNUSED;
+
 #endif

@@ -68,10 +68,44 @@ static enum wrong confined(const char *inside, const char *outside, int open_fd)
 	return errno == EACCES ? FINE : RUNS;
 }
 
+static bool can_rename(const char *dir, const char *from, const char *other_dir, const char *to)
+{
+	autofree char *a = fs_join(dir, from), *b = fs_join(other_dir, to);
+
+	return rename(a, b) == 0;
+}
+
+/* As who receives a file: it makes one and names it, in its directory. */
+static enum wrong receives(const char *inside, const char *outside, const char *listed)
+{
+	const char *const reads[] = { "/nowhere/at/all", listed }, *const argv[] = { "/bin/true", NULL };
+	struct err err = { 0 };
+	bool files;
+
+	if (confine_to_writing(inside, reads, ARRAY_LEN(reads), &files, &err) < 0)
+		return CANT_CONFINE;
+	if (!can_open(inside, "file", O_RDONLY) || !can_open(inside, ".new", O_RDWR | O_CREAT) ||
+	    !can_rename(inside, ".new", inside, "new") || !can_open(inside, "new", O_WRONLY))
+		return CANT_READ;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return REGAINS;
+	if (!files)
+		return FINE;
+	if (!can_open(outside, "listed", O_RDONLY))
+		return CANT_READ;
+	if (can_open(outside, "file", O_RDONLY))
+		return READS_ELSEWHERE;
+	if (can_open(outside, "listed", O_WRONLY) || can_open(outside, "new", O_WRONLY | O_CREAT) ||
+	    can_rename(inside, "new", outside, "new") || can_rename(outside, "file", inside, "stolen"))
+		return WRITES;
+	execv(argv[0], (char *const *)(uintptr_t)argv);
+	return errno == EACCES ? FINE : RUNS;
+}
+
 static void what_is_given_up_stays_so(void **state)
 {
 	char dir[] = "/tmp/orthrus-confine.XXXXXX";
-	autofree char *inside = NULL, *outside = NULL, *file = NULL, *other = NULL;
+	autofree char *inside = NULL, *outside = NULL, *file = NULL, *other = NULL, *listed = NULL;
 	struct err err = { 0 };
 	int status = 0;
 	pid_t pid;
@@ -91,6 +125,14 @@ static void what_is_given_up_stays_so(void **state)
 		_exit(confined(inside, outside, fd));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	close(fd);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+	listed = fs_join(outside, "listed");
+	assert_int_equal(fs_write_atomic(listed, "x", 1, 0600, &err), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(receives(inside, outside, listed));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), FINE);
 	assert_int_equal(fs_remove_tree(dir, &err), 0);

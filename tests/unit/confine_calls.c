@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -44,7 +45,9 @@ struct open {
 struct attempt {
 	const char *what;
 	long (*make)(const struct open *o);
+	bool fetching; /* whoever fetches files may */
 };
+enum kind { CASTS, ASKS_ADDRESSES, FETCHES };
 
 static long make_unix(const struct open *o)
 {
@@ -221,39 +224,51 @@ static long other_user(const struct open *o)
 	return setuid(getuid());
 }
 
-static const struct attempt attempts[] = { { "make a Unix socket", make_unix },
-					   { "make an internet socket", make_inet },
-					   { "make a netlink socket", make_netlink },
-					   { "make a pair of sockets", make_pair },
-					   { "connect a socket", connect_api },
-					   { "name a socket", bind_again },
-					   { "take a connection", take_connection },
-					   { "set an option of a socket", set_option },
-					   { "signal its parent", signal_parent },
-					   { "signal a thread of its parent", signal_thread_of_parent },
-					   { "signal its parent by a descriptor", signal_by_descriptor },
-					   { "queue a signal", signal_queued },
-					   { "hold its parent", hold_parent },
-					   { "trace its parent", trace_parent },
-					   { "read its parent's memory", read_parent },
-					   { "write its parent's memory", write_parent },
-					   { "fork", make_process },
-					   { "fork the old way", make_process_v },
-					   { "run a program", run_program },
-					   { "run an open file", run_open_file },
-					   { "open a file to write", open_to_write },
-					   { "open a file to append", open_to_append },
-					   { "open a file by openat2", open_by_how },
-					   { "remove a file", remove_file },
-					   { "rename a file", rename_file },
-					   { "change a mode", open_mode },
-					   { "map memory to be run", map_code },
-					   { "make memory one to be run", make_code },
-					   { "be dumped", be_dumped },
-					   { "raise a limit", raise_limit },
-					   { "make a namespace", new_namespace },
-					   { "use a ring of calls", other_ways },
-					   { "change its user", other_user } };
+static long make_raw(const struct open *o)
+{
+	(void)o;
+	return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+}
+static long type_in(const struct open *o)
+{
+	return ioctl(o->event, TIOCSTI, "x");
+}
+
+static const struct attempt attempts[] = { { "make a Unix socket", make_unix, false },
+					   { "make an internet socket", make_inet, true },
+					   { "make a netlink socket", make_netlink, false },
+					   { "make a pair of sockets", make_pair, true },
+					   { "connect a socket", connect_api, true },
+					   { "name a socket", bind_again, true },
+					   { "take a connection", take_connection, false },
+					   { "set an option of a socket", set_option, true },
+					   { "signal its parent", signal_parent, false },
+					   { "signal a thread of its parent", signal_thread_of_parent, false },
+					   { "signal its parent by a descriptor", signal_by_descriptor, false },
+					   { "queue a signal", signal_queued, false },
+					   { "hold its parent", hold_parent, false },
+					   { "trace its parent", trace_parent, false },
+					   { "read its parent's memory", read_parent, false },
+					   { "write its parent's memory", write_parent, false },
+					   { "fork", make_process, false },
+					   { "fork the old way", make_process_v, false },
+					   { "run a program", run_program, false },
+					   { "run an open file", run_open_file, false },
+					   { "open a file to write", open_to_write, true },
+					   { "open a file to append", open_to_append, true },
+					   { "open a file by openat2", open_by_how, true },
+					   { "remove a file", remove_file, true },
+					   { "rename a file", rename_file, true },
+					   { "change a mode", open_mode, true },
+					   { "map memory to be run", map_code, false },
+					   { "make memory one to be run", make_code, false },
+					   { "be dumped", be_dumped, false },
+					   { "raise a limit", raise_limit, false },
+					   { "make a namespace", new_namespace, false },
+					   { "use a ring of calls", other_ways, false },
+					   { "change its user", other_user, false },
+					   { "make a raw socket", make_raw, false },
+					   { "type at a terminal", type_in, false } };
 
 /* --- what is left */
 
@@ -305,21 +320,24 @@ static bool has_addresses(void)
 }
 
 /* The first thing that is otherwise than it should be, or NULL. */
-static const char *wrong(const struct open *o, bool ask_addresses)
+static const char *wrong(const struct open *o, enum kind kind)
 {
 	struct err err = { 0 };
 
-	if (confine_calls(ask_addresses, &err) < 0)
-		return "confine_calls() fails";
+	if (kind == FETCHES ? confine_fetching_calls(&err) < 0 : confine_calls(kind == ASKS_ADDRESSES, &err) < 0)
+		return "it can't be confined";
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
-		if (ask_addresses && attempts[i].make == make_netlink)
+		if ((kind != CASTS && attempts[i].make == make_netlink) || (kind == FETCHES && attempts[i].fetching))
 			continue;
 		errno = 0;
 		if (attempts[i].make(o) != -1 || errno != ENOSYS)
 			return attempts[i].what;
 	}
-	if (has_addresses() != ask_addresses)
+	if (has_addresses() != (kind != CASTS))
 		return "ask for addresses";
+	for (size_t i = 0; kind == FETCHES && i < ARRAY_LEN(attempts); i++)
+		if (attempts[i].fetching && attempts[i].make(o) == -1 && errno == ENOSYS)
+			return attempts[i].what;
 	return !has_thread()	 ? "no thread"
 	       : !has_packets(o) ? "no packets"
 	       : !has_event(o)	 ? "no event"
@@ -342,7 +360,7 @@ static void listen_somewhere(struct open *o)
 	assert_int_equal(listen(o->unix_listener, 1), 0);
 }
 
-static void try(bool ask_addresses)
+static void try(enum kind kind)
 {
 	struct open o = { .event = eventfd(0, EFD_CLOEXEC), .file = open("/bin/true", O_RDONLY), .parent = getpid() };
 	int status = 0;
@@ -354,7 +372,7 @@ static void try(bool ask_addresses)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		const char *what = wrong(&o, ask_addresses);
+		const char *what = wrong(&o, kind);
 
 		if (what) {
 			printf("confined all the same: %s (%s)\n", what, strerror(errno));
@@ -375,13 +393,20 @@ static void try(bool ask_addresses)
 static void only_what_it_needs(void **state)
 {
 	(void)state;
-	try(false);
+	try(CASTS);
 }
 
 static void and_addresses(void **state)
 {
 	(void)state;
-	try(true);
+	try(ASKS_ADDRESSES);
+}
+
+/* Who fetches a file may do that, and no more. */
+static void what_fetches(void **state)
+{
+	(void)state;
+	try(FETCHES);
 }
 
 /* Who gives up (an assertion of a library) is ended by SIGABRT, as it should. */
@@ -407,7 +432,7 @@ static void gives_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(only_what_it_needs), cmocka_unit_test(and_addresses),
-					    cmocka_unit_test(gives_up) };
+					    cmocka_unit_test(what_fetches), cmocka_unit_test(gives_up) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
