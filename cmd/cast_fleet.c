@@ -146,7 +146,7 @@ static void judge_failure(struct fleet_node *n, const struct exec_end *end)
 		return;
 	}
 	if (end->state == EXEC_FAILED && end->exit == NO_START && !n->stage)
-		n->hint = mem_strdup("is its /tmp mounted noexec, or is it a machine of another kind?");
+		n->hint = mem_strdup("are all its temporary directories mounted noexec, or is it a machine of another kind?");
 	if (end->state == EXEC_FAILED && n->words)
 		n->why = str_format("%s: %s", end->why, n->words);
 	else
@@ -219,16 +219,25 @@ static void add_receiver(const struct fleet_order *o, struct buf *out)
 		buf_adds(out, " --force");
 }
 
-/* The shell that ssh meets is anybody's, hence the second one. `read` takes no byte more than the line. */
+/* The shell that ssh meets is anybody's, hence the second one. A /tmp is mounted noexec on many a hardened machine: then it is
+ * the next directory. `read` takes no byte more than the line. */
 static void add_carried(const struct fleet_order *o, struct buf *out)
 {
 	autoclean(buf_free) struct buf script = { 0 };
 
-	buf_adds(&script, "d=$(mktemp -d \"${TMPDIR:-/tmp}/orthrus-carry.XXXXXX\") || exit 1\n"
-			  "trap 'rm -rf \"$d\"' EXIT\n"
-			  "trap 'exit 1' HUP INT TERM\n"
-			  "IFS= read -r token && tar -xzf - -C \"$d\" || exit 1\n"
-			  "printf '%s\\n' \"$token\" | ");
+	buf_adds(&script,
+		 "d=\n"
+		 "trap 'rm -rf \"$d\"' EXIT\n"
+		 "trap 'exit 1' HUP INT TERM\n"
+		 "for t in \"${TMPDIR:-/tmp}\" /var/tmp \"${HOME:-/}\" /run; do\n"
+		 "d=$(mktemp -d \"$t/orthrus-carry.XXXXXX\" 2>/dev/null) || continue\n"
+		 "printf '#!/bin/sh\\n' >\"$d/may-run\" && chmod 700 \"$d/may-run\" && \"$d/may-run\" 2>/dev/null && break\n"
+		 "rm -rf \"$d\"\n"
+		 "d=\n"
+		 "done\n"
+		 "[ -n \"$d\" ] || { echo 'programs may run in none of its temporary directories' >&2; exit 126; }\n"
+		 "IFS= read -r token && tar -xzf - -C \"$d\" || exit 1\n"
+		 "printf '%s\\n' \"$token\" | ");
 	buf_addf(&script, "\"$d/%s\" --library-path \"$d\" \"$d/orthrus\" ", o->loader);
 	add_receiver(o, &script);
 	buf_adds(out, "exec sh -c ");

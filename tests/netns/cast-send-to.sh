@@ -30,7 +30,7 @@ node_net() { # NAME ADDRESS
         ip -n "$1" link set lo up && ip -n "$1" addr add "$2/16" dev eth0 && ip -n "$1" link set eth0 up &&
         ip -n "$1" route add 224.0.0.0/4 dev eth0 || die "the network of $1"
 }
-sshd_on() { # NAME PATH TMPFS-OPTIONS: its sshd, on its own disk; the process in $node_pid[NAME]
+sshd_on() { # NAME PATH TMPFS-OPTIONS [VARIABLE=VALUE]: its sshd, on its own disk; the process in $node_pid[NAME]
     cat >"$work/$1.config" <<END
 HostKey $work/host_key
 HostCertificate $work/host_key-cert.pub
@@ -40,7 +40,7 @@ UsePAM no
 UseDNS no
 StrictModes no
 PermitRootLogin prohibit-password
-SetEnv PATH=$2 SHLVL=2 TMPDIR=$work/carried
+SetEnv PATH=$2 SHLVL=2 ${4:-TMPDIR=$work/carried}
 END
     nsenter --net="/run/netns/$1" unshare --mount --propagation private bash -c 'mount -t tmpfs -o "$1" disk "$2" && exec /usr/sbin/sshd -D -f "$3" -E "$4"' \
         sshd "$3" "$disk" "$work/$1.config" "$work/$1.log" &
@@ -63,7 +63,9 @@ for i in 1 2 3 4 5 6; do node_net n0$i 10.77.1.$i; done
 node_net mute 10.77.2.2
 for i in 1 2 3; do sshd_on n0$i "$work/bin:/usr/bin:/bin" size=200M; done
 sshd_on n04 "$work/bin:/usr/bin:/bin" size=1M
-sshd_on n05 "$work/none:/usr/bin:/bin" size=200M
+# One that has no program, and where none may run from its usual temporary directory.
+mkdir "$work/noexec" && mount -t tmpfs -o noexec,size=100M none "$work/noexec" || die "a mount"
+sshd_on n05 "$work/none:/usr/bin:/bin" size=200M "TMPDIR=$work/noexec"
 sshd_on n06 "$work/bin:/usr/bin:/bin" size=200M,ro
 nsenter --net=/run/netns/mute socat TCP-LISTEN:22,fork EXEC:'sleep 300' >/dev/null 2>&1 &
 for i in 1 2 3 4 5 6; do
@@ -167,7 +169,8 @@ says 'next: install the package orthrus'
 says_like '^n05 \(1\) +failed +there is no program'
 clean
 # The program goes along, for as long as it is needed.
-carried() { find "$work/carried" -mindepth 1; }
+carried() { find "$work/carried" "$work/noexec" -mindepth 1; find /var/tmp -maxdepth 1 -name 'orthrus-carry.*' -newer "$work/before"; }
+touch "$work/before"
 run 0 cast send "$file" --to n01,n05 --path "$target" --carry
 has n05
 [ -z "$(carried)" ] || fail "carried programs stay: $(carried)"
