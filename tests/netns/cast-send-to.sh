@@ -64,6 +64,7 @@ node_net mute 10.77.2.2
 for i in 1 2 3; do sshd_on n0$i "$work/bin:/usr/bin:/bin" size=200M; done
 sshd_on n04 "$work/bin:/usr/bin:/bin" size=1M
 # One that has no program, and where none may run from its usual temporary directory.
+trap 'umount "$work/noexec" 2>/dev/null; cleanup' EXIT
 mkdir "$work/noexec" && mount -t tmpfs -o noexec,size=100M none "$work/noexec" || die "a mount"
 sshd_on n05 "$work/none:/usr/bin:/bin" size=200M "TMPDIR=$work/noexec"
 sshd_on n06 "$work/bin:/usr/bin:/bin" size=200M,ro
