@@ -124,7 +124,7 @@ int cmd_site_init(struct cmd *c, struct err *err)
 	return 0;
 }
 
-static void print_check(const struct cmd *c, const char *path, const struct str_list *problems)
+static void print_check(const struct cmd *c, const char *path, const struct str_list *problems, const struct str_list *warnings)
 {
 	autoclean(buf_free) struct buf out = { 0 };
 	struct json_out w;
@@ -140,6 +140,7 @@ static void print_check(const struct cmd *c, const char *path, const struct str_
 	json_put_str(&w, "file", path);
 	json_put_bool(&w, "ok", problems->len == 0);
 	json_put_strs(&w, "problems", problems);
+	json_put_strs(&w, "warnings", warnings);
 	json_end_obj(&w);
 	cmd_print(buf_str(&out));
 }
@@ -157,9 +158,19 @@ static int check_templates(const struct cmd *c, const struct buf *text, struct s
 	return 0;
 }
 
+/* Of a site that is right. */
+static void add_warnings(const struct cmd *c, const struct buf *text, struct str_list *warnings)
+{
+	autoclean(site_free) struct site site = { 0 };
+	struct err ignored;
+
+	if (site_read(buf_str(text), text->len, c->site_path, &site, &ignored) == 0)
+		site_warnings(&site, warnings);
+}
+
 int cmd_site_check(struct cmd *c, struct err *err)
 {
-	autoclean(str_list_free) struct str_list problems = { 0 };
+	autoclean(str_list_free) struct str_list problems = { 0 }, warnings = { 0 };
 	autoclean(buf_free) struct buf text = { 0 };
 	const char *path = c->argc ? c->argv[0] : c->site_path;
 	size_t n;
@@ -172,8 +183,11 @@ int cmd_site_check(struct cmd *c, struct err *err)
 			return -1;
 		n = problems.len;
 	}
-	print_check(c, path, &problems);
+	add_warnings(c, &text, &warnings);
+	print_check(c, path, &problems, &warnings);
 	if (n == 0) {
+		for (size_t i = 0; i < warnings.len; i++)
+			cmd_say(c, "warning: %s", warnings.items[i]);
 		cmd_say(c, "%s: right", path);
 		return 0;
 	}

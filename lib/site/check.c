@@ -206,4 +206,5 @@ void site_check(struct site *site, struct problems *p)
 	check_machines(site, p);
 	site_check_groups(site, p);
 	site_relays_check(site, p);
+	site_pair_check(site, p);
 }

@@ -212,6 +212,7 @@ static void print_small(const struct site *site, struct json_out *w)
 	json_put_u64(w, "port", site->api_port);
 	json_end_obj(w);
 	site_cast_print(&site->cast, w);
+	site_pair_print(&site->pair, w);
 	json_put_obj(w, "console");
 	put_optional(w, "serial", site->serial_console);
 	json_end_obj(w);

@@ -53,6 +53,12 @@ void site_relays_free(struct site_cast *c);
 void site_relays_print(const struct site_cast *c, struct json_out *w);
 void site_relays_check(const struct site *site, struct problems *p);
 
+/* pair.c, pair_check.c: what was read is to be freed also after an error. */
+int site_pair_read(struct json_obj *root, struct site *site, struct err *err) WARN_UNUSED;
+void site_pair_free(struct site_pair *pair);
+void site_pair_print(const struct site_pair *pair, struct json_out *w);
+void site_pair_check(struct site *site, struct problems *p); /* fills in links, their addresses and who is preferred */
+
 /* check_network.c: fills in the pool of IPv6 addresses, too. */
 void site_check_networks(struct site *site, struct problems *p);
 /* `a` must be a host's address in network `i`'s subnet; what is not is noted at "list[at].key". */

@@ -251,7 +251,8 @@ static int read_format(struct json_obj *root, struct site *site, struct err *err
 static void read_root(struct json_obj *root, struct site *site, struct problems *p)
 {
 	int (*const sections[])(struct json_obj *, struct site *, struct err *) = {
-		read_format, read_cluster, read_time, read_enrol, read_netboot, read_api, site_cast_read, read_console, read_keys,
+		read_format, read_cluster,   read_time,	     read_enrol,   read_netboot,
+		read_api,    site_cast_read, site_pair_read, read_console, read_keys,
 	};
 	struct err err = { 0 };
 	void *items;

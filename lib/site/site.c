@@ -121,6 +121,7 @@ void site_free(struct site *site)
 {
 	free_lists(site);
 	site_relays_free(&site->cast);
+	site_pair_free(&site->pair);
 	free(site->cluster);
 	free(site->domain);
 	free(site->timezone);

@@ -101,6 +101,56 @@ struct site_cast {
 	size_t n_relays;
 };
 
+/* "pair": two heads of which one at a time answers for the service addresses (docs/failover.md). Lists are as short as they
+ * look: the voters are the two heads and none, one or three witnesses. */
+#define SITE_PAIR 2
+#define SITE_WITNESSES_MAX 3
+#define SITE_LINKS_MAX 4
+struct site_ip { /* one of either family */
+	bool six;
+	uint32_t addr4; /* as all here in host order */
+	struct addr6 addr6;
+};
+struct site_link { /* a network that guards talk over */
+	char *network;
+	struct site_ip heads[SITE_PAIR]; /* the heads' addresses there, in the order of site.heads; after site_check() */
+	bool own;			 /* they are given; else those with the heads' host numbers */
+};
+struct site_witness {
+	char *name;
+	struct site_ip addresses[SITE_LINKS_MAX]; /* one that every link leads to, or one for each link, in their order */
+	size_t n_addresses;
+};
+struct site_pair_interface { /* a head's interface on a network that is not the provision network */
+	char *head, *network, *interface;
+};
+enum site_gate { SITE_GATE_AUTO, SITE_GATE_BPF, SITE_GATE_NFT };
+enum site_fencing { SITE_FENCE_IPMI, SITE_FENCE_REDFISH, SITE_FENCE_AGENT, SITE_FENCE_MANUAL };
+struct site_fence { /* how to make sure that a head is off; of several for one head all must say so */
+	char *head;
+	enum site_fencing driver;
+	char *address, *user;	 /* of IPMI and Redfish; else NULL */
+	char *pin;		 /* of Redfish: the SHA-256 of its public key, 64 hexadecimal digits */
+	char *agent;		 /* "fence_apc_snmp" */
+	struct str_list options; /* of the agent: "plug=3"; none is a secret */
+};
+struct site_pair {
+	bool given; /* else nobody guards anything, and the rest means nothing */
+	uint64_t lease_ms, renew_ms, hold_off_s, port;
+	int cpu; /* -1: any */
+	enum site_gate gate;
+	char *preferred; /* the head that asks first when both start; after site_check() never NULL */
+	bool own_links;	 /* given; else there is one: the provision network */
+	struct site_link links[SITE_LINKS_MAX];
+	size_t n_links;
+	struct site_witness witnesses[SITE_WITNESSES_MAX];
+	size_t n_witnesses;
+	struct site_pair_interface *interfaces;
+	size_t n_interfaces;
+	struct site_fence *fences;
+	size_t n_fences;
+};
+
 struct site {
 	uint64_t format; /* 1 */
 	char *cluster, *domain;
@@ -124,6 +174,7 @@ struct site {
 	bool discover;	   /* netboot.unknown == "discover" (else "disk") */
 	uint64_t api_port; /* TLS, default 8443 */
 	struct site_cast cast;
+	struct site_pair pair;
 	char *serial_console; /* NULL, or "ttyS0,115200" */
 	char *admin_keys;     /* NULL, or ssh authorized_keys lines for root on nodes */
 };
@@ -157,6 +208,16 @@ bool site_in_pool6(const struct site_network *n, const struct addr6 *a); /* one 
  * order. */
 uint32_t site_service_addr4(const struct site *site);		     /* 0: the site has no IPv4 there */
 bool site_service_addr6(const struct site *site, struct addr6 *out); /* the same for IPv6; false: none */
+
+/* The interface of head `i` on this network; NULL: none is known. */
+const char *site_head_interface(const struct site *site, size_t i, const char *network);
+/* Where a link leads to a witness. */
+const struct site_ip *site_witness_address(const struct site_witness *w, size_t link);
+void site_ip_print(const struct site_ip *a, char out[ADDR6_LEN]);
+/* The key of site.json for it: "ipmi", "redfish", "fence-agent", "manual". */
+const char *site_fencing_name(enum site_fencing f);
+/* What is allowed, but less than an administrator may think: one line each is appended. Returns how many. */
+size_t site_warnings(const struct site *site, struct str_list *out);
 
 /* The groups of the cast with this number. */
 uint32_t site_cast_group4(const struct site_cast *c, uint32_t cast);

@@ -163,6 +163,37 @@ int word_bmc_user(const char *s, struct err *err)
 	return s[0] == '-' ? err_set(err, ERR_INVALID, "'%s' is not a BMC's user: it begins with '-'", s) : 0;
 }
 
+int word_bmc_address(const char *s, struct err *err)
+{
+	if (word(s, "a BMC's address", "10.3.0.7", LOWER UPPER DIGITS "-.:[]", 200, err) < 0)
+		return -1;
+	return s[0] == '-' ? err_set(err, ERR_INVALID, "'%s' is not a BMC's address: it begins with '-'", s) : 0;
+}
+
+int word_agent(const char *s, struct err *err)
+{
+	if (word(s, "a fence agent", "fence_apc_snmp", LOWER DIGITS "_", 64, err) < 0)
+		return -1;
+	return str_starts(s, "fence_") ? 0 : err_set(err, ERR_INVALID, "'%s' is not a fence agent: it begins with \"fence_\"", s);
+}
+
+int word_agent_option(const char *s, struct err *err)
+{
+	const char *equals = strchr(s, '=');
+	size_t n = equals ? (size_t)(equals - s) : 0;
+	autofree char *name = mem_strndup(s, n);
+
+	for (const char *p = s; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return err_set(err, ERR_INVALID, "has a control character in it");
+	if (n == 0 || strspn(name, LOWER DIGITS "_-") != n || strlen(s) > 256)
+		return err_set(err, ERR_INVALID, "'%.80s' is not an option of a fence agent (like plug=3)", s);
+	if (strstr(name, "pass") || str_eq(name, "action"))
+		return err_set(err, ERR_INVALID, "%s has no place here: %s", name,
+			       str_eq(name, "action") ? "what is done is for the guard to say" : "this file holds no secrets");
+	return 0;
+}
+
 int word_ssh_key(const char *s, struct err *err)
 {
 	static const char *const types[] = { "ssh-ed25519 AAAA",

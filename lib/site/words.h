@@ -18,10 +18,14 @@ int word_server(const char *s, struct err *err) WARN_UNUSED;   /* a host name wi
 int word_address(const char *s, struct err *err) WARN_UNUSED;  /* an IPv4 or IPv6 address */
 int word_package(const char *s, struct err *err) WARN_UNUSED;  /* a Debian package name (Debian policy 5.6.1) */
 int word_mirror(const char *s, struct err *err) WARN_UNUSED;   /* an archive's URL: http, https or file */
-int word_kernel_arg(const char *s, struct err *err) WARN_UNUSED; /* one word of the kernel command line */
-int word_serial(const char *s, struct err *err) WARN_UNUSED;	 /* "ttyS0", "ttyS0,115200" or "ttyS0,115200n8" */
-int word_bmc_user(const char *s, struct err *err) WARN_UNUSED;	 /* who logs in to a BMC, at most 64 bytes; no '-' first */
-int word_ssh_key(const char *s, struct err *err) WARN_UNUSED;	 /* one public key as in authorized_keys, without options */
+int word_kernel_arg(const char *s, struct err *err) WARN_UNUSED;  /* one word of the kernel command line */
+int word_serial(const char *s, struct err *err) WARN_UNUSED;	  /* "ttyS0", "ttyS0,115200" or "ttyS0,115200n8" */
+int word_bmc_user(const char *s, struct err *err) WARN_UNUSED;	  /* who logs in to a BMC, at most 64 bytes; no '-' first */
+int word_bmc_address(const char *s, struct err *err) WARN_UNUSED; /* a name or an address, a port: "[fd00::7]:623" */
+int word_agent(const char *s, struct err *err) WARN_UNUSED;	  /* a program of fence-agents: "fence_apc_snmp" */
+/* What such an agent is told on a line of its input: "plug=3". Names of secrets are refused. */
+int word_agent_option(const char *s, struct err *err) WARN_UNUSED;
+int word_ssh_key(const char *s, struct err *err) WARN_UNUSED; /* one public key as in authorized_keys, without options */
 int word_mount(const char *s, struct err *err) WARN_UNUSED;   /* a mount point: absolute, no "..", no "//", no '/' at the end */
 int word_options(const char *s, struct err *err) WARN_UNUSED; /* mount options */
 
