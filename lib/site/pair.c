@@ -100,6 +100,9 @@ static int read_driver(struct json_obj *o, struct site_fence *f, struct err *err
 
 	if (f->driver == SITE_FENCE_MANUAL)
 		return 0;
+	if (site_read_word(o, "password_file", f->driver == SITE_FENCE_AGENT ? JSON_MAY : JSON_MUST, word_file, &f->password_file,
+			   err) < 0)
+		return -1;
 	if (f->driver == SITE_FENCE_AGENT)
 		return site_read_word(o, "agent", JSON_MUST, word_agent, &f->agent, err) < 0
 			       ? -1
@@ -208,6 +211,7 @@ void site_pair_free(struct site_pair *pair)
 		free(pair->fences[i].user);
 		free(pair->fences[i].pin);
 		free(pair->fences[i].agent);
+		free(pair->fences[i].password_file);
 		str_list_free(&pair->fences[i].options);
 	}
 	free(pair->interfaces);
@@ -277,6 +281,7 @@ static void print_machines(const struct site_pair *pair, struct json_out *w)
 		json_put_str(w, "driver", fencings[f->driver]);
 		put_optional(w, "address", f->address);
 		put_optional(w, "user", f->user);
+		put_optional(w, "password_file", f->password_file);
 		put_optional(w, "pin", f->pin);
 		put_optional(w, "agent", f->agent);
 		if (f->agent)

@@ -132,6 +132,7 @@ struct site_fence { /* how to make sure that a head is off; of several for one h
 	char *address, *user;	 /* of IPMI and Redfish; else NULL */
 	char *pin;		 /* of Redfish: the SHA-256 of its public key, 64 hexadecimal digits */
 	char *agent;		 /* "fence_apc_snmp" */
+	char *password_file;	 /* on the heads; NULL: an agent that needs none, or manual */
 	struct str_list options; /* of the agent: "plug=3"; none is a secret */
 };
 struct site_pair {

@@ -163,6 +163,16 @@ int word_bmc_user(const char *s, struct err *err)
 	return s[0] == '-' ? err_set(err, ERR_INVALID, "'%s' is not a BMC's user: it begins with '-'", s) : 0;
 }
 
+int word_file(const char *s, struct err *err)
+{
+	if (word(s, "a file's path", "/etc/orthrus/head2.password", LOWER UPPER DIGITS "/._-+@", 200, err) < 0)
+		return -1;
+	if (s[0] != '/' || strstr(s, "/../") || str_ends(s, "/..") || str_ends(s, "/"))
+		return err_set(err, ERR_INVALID,
+			       "'%s' is not a file's path: it begins with '/', has no \"..\" and no '/' at its end", s);
+	return 0;
+}
+
 int word_bmc_address(const char *s, struct err *err)
 {
 	if (word(s, "a BMC's address", "10.3.0.7", LOWER UPPER DIGITS "-.:[]", 200, err) < 0)

@@ -26,6 +26,7 @@ int word_agent(const char *s, struct err *err) WARN_UNUSED;	  /* a program of fe
 /* What such an agent is told on a line of its input: "plug=3". Names of secrets are refused. */
 int word_agent_option(const char *s, struct err *err) WARN_UNUSED;
 int word_ssh_key(const char *s, struct err *err) WARN_UNUSED; /* one public key as in authorized_keys, without options */
+int word_file(const char *s, struct err *err) WARN_UNUSED;    /* a file's absolute path, without ".." */
 int word_mount(const char *s, struct err *err) WARN_UNUSED;   /* a mount point: absolute, no "..", no "//", no '/' at the end */
 int word_options(const char *s, struct err *err) WARN_UNUSED; /* mount options */
 

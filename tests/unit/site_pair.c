@@ -67,6 +67,8 @@ static void every_field(void **state)
 	assert_string_equal(site_fencing_name(p->fences[2].driver), "fence-agent");
 	assert_string_equal(p->fences[2].agent, "fence_apc_snmp");
 	assert_int_equal(p->fences[2].options.len, 2);
+	assert_null(p->fences[2].password_file);
+	assert_string_equal(p->fences[1].password_file, "/etc/orthrus/head2.password");
 	assert_string_equal(site_fencing_name(p->fences[3].driver), "manual");
 	/* Of the provision network the heads say it, of others the pair. */
 	assert_string_equal(site_head_interface(&s, 0, "provision"), "bond0");
@@ -173,6 +175,11 @@ static void words(void **state)
 	assert_int_equal(word_bmc_address("[fd00::7]:623", &err), 0);
 	assert_int_equal(word_bmc_address("-v", &err), -1);
 	assert_int_equal(word_bmc_address("a b", &err), -1);
+	assert_int_equal(word_file("/etc/orthrus/head2.password", &err), 0);
+	assert_int_equal(word_file("etc/x", &err), -1);
+	assert_int_equal(word_file("/etc/../x", &err), -1);
+	assert_int_equal(word_file("/etc/..", &err), -1);
+	assert_int_equal(word_file("/etc/", &err), -1);
 }
 
 int main(void)
