@@ -102,7 +102,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(REPLAY) $(BUILD)/libprograms.a 
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/%.o
-.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store bench-cast fuzz install clean format deps
+.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store bench-cast bench-failover fuzz install clean format deps
 
 deps:
 	tools/deps.sh all
@@ -129,6 +129,10 @@ bench-store:
 	tools/deps.sh bench
 	@$(MAKE) -j$(JOBS) programs $(BENCH)
 	@BUILD=$(abspath $(BUILD)) tests/bench/store.sh
+bench-failover:
+	tools/deps.sh bench
+	@$(MAKE) -j$(JOBS) programs $(BUILD)/tests/lab/prober $(BUILD)/tests/lab/responder
+	@BUILD=$(abspath $(BUILD)) tests/bench/failover.sh
 bench-cast:
 	tools/deps.sh bench
 	@$(MAKE) -j$(JOBS) programs $(BENCH)

@@ -31,6 +31,7 @@ head="$head fdisk openssh-server" # into the rescue system
 lab="$lab clustershell genders munge slurm-client slurmctld"
 lab="$lab faketime" # heads and machines whose clock is wrong
 bench="borgbackup debian-archive-keyring ethtool fsarchiver iproute2 libarchive-tools mmdebstrap nftables procps restic rsync time udpcast uftp util-linux"
+bench="$bench jq keepalived" # the failover of two heads, beside ours
 . /etc/os-release
 case ${VERSION_CODENAME:-} in
 bookworm) ;;

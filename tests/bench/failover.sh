@@ -1,0 +1,192 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# How long nobody answers for a service address when the head that did fails, and whether two ever answer: orthrus-guard beside
+# keepalived, with an outside host that asks every millisecond (tests/lab/prober.c). docs/bench.md has the rules of the measurement.
+# usage: tests/bench/failover.sh [SERIES...]      t20 t100 keepalived; default: all
+#   BENCH_FAULTS=N     faults of each kind (200)
+#   BENCH_KINDS="..."  port kill stop gone deaf mute witness; deaf and mute, which are one way each, are struck half as often
+#   BENCH_OUT=DIR      where logs, plot and tables stay (default: build/failover)
+#   BENCH_BUSY=1       measure although the machine is busy
+set -u
+TOP=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)} BUILD=${BUILD:-$TOP/build}
+ORTHRUS=${ORTHRUS:-$BUILD/orthrus} GUARD=${GUARD:-$BUILD/orthrus-guard}
+export TOP BUILD LC_ALL=C.UTF-8
+fail() { echo "bench-failover: $*" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || fail "not root: it makes networks of its own"
+if [ "${CAST_NET_PRIVATE:-}" != yes ]; then
+    exec 8>"$BUILD/bench-failover.lock"
+    flock -n 8 || fail "another run measures here: two at once would measure each other"
+fi
+. "$TOP/tests/lab/cast_net.bash"
+cast_net_private "$0" "$@"
+. "$TOP/tests/bench/failover_net.bash"
+
+faults=${BENCH_FAULTS:-200}
+read -ra kinds <<<"${BENCH_KINDS:-port kill stop gone deaf mute witness}"
+series=("$@")
+[ ${#series[@]} -gt 0 ] || series=(t20 t100 keepalived)
+out=${BENCH_OUT:-$BUILD/failover}
+# A fault lasts until somebody else answers, or for so long, and so much longer to see whether the first one does, too.
+most_ms=1000 dwell_ms=200
+t0=$(date +%s)
+say() { printf '[%4d s] %s\n' $(($(date +%s) - t0)) "$*"; }
+
+busy() { # percent of all cores that are busy now
+    local a b
+    read -r _ a < <(head -n 1 /proc/stat)
+    sleep 2
+    read -r _ b < <(head -n 1 /proc/stat)
+    echo "$a $b" | awk '{ for (i = 1; i <= 8; i++) { d = $(i + NF / 2) - $i; all += d; if (i == 4 || i == 5) idle += d } printf "%d\n", 100 * (all - idle) / all }'
+}
+if [ "${BENCH_BUSY:-}" != 1 ]; then
+    b=$(busy)
+    [ "$b" -le 10 ] || fail "the machine is busy ($b % of its cores): what it measures would be that. BENCH_BUSY=1 measures all the same"
+fi
+mkdir -p "$out"
+W=$(mktemp -d)
+trap 'exit 130' INT TERM
+trap 'rm -rf "$W"' EXIT # what runs here ends with this process: it is the first of its own
+declare -A main
+make_network || fail "no network"
+responders a
+responders b
+
+now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
+wait_ms() { # time passes, and what the prober says is heard
+    local end=$(($(now_ms) + $1)) left
+    while left=$((end - $(now_ms))) && [ $left -gt 0 ]; do hear $left; done
+}
+hear() { # MS: one line of the prober's, at most so long
+    local line rc=0 ms=$1
+    printf -v ms %d.%03d $((ms / 1000)) $((ms % 1000))
+    read -r -t "$ms" -u "$said" line || rc=1
+    heard+=$line # of a line that the end of the time cut off, the rest comes next time
+    [ $rc = 0 ] || return 1
+    case $heard in
+    now*) holder=${head_of[${heard#now }]:-} ;;
+    marked) marks=$((marks + 1)) ;;
+    esac
+    heard=
+}
+mark() {
+    local want=$((marks + 1)) n
+    echo "$*" >&"$tell"
+    for n in $(seq 100); do
+        [ $marks -lt $want ] || return 0
+        hear 100
+    done
+    fail "the prober is gone"
+}
+until_holder() { # MS NOT: until another one than NOT answers
+    local end=$(($(now_ms) + $1)) left
+    while [ -z "$holder" ] || [ "$holder" = "$2" ]; do
+        left=$((end - $(now_ms)))
+        [ $left -gt 0 ] || return 1
+        hear $left
+    done
+}
+until_ready() { # NAME...
+    local n name
+    for name in "$@"; do
+        for n in $(seq 500); do
+            "${tool}_ready" "$name" && continue 2
+            kill -0 "${main[$name]}" 2>/dev/null || break
+            wait_ms 10
+        done
+        tail -n 5 "$W/log.$tool.$name" >&2
+        fail "$tool does not become ready on $name"
+    done
+}
+prober_start() { # LOG
+    marks=0 holder='' heard=''
+    mkfifo "$W/tell" "$W/said"
+    net_in out "$BUILD/tests/lab/prober" --address $service --port $port --log "$1" --every "$1.every" \
+        --arp /run/netns/ear eth0 "${address[ear]}" --mac "${mac[a]}=A" --mac "${mac[b]}=B" <"$W/tell" >"$W/said" 2>>"$W/prober" &
+    prober=$!
+    exec {tell}>"$W/tell" {said}<"$W/said"
+    rm "$W/tell" "$W/said"
+}
+prober_end() {
+    exec {tell}>&-
+    wait "$prober" || fail "the prober failed: $(cat "$W/prober")"
+    exec {said}<&-
+}
+
+voters() { [ $tool = guard ] && echo a b w || echo a b; }
+strike() { # KIND N
+    local victim=$holder fault=fault_$1 heal=heal_$1
+    [ "$1" != witness ] || victim=w
+    mark "fault $1 $2 ${letter[$holder]}"
+    $fault $victim || fail "fault $1 $2"
+    if [ "$1" = witness ]; then
+        wait_ms $((3 * lease_ms + dwell_ms))
+    else
+        until_holder $most_ms "$victim" && wait_ms $dwell_ms
+    fi
+    mark "heal $1 $2"
+    $heal $victim || fail "heal $1 $2"
+    # shellcheck disable=SC2046
+    until_ready $(voters)
+    wait_ms $settle_ms
+    # Whoever it is now: it answers, and nobody else is asked for more than that.
+    [ -n "$holder" ] || fail "nobody answers after $1 $2"
+    mark "calm $1 $2"
+}
+count_of() { case $1 in deaf|mute) echo $(((faults + 1) / 2)) ;; *) echo "$faults" ;; esac; }
+
+run_series() { # NAME
+    local kind n took
+    lease_ms=100 renew_ms=20 tool=guard settle_ms=100
+    case $1 in
+    t20) lease_ms=20 renew_ms=4 ;;
+    t100) ;;
+    keepalived) tool=keepalived ;;
+    *) fail "there is no series '$1': t20 t100 keepalived" ;;
+    esac
+    # A restarted guard is in quarantine for a lease, then has to be one that could take over.
+    "${tool}_prepare" || fail "$tool: cannot be prepared"
+    prober_start "$out/$1.log"
+    # shellcheck disable=SC2046
+    for n in $(voters); do "${tool}_start" "$n"; done
+    # shellcheck disable=SC2046
+    until_ready $(voters)
+    until_holder 10000 '' || { tail -n 5 "$W"/log.$tool.* >&2; fail "$1: nobody answers"; }
+    wait_ms 1000
+    mark begin
+    took=$(now_ms)
+    # The kinds take turns, so that whatever else happens on this machine happens to all.
+    for n in $(seq "$faults"); do
+        for kind in "${kinds[@]}"; do
+            [ "$kind$tool" != witnesskeepalived ] || continue
+            [ "$n" -gt "$(count_of "$kind")" ] || strike "$kind" "$n"
+        done
+        [ $((n % 20)) != 0 ] || say "$1: $n of $faults rounds"
+    done
+    took=$(($(now_ms) - took))
+    # As long with nothing done to anybody.
+    mark control
+    say "$1: the same time without faults: $((took / 1000)) s"
+    wait_ms $took
+    mark end
+    for n in $(voters); do
+        # shellcheck disable=SC2046
+        kill -KILL $("${tool}_pids" "$n") 2>/dev/null
+        ip -n "$n" address del $service/24 dev eth0 2>/dev/null
+    done
+    prober_end
+    for n in a b; do
+        power_off $n
+        machine $n
+        responders $n
+    done
+}
+for s in "${series[@]}"; do
+    say "$s"
+    run_series "$s"
+done
+logs=()
+for s in t20 t100 keepalived; do [ ! -e "$out/$s.log" ] || logs+=("$out/$s.log"); done
+"$TOP/tests/bench/failover_report.awk" -v svg="$out/failover.svg" "${logs[@]}"
+rc=$?
+say "logs and plot are in $out"
+exit $rc
