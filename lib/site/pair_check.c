@@ -49,12 +49,15 @@ static bool default_link(const struct site *site, const struct site_network *n, 
 	return true;
 }
 
-/* No machine beside the heads has it. */
-static void check_link_owner(const struct site *site, size_t i, const char *key, const struct site_ip *a, struct problems *p)
+/* Nobody beside the head has it, nor may get it. */
+static void check_link_owner(const struct site *site, size_t i, const struct site_network *n, const char *key,
+			     const struct site_ip *a, struct problems *p)
 {
 	char text[ADDR6_LEN];
 
 	site_ip_print(a, text);
+	if (a->six ? site_in_pool6(n, &a->addr6) : n->pool4_first && a->addr4 >= n->pool4_first && a->addr4 <= n->pool4_last)
+		problems_at(p, "pair.links", i, key, "%s lies in the pool of network '%s'", text, n->name);
 	for (size_t k = 0; k < site->n_vips; k++)
 		if (a->six ? site->vips[k].has6 && addr6_same(&site->vips[k].addr6, &a->addr6) : site->vips[k].addr4 == a->addr4)
 			problems_at(p, "pair.links", i, key, "%s is the service address '%s', which moves", text,
@@ -74,7 +77,7 @@ static void check_link_addresses(const struct site *site, size_t i, const struct
 			problems_at(p, "pair.links", i, keys[k], "network '%s' has no %s", n->name, a->six ? "ipv6" : "ipv4");
 		else if (a->six ? site_check_host6(site, at, "pair.links", i, keys[k], &a->addr6, p)
 				: site_check_host4(site, at, "pair.links", i, keys[k], a->addr4, p))
-			check_link_owner(site, i, keys[k], a, p);
+			check_link_owner(site, i, n, keys[k], a, p);
 	}
 	if (l->heads[0].six != l->heads[1].six)
 		problems_at(p, "pair.links", i, "addresses", "one is IPv4, the other IPv6: they could not talk");
@@ -98,11 +101,11 @@ static void check_links(struct site *site, struct problems *p)
 					    l->network, k);
 		if (!n)
 			problems_at(p, "pair.links", i, "network", "there is no network '%s'", l->network);
-		else if (l->own)
-			check_link_addresses(site, i, n, p);
-		else if (!default_link(site, n, l))
+		else if (!l->own && !default_link(site, n, l))
 			problems_at(p, "pair.links", i, "addresses",
 				    "is missing; network '%s' has none with the heads' host numbers", n->name);
+		else if (l->own || n->role != SITE_PROVISION) /* the heads' own were checked there */
+			check_link_addresses(site, i, n, p);
 	}
 }
 

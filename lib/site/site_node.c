@@ -127,6 +127,12 @@ static char *holder(const struct site *site, const struct site_network *net, con
 		if (a6 ? h->has6 && addr6_same(&h->addr6, a6) : h->addr4 == a4)
 			return str_format("the head %s's", h->name);
 	}
+	for (size_t i = 0; site->pair.given && i < SITE_PAIR * site->pair.n_links; i++) {
+		const struct site_ip *ip = &site->pair.links[i / SITE_PAIR].heads[i % SITE_PAIR];
+
+		if (a6 ? ip->six && addr6_same(&ip->addr6, a6) : !ip->six && ip->addr4 == a4)
+			return str_format("the head %s's (pair.links[%zu])", site->heads[i % SITE_PAIR].name, i / SITE_PAIR);
+	}
 	for (size_t i = 0; i < site->n_vips; i++) {
 		const struct site_vip *v = &site->vips[i];
 

@@ -90,6 +90,15 @@ fi
 run 0 site check --json
 says '"ok": true'
 
+# A right one may still be less than it looks.
+run 0 site check "$TOP/tests/golden/site/ok-pair-default.json"
+says 'warning: pair: without a witness'
+run 0 site check --json "$TOP/tests/golden/site/ok-pair-default.json"
+says '"ok": true'
+says 'switches head2 off'
+run 0 site check "$TOP/tests/golden/site/ok-pair.json"
+! grep -q warning "$work/out" || fail "site check warns of three voters: $(cat "$work/out")"
+
 # show: says where it is from; its JSON is a right site file again.
 run 0 site show --site "$TOP/tests/golden/site/ok-full.json"
 says "orthrusd does not run"

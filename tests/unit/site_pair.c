@@ -154,6 +154,23 @@ static void warnings(void **state)
 	}
 }
 
+/* A node whose number would give it the address of a head's link gets none. */
+static void nodes_keep_off(void **state)
+{
+	autoclean(site_free) struct site s = { 0 };
+	const struct site_network *fabric;
+	struct err err = { 0 };
+	uint32_t a;
+
+	(void)state;
+	read_golden("ok-pair.json", &s);
+	fabric = site_network(&s, "fabric");
+	s.pair.links[1].heads[1].addr4 = 0x0a020007;
+	assert_int_equal(site_node_addr4(&s, fabric, "n01", 7, &a, &err), -1);
+	assert_non_null(strstr(err.text, "the head head2's (pair.links[1])"));
+	assert_int_equal(site_node_addr4(&s, fabric, "n01", 8, &a, &err), 0);
+}
+
 static void words(void **state)
 {
 	static const char *const good[] = { "plug=3", "ip=10.3.0.9", "snmp-version=2c", "ssl_insecure=1", "name=" };
@@ -185,10 +202,8 @@ static void words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_field),
-		cmocka_unit_test(defaults),
-		cmocka_unit_test(warnings),
-		cmocka_unit_test(words),
+		cmocka_unit_test(every_field),	  cmocka_unit_test(defaults), cmocka_unit_test(warnings),
+		cmocka_unit_test(nodes_keep_off), cmocka_unit_test(words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
