@@ -15,7 +15,7 @@ set -eu
                 [ "libmicrohttpd", qr{<microhttpd\.h>}, qr{^lib/sys/http_(?:server|tls|peer|answer)\.c$} ],
                 [ "GnuTLS", qr{<gnutls/}, qr{^lib/sys/http_peer\.c$} ],
                 [ "OpenSSL", qr{<openssl/}, qr{^lib/base/digest\.c$|^cast/seal_ssl\.c$|^lib/sys/keys\w*\.c$|^lib/sys/keys_ssl\.h$|^lib/sys/pki\w*\.c$} ],
-                [ "libsodium", qr{<sodium}, qr{^lib/sys/(?:keys\w*|secretbox)\.c$} ],
+                [ "libsodium", qr{<sodium}, qr{^lib/sys/(?:keys\w*|secretbox)\.c$|^headfailover/guard/(?:key|wire)\.c$} ],
                 [ "raft", qr{<raft}, qr{^headfailover/} ],
                 [ "libarchive", qr{<archive}, qr{^imaging/|^packages/} ],
                 [ "ISA-L", qr{<isa-l|<erasure_code}, qr{^cast/fec\.c$} ],
