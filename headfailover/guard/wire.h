@@ -22,7 +22,7 @@
 
 /* Why a datagram changed nothing, in the order in which it is looked at. */
 enum guard_refused {
-	GUARD_SHORT = 1,
+	GUARD_SHORT = 1, /* but what is of another version is said to be that, whatever its length */
 	GUARD_LONG,
 	GUARD_MAGIC,	   /* it is something else */
 	GUARD_VERSION,	   /* of another version of this protocol */
@@ -46,7 +46,8 @@ enum guard_verdict {
 	GUARD_REFUSED = 2, /* see `why` */
 	GUARD_TAKEN,	   /* `msg` is for the core */
 	GUARD_PROOF,	   /* a guard's own word: nothing for the core, but its sender lives */
-	GUARD_COPY,	   /* by another link it came before: nothing for the core, but this link works */
+	GUARD_COPY,	   /* by another link it came before (or so many after it that this is old): nothing for the core, but
+			  this link works */
 };
 struct guard_heard {
 	enum guard_refused why;
