@@ -234,6 +234,33 @@ static void test_links_complete_each_other(void **state)
 	assert_true(b.peers[0].links[0].missed >= GUARD_WIRE_WINDOW - 1 && b.peers[0].links[1].missed <= 4);
 }
 
+/* Of three links two are late: one brings what the quick one lost, the other a copy of that. Of a new boot nothing is known
+ * before. */
+static void test_three_links(void **state)
+{
+	struct guard_keys keys = test_keys(7, "atlas");
+	struct tape t = { 0 };
+	struct guard_wire a, b;
+	struct err err = { 0 };
+	struct guard_heard h;
+
+	(void)state;
+	assert_int_equal(guard_wire_init(&b, 2, VOTERS, 3, 9, &keys, &err), 0);
+	for (uint64_t boot = 1; boot < 4; boot++) {
+		assert_int_equal(guard_wire_init(&a, 0, VOTERS, 3, boot, &keys, &err), 0);
+		greet(&a, &b, (int64_t)boot * 10 * MS);
+		t.n = 0;
+		for (unsigned int i = 0; i <= GUARD_WIRE_WINDOW; i++)
+			keep(&t, say(&a, renewal(i + 1)));
+		assert_int_equal(hear(&b, 0, &t.said[GUARD_WIRE_WINDOW], &h), GUARD_TAKEN);
+		assert_int_equal(hear(&b, 1, &t.said[0], &h), GUARD_COPY);
+		for (unsigned int i = 1; i < GUARD_WIRE_WINDOW; i++) {
+			assert_int_equal(hear(&b, 1, &t.said[i], &h), GUARD_TAKEN);
+			assert_int_equal(hear(&b, 2, &t.said[i], &h), GUARD_COPY);
+		}
+	}
+}
+
 /* Whoever plays old words to a guard gets no more answers out of it than one each millisecond and link. */
 static void test_answers_are_few(void **state)
 {
@@ -276,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_twins),
 		cmocka_unit_test(test_repeated),
 		cmocka_unit_test(test_links_complete_each_other),
+		cmocka_unit_test(test_three_links),
 		cmocka_unit_test(test_answers_are_few),
 	};
 
