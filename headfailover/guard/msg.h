@@ -12,7 +12,8 @@
 #define LEASE_MAX_NS (60 * INT64_C(1000000000)) /* of a lease's length; longer ones are no message */
 
 enum lease_kind {
-	LEASE_HELLO = 1, /* any to any: how things stand here; sent when there was nothing else to say for a renewal's time */
+	LEASE_HELLO = 1, /* any to any: how things stand here; sent when there was nothing else to say for half a lease, or flags
+			    changed */
 	LEASE_PREPARE,	 /* head to voter: would you let me have it, by this ballot? */
 	LEASE_PROMISE,	 /* answer: yes; nobody with a lower ballot any more */
 	LEASE_PROPOSE,	 /* head to voter: I take it, for `lease_ns` from your receiving this on */
@@ -23,7 +24,7 @@ enum lease_kind {
 	LEASE_KIND_END
 };
 
-/* Of HELLO: what its sender is. */
+/* Of every message: what its sender is. */
 enum lease_flags {
 	LEASE_QUARANTINE = 1, /* restarted; it doesn't vote yet */
 	LEASE_PAUSED = 2,     /* a head that does not want it, by order */
@@ -36,8 +37,8 @@ struct lease_msg {
 	uint8_t from, to;
 	uint8_t owner; /* PROMISE, REJECT, HELLO: whose live lease its sender, as a voter, knows; RELEASE: see there; else nobody
 			*/
-	uint8_t flags; /* enum lease_flags */
-	uint64_t ballot;  /* what is asked or answered; HELLO: the highest that was promised */
+	uint8_t flags; /* enum lease_flags, of any kind of message */
+	uint64_t ballot;  /* what is asked or answered; REJECT, HELLO: the highest that was promised */
 	uint64_t epoch;	  /* PROPOSE, RELEASE: of the lease; PROMISE, REJECT, HELLO: of the last lease that its sender heard of */
 	int64_t lease_ns; /* PROPOSE: its length; PROMISE, REJECT, HELLO: how much longer `owner` has it; else 0. 0 to
 			     LEASE_MAX_NS */
