@@ -121,7 +121,7 @@ struct lease {
 	/* The voter. */
 	int64_t quarantine_until; /* 0: over */
 	uint64_t promised;	  /* the highest ballot */
-	uint64_t closed;	  /* released: nothing up to this is granted */
+	uint64_t closed;	  /* released: nothing up to this is promised or granted */
 	uint8_t owner;		  /* of the last lease granted */
 	uint64_t owner_ballot, owner_epoch;
 	int64_t owner_until;
@@ -133,19 +133,23 @@ struct lease {
 	uint64_t epoch;			    /* of what is asked for, or held */
 	uint8_t yes;			    /* bits: who promised or accepted `ballot`; RELEASING: who answered */
 	int64_t asked_ns;		    /* t of `ballot` */
-	int64_t until;			    /* of the belief; the gate's deadline */
+	int64_t until;			    /* HOLDING: of the belief; the gate's deadline */
 	int64_t next_ns;		    /* when to ask, renew or release again */
-	int64_t backoff;		    /* since the last try */
-	int64_t trying_since;
+	int64_t backoff;		    /* what the last try waits for; 0: the next one is a first one */
+	int64_t trying_since;		    /* PREPARING, PROPOSING, RELEASING */
 	int64_t hold_off_until;
-	int64_t busy_until; /* a lease of somebody was live, as far as this voter knows, until then */
-	uint8_t last_owner; /* who else had it last */
-	int64_t last_owner_ns;
-	bool paused, unfit, stopped, alone;
-	bool fenced, fencing, refused;
+	uint8_t heir;		     /* RELEASING: who shall take it */
+	uint8_t busy_owner;	     /* who has a lease, as far as this voter heard */
+	int64_t busy_until;	     /* until then at least */
+	uint8_t last_owner;	     /* whose lease ran out here, if nobody had one since; LEASE_NOBODY */
+	int64_t last_owner_ns;	     /* when this voter last granted it */
+	bool paused, unfit, stopped; /* as ordered */
+	bool alone, refused;	     /* it was said */
+	bool fencing, fenced;
 	int64_t fence_ns; /* not before */
-	struct lease_peer peers[LEASE_VOTERS];
 
+	struct lease_peer peers[LEASE_VOTERS];
+	uint8_t flags_told;
 	int64_t gate_told;
 };
 
