@@ -230,7 +230,7 @@ static void hello(struct lease *l, struct lease_actions *a)
 		m.lease_ns = l->owner_until - l->now;
 	for (unsigned int v = 0; v < l->config.n_voters; v++) {
 		m.to = (uint8_t)v;
-		if (v != l->config.self && (changed || l->now - l->peers[v].said_ns >= l->config.lease_ns / 2))
+		if (v != l->config.self && l->now - l->peers[v].said_ns >= (changed ? 1 : l->config.lease_ns / 2))
 			lease_send(l, a, &m);
 	}
 	l->flags_told = flags(l);

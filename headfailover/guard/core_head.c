@@ -325,15 +325,15 @@ void lease_head_turn(struct lease *l, struct lease_actions *a)
 int64_t lease_head_timer(const struct lease *l)
 {
 	const struct lease_peer *p = &l->peers[lease_other(l)];
-	int64_t at = l->next_ns, silence = p->heard_ns + 2 * l->config.lease_ns;
+	int64_t silence = p->heard_ns + 2 * l->config.lease_ns;
 
 	if (l->state == HEAD_QUARANTINE)
 		return LEASE_NEVER;
-	if (l->state == HEAD_WATCH)
-		return ask_at(l);
 	if (l->state == HEAD_HOLDING)
-		return sooner(at, l->until);
+		return sooner(l->next_ns, l->until);
+	if (l->state == HEAD_RELEASING)
+		return l->next_ns;
 	if (asking(l) && l->config.n_voters == 2 && silence > l->now)
-		return sooner(at, silence);
-	return at;
+		return sooner(ask_at(l), silence);
+	return ask_at(l);
 }

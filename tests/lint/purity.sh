@@ -42,6 +42,10 @@ mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
     objects "${pure[@]}" | while IFS=$'\t' read -r f o; do
         nm -u "$o" | awk '{ sub(/@.*/, "", $2); print $2 }' | grep -xE "$forbidden" | sed "s|^|$f: pure code calls |" || true
     done
+    # The guard's core does not even allocate.
+    files 'headfailover/guard/core*.c' | while IFS= read -r f; do
+        nm -u "$BUILD/${f%.c}.o" | grep -oE '\b(malloc|calloc|realloc|free|mem_[a-z]+)$' | sed "s|^|$f: allocates: |" || true
+    done
     # Symbols with a size in writable sections; .data.rel.ro is constant after the start.
     objects "${all[@]}" | while IFS=$'\t' read -r f o; do
         objdump -t "$o" | awk -v f="$f" '{

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every function that lib/base, lib/site and cast offer to others is named in a unit test.
+# Every function that lib/base, lib/site, cast and the guard's core offer to others is named in a unit test.
 set -eu
 # shellcheck source=tests/lint/common.bash
 . "$(dirname "$0")/common.bash"
