@@ -219,6 +219,15 @@ static void restarted(struct lease *l, unsigned int who)
 	l->yes &= (uint8_t) ~(1U << who);
 }
 
+/* Was it sent something in this step? */
+static bool told(const struct lease_actions *a, unsigned int voter)
+{
+	for (unsigned int i = 0; i < a->n_send; i++)
+		if (a->send[i].to == voter)
+			return true;
+	return false;
+}
+
 static void hello(struct lease *l, struct lease_actions *a)
 {
 	struct lease_msg m = {
@@ -230,7 +239,9 @@ static void hello(struct lease *l, struct lease_actions *a)
 		m.lease_ns = l->owner_until - l->now;
 	for (unsigned int v = 0; v < l->config.n_voters; v++) {
 		m.to = (uint8_t)v;
-		if (v != l->config.self && l->now - l->peers[v].said_ns >= (changed ? 1 : l->config.lease_ns / 2))
+		if (v == l->config.self || told(a, v))
+			continue;
+		if (changed || l->now - l->peers[v].said_ns >= l->config.lease_ns / 2)
 			lease_send(l, a, &m);
 	}
 	l->flags_told = flags(l);
@@ -238,10 +249,10 @@ static void hello(struct lease *l, struct lease_actions *a)
 
 static int64_t next_timer(const struct lease *l)
 {
-	int64_t at = is_head(l) ? lease_head_timer(l) : LEASE_NEVER;
+	int64_t at = l->quarantine_until;
 
-	if (l->quarantine_until && l->quarantine_until < at)
-		at = l->quarantine_until;
+	if (!at)
+		at = is_head(l) ? lease_head_timer(l) : LEASE_NEVER;
 	for (unsigned int v = 0; v < l->config.n_voters; v++) {
 		int64_t due = l->peers[v].said_ns + l->config.lease_ns / 2;
 

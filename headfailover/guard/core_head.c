@@ -75,8 +75,8 @@ static void say(struct lease *l, struct lease_actions *a, enum lease_kind kind, 
 			lease_send(l, a, &m);
 	}
 	m.to = l->config.self;
-	if (lease_voter_hear(l, a, &m, &reply))
-		lease_head_hear(l, a, &reply);
+	lease_voter_hear(l, a, &m, &reply); /* out of quarantine it always answers */
+	lease_head_hear(l, a, &reply);
 }
 
 static void propose(struct lease *l, struct lease_actions *a)
@@ -160,12 +160,17 @@ void lease_head_hear(struct lease *l, struct lease_actions *a, const struct leas
 	}
 }
 
-void lease_head_lose(struct lease *l, struct lease_actions *a)
+void lease_head_watch(struct lease *l)
 {
-	a->lost = true;
 	l->state = HEAD_WATCH;
 	l->next_ns = l->now;
 	l->backoff = 0;
+}
+
+void lease_head_lose(struct lease *l, struct lease_actions *a)
+{
+	a->lost = true;
+	lease_head_watch(l);
 }
 
 void lease_head_release(struct lease *l, struct lease_actions *a, uint8_t heir)
@@ -189,7 +194,7 @@ static void give_way(struct lease *l, struct lease_actions *a)
 	if (l->state == HEAD_HOLDING || l->state == HEAD_PROPOSING)
 		lease_head_release(l, a, able(l, other) ? other : LEASE_NOBODY);
 	else if (l->state == HEAD_PREPARING)
-		l->state = HEAD_WATCH;
+		lease_head_watch(l);
 }
 
 static void change(struct lease *l, struct lease_actions *a, uint8_t heir)
@@ -295,9 +300,7 @@ static void turn_releasing(struct lease *l, struct lease_actions *a)
 	bool all = l->yes == (1U << l->config.n_voters) - 1;
 
 	if (all || l->now - l->trying_since >= l->config.lease_ns) {
-		l->state = HEAD_WATCH;
-		l->next_ns = l->now;
-		l->backoff = 0;
+		lease_head_watch(l);
 	} else if (l->now >= l->next_ns) {
 		l->next_ns = l->now + l->config.renew_ns;
 		say(l, a, LEASE_RELEASE, l->yes);
@@ -327,8 +330,6 @@ int64_t lease_head_timer(const struct lease *l)
 	const struct lease_peer *p = &l->peers[lease_other(l)];
 	int64_t silence = p->heard_ns + 2 * l->config.lease_ns;
 
-	if (l->state == HEAD_QUARANTINE)
-		return LEASE_NEVER;
 	if (l->state == HEAD_HOLDING)
 		return sooner(l->next_ns, l->until);
 	if (l->state == HEAD_RELEASING)

@@ -28,6 +28,8 @@ bool lease_voter_hear(struct lease *l, struct lease_actions *a, const struct lea
 /* --- core_head.c */
 /* A voter, perhaps the own one, answers PROMISE, ACCEPT, REJECT or RELEASED. */
 void lease_head_hear(struct lease *l, struct lease_actions *a, const struct lease_msg *m);
+/* It has nothing, and may ask at once if nothing is against it. */
+void lease_head_watch(struct lease *l);
 /* Its lease ran out, or was given up without a word. */
 void lease_head_lose(struct lease *l, struct lease_actions *a);
 /* Give up what is held or asked for, in favour of head `heir` (LEASE_NOBODY: of anybody). */
@@ -36,7 +38,7 @@ void lease_head_release(struct lease *l, struct lease_actions *a, uint8_t heir);
 void lease_head_order(struct lease *l, struct lease_actions *a, const struct lease_event *e);
 /* After whatever happened: what is due now. */
 void lease_head_turn(struct lease *l, struct lease_actions *a);
-/* When lease_head_turn() has something to do, if nothing happens before. */
+/* Out of quarantine: when lease_head_turn() has something to do, if nothing happens before. */
 int64_t lease_head_timer(const struct lease *l);
 
 #endif

@@ -30,11 +30,8 @@ static void grant(struct lease *l, const struct lease_msg *m)
 	l->last_owner = m->from;
 	l->last_owner_ns = l->now;
 	/* Somebody was quicker, or took what was given: there is nothing to ask for. */
-	if (l->state == HEAD_PREPARING || l->state == HEAD_PROPOSING || l->state == HEAD_RELEASING) {
-		l->state = HEAD_WATCH;
-		l->next_ns = l->now;
-		l->backoff = 0;
-	}
+	if (l->state == HEAD_PREPARING || l->state == HEAD_PROPOSING || l->state == HEAD_RELEASING)
+		lease_head_watch(l);
 }
 
 /* It is over at whoever gave it up; and nothing that he asked for before comes true. */
@@ -56,12 +53,11 @@ static void close_lease(struct lease *l, const struct lease_msg *m)
 	if (m->owner == l->config.self) {
 		l->hold_off_until = l->now;
 		if (l->state == HEAD_RELEASING)
-			l->state = HEAD_WATCH;
+			lease_head_watch(l);
 	}
-	if (l->state == HEAD_WATCH || l->state == HEAD_PREPARING) {
-		l->next_ns = l->now;
-		l->backoff = 0;
-	}
+	/* Who asked in vain asks anew. */
+	if (l->state == HEAD_WATCH || l->state == HEAD_PREPARING)
+		lease_head_watch(l);
 }
 
 static bool answer(struct lease *l, const struct lease_msg *m, enum lease_kind yes, struct lease_msg *reply)
