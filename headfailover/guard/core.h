@@ -57,8 +57,9 @@ enum lease_on {
 };
 struct lease_event {
 	enum lease_on kind;
-	int64_t now_ns; /* CLOCK_BOOTTIME, read just before this step. Below that of the step before: the clock is broken, all is
-			   given up and a quarantine begins. A step that comes T or more after the one before begins one, too */
+	int64_t now_ns; /* CLOCK_BOOTTIME, read just before this step and after `msg` was taken from its socket: an older time of
+			   a voter would end a lease too soon. Below that of the step before: the clock is broken, all is given up
+			   and a quarantine begins. A step that comes T or more after the one before begins one, too */
 	uint8_t who;
 	bool ok;
 	struct lease_msg msg;

@@ -64,7 +64,9 @@ static void make_plan(struct plan *p, struct world *w, uint64_t seed, uint64_t b
 	int64_t at, room;
 
 	w->random = seed_of(seed);
-	*p = (struct plan){ .n_voters = 3, .T = leases[upto(w, 5)] * MS, .wall_clock = !maybe(w, 8192) };
+	*p = (struct plan){
+		.n_voters = 3, .T = leases[upto(w, 5)] * MS, .wall_clock = !maybe(w, 8192), .watched = seed % 8 == 0
+	};
 	if (maybe(w, 10000))
 		p->n_voters = 5;
 	else if (maybe(w, 16384)) {

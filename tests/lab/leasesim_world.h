@@ -73,6 +73,7 @@ struct node {
 struct plan {
 	unsigned int n_voters;
 	bool has_fence, wall_clock;
+	bool watched;			      /* for longer, when all is well again */
 	int64_t T, R, hold_off, end;	      /* faults end then */
 	int64_t delay, more;		      /* of a message: at least, and up to so much more */
 	uint32_t loss, twice, again, corrupt; /* of 65536 */
