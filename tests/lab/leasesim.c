@@ -3,6 +3,7 @@
  * open at one instant, and somebody has the lease soon after it is over. leasesim [--schedules N] [--from SEED] [--jobs N]
  * [--beyond PERCENT]     a RESULT line; the first failure is shrunk and told leasesim --seed SEED [--beyond PERCENT] tell this
  * one
+ * --hasty: end at the first failure, untold.
  * --beyond: clocks differ by so much of the margin (100 is all of it): above, two gates can be open; that is what the margin is
  * for. */
 #include "leasesim_run.h"
@@ -53,6 +54,7 @@ struct part {
 	uint64_t from, n, beyond;
 	uint64_t count[UNSTEADY + 1], first_bad;
 	enum verdict first;
+	bool hasty;
 	uint64_t events, gained, takeovers, fenced;
 	double cpu_s;
 };
@@ -70,10 +72,14 @@ static void *run_part(void *arg)
 		make_plan(&plan, w, p->from + i, p->beyond);
 		v = run_seed(w, p->from + i, &plan, false);
 		p->count[v]++;
-		if (v != FINE && !p->first) {
+		if (v == FINE)
+			continue;
+		if (!p->first) {
 			p->first = v;
 			p->first_bad = p->from + i;
 		}
+		if (p->hasty)
+			break;
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	p->cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
@@ -85,7 +91,7 @@ static void *run_part(void *arg)
 	return NULL;
 }
 
-static int run_all(uint64_t from, uint64_t n, unsigned int jobs, uint64_t beyond)
+static int run_all(uint64_t from, uint64_t n, unsigned int jobs, uint64_t beyond, bool hasty)
 {
 	struct part *parts = mem_array(jobs, sizeof(*parts)), sum = { 0 };
 	struct world *w = mem_zalloc(sizeof(*w));
@@ -94,6 +100,7 @@ static int run_all(uint64_t from, uint64_t n, unsigned int jobs, uint64_t beyond
 		parts[j].from = from + n * j / jobs;
 		parts[j].n = from + n * (j + 1) / jobs - parts[j].from;
 		parts[j].beyond = beyond;
+		parts[j].hasty = hasty;
 		if (pthread_create(&parts[j].thread, NULL, run_part, &parts[j]))
 			abort();
 	}
@@ -111,16 +118,16 @@ static int run_all(uint64_t from, uint64_t n, unsigned int jobs, uint64_t beyond
 			sum.first_bad = parts[j].first_bad;
 		}
 	}
-	if (sum.first) {
+	if (sum.first && !hasty) {
 		struct plan plan;
 
 		make_plan(&plan, w, sum.first_bad, beyond);
 		tell_failure(w, sum.first_bad, &plan, sum.first, true);
 	}
-	printf("RESULT lease%s schedules=%llu dual=%llu stuck=%llu epoch=%llu unsteady=%llu per_s=%.0f steps=%llu gained=%llu "
+	printf("%slease%s schedules=%llu dual=%llu stuck=%llu epoch=%llu unsteady=%llu per_s=%.0f steps=%llu gained=%llu "
 	       "takeovers=%llu "
 	       "fenced=%llu\n",
-	       beyond > 100 ? "_beyond" : "", (unsigned long long)n, (unsigned long long)sum.count[DUAL],
+	       hasty ? "" : "RESULT ", beyond > 100 ? "_beyond" : "", (unsigned long long)n, (unsigned long long)sum.count[DUAL],
 	       (unsigned long long)sum.count[STUCK], (unsigned long long)sum.count[REGRESSED],
 	       (unsigned long long)sum.count[UNSTEADY], (double)n / sum.cpu_s, (unsigned long long)sum.events,
 	       (unsigned long long)sum.gained, (unsigned long long)sum.takeovers, (unsigned long long)sum.fenced);
@@ -146,7 +153,8 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "schedules", 1, NULL, 'n' }, { "from", 1, NULL, 'f' },
 						 { "jobs", 1, NULL, 'j' },	{ "seed", 1, NULL, 's' },
-						 { "beyond", 1, NULL, 'b' },	{ NULL, 0, NULL, 0 } };
+						 { "beyond", 1, NULL, 'b' },	{ "hasty", 0, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
 	uint64_t value[128] = { ['n'] = 100000, ['f'] = 1, ['j'] = 1, ['b'] = 100 };
 	bool one = false;
 	int c;
@@ -154,10 +162,10 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == '?')
 			return 2;
-		value[c] = strtoull(optarg, NULL, 10);
+		value[c] = optarg ? strtoull(optarg, NULL, 10) : 1;
 		one = one || c == 's';
 	}
 	if (one)
 		return run_one(value['s'], value['b']);
-	return run_all(value['f'], value['n'], (unsigned int)value['j'], value['b']);
+	return run_all(value['f'], value['n'], (unsigned int)value['j'], value['b'], value['h'] != 0);
 }

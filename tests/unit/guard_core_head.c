@@ -423,6 +423,26 @@ static void test_heir(void **state)
 	assert_int_equal(o.l.state, HEAD_PREPARING);
 }
 
+/* A copy of an old RELEASE names nobody any more. */
+static void test_heir_of_old(void **state)
+{
+	struct lease_msg r = { LEASE_RELEASE, 0, 1, 1, 0, BALLOT(90, 0), 1, 0 };
+	struct one o;
+
+	(void)state;
+	holding(&o, 1, 3);
+	on(&o, LEASE_ON_SWITCH);
+	hear_msg(&o, r);
+	get_it(&o, 2);
+	hear(&o, LEASE_HELLO, 0, 0);
+	on(&o, LEASE_ON_SWITCH);
+	hear(&o, LEASE_PROPOSE, 0, BALLOT(200, 0));
+	pass(&o, R);
+	hear_msg(&o, r);
+	pass(&o, 5 * T);
+	assert_int_equal(o.l.state, HEAD_WATCH);
+}
+
 static void test_pause(void **state)
 {
 	struct lease_msg m = say(LEASE_HELLO, 1, 0);
@@ -545,12 +565,12 @@ static void test_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gets_it),	 cmocka_unit_test(test_five),	    cmocka_unit_test(test_renews),
-		cmocka_unit_test(test_loses),	 cmocka_unit_test(test_asks_again), cmocka_unit_test(test_rejected),
-		cmocka_unit_test(test_takeover), cmocka_unit_test(test_yields),	    cmocka_unit_test(test_rank),
-		cmocka_unit_test(test_switch),	 cmocka_unit_test(test_unable),	    cmocka_unit_test(test_released),
-		cmocka_unit_test(test_heir),	 cmocka_unit_test(test_pause),	    cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_unfit),	 cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_gets_it),	 cmocka_unit_test(test_five),	     cmocka_unit_test(test_renews),
+		cmocka_unit_test(test_loses),	 cmocka_unit_test(test_asks_again),  cmocka_unit_test(test_rejected),
+		cmocka_unit_test(test_takeover), cmocka_unit_test(test_yields),	     cmocka_unit_test(test_rank),
+		cmocka_unit_test(test_switch),	 cmocka_unit_test(test_unable),	     cmocka_unit_test(test_released),
+		cmocka_unit_test(test_heir),	 cmocka_unit_test(test_heir_of_old), cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_stop),	 cmocka_unit_test(test_unfit),	     cmocka_unit_test(test_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,21 @@ static void test_release(void **state)
 	assert_int_equal(o.l.promised, BALLOT(200, 1));
 }
 
+/* Of one that never had it: what another has stays, however high that ballot. */
+static void test_release_of_others(void **state)
+{
+	struct one o;
+
+	(void)state;
+	ready(&o, 2, 3);
+	hear(&o, LEASE_PROPOSE, 0, ANY);
+	hear(&o, LEASE_RELEASE, 1, BALLOT(200, 1));
+	assert_non_null(said(&o, LEASE_RELEASED, 1));
+	assert_int_equal(lease_voter_owner(&o.l), 0);
+	hear(&o, LEASE_PROPOSE, 1, BALLOT(201, 1));
+	assert_non_null(said(&o, LEASE_REJECT, 1));
+}
+
 static void test_longer(void **state)
 {
 	struct lease_msg p = say(LEASE_PROPOSE, 1, ANY1);
@@ -230,9 +245,9 @@ static void test_senseless(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_quarantine), cmocka_unit_test(test_promise), cmocka_unit_test(test_grant),
-		cmocka_unit_test(test_renewed),	   cmocka_unit_test(test_release), cmocka_unit_test(test_longer),
-		cmocka_unit_test(test_senseless),
+		cmocka_unit_test(test_quarantine), cmocka_unit_test(test_promise),   cmocka_unit_test(test_grant),
+		cmocka_unit_test(test_renewed),	   cmocka_unit_test(test_release),   cmocka_unit_test(test_release_of_others),
+		cmocka_unit_test(test_longer),	   cmocka_unit_test(test_senseless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
