@@ -11,9 +11,9 @@ PREFIX := /usr
 T ?=
 JOBS ?= $(shell nproc)
 
-PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libisal libseccomp libsystemd
+PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libisal libseccomp libsystemd libbpf
 ifneq ($(MAKECMDGOALS),clean)
-have_deps := $(shell pkg-config --exists $(PKGS) 'raft >= 0.22' 2>/dev/null && echo yes)
+have_deps := $(shell pkg-config --exists $(PKGS) 'raft >= 0.22' 2>/dev/null && command -v $(CLANG) >/dev/null && echo yes)
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wwrite-strings -Wundef \
@@ -77,6 +77,15 @@ $(BUILD)/%.o: %.c
 
 # The script is in the object, as it is (.incbin).
 $(BUILD)/imaging/capture_agent.o: imaging/capture_agent.sh
+
+# The gate's program, for the kernel's BPF machine; it is in the object that loads it, as it is (.incbin).
+GATE_BPF := $(BUILD)/headfailover/guard/gate.bpf.o
+$(GATE_BPF): headfailover/guard/gate.bpf.c headfailover/guard/gate_key.h
+	@mkdir -p $(@D)
+	@echo "CLANG $<"; $(CLANG) --target=bpf -mcpu=v3 -O2 -g -fdebug-compilation-dir=. -Wall -Wextra $(if $(WERROR),-Werror) -I. \
+		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+$(BUILD)/headfailover/guard/gate_bpf.o: CPPFLAGS += -DGATE_BPF_OBJECT='"$(GATE_BPF)"'
+$(BUILD)/headfailover/guard/gate_bpf.o: $(GATE_BPF)
 
 # Unit tests and the tools of the lab may use the objects of daemon/, cmd/ and imaging/imager/ too.
 $(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS))

@@ -9,11 +9,13 @@ set -euo pipefail
 build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev libcurl4-openssl-dev
     libgnutls28-dev libipsec-mb-dev libisal-dev libjson-c-dev libmicrohttpd-dev libseccomp-dev libsodium-dev libssl-dev
     libsystemd-dev libuv1-dev libzstd-dev"
+build="$build clang libbpf-dev" # the gate of orthrus-guard: a program for the kernel's BPF, and what loads it
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
 raft=0.22
 head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfstools e2fsprogs grub-common
     grub-efi-amd64-signed grub-pc-bin kmod mdadm mmdebstrap openssh-client shim-signed smartmontools squashfs-tools-ng udev
     util-linux xfsprogs"
+head="$head nftables" # the gate where there is no BPF
 head="$head tpm2-tools" # into the imager: identities in TPMs
 lab="attr acl bsdutils clang clang-format cpio curl ethtool gdisk iproute2 isc-dhcp-client jq libarchive-tools libcap2-bin libclang-rt-14-dev
     mandoc mtools ndisc6 nftables openssh-server openssl ovmf parted procps qemu-system-x86 qemu-utils rsync socat squashfs-tools strace systemd

@@ -22,6 +22,7 @@ set -eu
                 [ "libipsec-mb", qr{<intel-ipsec-mb|<ipsec-mb}, qr{^cast/(?:seal|treehash)_mb\.c$} ],
                 [ "libseccomp", qr{<seccomp}, qr{^lib/sys/confine_calls\.c$} ],
                 [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
+                [ "libbpf", qr{<bpf/}, qr{^headfailover/guard/gate} ],
             );
         }
         my ($file, $line, $text) = /^([^:]+):(\d+):(.*)/ or next;
