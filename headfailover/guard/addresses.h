@@ -13,9 +13,11 @@
 
 #define SERVICE_ADDRS 64 /* as many as the gate has */
 struct service_addr {
-	struct addr6 addr;   /* IPv4 as ::ffff:a.b.c.d */
-	unsigned int prefix; /* of its subnet: to 32, or to 128 */
-	bool route;	     /* it is the only one of this machine in its subnet, which is reached by it */
+	struct addr6 addr; /* IPv4 as ::ffff:a.b.c.d */
+	/* 32, or 128, where this machine has another address of the subnet: IPv4 ones of the same prefix would go with it when it
+	 * is taken away. Else that of the subnet, and `route`: it is reached by this address. */
+	unsigned int prefix;
+	bool route;
 	const char *interface;
 };
 

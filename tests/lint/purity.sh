@@ -35,7 +35,7 @@ mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' '*/plan.c' '*/plan_*.c' 
         echo "$f"
     done)
 # Of the guard's gate and announcing, what is made and read there.
-pure+=(headfailover/guard/gate_nft_rules.c headfailover/guard/gate_msg.c)
+pure+=(headfailover/guard/gate_nft_rules.c headfailover/guard/gate_msg.c headfailover/guard/announce_frame.c)
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
 
 {
