@@ -46,6 +46,9 @@ struct gate;
  * not be a head then. ERR_REFUSED: an interface that is no Ethernet; a time namespace, whose clock is not the kernel's. */
 int gate_open(const struct gate_config *config, struct gate **out, struct err *err) WARN_UNUSED;
 
+/* Capabilities: all of them are for gate_open() and gate_remove() (CAP_NET_ADMIN, CAP_BPF); afterwards BPF needs none, nftables
+ * CAP_NET_ADMIN. */
+
 /* Open until `boot_ns` of CLOCK_BOOTTIME; 0: shut now. It may move either way.
  * BPF: one store into memory, no system call; never fails. nftables: two netlink messages; -1: it is as it was before,
  * so it shuts when it would have. That a *shutting* failed is ERR_REFUSED: it is open until the last deadline, and what must not

@@ -46,24 +46,29 @@ echo "--- a guard that is stopped or killed, a clock that is moved"
 for kind in bpf nft; do
     network
     service_addresses
-    "$tool" trials $kind "${GATE_TRIALS:-1000}" 12 2 || fail "trials by $kind"
+    "$tool" trials $kind "${GATE_TRIALS:-1000}" 10 2 >/run/said || fail "trials by $kind"
+    tee -a /run/trials </run/said
+    [[ $(</run/said) != *" clock=0 "* ]] || echo "the clock of this machine can't be moved: not shown by $kind"
     # Would it be seen if it was otherwise?
-    "$tool" trials $kind 10 12 2 8 >/dev/null 2>&1 && fail "a gate by $kind that is open for 8 ms too long is not seen"
+    "$tool" trials $kind 10 10 2 8 >/dev/null 2>&1 && fail "a gate by $kind that is open for 8 ms too long is not seen"
 done
+awk '{ for (i = 3; i <= NF; i++) { split($i, a, "="); v[a[1]] += a[2]; if (a[1] == "worst_us" && (NR == 1 || a[2] > worst)) worst = a[2]
+    if (a[1] == "kind") kinds = kinds (kinds ? "," : "") a[2] } }
+    END { printf "RESULT gate trials=%d late=%d worst_us=%d kinds=%s\n", v["trials"], v["late"], worst, kinds }' /run/trials
 echo "--- one takes over from another"
 network
 service_addresses
-"$tool" takeover 60 || fail "takeover"
+"$tool" takeover 40 || fail "takeover"
 echo "--- shut before an address is there, at its end, and after it"
-refused() { # NAMESPACE-COMMAND... ADDRESS: that machine answers there (it refuses)
-    local how=("${@:1:$#-1}")
+refused() { # SECONDS NAMESPACE-COMMAND... ADDRESS: that machine answers there (it refuses)
+    local how=("${@:2:$#-2}")
     "${how[@]}" ip neigh flush all # whom it asked in vain it would not ask again for a while
-    [[ $("${how[@]}" timeout 1 bash -c ": </dev/tcp/${!#}/9" 2>&1) == *refused* ]]
+    [[ $("${how[@]}" timeout "$1" bash -c ": </dev/tcp/${!#}/9" 2>&1) == *refused* ]]
 }
 outside() { "$@"; }
-answers() { refused outside 10.9.0.1 && refused outside fd09::1; }
-silent() { ! refused outside 10.9.0.1 && ! refused outside fd09::1; }
-own() { refused outside 10.9.0.2 && refused outside fd09::2; }
+answers() { refused 3 outside 10.9.0.1 && refused 3 outside fd09::1; }
+silent() { ! refused 0.3 outside 10.9.0.1 && ! refused 0.3 outside fd09::1; }
+own() { refused 3 outside 10.9.0.2 && refused 3 outside fd09::2; }
 exec_in_head() { exec ip netns exec head "$@"; }
 hold() { # KIND: a gate; it is told by `say`
     mkfifo /run/in /run/out 2>/dev/null
@@ -96,6 +101,14 @@ for kind in bpf nft; do
     silent || fail "$kind: open at the second start"
     say until 60000
     answers || fail "$kind: the second gate does not open"
+    say drop
+    if [ $kind = bpf ]; then # none of that needs one
+        say look
+        [[ $line == "kind=bpf open=1 "*" missing=0" ]] || fail "$kind: look without capabilities: $line"
+        say shut
+        [ "$line" = ok ] && silent || fail "$kind: it does not shut without capabilities: $line"
+        say until 60000
+    fi
     kill -9 $held
     let_go 2>/dev/null
     answers || fail "$kind: a guard that is killed does not shut before the deadline"
@@ -110,8 +123,8 @@ for kind in bpf nft; do
     network
     hold $kind
     ip addr add 10.9.0.1/24 dev out0 && ip addr add fd09::1/64 dev out0 nodad
-    refused in_head 10.9.0.1 || fail "$kind: no way to the other head by IPv4"
-    refused in_head fd09::1 || fail "$kind: no way to the other head by IPv6"
+    refused 3 in_head 10.9.0.1 || fail "$kind: no way to the other head by IPv4"
+    refused 3 in_head fd09::1 || fail "$kind: no way to the other head by IPv6"
     let_go
 done
 
