@@ -28,14 +28,15 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS
 LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lIPSec_MB -lpthread
 
 # Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
-MAINS := cmd/main.c daemon/main.c imaging/imager/main.c node/main.c
+MAINS := cmd/main.c daemon/main.c headfailover/guard/main.c imaging/imager/main.c node/main.c
 SRCS := $(wildcard lib/*/*.c cast/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c power/*.c installer/*.c headfailover/*.c \
 	headfailover/state/*.c $(filter-out %/main.c %.bpf.c,$(wildcard headfailover/guard/*.c)))
 CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
 DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))
 IMAGER_SRCS := $(filter-out $(MAINS),$(wildcard imaging/imager/*.c))
 LIB := $(BUILD)/liborthrus.a
-PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager $(BUILD)/orthrus-node
+PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager $(BUILD)/orthrus-node \
+	$(BUILD)/orthrus-guard
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -64,6 +65,9 @@ $(BUILD)/orthrus: $(call obj,cmd/main.c $(CMD_SRCS)) $(LIB)
 $(BUILD)/orthrusd: $(call obj,daemon/main.c $(DAEMON_SRCS)) $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/orthrus-imager: $(call obj,imaging/imager/main.c $(IMAGER_SRCS)) $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/orthrus-guard: $(call obj,headfailover/guard/main.c) $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # It goes to nodes, whatever libraries their images have: docs/adr/0007. The sanitizers' own libraries are only there shared.
@@ -156,6 +160,7 @@ install: programs
 	$(if $(DESTDIR),,tools/deps.sh head)
 	install -D -m 755 $(BUILD)/orthrus $(DESTDIR)$(PREFIX)/bin/orthrus
 	install -D -m 755 $(BUILD)/orthrusd $(DESTDIR)$(PREFIX)/sbin/orthrusd
+	install -D -m 755 $(BUILD)/orthrus-guard $(DESTDIR)$(PREFIX)/sbin/orthrus-guard
 	install -D -m 755 $(BUILD)/orthrus-imager $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-imager
 	install -D -m 755 $(BUILD)/orthrus-node $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-node
 	install -d $(DESTDIR)$(PREFIX)/lib/orthrus/netboot $(DESTDIR)/etc/orthrus

@@ -101,7 +101,11 @@
 	X("audit", "show", cmd_audit_show, CMD_READS, "", "since=NUMBER|TIME,who=TEXT,node=NODE,limit=NUMBER", \
 	  "show who did what, and how it ended") \
 	X("audit", "verify", cmd_audit_verify, CMD_READS_HERE, "[FILE...]", "", "check that the audit log is what was written") \
-	X("head", "status", cmd_head_status, CMD_READS, "", "", "say whether the daemon runs and what it serves") \
+	X("head", "status", cmd_head_status, CMD_READS, "", "", "say what this head does, and which head answers") \
+	X("head", "switch", cmd_head_switch, CMD_CHANGES_HERE, "[HEAD]", "", "give the service addresses to the other head") \
+	X("head", "pause", cmd_head_pause, CMD_CHANGES_HERE, "", "", "have this head not take the service addresses") \
+	X("head", "resume", cmd_head_resume, CMD_CHANGES_HERE, "", "", "let this head take the service addresses again") \
+	X("head", "fenced", cmd_head_fenced, CMD_CHANGES_HERE, "HEAD", "", "say that the other head is switched off for certain") \
 	X("head", "certificate", cmd_head_certificate, CMD_CHANGES_HERE, "NAME", "out=DIR", \
 	  "make a client certificate for administering from another machine") \
 	X("completion", "bash", cmd_completion_bash, CMD_READS_HERE, "", "", "print the completion script for bash(1)")

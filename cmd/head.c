@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
+#include "cmd/head_guard.h"
 #include "sys/http_client.h"
 
 #include <string.h>
@@ -84,8 +85,32 @@ static int print_status(const char *json, size_t len, struct err *err)
 		buf_adds(&out, "cluster  none yet: `orthrus site init`, then `orthrus site apply`\n");
 	buf_addf(&out, "serves   %s, dnsmasq %s\n", url && port ? url : "only its unix socket", dnsmasq ? dnsmasq : "off");
 	buf_addf(&out, "nodes    %llu\n", (unsigned long long)total);
-	if (add_querier(&o, &out, err) < 0 || add_problems(&o, &out, err) < 0)
+	if (add_querier(&o, &out, err) < 0 || head_guard_lines(&o, &out, err) < 0 || add_problems(&o, &out, err) < 0)
 		return err_wrap(err, "the daemon's status");
+	cmd_print(buf_str(&out));
+	return 0;
+}
+
+/* A witness has no orthrusd, and on a head the guard works without it. `why`: what became of asking orthrusd. */
+static int guard_only(struct cmd *c, struct err *why, struct err *err)
+{
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	autoclean(buf_free) struct buf json = { 0 }, out = { 0 };
+	struct err ignored = { 0 };
+	struct json_obj o;
+
+	if (c->api || head_guard_json(c, &json, &ignored) < 0) {
+		*err = *why;
+		return -1;
+	}
+	if (c->json) {
+		cmd_print(buf_str(&json));
+		return 0;
+	}
+	if (json_parse(buf_str(&json), json.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	    head_guard_lines(&o, &out, err) < 0)
+		return err_wrap(err, "the guard's status");
+	cmd_say(c, "orthrusd does not answer here: %s", why->text);
 	cmd_print(buf_str(&out));
 	return 0;
 }
@@ -93,9 +118,12 @@ static int print_status(const char *json, size_t len, struct err *err)
 int cmd_head_status(struct cmd *c, struct err *err)
 {
 	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	struct err why = { 0 };
 
-	if (cmd_args(c, 0, 0, err) < 0 || cmd_call(c, "GET", "/v1/status", NULL, &reply, err) < 0)
+	if (cmd_args(c, 0, 0, err) < 0)
 		return -1;
+	if (cmd_call(c, "GET", "/v1/status", NULL, &reply, &why) < 0)
+		return guard_only(c, &why, err);
 	if (!c->json)
 		return print_status(buf_str(&reply.body), reply.body.len, err);
 	cmd_print(buf_str(&reply.body));

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/change.h"
+#include "daemon/guard_watch.h"
 #include "daemon/reconcile.h"
 #include "sys/clock.h"
 
@@ -78,6 +79,7 @@ int api_status(void *ctx, struct http_call *call, struct err *err)
 	if (count_nodes(d, &w, err) < 0)
 		return -1;
 	reconcile_status(d->reconcile, &w);
+	guard_watch_status(d, &w);
 	json_end_obj(&w);
 	return 0;
 }

@@ -24,6 +24,7 @@ struct hooks;
 struct power;
 struct consoles;
 struct casts;
+struct guard_watch;
 struct helper_call;
 struct secret_told;
 
@@ -52,6 +53,7 @@ struct daemon {
 	struct power *power;
 	struct consoles *consoles;
 	struct casts *casts;
+	struct guard_watch *guard;
 	struct secret_told *told;
 	pthread_mutex_t change_lock; /* held from looking to writing: see change.h */
 	_Atomic uint64_t last_event; /* number of the newest event */

@@ -7,6 +7,7 @@
 #include "daemon/cast_child.h"
 #include "daemon/change.h"
 #include "daemon/console.h"
+#include "daemon/guard_watch.h"
 #include "daemon/helper_call.h"
 #include "daemon/hooks.h"
 #include "daemon/keys_check.h"
@@ -129,8 +130,9 @@ static int start(struct daemon *d, const struct daemon_options *o, struct err *e
 		return err_wrap(err, "the cluster's state");
 	if (event_start(d, err) < 0 || first_site(d, o->site, err) < 0 || http_server_new(&http, &d->http, err) < 0 ||
 	    audit_start(d, &d->audit, err) < 0 || check_keys(d, err) < 0 || hooks_start(d, &d->hooks, err) < 0 ||
-	    casts_start(d, &d->casts, err) < 0 || reconcile_start(d, &d->reconcile, err) < 0 ||
-	    power_start(d, &d->power, err) < 0 || consoles_start(d, &d->consoles, err) < 0)
+	    guard_watch_start(d, &d->guard, err) < 0 || casts_start(d, &d->casts, err) < 0 ||
+	    reconcile_start(d, &d->reconcile, err) < 0 || power_start(d, &d->power, err) < 0 ||
+	    consoles_start(d, &d->consoles, err) < 0)
 		return -1;
 	/* Before anybody can ask: an order that was done before a crash must not be found again by a netbooting node. */
 	if (reconcile_wait(d->reconcile, &late) < 0)
@@ -177,6 +179,7 @@ static bool stop(struct daemon *d)
 	all_ended &= consoles_stop(d->consoles);
 	all_ended &= casts_stop(d->casts);
 	http_server_stop(d->http);
+	guard_watch_stop(d->guard);
 	hooks_stop(d->hooks);
 	audit_stop(d->audit);
 	if (!all_ended)

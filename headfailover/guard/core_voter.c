@@ -29,6 +29,7 @@ static void grant(struct lease *l, const struct lease_msg *m)
 		return;
 	l->last_owner = m->from;
 	l->last_owner_ns = l->now;
+	l->hold_off_until = l->now; /* whom it was given to has it: should that one die now, somebody is to take over */
 	/* Somebody was quicker, or took what was given: there is nothing to ask for. */
 	if (l->state == HEAD_PREPARING || l->state == HEAD_PROPOSING || l->state == HEAD_RELEASING)
 		lease_head_watch(l);

@@ -59,9 +59,9 @@ static bool may_own(uint8_t owner)
 static bool sensible(unsigned int kind, const struct datagram *d)
 {
 	static const struct {
-		bool by_head, to_head, owner, flags, lease;
+		bool by_head, to_head, owner, lease;
 	} rules[LEASE_KIND_END] = {
-		[LEASE_HELLO] = { .owner = true, .flags = true, .lease = true },
+		[LEASE_HELLO] = { .owner = true, .lease = true },
 		[LEASE_PREPARE] = { .by_head = true },
 		[LEASE_PROMISE] = { .to_head = true, .owner = true, .lease = true },
 		[LEASE_PROPOSE] = { .by_head = true, .lease = true },
@@ -77,7 +77,7 @@ static bool sensible(unsigned int kind, const struct datagram *d)
 		return false;
 	if (rules[kind].owner ? !may_own(d->owner) : d->owner != LEASE_NOBODY)
 		return false;
-	if (d->flags & (rules[kind].flags ? ~LEASE_FLAGS : 0xff))
+	if (d->flags & ~LEASE_FLAGS)
 		return false;
 	if (d->lease_ns > (rules[kind].lease ? (uint64_t)LEASE_MAX_NS : 0))
 		return false;

@@ -110,6 +110,23 @@ int privilege_become(const struct privilege_user *u, uint64_t caps, struct err *
 	return 0;
 }
 
+int privilege_keep(uint64_t caps, struct err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { { 0 } };
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || syscall(SYS_capget, &head, d) < 0)
+		return err_errno(err, errno, "look at our capabilities");
+	for (int i = 0; i < 2; i++) {
+		d[i].permitted &= (uint32_t)(caps >> (32 * i));
+		d[i].effective = d[i].permitted;
+		d[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &head, d) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_errno(err, errno, "give up capabilities");
+	return 0;
+}
+
 int privilege_hide_memory(struct err *err)
 {
 	const struct rlimit none = { 0 };

@@ -23,6 +23,9 @@ int privilege_user(const char *name, struct privilege_user *out, struct err *err
 /* For a root that has one thread: become `user` with its groups. Of all capabilities only `caps` stay, which the programs that
  * are started have too, and none can ever come back: bounding set, no_new_privs. It is looked at whether that is so. */
 int privilege_become(const struct privilege_user *user, uint64_t caps, struct err *err) WARN_UNUSED;
+/* The same user, who has of all capabilities only `caps` from now on, as far as it had them; programs that it starts have none,
+ * and no set-user-ID gives any back (no_new_privs). */
+int privilege_keep(uint64_t caps, struct err *err) WARN_UNUSED;
 /* ERR_REFUSED: this process has a capability, whatever its user. */
 int privilege_has_none(struct err *err) WARN_UNUSED;
 /* Neither a core dump nor another process of the same user shows what is in our memory. */

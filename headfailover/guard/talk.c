@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "headfailover/guard/talk.h"
+
+#include "headfailover/guard/notes.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#define TICK_MS 500
+
+/* --- what the loop noted */
+
+static void log_event(const struct control_event *e)
+{
+	if (e->severity <= LOG_ERR)
+		log_error("guard", "%s", e->text);
+	else if (e->severity == LOG_WARNING)
+		log_warn("guard", "%s", e->text);
+	else
+		log_info("guard", "%s", e->text);
+}
+
+/* What an administrator has to put right stays in the status until it is. */
+static void keep_problem(struct talk *t, const struct loop_note *n, const struct control_event *e)
+{
+	if (e->severity <= LOG_ERR)
+		snprintf(t->problem, sizeof(t->problem), "%s", e->text);
+	else if (n->kind == LOOP_GAINED || n->kind == LOOP_ADDRESSES_RIGHT)
+		t->problem[0] = 0;
+}
+
+static void count(struct talk *t, const struct loop_note *n)
+{
+	t->takeovers += n->kind == LEASE_NOTE_TAKEOVER;
+	t->losses += n->kind == LOOP_LOST;
+	t->late += n->kind == LEASE_NOTE_LATE;
+	if (n->kind == LOOP_RENEWED)
+		spread_add(&t->renewals, n->value);
+	if (n->kind == LEASE_NOTE_TAKEOVER)
+		spread_add(&t->gaps, n->value);
+}
+
+/* --- the other head is to be off */
+
+static void say(struct talk *t, int severity, const char *kind, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void say(struct talk *t, int severity, const char *kind, const char *fmt, ...)
+{
+	struct control_event e = { .version = CONTROL_VERSION, .wall_s = clock_wall_s(), .severity = (uint32_t)severity };
+	va_list args;
+
+	snprintf(e.kind, sizeof(e.kind), "%s", kind);
+	va_start(args, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, args);
+	va_end(args);
+	log_event(&e);
+	if (severity <= LOG_ERR)
+		snprintf(t->problem, sizeof(t->problem), "%s", e.text);
+	control_tell(&t->control, &e);
+}
+
+static void fence_begin(struct talk *t, uint8_t who)
+{
+	t->fenced = who;
+	if (fence_helper_ask(&t->fence, ++t->fences))
+		return;
+	say(t, LOG_ERR, "fence-failed", "the process that switches %s off is gone: restart the guard", t->config->names[who]);
+	loop_order(t->loop, LEASE_ON_FENCED, who, false);
+}
+
+static void fence_heard(struct talk *t)
+{
+	const char *who = t->config->names[t->fenced];
+	struct fence_answer a;
+	int got = fence_helper_take(&t->fence, &a);
+
+	if (got == 0 || (got > 0 && a.number != t->fences))
+		return;
+	if (got < 0) {
+		fence_helper_end(&t->fence);
+		snprintf(a.text, sizeof(a.text), "the process that does it died: restart the guard");
+	}
+	if (got > 0 && a.verdict == FENCE_WAITS) {
+		say(t, LOG_ERR, "fence-waits", "make sure that %s is off, and say so: orthrus head fenced %s", who, who);
+		return;
+	}
+	if (got > 0 && a.verdict == FENCE_CONFIRMED)
+		say(t, LOG_WARNING, "fence-done", "%s is off, as was ordered and seen", who);
+	else
+		say(t, LOG_ERR, "fence-failed", "%s may be on: %.200s", who, a.text);
+	loop_order(t->loop, LEASE_ON_FENCED, t->fenced, got > 0 && a.verdict == FENCE_CONFIRMED);
+}
+
+static void take_notes(struct talk *t)
+{
+	struct control_event e;
+	struct loop_note n;
+
+	ring_rest(&t->loop->notes);
+	while (ring_take(&t->loop->notes, &n)) {
+		count(t, &n);
+		if (n.kind == LOOP_FENCE)
+			fence_begin(t, n.who);
+		if (!note_tell(t->config, &n, loop_clock(t->loop), &e))
+			continue;
+		e.wall_s = clock_wall_s();
+		log_event(&e);
+		keep_problem(t, &n, &e);
+		control_tell(&t->control, &e);
+	}
+}
+
+/* --- its turns */
+
+static void take_signals(struct talk *t)
+{
+	struct signalfd_siginfo s;
+	struct err err = { 0 };
+
+	while (read(t->signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
+		if (s.ssi_signo == SIGHUP) {
+			if (talk_new_keys(t, &err) < 0)
+				log_err("guard", "new keys", &err);
+			continue;
+		}
+		/* Asked twice, it goes at once: its gate shuts by itself, whatever others think. */
+		if (t->asked_to_stop++)
+			atomic_store(&t->loop->dead, true);
+		sd_notify(0, "STOPPING=1");
+		loop_order(t->loop, LEASE_ON_STOP, LEASE_NOBODY, true);
+	}
+}
+
+/* A gate that is not there lets everything through: then this head ends, and starts again with a gate. */
+static void look_at_gate(struct talk *t)
+{
+	struct err err = { 0 };
+	struct gate_view v;
+
+	if (!t->loop->gate || t->gate_missing)
+		return;
+	if (gate_look(t->loop->gate, &v, &err) < 0) {
+		log_err("guard", "the gate", &err);
+		return;
+	}
+	if (!v.n_missing)
+		return;
+	t->gate_missing = true;
+	log_error(
+		"guard",
+		"the gate is not at %s any more (somebody took it off, or the interface was made anew): this guard ends, and is "
+		"started again with a gate",
+		v.missing);
+	atomic_store(&t->loop->dead, true);
+	loop_order(t->loop, LEASE_ON_STOP, LEASE_NOBODY, true);
+}
+
+static void tick(struct talk *t)
+{
+	struct loop_now now;
+
+	loop_see(t->loop, &now);
+	/* A loop that has stopped must not look well to systemd. */
+	if (now.turns != t->turns)
+		sd_notify(0, "WATCHDOG=1");
+	t->turns = now.turns;
+	if (now.lease.owner != t->holder) {
+		t->holder = now.lease.owner;
+		t->holder_ns = now.lease.now_ns;
+	}
+	look_at_gate(t);
+}
+
+static void *run(void *ctx)
+{
+	struct talk *t = ctx;
+	int64_t tick_ns = 0;
+
+	t->holder = LEASE_NOBODY;
+	while (!atomic_load(&t->over)) {
+		struct pollfd fds[3 + CONTROL_POLLED] = { { .fd = t->signals, .events = POLLIN },
+							  { .fd = t->loop->notes.wake, .events = POLLIN },
+							  { .fd = t->fence.fd, .events = POLLIN } };
+
+		control_poll(&t->control, fds + 3);
+		if (poll(fds, 3 + CONTROL_POLLED, TICK_MS) < 0)
+			continue;
+		if (fds[0].revents)
+			take_signals(t);
+		if (fds[1].revents)
+			take_notes(t);
+		if (fds[2].revents)
+			fence_heard(t);
+		control_serve(&t->control, fds + 3, talk_answer, t);
+		if (clock_now_ns() < tick_ns)
+			continue;
+		tick_ns = clock_now_ns() + TICK_MS * NS_PER_MS;
+		tick(t);
+	}
+	take_notes(t);
+	return NULL;
+}
+
+int talk_signals(struct talk *t, struct err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	t->signals = pthread_sigmask(SIG_BLOCK, &set, NULL) ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return t->signals < 0 ? err_errno(err, errno, "signalfd") : 0;
+}
+
+int talk_begin(struct talk *t, struct err *err)
+{
+	const int rc = pthread_create(&t->thread, NULL, run, t);
+
+	if (rc)
+		return err_errno(err, rc, "a thread");
+	t->runs = true;
+	pthread_setname_np(t->thread, "talk");
+	return 0;
+}
+
+/* The loop has ended: a note of nothing wakes the thread. */
+void talk_end(struct talk *t)
+{
+	const struct loop_note last = { .kind = LOOP_RENEWED, .value = 0 };
+
+	if (!t->runs)
+		return;
+	atomic_store(&t->over, true);
+	ring_put(&t->loop->notes, &last);
+	pthread_join(t->thread, NULL);
+	t->runs = false;
+}

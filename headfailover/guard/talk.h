@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guard's other thread: it logs, counts, answers programs of this machine, tells systemd that all is well, and has the other
+ * head switched off. Not real-time: it may wait, the lease doesn't. */
+#ifndef ORTHRUS_GUARD_TALK_H
+#define ORTHRUS_GUARD_TALK_H
+
+#include "headfailover/guard/control.h"
+#include "headfailover/guard/fence.h"
+#include "headfailover/guard/loop.h"
+
+#include <pthread.h>
+
+struct talk {
+	struct loop *loop;
+	const struct guard_config *config;
+	struct control control;
+	struct fence_helper fence; /* fd -1: none */
+	int signals;		   /* signalfd(2) of SIGTERM, SIGINT, SIGHUP */
+	const char *key, *old_key; /* files; the second may be NULL */
+	const char *gate_name;	   /* "bpf", "nft", "none" */
+	_Atomic bool over;
+	pthread_t thread;
+	bool runs;
+	/* All below: of its thread. */
+	struct spread renewals, gaps;
+	uint64_t fences; /* questions to the helper */
+	uint8_t fenced;	 /* the head it was asked about last */
+	uint64_t takeovers, losses, late, turns, asked_to_stop;
+	uint8_t holder; /* as last seen, since when */
+	int64_t holder_ns;
+	char problem[CONTROL_TEXT];
+	bool gate_missing;
+	char unfit_text[CONTROL_TEXT];
+};
+/* Before any thread is made: the signals that end it are its thread's. */
+int talk_signals(struct talk *t, struct err *err) WARN_UNUSED;
+int talk_begin(struct talk *t, struct err *err) WARN_UNUSED; /* its thread; `t` is filled up to `over` */
+void talk_end(struct talk *t);
+/* talk_orders.c: what programs of this machine ask. `ctx` is the struct talk. */
+void talk_answer(void *ctx, const struct control_request *q, struct control_answer *a);
+int talk_new_keys(struct talk *t, struct err *err) WARN_UNUSED; /* reads them anew */
+/* talk_status.c: how things stand. */
+void talk_status(struct talk *t, struct control_status *s);
+
+#endif
