@@ -90,7 +90,8 @@ until_so "b's burst" test "$(sleep 0.2; count b sent)" -ge 5
 [ "$(grep -c ' sent 0$' /run/out-b)" = "$(count b sent)" ] || fail "frames were not sent: $(cat /run/out-b)"
 first=$(awk '/ sent / { print $1; exit }' /run/out-b)
 said=$(awk -v f="$first" '/ sent / { printf "%s%.0f", c, $1 - f; c = "," }' /run/out-b)
-echo "RESULT announce moved4_ms=$(moved 10.9.0.1) moved6_ms=$(moved fd09::1) sent_at_ms=$said"
+there=$(awk -v f="$first" '/ there / { printf "%.1f", $1 - f; exit }' /run/out-b)
+echo "RESULT announce addresses_ms=$there moved4_ms=$(moved 10.9.0.1) moved6_ms=$(moved fd09::1) sent_at_ms=$said"
 
 echo "--- what is no source, and needs no detection"
 [ "$(ip -n b -j -6 addr show dev eth0 | jq -r '.[].addr_info[] | select(.local == "fd09::1") | [.nodad, .preferred_life_time, .tentative // false] | map(tostring) | join(" ")')" = "true 0 false" ] ||
