@@ -410,16 +410,23 @@ static void test_heir(void **state)
 	r.ballot += 256;
 	hear_msg(&o, r);
 	assert_null(said(&o, LEASE_PREPARE, 2));
-	/* One that gave it away itself waits, unless it is named. */
+	/* One that gave it away itself waits, unless it is named... */
 	holding(&o, 1, 3);
 	on(&o, LEASE_ON_SWITCH);
-	hear(&o, LEASE_PROPOSE, 0, BALLOT(99, 0));
 	r.ballot = BALLOT(99, 0);
 	hear_msg(&o, r);
-	assert_int_equal(o.l.state, HEAD_WATCH);
+	assert_null(said(&o, LEASE_PREPARE, 2));
 	r.ballot = BALLOT(100, 0);
 	r.owner = 1;
 	hear_msg(&o, r);
+	assert_int_equal(o.l.state, HEAD_PREPARING);
+	/* ... or another had it since, and died, say. */
+	holding(&o, 1, 3);
+	on(&o, LEASE_ON_SWITCH);
+	hear(&o, LEASE_PROPOSE, 0, BALLOT(99, 0));
+	pass(&o, T - 1);
+	assert_int_equal(o.l.state, HEAD_WATCH);
+	pass(&o, 1);
 	assert_int_equal(o.l.state, HEAD_PREPARING);
 }
 
@@ -439,8 +446,9 @@ static void test_heir_of_old(void **state)
 	hear(&o, LEASE_PROPOSE, 0, BALLOT(200, 0));
 	pass(&o, R);
 	hear_msg(&o, r);
-	pass(&o, 5 * T);
+	pass(&o, T - R - 1);
 	assert_int_equal(o.l.state, HEAD_WATCH);
+	assert_int_equal(lease_voter_owner(&o.l), 0);
 }
 
 static void test_pause(void **state)

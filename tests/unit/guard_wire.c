@@ -89,9 +89,9 @@ static void test_senseless(void **state)
 		{ LEASE_HELLO, 0, 2, 0, 0, 0, 0, LEASE_MAX_NS + 1 }, /* too long */
 		{ LEASE_HELLO, 0, 2, 0, 0, 0, 0, -1 },		     /* too short */
 		{ LEASE_PROPOSE, 0, 2, LEASE_NOBODY, 0, 0, 0, INT64_MIN },
-		{ LEASE_PROPOSE, 0, 2, LEASE_NOBODY, LEASE_PAUSED, 0, 0, 1 }, /* only HELLO has flags */
-		{ LEASE_PROPOSE, 0, 2, 0, 0, 0, 0, 1 },			      /* an owner where there is none */
-		{ LEASE_PREPARE, 0, 2, LEASE_NOBODY, 0, 0, 0, 1 },	      /* a length where there is none */
+		{ LEASE_PROPOSE, 0, 2, LEASE_NOBODY, 0x10, 0, 0, 1 },
+		{ LEASE_PROPOSE, 0, 2, 0, 0, 0, 0, 1 },		   /* an owner where there is none */
+		{ LEASE_PREPARE, 0, 2, LEASE_NOBODY, 0, 0, 0, 1 }, /* a length where there is none */
 		{ LEASE_RELEASE, 0, 2, 1, 0, 0, 0, 1 },
 		{ LEASE_ACCEPT, 0, 2, LEASE_NOBODY, 0, 0, 0, 0 }, /* to a witness, which asked for nothing */
 		{ LEASE_PROMISE, 0, 2, LEASE_NOBODY, 0, 0, 0, 0 },
