@@ -41,7 +41,7 @@ set -eu
                 if $file =~ m{^(?:daemon|headfailover|lib)/} && $file ne "lib/sys/clock.c" && $file ne "lib/sys/clock.h"
                 && $bare =~ /\b(?:u|nano|clock_nano)?sleep\s*\(|\bclock_sleep_ns\s*\(/;
             $say->("only programs print (lib/sys/log.h for the log)")
-                if $file !~ m{^(?:cmd|imaging/imager|tui)/|^(?:daemon|node)/main\.c$|^daemon/options\.c$} && $bare =~ /(?<!\w)(?:v?printf|puts|putchar)\s*\(|\bstdout\b/;
+                if $file !~ m{^(?:cmd|imaging/imager|tui)/|^(?:daemon|node|headfailover/guard)/main\.c$|^daemon/options\.c$} && $bare =~ /(?<!\w)(?:v?printf|puts|putchar)\s*\(|\bstdout\b/;
             $say->("only a main ends the process") if $file !~ m{(?:^|/)main\.c$} && $bare =~ /(?<![\w.>])exit\s*\(/;
         }
         if (!$test && $text =~ /^\s*#\s*include\s*</) {

@@ -175,7 +175,7 @@ static int setup(void **state)
 	struct world *w = mem_zalloc(sizeof(*w));
 	struct err err = { 0 };
 
-	strcpy(w->dir, "/tmp/orthrus-control.XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "/tmp/orthrus-control.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->path, sizeof(w->path), "%s/control", w->dir);
 	assert_int_equal(control_open(&w->control, w->path, (gid_t)-1, &err), 0);
@@ -242,7 +242,7 @@ static void test_what_is_no_request_is_hung_up_on(void **state)
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	struct control_request q[2];
 
-	strcpy(to.sun_path, w->path);
+	memcpy(to.sun_path, w->path, sizeof(w->path));
 	for (int i = 0; i < 6; i++) {
 		const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 		size_t len = sizeof(q[0]);
@@ -289,7 +289,7 @@ static void test_more_clients_than_room(void **state)
 	struct err err = { 0 };
 	char c;
 
-	strcpy(to.sun_path, w->path);
+	memcpy(to.sun_path, w->path, sizeof(w->path));
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		fds[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 		assert_int_equal(connect(fds[i], (struct sockaddr *)&to, sizeof(to)), 0);
