@@ -89,7 +89,8 @@ struct lease_note {
 	int64_t value;
 };
 
-/* To be done in the order of these fields. The gate is shut before the first message leaves: a RELEASE is among them. */
+/* To be done in the order of these fields, all of it before the next step: a gate that is opened after a later step shut it
+ * stands open though the lease was given away. The gate is shut before the first message leaves: a RELEASE is among them. */
 struct lease_actions {
 	bool gate_changed;
 	int64_t gate_ns; /* the gate's deadline, always; 0: shut. Late is no harm, another value is */

@@ -191,8 +191,9 @@ static void happen(struct world *w, struct waiting m)
 	/* Of all that was said to an earlier life, nothing is believed (the wire sees to that). */
 	if (!n->up || n->boot != m.boot)
 		return;
-	if (n->paused_until > w->now) {
-		post(w, &m, n->paused_until);
+	/* What was decided is done before anything else is heard. */
+	if (n->paused_until > w->now || (n->held && m.kind != W_RESUME)) {
+		post(w, &m, n->paused_until > w->now ? n->paused_until : w->now);
 		return;
 	}
 	if (m.kind == W_RESUME && n->held) {

@@ -81,8 +81,11 @@ static void test_renews(void **state)
 	hear(&o, LEASE_ACCEPT, 2, ballot + 256);
 	assert_int_equal(o.a.gate_ns, asked + T - M);
 	assert_true(o.a.gate_changed && !o.a.gained);
-	/* A higher ballot was promised somewhere: above that. */
+	/* A higher ballot was promised somewhere: above that, but not sooner. */
 	hear(&o, LEASE_REJECT, 2, BALLOT(900, 1));
+	assert_int_equal(o.a.timer_ns, asked + R);
+	hear_msg(&o, (struct lease_msg){ LEASE_REJECT, 1, 0, 1, 0, BALLOT(900, 1), 0, 1 });
+	assert_int_equal(o.a.timer_ns, asked + R);
 	pass(&o, R);
 	assert_int_equal(o.l.ballot, BALLOT(901, 0));
 	assert_null(noted(&o, LEASE_NOTE_LATE));
@@ -300,7 +303,9 @@ static void test_switch(void **state)
 	assert_int_equal(m->epoch, o.l.epoch);
 	assert_int_equal(m->ballot, o.l.ballot);
 	assert_int_equal(lease_voter_owner(&o.l), LEASE_NOBODY);
-	/* Said again to who did not answer. */
+	/* Said again to who did not answer; a late ACCEPT is no answer to it. */
+	hear(&o, LEASE_ACCEPT, 1, o.l.ballot);
+	assert_int_equal(o.a.gate_ns, 0);
 	hear(&o, LEASE_RELEASED, 2, o.l.ballot);
 	assert_int_equal(o.a.timer_ns, o.now + R);
 	pass(&o, R - 1);

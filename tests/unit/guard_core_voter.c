@@ -215,6 +215,7 @@ static void test_senseless(void **state)
 	REFUSED(m.to = 1);
 	REFUSED(m.from = 2; m.ballot = BALLOT(100, 2));
 	REFUSED(m.from = 3; m.ballot = BALLOT(100, 3));
+	REFUSED(m.from = 3; m.kind = LEASE_HELLO);
 	REFUSED(m.from = 1);
 	REFUSED(m.ballot = LEASE_HIGHEST);
 	REFUSED(m.epoch = LEASE_HIGHEST);
