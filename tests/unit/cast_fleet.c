@@ -129,7 +129,8 @@ static void test_command(void **state)
 	buf_clear(&b);
 	o.loader = "ld.so";
 	fleet_command(&o, &b);
-	assert_true(str_starts(buf_str(&b), "exec sh -c 'd=$(mktemp -d "));
+	assert_true(str_starts(buf_str(&b), "exec sh -c 'd=\ntrap "));
+	assert_non_null(strstr(buf_str(&b), "\"${TMPDIR:-/tmp}\" /var/tmp "));
 	assert_non_null(strstr(buf_str(&b), "\"$d/ld.so\" --library-path \"$d\" \"$d/orthrus\" cast receive "));
 	fleet_quote("", &plain);
 	assert_string_equal(buf_str(&plain), "''");
