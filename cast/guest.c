@@ -256,7 +256,7 @@ int guest_digests(struct guest *g, const struct guest_rows *of, uint64_t from, s
 	return *n ? 0 : err_set(err, ERR_DAMAGED, "the answer of %s has no digests", g->where);
 }
 
-int guest_verify(struct guest *g, const struct ticket_offer *offer, struct out *o, struct err *err)
+int guest_verify(struct guest *g, const struct ticket_offer *offer, struct out *o, const atomic_bool *stop, struct err *err)
 {
 	struct guest_rows of = { .cast = offer->cast, .sign_public = offer->sign_public, .file = &offer->file };
 	autofree struct digest *digests = mem_array(GUEST_DIGESTS_MAX, sizeof(*digests));
@@ -265,6 +265,8 @@ int guest_verify(struct guest *g, const struct ticket_offer *offer, struct out *
 	for (uint64_t at = 0; at < pieces;) {
 		size_t n;
 
+		if (atomic_load(stop))
+			return err_set(err, ERR_FAILED, "stopped");
 		if (!out_has(o, at)) {
 			at++;
 			continue;

@@ -29,8 +29,9 @@ struct guest_wish {
 	bool tls_only; /* nothing is wanted by multicast */
 };
 int guest_ticket(struct guest *g, const struct guest_wish *wish, struct ticket *out, struct err *err) WARN_UNUSED;
-/* Of what `o` kept, only what has the digests of this offer stays. */
-int guest_verify(struct guest *g, const struct ticket_offer *offer, struct out *o, struct err *err) WARN_UNUSED;
+/* Of what `o` kept, only what has the digests of this offer stays. Ends with an error soon after *stop became true. */
+int guest_verify(struct guest *g, const struct ticket_offer *offer, struct out *o, const atomic_bool *stop,
+		 struct err *err) WARN_UNUSED;
 /* All pieces that `o` lacks, by TLS. *bytes grows by what came. Ends with an error soon after *stop became true. */
 int guest_fetch(struct guest *g, const struct ticket *t, struct out *o, _Atomic uint64_t *bytes, const atomic_bool *stop,
 		struct err *err) WARN_UNUSED;

@@ -60,7 +60,7 @@ static int read_progress(const struct buf *line, struct fleet_node *n, struct er
 	n->stage = printable(stage);
 	n->done_bytes = done;
 	n->total_bytes = total;
-	if (n->state == FLEET_BEGINS)
+	if (n->state == FLEET_BEGINS && !str_eq(n->stage, FLEET_LOOKING))
 		n->state = FLEET_RECEIVES;
 	return 0;
 }
@@ -193,7 +193,7 @@ void fleet_node_line(const struct fleet_node *n, const char *name, struct buf *o
 	if (n->state == FLEET_FAILED)
 		buf_addf(out, "failed: %s", n->why);
 	else
-		buf_adds(out, n->state == FLEET_RECEIVES ? n->stage : fleet_state_name(n->state));
+		buf_adds(out, n->state != FLEET_DONE && n->stage ? n->stage : fleet_state_name(n->state));
 }
 
 /* --- the command --- */

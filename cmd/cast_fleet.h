@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How a receiver that has no ticket yet says that it is there. */
+#define FLEET_LOOKING "looking at what is there"
 enum fleet_state {
 	FLEET_BEGINS,	/* ssh, and a receiver that has no ticket yet */
 	FLEET_RECEIVES, /* it has one, and says now and then how far it is */
@@ -93,7 +95,7 @@ void fleet_cut(struct fleet *f, const char *why);
 /* On the loop's thread: when any node was last further than before; when the last one was ready. 0: not yet. */
 int64_t fleet_moved_ns(const struct fleet *f);
 int64_t fleet_ready_ns(const struct fleet *f);
-bool fleet_begins(const struct fleet *f); /* somebody has neither ended nor its ticket */
+bool fleet_begins(const struct fleet *f); /* of somebody nothing was heard yet, and it has not ended */
 /* After the loop is freed. */
 void fleet_free(struct fleet *f);
 

@@ -40,6 +40,8 @@ static bool on_output(void *ctx, size_t i, bool is_stderr, const char *data, siz
 	if (n->state != was || n->done_bytes != had) {
 		n->moved_ns = clock_now_ns();
 		f->news(f->ctx, i);
+	} else if (n->state == FLEET_BEGINS && n->stage) {
+		n->moved_ns = clock_now_ns(); /* it is at what it has already, which may be much */
 	}
 	return more;
 }
@@ -150,7 +152,7 @@ int64_t fleet_ready_ns(const struct fleet *f)
 bool fleet_begins(const struct fleet *f)
 {
 	for (size_t i = 0; f->items && i < f->nodes.len; i++)
-		if (f->items[i].state == FLEET_BEGINS)
+		if (f->items[i].state == FLEET_BEGINS && !f->items[i].stage)
 			return true;
 	return false;
 }

@@ -2,6 +2,7 @@
 #include "cmd/cast_receive.h"
 
 #include "base/mem.h"
+#include "cmd/cast_fleet.h"
 #include "cmd/commands.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -52,13 +53,19 @@ static void on_tick(void *ctx, struct progress *p)
 {
 	struct cast_receive *r = ctx;
 	struct rx *rx = atomic_load(&r->rx);
+	const char *stage;
 
 	if (r->attended)
 		watch_reader(r);
 
 	if (rx)
 		watch_silence(r, rx);
-	progress_update(p, atomic_load(&r->stage), out_bytes(r->out), r->offer.file.size_bytes, clock_now_ns());
+	stage = atomic_load(&r->stage);
+	if (str_eq(stage, FLEET_LOOKING)) { /* what is offered, and what of it is there, nobody knows yet */
+		progress_update(p, stage, 0, 0, clock_now_ns());
+		return;
+	}
+	progress_update(p, stage, out_bytes(r->out), r->offer.file.size_bytes, clock_now_ns());
 }
 
 /* --- begin --- */
@@ -97,10 +104,15 @@ static int meet_sender(const struct cmd *c, struct cast_receive *r, struct err *
 
 	if (rc == 0)
 		rc = guest_open(&token, &r->guest, err);
-	token_clear(&token);
 	if (rc == 0 && !r->to_store)
 		rc = cast_receive_confine(r, err);
-	if (rc < 0 || guest_offer(r->guest, &r->offer, err) < 0)
+	token_clear(&token);
+	return rc;
+}
+
+static int hear_offer(const struct cmd *c, struct cast_receive *r, struct err *err)
+{
+	if (guest_offer(r->guest, &r->offer, err) < 0)
 		return -1;
 	if (!r->to_store && r->offer.n_parts) {
 		err_set(err, ERR_USAGE, "what is sent is the image %.200s, and no file", r->offer.file.name);
@@ -152,7 +164,7 @@ static int take_ticket(struct cast_receive *r, struct err *err)
 	if (r->to_store && cast_store_look(r, &out.room_bytes, err) < 0)
 		return -1;
 	if (layout_of_pieces(f->size_bytes, f->piece_bytes, f->symbol_bytes, &r->layout, err) < 0 ||
-	    out_open(&out, &r->out, err) < 0 || guest_verify(r->guest, &r->offer, r->out, err) < 0)
+	    out_open(&out, &r->out, err) < 0 || guest_verify(r->guest, &r->offer, r->out, &r->watch.stopped, err) < 0)
 		return -1;
 	if (r->to_store)
 		cast_store_assume(r);
@@ -295,19 +307,24 @@ static int leave(struct cast_receive *r, struct err *err)
 			kept, size);
 }
 
+/* Ctrl-C is heard, and whoever began us hears that we are there. */
+static int watch(struct cmd *c, struct cast_receive *r, struct err *err)
+{
+	r->watch.tick = on_tick;
+	r->watch.stop = on_stop;
+	r->watch.ctx = r;
+	atomic_store(&r->stage, FLEET_LOOKING);
+	return cast_watch_start(&r->watch, c, err);
+}
+
 static int receive(struct cmd *c, struct cast_receive *r, struct err *err)
 {
 	int rc;
 
 	if (take_ticket(r, err) < 0)
 		return -1;
-	r->watch.tick = on_tick;
-	r->watch.stop = on_stop;
-	r->watch.ctx = r;
 	r->begun_ns = clock_now_ns();
 	atomic_store(&r->stage, "waiting for the sender");
-	if (cast_watch_start(&r->watch, c, err) < 0)
-		return -1;
 	rc = finish(c, r, err);
 	cast_watch_end(&r->watch);
 	if (atomic_load(&r->silent))
@@ -340,7 +357,8 @@ int cmd_cast_receive(struct cmd *c, struct err *err)
 {
 	autoclean(clear) struct cast_receive r = { 0 };
 
-	if (read_options(c, &r, err) < 0 || meet_sender(c, &r, err) < 0)
+	if (read_options(c, &r, err) < 0 || meet_sender(c, &r, err) < 0 || (!c->plan && watch(c, &r, err) < 0) ||
+	    hear_offer(c, &r, err) < 0)
 		return -1;
 	if (c->plan) {
 		print_plan(c, &r);

@@ -18,8 +18,9 @@
 #define CONNECT_DEFAULT 10
 #define SECONDS_MAX 31536000
 #define GATHER_MAX_NS (3600 * NS_PER_S) /* the gathering ends by what nodes say */
-#define BEGIN_NS (600 * NS_PER_S) /* what a node has already is looked at first, which may be much; or the program is carried */
-#define LAST_WORDS_NS (3 * NS_PER_S) /* after Ctrl-C receivers may say how they leave */
+#define BEGIN_NS (20 * NS_PER_S)	/* of one that has logged in nothing is heard for so long at most */
+#define CARRY_NS (600 * NS_PER_S)	/* while the program is brought there */
+#define LAST_WORDS_NS (3 * NS_PER_S)	/* after Ctrl-C receivers may say how they leave */
 
 /* --- begin --- */
 
@@ -230,7 +231,7 @@ void cast_to_tick(struct cast_send *s)
 {
 	struct cast_to *t = s->to;
 	int64_t now = clock_now_ns(), moved = fleet_moved_ns(&t->fleet), ready = fleet_ready_ns(&t->fleet), over = s->over_ns;
-	int64_t patience = s->wait_ns + t->connect_ns + (fleet_begins(&t->fleet) ? BEGIN_NS : 0);
+	int64_t patience = s->wait_ns + t->connect_ns + (!fleet_begins(&t->fleet) ? 0 : t->loader ? CARRY_NS : BEGIN_NS);
 	int64_t last = over > moved ? over : moved;
 	struct desk_view desk;
 	struct tx_view v;

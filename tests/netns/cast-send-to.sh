@@ -169,6 +169,17 @@ run 4 cast send "$file" --to n01,n05 --path "$target"
 says 'next: install the package orthrus'
 says_like '^n05 \(1\) +failed +there is no program'
 clean
+# One that hangs when it is begun: nobody knows, but not for long.
+printf '#!/bin/sh\nexec sleep 600\n' >"$work/none/orthrus"
+chmod 755 "$work/none/orthrus"
+send --to n01,n05 --path "$target" --json --gather 1 --wait 1 --connect-timeout 1
+begun=$SECONDS
+ended 4
+[ $((SECONDS - begun)) -lt 60 ] || fail "a node that hangs is waited for: $((SECONDS - begun)) s"
+has n01
+why n05 'nothing was heard of it'
+rm "$work/none/orthrus"
+clean
 # The program goes along, for as long as it is needed.
 carried() { find "$work/carried" "$work/noexec" -mindepth 1; find /var/tmp -maxdepth 1 -name 'orthrus-carry.*' -newer "$work/before"; }
 touch "$work/before"

@@ -251,7 +251,7 @@ static void test_what_was_kept_is_not_sent_again(void **state)
 	}
 	out_close(o, NULL);
 	o = begin(b);
-	check(guest_verify(b->guest, &b->offer, o, &err), &err);
+	check(guest_verify(b->guest, &b->offer, o, &stop, &err), &err);
 	have = out_have(o, &len);
 	ticket(b, have, len);
 	assert_int_equal(b->have, 0x05);

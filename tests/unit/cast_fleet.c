@@ -42,6 +42,11 @@ static void test_progress(void **state)
 
 	(void)state;
 	line_is(&n, "n01          [....................]   0 %  begins");
+	/* It is there, and has no ticket yet. */
+	assert_true(hear(&n, true, "{\"progress\":{\"stage\":\"" FLEET_LOOKING "\",\"done_bytes\":0}}\n"));
+	assert_int_equal(n.state, FLEET_BEGINS);
+	assert_string_equal(n.stage, FLEET_LOOKING);
+	line_is(&n, "n01          [....................]   0 %  " FLEET_LOOKING);
 	/* In pieces, as it comes. */
 	assert_true(hear(&n, true, "{\"progress\":{\"stage\":\"waiting for the sender\","));
 	assert_int_equal(n.state, FLEET_BEGINS);
