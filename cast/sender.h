@@ -31,7 +31,8 @@ void sender_free(struct sender *s);
 bool sender_join(struct sender *s, uint16_t number, const uint8_t *have, int64_t now_ns);
 /* It is gone for good, or needs nothing any more (its last word came over TLS). */
 void sender_leave(struct sender *s, uint16_t number, bool whole, int64_t now_ns);
-/* An authenticated report. Of a number that did not join: ignored. Block numbers out of range: the report is ignored, -1. */
+/* An authenticated report. Of a number that did not join: ignored. Block numbers out of range or out of order: the report is
+ * ignored, -1. */
 int sender_heard(struct sender *s, uint16_t number, const struct wire_report *r, int64_t now_ns) WARN_UNUSED;
 /* No more gathering; no more waiting for anybody (the next thing is OVER). */
 void sender_start(struct sender *s, int64_t now_ns);

@@ -270,14 +270,21 @@ static void take_needs(struct sender *s, struct member *m, const struct wire_rep
 
 static bool sane(const struct sender *s, const struct wire_report *r)
 {
+	uint32_t past = 0;
+
 	if (r->seq > s->seq || r->top > s->sent + SENDER_BURST || r->n_needs > WIRE_NEEDS_MAX)
 		return false;
 	if (r->rows_from != UINT32_MAX && r->rows_from >= layout_chunks(s->layout))
 		return false;
-	for (unsigned int i = 0; i < r->n_needs; i++)
-		if (r->needs[i].first >= s->blocks || r->needs[i].count > s->blocks - r->needs[i].first ||
-		    r->needs[i].deficit == 0)
+	/* Each block once, and in order, as every receiver says them: else one packet could have us go through all of them 140
+	 * times. */
+	for (unsigned int i = 0; i < r->n_needs; i++) {
+		const struct wire_need *need = &r->needs[i];
+
+		if (need->first < past || need->first >= s->blocks || need->count > s->blocks - need->first || need->deficit == 0)
 			return false;
+		past = need->first + need->count;
+	}
 	return true;
 }
 

@@ -274,6 +274,13 @@ static void test_forged(void **state)
 	assert_int_equal(sender_heard(t.s, 1, &r, t.now), -1); /* there is no block 8 */
 	r.needs[0] = (struct wire_need){ UINT32_MAX, UINT32_MAX, 1 };
 	assert_int_equal(sender_heard(t.s, 1, &r, t.now), -1);
+	/* A block twice, which could be all blocks 140 times; out of order. */
+	r.n_needs = 2;
+	r.needs[0] = (struct wire_need){ 2, 3, 1 };
+	r.needs[1] = (struct wire_need){ 4, 1, 1 };
+	assert_int_equal(sender_heard(t.s, 1, &r, t.now), -1);
+	r.needs[1] = (struct wire_need){ 1, 1, 1 };
+	assert_int_equal(sender_heard(t.s, 1, &r, t.now), -1);
 	r.n_needs = WIRE_NEEDS_MAX + 1;
 	assert_int_equal(sender_heard(t.s, 1, &r, t.now), -1);
 	r = says(&t, WIRE_RECEIVING, 8);
