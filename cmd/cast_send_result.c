@@ -114,7 +114,8 @@ static void say_result(const struct cmd *c, struct cast_send *s, const struct de
 {
 	uint64_t size = file_facts(s->file)->size_bytes;
 	char bytes[STR_BYTES_MAX], rate[STR_BYTES_MAX] = "";
-	double seconds = s->ended_seconds;
+	double seconds = s->ended_seconds; /* 0: no packet was sent, all came by TLS */
+	autoclean(buf_free) struct buf after = { 0 };
 
 	str_from_bytes(size, bytes);
 	str_from_bytes(seconds > 0 ? (uint64_t)((double)size / seconds) : 0, rate);
@@ -126,9 +127,11 @@ static void say_result(const struct cmd *c, struct cast_send *s, const struct de
 		cmd_say_wrapped(c, "! ", found->findings[i].text);
 	if (desk->refused)
 		cmd_say(c, "%llu requests had a wrong secret", (unsigned long long)desk->refused);
+	if (seconds > 0)
+		buf_addf(&after, " after %.1f s, %s/s", seconds, rate);
 	if (desk->done && !s->to)
-		cmd_say(c, "%u receivers have %s (%s) after %.1f s, %s/s", desk->done, file_facts(s->file)->name, bytes, seconds,
-			rate);
+		cmd_say(c, "%u %s %s (%s)%s", desk->done, desk->done == 1 ? "receiver has" : "receivers have",
+			file_facts(s->file)->name, bytes, buf_str(&after));
 }
 
 int cast_send_result(const struct cmd *c, struct cast_send *s, struct err *err)

@@ -94,6 +94,7 @@ says '2.9 MiB in'
 ended 0
 cmp "$work/file" "$work/out1" || fail "out1 is not what was sent"
 grep -qF "$(hostname) (127.0.0.1): done" "$work/send.out" || fail "send does not say who has it: $(cat "$work/send.out")"
+grep -qE '^1 receiver has file \(2.9 MiB\) after [0-9.]+ s, ' "$work/send.out" || fail "send does not say how it went: $(cat "$work/send.out")"
 [ "$(stat -c %Y "$work/out1")" = "$(stat -c %Y "$work/file")" ] || fail "the time is not the sender's"
 
 # Over an old one, by a file of the token that only we can read, without multicast, as JSON.
@@ -110,6 +111,12 @@ ended 0
 cmp "$work/file" "$work/out1" || fail "out1 is not what was sent again"
 jq -e '.done == 1 and .failed == 0 and .receivers[0].tls_bytes == 3000001' "$work/send.out" >/dev/null || fail "send: $(cat "$work/send.out")"
 grep -qF "$(cut -d: -f5 "$work/token")" "$work/send.out" "$work/send.err" "$work/out" "$work/err" && fail "the secret is said"
+
+# Nothing went by multicast: there is no rate of it.
+start --receivers 1
+run 0 cast receive "$work/out5" --token "$token" --no-multicast
+ended 0
+grep -qxF '1 receiver has file (2.9 MiB)' "$work/send.out" || fail "send does not say how it went: $(cat "$work/send.out")"
 
 # A relay: what it would do, and where it can't be.
 site=$work/site.json
