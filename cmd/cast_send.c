@@ -321,7 +321,9 @@ static int run(struct cast_send *s, struct err *err)
 	s->over = true;
 	if (rc < 0)
 		desk_stop(s->desk, err->text);
+	s->desk_waits = true;
 	desk_wait(s->desk, s->wait_ns, s->to ? 0 : STOP_NS);
+	s->desk_waits = false;
 	cast_to_wait(s);
 	return rc;
 }

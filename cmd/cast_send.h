@@ -40,6 +40,7 @@ struct cast_send {
 	bool unheard_said;
 	atomic_bool over; /* the cast is; last words are awaited */
 	_Atomic int64_t over_ns;
+	atomic_bool desk_waits;	      /* the desk waits for those who have a ticket, and gives up who is silent */
 	_Atomic double ended_seconds; /* from the first packet until somebody was last done */
 };
 

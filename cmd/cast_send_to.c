@@ -242,7 +242,7 @@ void cast_to_tick(struct cast_send *s)
 		fleet_cut(&t->fleet, "was stopped");
 	if (!atomic_load(&s->runs) || s->over) {
 		desk_look(s->desk, &desk);
-		if (desk.waited_for) /* the desk gives up by itself who says nothing there */
+		if (atomic_load(&s->desk_waits) && desk.waited_for)
 			last = now;
 		if (now - last > patience)
 			fleet_cut(&t->fleet, "nothing was heard of it any more; the connection was cut");

@@ -237,6 +237,18 @@ wait $send_pid 2>/dev/null
 none_left
 for n in n01 n02 n03; do lacks $n; done
 clean
+# The file is changed, and a node that hangs does not hear of it: it is not waited for longer than --wait and --connect-timeout.
+send --to 'n[01-02]' --path "$target" --rate 10 --json --wait 1 --connect-timeout 1
+wait_for progress
+hung=$(pgrep -f "^orthrus cast receive" | while read -r p; do [ "$(readlink "/proc/$p/ns/net")" = "$(readlink "/proc/${node_pid[n02]}/ns/net")" ] && echo "$p"; done)
+kill -STOP "$hung"
+touch "$file"
+begun=$SECONDS
+ended 1
+[ $((SECONDS - begun)) -lt 40 ] || fail "a node that hangs is waited for: $((SECONDS - begun)) s"
+kill -KILL "$hung"
+none_left
+clean
 # A connection is lost: that receiver ends, the others go on. A receiver is killed: ditto.
 send --to 'n[01-03]' --path "$target" --rate 20 --json
 wait_for progress
