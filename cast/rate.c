@@ -11,6 +11,7 @@
 #define HEAVY 0.1	  /* of such losses what came through tells more than what was lost */
 #define BASE_MOST 0.25	  /* greater loss is never an accident */
 #define BURST 65536
+#define BUCKET 500e-6 /* seconds: a sender that waits for each burst by itself spends a tenth of its time on that */
 #define MEMORY_NS ((int64_t)20 * 1000 * 1000 * 1000) /* in so long the base would be forgotten */
 
 static void set(struct rate *r, double rate)
@@ -78,10 +79,11 @@ static void grow(struct rate *r, double through)
 	double now = (double)r->now, ceiling = (double)r->ceiling;
 
 	r->good++;
+	r->best = through > (double)r->best ? (uint64_t)through : r->best;
 	r->filling = r->ceiling == 0 && through > 0 && through < now * QUEUES ? r->filling + 1 : 0;
 	if (r->filling > 1) {
 		r->ceiling = r->now;
-		set(r, through);
+		set(r, (double)r->best); /* a receiver whose processor was busy for a moment tells less than it can do */
 	} else if (r->ceiling == 0 && r->filling == 0)
 		set(r, now * 2);
 	else if (r->ceiling != 0 && r->now < r->ceiling)
@@ -110,7 +112,7 @@ void rate_round(struct rate *r, uint32_t loss_ppm, uint64_t through, bool presse
 
 int64_t rate_take(struct rate *r, uint32_t bytes, int64_t now_ns)
 {
-	double most = (double)r->now * 100e-6;
+	double most = (double)r->now * BUCKET, worth;
 
 	if (most < BURST)
 		most = BURST;
@@ -126,5 +128,6 @@ int64_t rate_take(struct rate *r, uint32_t bytes, int64_t now_ns)
 		r->tokens -= bytes;
 		return 0;
 	}
-	return now_ns + 1 + (int64_t)((bytes - r->tokens) * 1e9 / (double)r->now);
+	worth = most / 2 > bytes ? most / 2 : bytes;
+	return now_ns + 1 + (int64_t)((worth - r->tokens) * 1e9 / (double)r->now);
 }

@@ -12,6 +12,7 @@ struct rate {
 	int64_t base_ns;	    /* when `base` was last made less */
 	double tokens;		    /* bytes */
 	int64_t filled_ns;
+	uint64_t best;		 /* the most that came through in a second of a round, until the first cut */
 	unsigned int filling;	 /* rounds in which less came through than was sent, though nothing was lost yet: a queue fills */
 	unsigned int good, cuts; /* rounds since the last cut, cuts without a round between them that lost little */
 	double cut_loss;	 /* at the last cut, beyond the base */
@@ -22,7 +23,8 @@ void rate_init(struct rate *r, uint64_t first, uint64_t max, int64_t now_ns);
  * second that came through (0: not known). `limited`: the rate was what limited the
  * sending in it (else it says nothing about a greater one). */
 void rate_round(struct rate *r, uint32_t loss_ppm, uint64_t through, bool pressed, bool limited, int64_t now_ns);
-/* When `bytes` may go out: 0 now (and they are taken), else at that time. The bucket holds 100 us, or one burst of 64 KiB. */
+/* May `bytes` go out? 0: now (and they are taken); else when it is worth to ask again: the bucket, which holds 500 us or one
+ * burst of 64 KiB, is half full then. */
 int64_t rate_take(struct rate *r, uint32_t bytes, int64_t now_ns);
 
 #endif

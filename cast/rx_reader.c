@@ -10,7 +10,9 @@
 #define RX_WAIT_MIN_NS 5000 /* what is due at once costs this: nothing spins */
 #define RX_LOOK_NS NS_PER_S /* at least so often the silence is measured */
 #define RX_PAUSE_NS (NS_PER_MS / 2)
-#define RX_STREAM 2 /* units since the last wait */
+#define RX_PAUSE_LONG_NS NS_PER_MS /* what comes in it at 40 Gbit/s fits in: */
+#define RX_BUFFER_LARGE 8192	   /* KiB */
+#define RX_STREAM 2		   /* units since the last wait */
 
 struct rx_pace {
 	unsigned int units, came;
@@ -165,7 +167,7 @@ static unsigned int units(const struct rx *r, int n)
 static int round_once(struct rx *r, struct rx_pace *p, struct err *err)
 {
 	const bool deaf = p->full;
-	const int64_t now = clock_now_ns();
+	const int64_t now = clock_now_ns(), pause = r->buffer_kib >= RX_BUFFER_LARGE ? RX_PAUSE_LONG_NS : RX_PAUSE_NS;
 	bool stream, more = false;
 	int64_t until;
 
@@ -188,8 +190,8 @@ static int round_once(struct rx *r, struct rx_pace *p, struct err *err)
 		return 0;
 	stream = p->came >= RX_STREAM && !p->full;
 	p->came = 0;
-	if (stream && until > now + RX_PAUSE_NS)
-		until = now + RX_PAUSE_NS;
+	if (stream && until > now + pause)
+		until = now + pause;
 	return wait_until(r, until, stream || p->full, err);
 }
 
