@@ -61,6 +61,7 @@ void tx_store_let_go(struct tx_store *s, struct tx_cell *cell);
 const uint8_t *tx_store_symbol(const struct tx_store *s, const struct tx_cell *cell, uint32_t block, unsigned int index);
 /* The chunks whose digests became known since it was last asked: ascending, at most `cap`; the others stay. */
 size_t tx_store_fresh(struct tx_store *s, uint32_t *chunks, size_t cap);
+size_t tx_store_fresh_n(struct tx_store *s);				      /* how many there are */
 bool tx_store_digest(struct tx_store *s, uint32_t chunk, struct digest *out); /* false: not known yet */
 
 /* One burst on its way (tx_burst.c, tx_hands.c). */
@@ -158,8 +159,9 @@ struct tx {
 	int64_t signed_ns;
 	enum wire_stage signed_stage;
 	struct wire_rows rows;
-	unsigned int rows_again; /* bursts until the last rows are sent once more; 0: they were */
-	int64_t down_ns;	 /* since when nothing could be sent; 0: it can */
+	unsigned int rows_again;		 /* bursts until the last rows are sent once more; 0: they were */
+	unsigned int rows_waited, rows_patience; /* bursts that new ones waited for others; and may */
+	int64_t down_ns;			 /* since when nothing could be sent; 0: it can */
 	bool down_said, stopping;
 
 	pthread_mutex_t lock; /* of all below: held for a moment only */
@@ -182,8 +184,9 @@ const struct fec *tx_fec(struct tx *t, unsigned int k);
 int tx_hear(struct tx *t, struct err *err) WARN_UNUSED;						  /* what came, within bounds */
 int tx_put(struct tx *t, const void *data, size_t len, size_t each, struct err *err) WARN_UNUSED; /* out, whatever it takes */
 int tx_put_poll(struct tx *t, struct wire_poll *p, struct err *err) WARN_UNUSED;
-int tx_put_fresh_rows(struct tx *t, struct err *err) WARN_UNUSED; /* digests that nobody heard yet; then, later, once more */
-int tx_put_rows_again(struct tx *t, struct err *err) WARN_UNUSED; /* those: now */
+/* Digests that nobody heard yet, some together unless it is to be `now`; then, later, once more. */
+int tx_put_fresh_rows(struct tx *t, bool now, struct err *err) WARN_UNUSED;
+int tx_put_rows_again(struct tx *t, struct err *err) WARN_UNUSED;			/* those: now */
 int tx_put_rows(struct tx *t, uint32_t first, uint32_t n, struct err *err) WARN_UNUSED; /* they were asked for */
 /* tx_outlets.c */
 void tx_outlets_make(struct tx *t);

@@ -9,6 +9,8 @@
 #define ROWS_AGAIN 12	   /* bursts, until the newest are sent once more if nothing newer was */
 #define ROWS_ASKED_MAX 8   /* packets for one question */
 #define ROWS_FRESH_MAX 256 /* looked at in one go */
+#define ROWS_TOGETHER 8	   /* new ones that are signed together: that and to verify it takes as long for one as for many. */
+#define ROWS_LATER 64	   /* bursts that they may wait for one another: pieces are read earlier than that */
 
 static int put(struct tx *t, struct err *err)
 {
@@ -46,10 +48,21 @@ static uint32_t known_to(struct tx *t, uint32_t first)
 	return end;
 }
 
-int tx_put_fresh_rows(struct tx *t, struct err *err)
+/* Do new digests wait for others? At first they don't: nothing was read ahead yet. */
+static bool later(struct tx *t, bool now)
+{
+	const size_t n = tx_store_fresh_n(&t->store);
+
+	if (!n || now || n >= ROWS_TOGETHER || t->rows_waited >= t->rows_patience)
+		return false;
+	t->rows_waited++;
+	return true;
+}
+
+int tx_put_fresh_rows(struct tx *t, bool now, struct err *err)
 {
 	uint32_t fresh[ROWS_FRESH_MAX];
-	const size_t n = t->store.digests ? tx_store_fresh(&t->store, fresh, ARRAY_LEN(fresh)) : 0;
+	const size_t n = t->store.digests && !later(t, now) ? tx_store_fresh(&t->store, fresh, ARRAY_LEN(fresh)) : 0;
 	struct digest d;
 
 	for (size_t i = 0; i < n;) {
@@ -63,10 +76,13 @@ int tx_put_fresh_rows(struct tx *t, struct err *err)
 		while (i < n && fresh[i] < end)
 			i++;
 	}
-	if (n)
+	if (n) {
 		t->rows_again = ROWS_AGAIN;
-	else if (t->rows_again && --t->rows_again == 0)
+		t->rows_waited = 0;
+		t->rows_patience += t->rows_patience < ROWS_LATER ? ROWS_TOGETHER : 0;
+	} else if (t->rows_again && --t->rows_again == 0) {
 		return put(t, err);
+	}
 	return 0;
 }
 

@@ -28,8 +28,8 @@ static int put_burst(struct tx *t, struct tx_burst *b, struct err *err)
 {
 	switch (b->out.act) {
 	case SENDER_SEND_POLL:
-		/* No more bursts may come that the last rows would be said again after. */
-		if (b->out.poll.stage != WIRE_PASS && tx_put_rows_again(t, err) < 0)
+		/* No more bursts may come that rows wait for, or would be said again after. */
+		if (b->out.poll.stage != WIRE_PASS && (tx_put_fresh_rows(t, true, err) < 0 || tx_put_rows_again(t, err) < 0))
 			return -1;
 		return tx_put_poll(t, &b->out.poll, err);
 	case SENDER_SEND_ROWS:
@@ -44,7 +44,7 @@ static int put_burst(struct tx *t, struct tx_burst *b, struct err *err)
 		*err = b->err;
 		return -1;
 	}
-	return tx_put_fresh_rows(t, err) < 0 ? -1 : tx_put(t, b->packets, b->len, t->packet, err);
+	return tx_put_fresh_rows(t, false, err) < 0 ? -1 : tx_put(t, b->packets, b->len, t->packet, err);
 }
 
 static int send_oldest(struct tx *t, struct err *err)

@@ -340,6 +340,16 @@ size_t tx_store_fresh(struct tx_store *s, uint32_t *chunks, size_t cap)
 	return n;
 }
 
+size_t tx_store_fresh_n(struct tx_store *s)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->n_fresh;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
 bool tx_store_digest(struct tx_store *s, uint32_t chunk, struct digest *out)
 {
 	bool known;
