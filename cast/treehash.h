@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The digest of a piece of a file: SHA-256 over the SHA-256 of each of its leaves of 64 KiB (the last one shorter), so that many
- * lanes of a processor work on one piece: by libipsec-mb where it is faster, else by libcrypto. */
+/* The digest of a piece of a file: BLAKE3, which works on many parts of a piece at once, in all lanes of the processor's vectors
+ * (docs/cast.md says why it is not SHA-256, as everywhere else). */
 #ifndef ORTHRUS_CAST_TREEHASH_H
 #define ORTHRUS_CAST_TREEHASH_H
 
@@ -8,8 +8,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-
-#define TREEHASH_LEAF 65536
 
 struct treehash; /* for one thread */
 struct treehash *treehash_new(void) __attribute__((returns_nonnull));

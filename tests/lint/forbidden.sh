@@ -19,7 +19,7 @@ set -eu
                 [ "raft", qr{<raft}, qr{^headfailover/} ],
                 [ "libarchive", qr{<archive}, qr{^imaging/|^packages/} ],
                 [ "ISA-L", qr{<isa-l|<erasure_code}, qr{^cast/fec\.c$} ],
-                [ "libipsec-mb", qr{<intel-ipsec-mb|<ipsec-mb}, qr{^cast/(?:seal|treehash)_mb\.c$} ],
+                [ "libipsec-mb", qr{<intel-ipsec-mb|<ipsec-mb}, qr{^cast/seal_mb\.c$} ],
                 [ "libseccomp", qr{<seccomp}, qr{^lib/sys/confine_calls\.c$} ],
                 [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
                 [ "libbpf", qr{<bpf/}, qr{^headfailover/guard/gate} ],
