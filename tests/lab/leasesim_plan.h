@@ -16,7 +16,7 @@ static uint64_t seed_of(uint64_t n)
 /* Clocks as far from each other as the margin allows, wherever that is between 5 % slow and 5 % fast; `beyond` percent of it. */
 static void plan_clocks(struct plan *p, struct world *w, uint64_t beyond)
 {
-	int64_t margin = lease_margin_ns(p->T), most = 50000;
+	int64_t margin = p->T / 1000 + MS, most = 50000; /* as it is documented, whatever the core makes of it */
 
 	/* While the slowest clock counts T - M, the fastest counts at most T. */
 	p->spread_ppm = margin * 1000000 / p->T * (int64_t)beyond / 100;
@@ -54,6 +54,8 @@ static void plan_op(struct plan *p, struct world *w, struct op *op, int64_t at)
 	/* Heads more often than witnesses: that is where things happen. */
 	op->a = (uint8_t)upto(w, maybe(w, 32768) ? 1 : p->n_voters - 1);
 	op->b = (uint8_t)upto(w, p->n_voters - 1);
+	if (op->kind == OP_BACK)
+		op->amount = upto(w, 3 * p->T);
 	if (op->kind == OP_JUMP)
 		op->amount = p->T + upto(w, 3 * p->T);
 }

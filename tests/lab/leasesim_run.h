@@ -65,6 +65,8 @@ static void machine_op(struct world *w, const struct op *op)
 		n->stall_after_gate_ns = op->until - w->now;
 	} else if (op->kind == OP_JUMP) {
 		clock_set(w, op->a, local_time(n, w->now) + op->amount, n->ppm);
+	} else if (op->kind == OP_BACK && op->a >= LEASE_HEADS) {
+		clock_set(w, op->a, local_time(n, w->now) - op->amount, n->ppm);
 	} else if (op->kind == OP_RATE) {
 		clock_set(w, op->a, local_time(n, w->now), some_rate(w));
 	}

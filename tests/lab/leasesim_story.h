@@ -11,7 +11,7 @@ static const char *const kind_names[] = {
 static const char *const on_names[] = { "?",	  "START", "TIMER", "MESSAGE", "SWITCH",    "PAUSE",
 					"RESUME", "FIT",   "UNFIT", "FENCED",  "RESTARTED", "STOP" };
 static const char *const op_names[OP_END] = { "CUT",	    "ISOLATE", "DEAF",	      "MUTE",  "KILL", "CRASH", "PAUSE", "STALL",
-					      "GATE_FIRST", "SWITCH",  "ORDER_PAUSE", "UNFIT", "STOP", "JUMP",	"RATE" };
+					      "GATE_FIRST", "SWITCH",  "ORDER_PAUSE", "UNFIT", "STOP", "JUMP",	"RATE",	 "BACK" };
 
 static void tell_who(const struct world *w, unsigned int i)
 {

@@ -32,6 +32,7 @@ enum op_kind {
 	OP_STOP, /* planned end, then a new start */
 	OP_JUMP, /* its clock jumps forward, by T or more */
 	OP_RATE, /* its clock goes at another rate from now on */
+	OP_BACK, /* a witness's clock jumps back */
 	OP_END
 };
 struct op {
