@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define MS INT64_C(1000000)
+#define LONG_NS (1000 * MS) /* of a lease; the site may have said so when it was granted, and something shorter now */
 
 static void socket_address(const struct site_ip *a, uint64_t port, struct sockaddr_storage *out)
 {
@@ -168,6 +169,8 @@ int guard_config_of(const struct site *s, const char *self, struct guard_config 
 		return -1;
 	c->lease.lease_ns = (int64_t)s->pair.lease_ms * MS;
 	c->lease.renew_ns = (int64_t)s->pair.renew_ms * MS;
+	if (c->lease.lease_ns < LONG_NS)
+		c->lease.first_quarantine_ns = LONG_NS + LONG_NS / 10;
 	c->lease.hold_off_ns = (int64_t)s->pair.hold_off_s * 1000 * MS;
 	c->lease.rank = c->head && !str_eq(s->pair.preferred, self);
 	c->lease.has_fence = s->pair.n_fences > 0;

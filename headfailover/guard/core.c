@@ -104,12 +104,14 @@ void lease_send(struct lease *l, struct lease_actions *a, const struct lease_msg
 
 /* It does not know what it granted, or not for how long: nobody gets anything from it until that must be over. Times of a clock
  * that went back mean nothing now, so all begin anew. */
-static void quarantine(struct lease *l, struct lease_actions *a)
+static void quarantine(struct lease *l, struct lease_actions *a, int64_t at_least)
 {
 	if (l->state == HEAD_HOLDING)
 		lease_head_lose(l, a);
 	l->state = HEAD_QUARANTINE;
 	l->quarantine_until = l->now + l->config.lease_ns + l->margin;
+	if (l->quarantine_until < l->now + at_least)
+		l->quarantine_until = l->now + at_least;
 	l->owner_until = l->busy_until = l->next_ns = l->now;
 	l->backoff = 0;
 	l->last_owner = LEASE_NOBODY;
@@ -131,10 +133,10 @@ static void pass_time(struct lease *l, struct lease_actions *a, int64_t now)
 	l->now = now;
 	if (passed < 0) {
 		lease_note(a, LEASE_NOTE_CLOCK, l->config.self, -passed);
-		quarantine(l, a);
+		quarantine(l, a, 0);
 	} else if (passed >= l->config.lease_ns) {
 		lease_note(a, LEASE_NOTE_STALLED, l->config.self, passed);
-		quarantine(l, a);
+		quarantine(l, a, 0);
 	}
 	if (l->quarantine_until && now >= l->quarantine_until) {
 		l->quarantine_until = 0;
@@ -280,7 +282,7 @@ void lease_step(struct lease *l, const struct lease_event *e, struct lease_actio
 	if (!l->started && e->kind == LEASE_ON_START) {
 		l->started = true;
 		l->now = e->now_ns;
-		quarantine(l, a);
+		quarantine(l, a, l->config.first_quarantine_ns);
 		l->next_ns = l->quarantine_until + l->config.rank * l->config.lease_ns;
 	}
 	if (l->started) {

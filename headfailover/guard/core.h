@@ -14,15 +14,16 @@
 #define LEASE_NEVER INT64_MAX
 
 struct lease_config {
-	uint8_t self;	      /* number of this voter */
-	uint8_t n_voters;     /* 2, 3 or 5 */
-	uint8_t rank;	      /* of a head: 0, or 1 for the one that waits for T more before it asks after its start */
-	bool has_fence;	      /* with two voters: LEASE_ON_FENCED can follow actions.fence */
-	int64_t lease_ns;     /* T, the same at all voters */
-	int64_t renew_ns;     /* R */
-	int64_t hold_off_ns;  /* who gave the lease away does not ask for so long */
-	uint64_t first_round; /* ballots begin above: milliseconds of the wall clock at the start */
-	uint64_t seed;	      /* of random waits; best another at each head and start */
+	uint8_t self;		     /* number of this voter */
+	uint8_t n_voters;	     /* 2, 3 or 5 */
+	uint8_t rank;		     /* of a head: 0, or 1 for the one that waits for T more before it asks after its start */
+	bool has_fence;		     /* with two voters: LEASE_ON_FENCED can follow actions.fence */
+	int64_t lease_ns;	     /* T, the same at all voters */
+	int64_t renew_ns;	     /* R */
+	int64_t first_quarantine_ns; /* after a start it lasts so long at least: leases may have been longer before it */
+	int64_t hold_off_ns;	     /* who gave the lease away does not ask for so long */
+	uint64_t first_round;	     /* ballots begin above: milliseconds of the wall clock at the start */
+	uint64_t seed;		     /* of random waits; best another at each head and start */
 };
 
 /* ERR_INVALID with what is wrong, in the words of the configuration. */

@@ -22,6 +22,7 @@ enum loop_unfit {
 	LOOP_SERVICES = 1,  /* orthrusd says so */
 	LOOP_CABLE = 2,	    /* a service interface has no carrier */
 	LOOP_ADDRESSES = 4, /* the kernel does not take them */
+	LOOP_CLOCK = 8,	    /* its clock is made to run too fast or too slow */
 };
 struct loop_order {
 	uint32_t kind; /* enum lease_on, or enum loop_order_kind */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/timex.h>
 
 #define STACK_TOUCHED ((size_t)256 << 10)
 #define STACK ((size_t)512 << 10)
@@ -93,4 +94,14 @@ bool realtime_may_be_paused(const char *root, char source[32])
 		if (str_eq(source, stop[i]))
 			return true;
 	return false;
+}
+
+int64_t realtime_clock_ppm(void)
+{
+	struct timex t = { 0 };
+
+	if (adjtimex(&t) < 0)
+		return 0;
+	/* A tick is 10 ms by itself; `freq` is ppm in 65536ths. */
+	return (int64_t)t.freq / 65536 + (t.tick - 10000) * 100;
 }

@@ -2,6 +2,7 @@
 #include "headfailover/guard/talk.h"
 
 #include "headfailover/guard/notes.h"
+#include "headfailover/guard/realtime.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -161,6 +162,28 @@ static void look_at_gate(struct talk *t)
 	loop_order(t->loop, LEASE_ON_STOP, LEASE_NOBODY, true);
 }
 
+/* Two clocks may differ by M while a lease lasts: each by a half of that. */
+static void look_at_clock(struct talk *t)
+{
+	const struct lease_config *c = &t->config->lease;
+	const int64_t ppm = realtime_clock_ppm(), allowed = lease_margin_ns(c->lease_ns) * 1000000 / c->lease_ns / 2;
+	const bool wrong = ppm > allowed || ppm < -allowed;
+
+	if (wrong == t->clock_wrong)
+		return;
+	t->clock_wrong = wrong;
+	if (wrong)
+		say(t, LOG_ERR, "clock-rate",
+		    "this machine's clock is made to run %lld ppm %s than by itself, which is more than the %lld ppm that a "
+		    "lease of %lld ms "
+		    "allows: set `maxslewrate 400` in chrony.conf",
+		    (long long)(ppm < 0 ? -ppm : ppm), ppm < 0 ? "slower" : "faster", (long long)allowed,
+		    (long long)(c->lease_ns / 1000000));
+	else
+		say(t, LOG_INFO, "clock-rate", "this machine's clock runs as it should");
+	loop_order(t->loop, wrong ? LOOP_UNFIT : LOOP_FIT, LOOP_CLOCK, true);
+}
+
 static void tick(struct talk *t)
 {
 	struct loop_now now;
@@ -175,6 +198,7 @@ static void tick(struct talk *t)
 		t->holder_ns = now.lease.now_ns;
 	}
 	look_at_gate(t);
+	look_at_clock(t);
 }
 
 static void *run(void *ctx)

@@ -29,7 +29,7 @@ struct talk {
 	uint8_t holder; /* as last seen, since when */
 	int64_t holder_ns;
 	char problem[CONTROL_TEXT];
-	bool gate_missing;
+	bool gate_missing, clock_wrong;
 	char unfit_text[CONTROL_TEXT];
 };
 /* Before any thread is made: the signals that end it are its thread's. */

@@ -44,6 +44,9 @@ static void problem(const struct talk *t, const struct loop_now *n, struct contr
 		snprintf(s->problem, sizeof(s->problem), "an interface of the service addresses has no carrier");
 	else if (n->unfit & LOOP_ADDRESSES)
 		snprintf(s->problem, sizeof(s->problem), "the service addresses can't be put in place: %s", n->addresses.error);
+	else if (n->unfit & LOOP_CLOCK)
+		snprintf(s->problem, sizeof(s->problem),
+			 "its clock is made to run too fast or too slow: see the event clock-rate");
 	else
 		memcpy(s->problem, t->problem, sizeof(s->problem));
 }

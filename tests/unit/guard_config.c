@@ -65,6 +65,7 @@ static void test_a_head_with_two_links(void **state)
 	assert_string_equal(c->names[2], "w1");
 	assert_int_equal(c->lease.lease_ns, 100000000);
 	assert_int_equal(c->lease.renew_ns, 20000000);
+	assert_int_equal(c->lease.first_quarantine_ns, 1100000000);
 	assert_int_equal(c->n_links, 2);
 	expect_address(&c->links[0].local, "10.1.0.2", (uint16_t)site.pair.port);
 	expect_address(&c->links[0].peers[0], "10.1.0.1", (uint16_t)site.pair.port);

@@ -78,6 +78,15 @@ static void test_start(void **state)
 	pass(&o, T / 2);
 	on(&o, LEASE_ON_START); /* a second one is none */
 	assert_int_equal(o.l.quarantine_until, BEGIN + T + M);
+	/* Leases may have been longer before; not so when it was only stopped. */
+	c.first_quarantine_ns = 11 * T;
+	begin(&o, c);
+	assert_int_equal(o.l.quarantine_until, BEGIN + 11 * T);
+	pass(&o, 11 * T);
+	assert_int_equal(o.l.quarantine_until, 0);
+	o.now += T;
+	on(&o, LEASE_ON_TIMER);
+	assert_int_equal(o.l.quarantine_until, o.now + T + M);
 }
 
 static void test_hello(void **state)
