@@ -33,7 +33,11 @@ cp "$TOP/packages/orthrus-relay@.service" "$work/orthrus-relay@rack2.service"
 orthrusd_level=$(exposure orthrusd) helper_level=$(exposure orthrus-helper) relay_level=$(exposure orthrus-relay@rack2 "$work")
 "$BUILD/tests/lab/hostfile" etc/systemd/system/orthrus-relay.service >"$work/orthrus-relay.service" || fail "a node has no unit for a relay"
 node_level=$(exposure orthrus-relay "$work")
-echo "RESULT privileges orthrusd=$orthrusd_level helper=$helper_level relay=$relay_level relay_of_node=$node_level"
+guard_level=$(exposure orthrus-guard) witness_level=$(exposure orthrus-witness)
+for level in "$guard_level" "$witness_level"; do
+    awk -v l="${level:-10}" 'BEGIN { exit !(l <= 2.5) }' || fail "systemd-analyze security says ${level:-nothing} of the guard: more than 2.5"
+done
+echo "RESULT privileges guard=$guard_level witness=$witness_level orthrusd=$orthrusd_level helper=$helper_level relay=$relay_level relay_of_node=$node_level"
 for level in "$orthrusd_level" "$helper_level" "$relay_level" "$node_level"; do
     awk -v l="${level:-10}" 'BEGIN { exit !(l <= 2.0) }' || fail "systemd-analyze security says ${level:-nothing}: more than 2.0"
 done

@@ -30,6 +30,14 @@ until_neighbour head1
 head_does head1 status || fail "head status: $(cat "$work/err")"
 grep -q 'answers  head1' "$work/out" && grep -q 'voter    w1 (witness): heard' "$work/out" || fail "head status says: $(cat "$work/out")"
 
+# --- real time, and no right but what it needs; a witness none (and CAP_IPC_LOCK, where this test's limit of locked memory is finite)
+rights() { sed -n 's/^CapEff:[^0-9a-f]*//p' "/proc/${pid[$1]}/status"; }
+[ $((0x$(rights head1) & ~(1 << 12 | 1 << 14))) = 0 ] || fail "head1's guard has the capabilities $(rights head1)"
+[ $((0x$(rights w1) & ~(1 << 14))) = 0 ] || fail "the witness has the capabilities $(rights w1)"
+for t in /proc/"${pid[head1]}"/task/*; do [ $((0x$(sed -n 's/^CapEff:[^0-9a-f]*//p' "$t/status") & ~(1 << 12 | 1 << 14))) = 0 ] || fail "a thread of head1's guard has more: $(cat "$t/comm")"; done
+grep -q '^VmLck:[^1-9]*[1-9]' "/proc/${pid[head1]}/status" || fail "its memory is not locked"
+[ "$(cut -d' ' -f41 "/proc/${pid[head1]}/stat")" = 1 ] || fail "it is not SCHED_FIFO"
+
 # --- given away, on request; back again
 head_does head2 switch && fail "a head gave away what it does not have"
 grep -q 'run it on head1' "$work/err" || fail "head switch on the other head: $(cat "$work/err")"
