@@ -34,6 +34,8 @@ EOC
     local n
     for n in a b w out ear; do machine $n || return 1; done
 }
+# A cable that is back carries nothing for up to a second: the kernel tells the bridge, and opens its port, no sooner.
+cables_ready() { bridge -n sw -j link show | jq -e 'length == 5 and all(.[]; .state == "forwarding")' >/dev/null; }
 responders() { # HEAD
     net_in "$1" "$BUILD/tests/lab/responder" "${letter[$1]}" $port >/dev/null 2>>"$W/responder.$1" </dev/null &
     disown
@@ -129,7 +131,9 @@ guard_start() { # NAME
     disown
 }
 guard_pids() { echo "${main[$1]}"; }
-guard_ready() { # NAME: it votes, and knows who has the lease
-    "$ORTHRUS" --root "$W/root.$1" head status --json 2>/dev/null |
-        jq -e '.guard | .role == "holder" or .role == "standby" and .holder != null or .role == "witness"' >/dev/null
+# It votes, knows who has the lease, would take it, and hears the others.
+guard_ready() { # NAME
+    "$ORTHRUS" --root "$W/root.$1" head status --json 2>/dev/null | jq -e --arg self "$1" '.guard |
+        (.role == "holder" or .role == "standby" and .holder != null or .role == "witness") and (.unfit | not) and
+        ([.voters[] | select(.name != $self) | .heard and .ago_us < 50000 and (.unfit or .quarantine | not)] | length == 2 and all)' >/dev/null
 }
