@@ -170,18 +170,29 @@ static int open_arp(struct prober *p, char *const words[3], const char *address)
 	return setns(home, CLONE_NEWNET) < 0 ? fail("back home") : 0;
 }
 
-/* The line of a question that nobody answers any more. */
+static void write_lines(const struct prober *p, uint32_t second, int letters)
+{
+	for (int v = 0; p->every && v < (p->arp >= 0 ? VIAS : 1); v++)
+		fprintf(p->every, "%u %s %.*s\n", second, via_names[v], letters, p->lines[v]);
+}
+
+/* The letter of a question that nobody answers any more. */
 static void settle(struct prober *p, uint32_t number)
 {
 	const struct question *q = &p->ring[number % RING];
-	unsigned int at = number % 1000;
 
 	for (int v = 0; v < VIAS; v++)
-		p->lines[v][at] = q->who[v][1] ? '2' : q->who[v][0] ? q->who[v][0] : '.';
-	if (at != 999 || !p->every)
-		return;
-	for (int v = 0; v < (p->arp >= 0 ? VIAS : 1); v++)
-		fprintf(p->every, "%u %s %.1000s\n", number / 1000, via_names[v], p->lines[v]);
+		p->lines[v][number % 1000] = q->who[v][1] ? '2' : q->who[v][0] ? q->who[v][0] : '.';
+	if (number % 1000 == 999)
+		write_lines(p, number / 1000, 1000);
+}
+
+static void settle_rest(struct prober *p)
+{
+	for (uint32_t n = p->next > SETTLE ? p->next - SETTLE : 0; n < p->next; n++)
+		settle(p, n);
+	if (p->next % 1000)
+		write_lines(p, p->next / 1000, (int)(p->next % 1000));
 }
 
 static void ask(struct prober *p)
@@ -362,6 +373,7 @@ static int run(struct prober *p)
 		if (fds[3].revents && !read_marks(p))
 			break;
 	}
+	settle_rest(p);
 	fprintf(p->log, "end %.3f %u %llu %llu %llu\n", ms(p, now_ns()), p->next, p->answers[UDP], p->answers[ARP], p->stalls);
 	return 0;
 }
