@@ -51,6 +51,7 @@ static void cut(struct rate *r, double loss, uint64_t through)
 {
 	double excess = (loss > r->smooth ? loss : r->smooth) - r->base, was = (double)r->now;
 
+	r->soft = false;
 	if (r->cuts == 0 || excess < r->cut_loss * 0.6) {
 		r->cuts = 0;
 		r->cut_rate = r->now;
@@ -83,6 +84,7 @@ static void grow(struct rate *r, double through)
 	r->filling = r->ceiling == 0 && through > 0 && through < now * QUEUES ? r->filling + 1 : 0;
 	if (r->filling > 1) {
 		r->ceiling = r->now;
+		r->soft = true;
 		set(r, (double)r->best); /* a receiver whose processor was busy for a moment tells less than it can do */
 	} else if (r->ceiling == 0 && r->filling == 0)
 		set(r, now * 2);
@@ -90,6 +92,11 @@ static void grow(struct rate *r, double through)
 		set(r, now * 1.05 < ceiling ? now * 1.05 : ceiling);
 	else if (r->ceiling != 0)
 		set(r, now + STEP * (1 + r->good / 16.));
+	/* It was there once more, and nothing was lost: some of the first rounds are slow because receivers have just begun. */
+	if (r->soft && r->now >= r->ceiling) {
+		r->ceiling = 0;
+		r->soft = false;
+	}
 }
 
 void rate_round(struct rate *r, uint32_t loss_ppm, uint64_t through, bool pressed, bool limited, int64_t now_ns)
@@ -101,6 +108,7 @@ void rate_round(struct rate *r, uint32_t loss_ppm, uint64_t through, bool presse
 		cut(r, loss, through);
 	} else if (pressed) {
 		r->ceiling = r->now;
+		r->soft = false;
 		set(r, (double)r->now * 0.9);
 		r->good = 0;
 	} else if (r->cuts == 0 || loss - r->base < EXCESS / 2) {

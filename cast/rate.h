@@ -12,6 +12,7 @@ struct rate {
 	int64_t base_ns;	    /* when `base` was last made less */
 	double tokens;		    /* bytes */
 	int64_t filled_ns;
+	bool soft;		 /* the ceiling is that of a queue that filled: nothing was lost */
 	uint64_t best;		 /* the most that came through in a second of a round, until the first cut */
 	unsigned int filling;	 /* rounds in which less came through than was sent, though nothing was lost yet: a queue fills */
 	unsigned int good, cuts; /* rounds since the last cut, cuts without a round between them that lost little */
