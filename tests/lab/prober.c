@@ -76,7 +76,7 @@ struct prober {
 	} macs[MACS];
 	size_t n_macs;
 	FILE *log, *every;
-	long long start_ns, last_tick_ns;
+	long long start_ns, last_tick_ns, looked_ns;
 	struct question ring[RING];
 	uint32_t next; /* number of the next question */
 	char lines[VIAS][1001];
@@ -106,14 +106,6 @@ static long long clock_ns(clockid_t clock)
 static long long now_ns(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
-}
-
-/* The kernel's time stamps are of the wall clock, which somebody may set: only how old one is counts. */
-static long long stamped_ns(const struct timespec *t)
-{
-	long long age = clock_ns(CLOCK_REALTIME) - (t->tv_sec * 1000 * MS + t->tv_nsec);
-
-	return now_ns() - (age < 0 || age > 1000 * MS ? 0 : age);
 }
 
 static double ms(const struct prober *p, long long at_ns)
@@ -254,6 +246,15 @@ static bool read_answer(const struct prober *p, enum via via, const uint8_t *dat
 	return true;
 }
 
+/* The kernel's time stamps are of the wall clock, which somebody may set: only how old one is counts, and what would be older
+ * than the last look at the socket is not. */
+static long long stamped_ns(const struct prober *p, const struct timespec *t)
+{
+	long long age = clock_ns(CLOCK_REALTIME) - (t->tv_sec * 1000 * MS + t->tv_nsec), at = now_ns();
+
+	return age < 0 || at - age < p->looked_ns ? at : at - age;
+}
+
 static void drain(struct prober *p, enum via via, int fd)
 {
 	while (p->n_batch < BATCH) {
@@ -271,7 +272,7 @@ static void drain(struct prober *p, enum via via, int fd)
 		if (!c || c->cmsg_type != SCM_TIMESTAMPNS || !read_answer(p, via, data, (size_t)n, a))
 			continue;
 		memcpy(&t, CMSG_DATA(c), sizeof(t));
-		a->at_ns = stamped_ns(&t);
+		a->at_ns = stamped_ns(p, &t);
 		p->n_batch++;
 	}
 }
@@ -313,6 +314,8 @@ static void take(struct prober *p, const struct answer *a)
 
 static void take_all(struct prober *p)
 {
+	long long begun = now_ns();
+
 	do {
 		p->n_batch = 0;
 		drain(p, UDP, p->udp);
@@ -322,6 +325,7 @@ static void take_all(struct prober *p)
 		for (size_t i = 0; i < p->n_batch; i++)
 			take(p, &p->batch[i]);
 	} while (p->n_batch == BATCH);
+	p->looked_ns = begun;
 	fflush(stdout);
 }
 
