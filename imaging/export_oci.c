@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 
 #define BLOBS "blobs/sha256"
 #define OCI "application/vnd.oci.image."
@@ -150,15 +151,25 @@ static void print_index(const struct layout *l, const struct sink_sum *manifest,
 	json_end_obj(&w);
 }
 
+/* Each of its own, not with what is above: a signal may just have removed the layout, which must not be made again. */
+static int make_blobs(const struct layout *l, struct err *err)
+{
+	autofree char *above = fs_join(l->dir, "blobs"), *blobs = fs_join(l->dir, BLOBS);
+
+	if (mkdir(above, 0755) < 0)
+		return err_errno(err, errno, "%s", above);
+	return mkdir(blobs, 0755) < 0 ? err_errno(err, errno, "%s", blobs) : 0;
+}
+
 static int write_layout(struct layout *l, struct err *err)
 {
 	static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
 	autoclean(buf_free) struct buf config = { 0 }, manifest = { 0 }, index = { 0 };
-	autofree char *blobs = fs_join(l->dir, BLOBS), *index_path = fs_join(l->dir, "index.json");
+	autofree char *index_path = fs_join(l->dir, "index.json");
 	autofree char *version_path = fs_join(l->dir, "oci-layout");
 	struct sink_sum sum;
 
-	if (fs_mkdirs(blobs, 0755, err) < 0 || write_layer(l, err) < 0)
+	if (make_blobs(l, err) < 0 || write_layer(l, err) < 0)
 		return -1;
 	print_config(l, &config);
 	if (write_blob(l, &config, &sum, err) < 0)

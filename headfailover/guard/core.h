@@ -136,6 +136,7 @@ struct lease {
 	uint64_t epoch;			    /* of what is asked for, or held */
 	uint8_t yes;			    /* bits: who promised or accepted `ballot`; RELEASING: who answered */
 	int64_t asked_ns;		    /* t of `ballot` */
+	int64_t granted_ns;		    /* t of the last PROPOSE that a majority accepted */
 	int64_t until;			    /* HOLDING: of the belief; the gate's deadline */
 	int64_t next_ns;		    /* when to ask, renew or release again */
 	int64_t backoff;		    /* what the last try waits for; 0: the next one is a first one */

@@ -108,6 +108,14 @@ static void prepare(struct lease *l, struct lease_actions *a)
 	say(l, a, LEASE_PREPARE, 0);
 }
 
+/* The holder asks before it renews: that extends nothing at who hears it. */
+static void prepare_renewal(struct lease *l, struct lease_actions *a)
+{
+	next_ballot(l);
+	l->next_ns = l->now + l->config.renew_ns;
+	say(l, a, LEASE_PREPARE, 0);
+}
+
 static void gain(struct lease *l, struct lease_actions *a)
 {
 	a->gained = true;
@@ -144,7 +152,7 @@ void lease_head_hear(struct lease *l, struct lease_actions *a, const struct leas
 	}
 	if (m->ballot != l->ballot)
 		return;
-	if (m->kind == LEASE_PROMISE && l->state == HEAD_PREPARING) {
+	if (m->kind == LEASE_PROMISE && (l->state == HEAD_PREPARING || l->state == HEAD_HOLDING)) {
 		l->yes |= bit(m->from);
 		if (majority(l))
 			propose(l, a);
@@ -153,6 +161,7 @@ void lease_head_hear(struct lease *l, struct lease_actions *a, const struct leas
 		if (!majority(l) || l->now >= belief(l))
 			return;
 		l->until = belief(l);
+		l->granted_ns = l->asked_ns;
 		if (l->state == HEAD_PROPOSING)
 			gain(l, a);
 	} else if (m->kind == LEASE_RELEASED && l->state == HEAD_RELEASING) {
@@ -292,7 +301,11 @@ static void turn_holding(struct lease *l, struct lease_actions *a)
 		return;
 	if (l->now - l->next_ns > l->config.renew_ns)
 		lease_note(a, LEASE_NOTE_LATE, l->config.self, l->now - l->next_ns);
-	propose(l, a);
+	/* Nobody may hear it, or it hears nobody: a PROPOSE that arrives then only makes others wait for longer. */
+	if (l->now - l->granted_ns >= 2 * l->config.renew_ns)
+		prepare_renewal(l, a);
+	else
+		propose(l, a);
 }
 
 static void turn_releasing(struct lease *l, struct lease_actions *a)

@@ -100,6 +100,33 @@ static void test_renews(void **state)
 	assert_int_equal(noted(&o, LEASE_NOTE_LATE)->value, R + 1);
 }
 
+/* A renewal that nobody answered: the next ones ask first, so that nobody is made to wait for who hears nothing. */
+static void test_deaf(void **state)
+{
+	struct one o;
+	int64_t until;
+
+	(void)state;
+	holding(&o, 0, 3);
+	until = o.l.until;
+	pass_to(&o, o.l.granted_ns + R);
+	assert_non_null(said(&o, LEASE_PROPOSE, 2));
+	pass(&o, R);
+	assert_null(said(&o, LEASE_PROPOSE, 2));
+	assert_non_null(said(&o, LEASE_PREPARE, 1));
+	assert_non_null(said(&o, LEASE_PREPARE, 2));
+	assert_int_equal(o.l.state, HEAD_HOLDING);
+	pass(&o, R / 2);
+	hear(&o, LEASE_PROMISE, 2, o.l.ballot);
+	assert_non_null(said(&o, LEASE_PROPOSE, 2));
+	assert_int_equal(o.l.until, until); /* a promise is no lease */
+	hear(&o, LEASE_ACCEPT, 2, o.l.ballot);
+	assert_int_equal(o.l.until, o.now + T - M);
+	assert_false(o.a.lost || o.a.gained);
+	pass(&o, R);
+	assert_non_null(said(&o, LEASE_PROPOSE, 2));
+}
+
 static void test_loses(void **state)
 {
 	struct one o;
