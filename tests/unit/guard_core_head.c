@@ -605,12 +605,13 @@ static void test_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gets_it),	 cmocka_unit_test(test_five),	     cmocka_unit_test(test_renews),
-		cmocka_unit_test(test_loses),	 cmocka_unit_test(test_asks_again),  cmocka_unit_test(test_rejected),
-		cmocka_unit_test(test_takeover), cmocka_unit_test(test_yields),	     cmocka_unit_test(test_rank),
-		cmocka_unit_test(test_switch),	 cmocka_unit_test(test_unable),	     cmocka_unit_test(test_released),
-		cmocka_unit_test(test_heir),	 cmocka_unit_test(test_heir_of_old), cmocka_unit_test(test_pause),
-		cmocka_unit_test(test_stop),	 cmocka_unit_test(test_unfit),	     cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_gets_it),	 cmocka_unit_test(test_five),	  cmocka_unit_test(test_renews),
+		cmocka_unit_test(test_deaf),	 cmocka_unit_test(test_loses),	  cmocka_unit_test(test_asks_again),
+		cmocka_unit_test(test_rejected), cmocka_unit_test(test_takeover), cmocka_unit_test(test_yields),
+		cmocka_unit_test(test_rank),	 cmocka_unit_test(test_switch),	  cmocka_unit_test(test_unable),
+		cmocka_unit_test(test_released), cmocka_unit_test(test_heir),	  cmocka_unit_test(test_heir_of_old),
+		cmocka_unit_test(test_pause),	 cmocka_unit_test(test_stop),	  cmocka_unit_test(test_unfit),
+		cmocka_unit_test(test_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
