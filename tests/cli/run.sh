@@ -3,6 +3,7 @@
 # tests/run itself, over tests of its own: side by side in any order all are counted, what is to be alone is, failures are shown, and
 # nothing runs on behind it, however it ends.
 set -u
+unset CI # but where it is what is tested
 TOP=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
 work=$(mktemp -d "${TMPDIR:-/tmp}/orthrus-run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
