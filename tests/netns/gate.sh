@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: it moves this machine's wall clock for moments
 # The gate of orthrus-guard (docs/failover.md): a guard that is stopped or killed, a wall clock that moves: nothing leaves by a service
 # address after the deadline, whatever asks (ARP, ND, UDP, TCP, ICMP, both families), by BPF and by nftables; nor at its start, nor while
 # another one takes over; nor in VLAN tags, fragments or behind extension headers. What is not of a service address passes.
