@@ -18,8 +18,10 @@ until_value head1 role holder
 port=$(jq -r '.pair.port // 4600' "$work/etc/orthrus/site.json")
 ticks() { awk '{ print $14 + $15 }' "/proc/${pid[head1]}/stat"; }
 refused=$(value head1 refused_messages) losses=$(value head1 losses) late=$(value head1 late_renewals)
-before=$(ticks) since=${EPOCHREALTIME/./}
-sent=$(ip netns exec head2 python3 - "$port" <<'END'
+flood() { # sets sent, took, percent, a_minute
+    local before since after
+    before=$(ticks) since=${EPOCHREALTIME/./}
+    sent=$(ip netns exec head2 python3 - "$port" <<'END'
 import socket, sys, time, random
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("10.77.0.2", int(sys.argv[1])))
@@ -34,9 +36,16 @@ while time.monotonic() - begin < 12: # 1,000,000 a minute: 17 each ms
 print(sent)
 END
 )
-took=$((${EPOCHREALTIME/./} - since)) after=$(ticks)
-percent=$(((after - before) * 1000000 * 100 / $(getconf CLK_TCK) / took))
-a_minute=$((sent * 60 * 1000000 / took))
+    took=$((${EPOCHREALTIME/./} - since)) after=$(ticks)
+    percent=$(((after - before) * 1000000 * 100 / $(getconf CLK_TCK) / took))
+    a_minute=$((sent * 60 * 1000000 / took))
+}
+# A machine that has much else to do may not send as many: again, then.
+for _ in 1 2 3; do
+    refused=$(value head1 refused_messages)
+    flood
+    [ "$a_minute" -lt 900000 ] || break
+done
 [ "$a_minute" -ge 900000 ] || die "only $a_minute datagrams a minute were sent: the machine is too busy"
 [ "$(value head1 role)" = holder ] && [ "$(value head1 losses)" = "$losses" ] || fail "the lease moved: $(status head1)"
 [ $(($(value head1 refused_messages) - refused)) -ge $((sent / 2)) ] || fail "it refused $(value head1 refused_messages) of $sent"

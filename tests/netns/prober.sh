@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: it tells milliseconds
 # What measures failover (tests/lab/prober.c) sees what is there: silence as long as it was, a move, and two machines with one address.
 set -u
 [ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
