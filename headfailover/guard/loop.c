@@ -151,9 +151,10 @@ static void take_orders(struct loop *l)
 	while (ring_take(&l->orders, &o)) {
 		struct err ignored = { 0 };
 
-		if (o.kind == LOOP_KEYS)
+		if (o.kind == LOOP_KEYS) {
 			(void)!guard_wire_keys(&l->wire, &l->keys, &ignored); /* they were checked */
-		else if (o.kind == LOOP_FIT || o.kind == LOOP_UNFIT)
+			atomic_store(&l->keys_wait, false);
+		} else if (o.kind == LOOP_FIT || o.kind == LOOP_UNFIT)
 			loop_unfit(l, (enum loop_unfit)o.who, o.kind == LOOP_UNFIT);
 		else
 			loop_step(l, (enum lease_on)o.kind, o.who, o.ok, NULL);

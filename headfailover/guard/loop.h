@@ -77,7 +77,8 @@ struct loop {
 	struct announce *announce;   /* ditto */
 	struct addresses *addresses; /* ditto */
 	struct burst burst;
-	struct guard_keys keys; /* written before LOOP_KEYS is ordered */
+	struct guard_keys keys; /* written before LOOP_KEYS is ordered, while `keys_wait` is false */
+	atomic_bool keys_wait;	/* they were not taken yet */
 	struct ring orders;	/* struct loop_order */
 	struct ring notes;	/* struct loop_note */
 	double rate;		/* 1; a lab's clock runs so much faster than the kernel's */

@@ -287,22 +287,23 @@ static int begin(struct guard *g, struct err *err)
 	return begin_talk(g, err);
 }
 
-/* The addresses go, the gate stays where it is: shut. */
+/* The addresses go, before all else: where the gate was taken away, nothing but that keeps them from answering. The gate stays
+ * where it is: shut. */
 static void end(struct guard *g)
 {
 	struct addresses_state s = { .there = true };
 	struct pollfd p = { .events = POLLIN };
 
-	talk_end(&g->talk);
-	control_close(&g->talk.control);
-	fence_helper_end(&g->talk.fence);
-	fence_set_free(&g->fences);
 	if (g->loop.addresses) {
 		addresses_want(g->loop.addresses, false);
 		p.fd = addresses_fd(g->loop.addresses);
 		while (s.there && poll(&p, 1, 1000) > 0)
 			addresses_done(g->loop.addresses, &s);
 	}
+	talk_end(&g->talk);
+	control_close(&g->talk.control);
+	fence_helper_end(&g->talk.fence);
+	fence_set_free(&g->fences);
 	addresses_free(g->loop.addresses);
 	announce_free(g->loop.announce);
 	gate_close(g->loop.gate);

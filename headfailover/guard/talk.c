@@ -15,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 
 #define TICK_MS 500
+#define GATE_UNKNOWN 10 /* ticks */
 
 /* --- what the loop noted */
 
@@ -147,17 +148,22 @@ static void look_at_gate(struct talk *t)
 	if (!t->loop->gate || t->gate_missing)
 		return;
 	if (gate_look(t->loop->gate, &v, &err) < 0) {
-		log_err("guard", "the gate", &err);
-		return;
+		if (!t->gate_unknown++)
+			log_err("guard", "the gate", &err);
+		if (t->gate_unknown < GATE_UNKNOWN)
+			return;
+		log_error("guard", "whether the gate is there can't be told for long: this guard ends, and is started again");
+	} else {
+		t->gate_unknown = 0;
+		if (!v.n_missing)
+			return;
+		log_error(
+			"guard",
+			"the gate is not at %s any more (somebody took it off, or the interface was made anew): this guard ends, "
+			"and is started again with a gate",
+			v.missing);
 	}
-	if (!v.n_missing)
-		return;
 	t->gate_missing = true;
-	log_error(
-		"guard",
-		"the gate is not at %s any more (somebody took it off, or the interface was made anew): this guard ends, and is "
-		"started again with a gate",
-		v.missing);
 	atomic_store(&t->loop->dead, true);
 	loop_order(t->loop, LEASE_ON_STOP, LEASE_NOBODY, true);
 }
@@ -172,15 +178,17 @@ static void look_at_clock(struct talk *t)
 	if (wrong == t->clock_wrong)
 		return;
 	t->clock_wrong = wrong;
-	if (wrong)
+	if (wrong) {
 		say(t, LOG_ERR, "clock-rate",
 		    "this machine's clock is made to run %lld ppm %s than by itself, which is more than the %lld ppm that a "
 		    "lease of %lld ms "
 		    "allows: set `maxslewrate 400` in chrony.conf",
 		    (long long)(ppm < 0 ? -ppm : ppm), ppm < 0 ? "slower" : "faster", (long long)allowed,
 		    (long long)(c->lease_ns / 1000000));
-	else
+	} else {
+		t->problem[0] = 0;
 		say(t, LOG_INFO, "clock-rate", "this machine's clock runs as it should");
+	}
 	loop_order(t->loop, wrong ? LOOP_UNFIT : LOOP_FIT, LOOP_CLOCK, true);
 }
 

@@ -30,6 +30,7 @@ struct talk {
 	int64_t holder_ns;
 	char problem[CONTROL_TEXT];
 	bool gate_missing, clock_wrong;
+	unsigned int gate_unknown; /* looks in a row that told nothing */
 	char unfit_text[CONTROL_TEXT];
 };
 /* Before any thread is made: the signals that end it are its thread's. */

@@ -87,9 +87,17 @@ int talk_new_keys(struct talk *t, struct err *err)
 
 	if (guard_keys_load(t->key, t->old_key, t->config->cluster, &keys, err) < 0)
 		return -1;
+	if (atomic_load(&t->loop->keys_wait)) {
+		explicit_bzero(&keys, sizeof(keys));
+		return err_set(err, ERR_FAILED, "the keys that were read before are not in use yet: try again");
+	}
 	t->loop->keys = keys;
+	atomic_store(&t->loop->keys_wait, true);
 	explicit_bzero(&keys, sizeof(keys));
-	return order(t, LOOP_KEYS, LEASE_NOBODY, err);
+	if (order(t, LOOP_KEYS, LEASE_NOBODY, err) == 0)
+		return 0;
+	atomic_store(&t->loop->keys_wait, false);
+	return -1;
 }
 
 static int obey(struct talk *t, const struct control_request *q, struct err *err)
