@@ -75,7 +75,8 @@ ip link set p-a down
 forget b
 exec_in n ip -ts monitor neigh >/run/monitor &
 monitor=$!
-until_so "the monitor listens" test -n "$(sleep 0.1; ls -l /proc/$monitor/fd | grep socket)"
+listens() { ls -l "/proc/$1/fd" | grep -q socket; } # PROCESS
+until_so "the monitor listens" listens $monitor
 began=$EPOCHREALTIME
 tell b take
 until_so "the neighbour learns of b by IPv4" neighbour 10.9.0.1 b
@@ -86,7 +87,8 @@ moved() { # ADDRESS: milliseconds from when b was told to the neighbour's new en
 }
 until_so "b has the addresses" has b 2
 reaches 10.9.0.1 && reaches fd09::1 || fail "b is not there"
-until_so "b's burst" test "$(sleep 0.2; count b sent)" -ge 5
+burst() { [ "$(count b sent)" -ge 5 ]; }
+until_so "b's burst" burst
 [ "$(grep -c ' sent 0$' /run/out-b)" = "$(count b sent)" ] || fail "frames were not sent: $(cat /run/out-b)"
 first=$(awk '/ sent / { print $1; exit }' /run/out-b)
 said=$(awk -v f="$first" '/ sent / { printf "%s%.0f", c, $1 - f; c = "," }' /run/out-b)
