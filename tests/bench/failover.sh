@@ -7,24 +7,16 @@
 #   BENCH_KINDS="..."  port kill stop gone deaf mute witness; deaf and mute, which are one way each, are struck half as often
 #   BENCH_OUT=DIR      where logs, plot and tables stay (default: build/failover)
 #   BENCH_BUSY=1       measure although the machine is busy
+# Our series run at the same time, each in a network of its own: what else this machine does happens to both. Keepalived runs after them:
+# its real-time processes, continued after a stop, kept all else from a processor for up to 79 ms.
 set -u
 TOP=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)} BUILD=${BUILD:-$TOP/build}
 ORTHRUS=${ORTHRUS:-$BUILD/orthrus} GUARD=${GUARD:-$BUILD/orthrus-guard}
 export TOP BUILD LC_ALL=C.UTF-8
 fail() { echo "bench-failover: $*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || fail "not root: it makes networks of its own"
-if [ "${CAST_NET_PRIVATE:-}" != yes ]; then
-    exec 8>"$BUILD/bench-failover.lock"
-    flock -n 8 || fail "another run measures here: two at once would measure each other"
-fi
-. "$TOP/tests/lab/cast_net.bash"
-cast_net_private "$0" "$@"
-. "$TOP/tests/bench/failover_net.bash"
-
 faults=${BENCH_FAULTS:-200}
 read -ra kinds <<<"${BENCH_KINDS:-port kill stop gone deaf mute witness}"
-series=("$@")
-[ ${#series[@]} -gt 0 ] || series=(t20 t100 keepalived)
 out=${BENCH_OUT:-$BUILD/failover}
 # A fault lasts until somebody else answers, or for so long, and so much longer to see whether the first one does, too.
 most_ms=1000 dwell_ms=200
@@ -38,11 +30,46 @@ busy() { # percent of all cores that are busy now
     read -r _ b < <(head -n 1 /proc/stat)
     echo "$a $b" | awk '{ for (i = 1; i <= 8; i++) { d = $(i + NF / 2) - $i; all += d; if (i == 4 || i == 5) idle += d } printf "%d\n", 100 * (all - idle) / all }'
 }
-if [ "${BENCH_BUSY:-}" != 1 ]; then
-    b=$(busy)
-    [ "$b" -le 10 ] || fail "the machine is busy ($b % of its cores): what it measures would be that. BENCH_BUSY=1 measures all the same"
+side_by_side() { # SERIES...: each by a process of its own
+    local s rc=0
+    local -A run=()
+    trap 'kill "${run[@]}" 2>/dev/null; exit 130' INT TERM
+    for s in "$@"; do
+        FAILOVER_SERIES=$s "$0" 8>&- &
+        run[$s]=$!
+    done
+    for s in "$@"; do wait "${run[$s]}" || { echo "bench-failover: $s failed" >&2; rc=1; }; done
+    return $rc
+}
+measure_all() { # SERIES...: and the report of them all
+    local s ours=() logs=() b rc
+    exec 8>"$BUILD/bench-failover.lock"
+    flock -n 8 || fail "another run measures here: two at once would measure each other"
+    if [ "${BENCH_BUSY:-}" != 1 ]; then
+        b=$(busy)
+        [ "$b" -le 10 ] || fail "the machine is busy ($b % of its cores): what it measures would be that. BENCH_BUSY=1 measures all the same"
+    fi
+    mkdir -p "$out"
+    for s in "$@"; do
+        [ "$s" = keepalived ] || ours+=("$s")
+        logs+=("$out/$s.log") # of this run only
+    done
+    [ ${#ours[@]} = 0 ] || side_by_side "${ours[@]}" || exit 1
+    [[ " $* " != *" keepalived "* ]] || side_by_side keepalived || exit 1
+    "$TOP/tests/bench/failover_report.awk" -v svg="$out/failover.svg" "${logs[@]}"
+    rc=$?
+    say "logs and plot are in $out"
+    exit $rc
+}
+if [ -z "${FAILOVER_SERIES:-}" ]; then
+    for s in "$@"; do case $s in t20|t100|keepalived) ;; *) fail "there is no series '$s': t20 t100 keepalived" ;; esac; done
+    [ $# -gt 0 ] || set -- t20 t100 keepalived
+    measure_all "$@"
 fi
-mkdir -p "$out"
+. "$TOP/tests/lab/cast_net.bash"
+cast_net_private "$0"
+. "$TOP/tests/bench/failover_net.bash"
+
 W=$(mktemp -d)
 trap 'exit 130' INT TERM
 trap 'cp "$W"/log.* "$out" 2>/dev/null; rm -rf "$W"' EXIT # what runs here ends with this process: it is the first of its own
@@ -144,7 +171,6 @@ run_series() { # NAME
     t20) lease_ms=20 renew_ms=4 ;;
     t100) ;;
     keepalived) tool=keepalived settle_ms=300 ;; # it does not tell when it has found its state
-    *) fail "there is no series '$1': t20 t100 keepalived" ;;
     esac
     "${tool}_prepare" || fail "$tool: cannot be prepared"
     prober_start "$out/$1.log"
@@ -170,25 +196,7 @@ run_series() { # NAME
     say "$1: the same time without faults: $((took / 1000)) s"
     wait_ms $took
     mark end
-    for n in $(voters); do
-        # shellcheck disable=SC2046
-        kill -KILL $("${tool}_pids" "$n") 2>/dev/null
-        ip -n "$n" address del $service/24 dev eth0 2>/dev/null
-    done
     prober_end
-    for n in a b; do
-        power_off $n
-        machine $n
-        responders $n
-    done
 }
-for s in "${series[@]}"; do
-    say "$s"
-    run_series "$s"
-done
-logs=()
-for s in "${series[@]}"; do logs+=("$out/$s.log"); done # of this run only
-"$TOP/tests/bench/failover_report.awk" -v svg="$out/failover.svg" "${logs[@]}"
-rc=$?
-say "logs and plot are in $out"
-exit $rc
+say "$FAILOVER_SERIES"
+run_series "$FAILOVER_SERIES"

@@ -47,8 +47,9 @@ $1 == "mark" {
 $1 == "gap" && begun[s] && phase != "before" {
 	now = $3
 	g = $3 - $2
-	if (f && phase != "control" && $3 > from[s, f] && (phase == "fault" || $2 < until[s, f])) {
-		if (phase != "fault" && $3 > until[s, f])
+	# One that goes on when the fault is undone is its gap if nobody had taken over by then; else it is the repair's.
+	if (f && phase != "control" && $3 > from[s, f] && (phase == "fault" || ($2 < until[s, f] && !moves))) {
+		if (phase != "fault" && kind[s, f] != "witness")
 			stuck[s, f]
 		if (g > gap[s, f]) gap[s, f] = g
 	} else {
