@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "base/mem.h"
+#include "daemon/parsed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,11 @@ int daemon_site(struct daemon *d, struct site *out, uint64_t *version, struct er
 	return site_read(doc.value, strlen(doc.value), "the applied site", out, err);
 }
 
+int daemon_node_of(struct daemon *d, const struct state_doc *doc, struct node *out, struct err *err)
+{
+	return d->nodes ? parsed_get(d->nodes, doc, out, err) : node_read(doc->value, out, err);
+}
+
 int daemon_node(struct daemon *d, const char *name, struct node *out, uint64_t *version, struct err *err)
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
@@ -38,7 +44,7 @@ int daemon_node(struct daemon *d, const char *name, struct node *out, uint64_t *
 	}
 	if (version)
 		*version = doc.version;
-	return node_read(doc.value, out, err);
+	return daemon_node_of(d, &doc, out, err);
 }
 
 /* 1: there; 0: absent, and `err` is as it was: that is no error. */
@@ -62,7 +68,8 @@ int daemon_run(struct daemon *d, const char *name, struct run *out, struct err *
 
 	if (there <= 0)
 		return there;
-	return run_read(doc.value, out, err) < 0 ? err_wrap(err, "%s", name) : 0;
+	return (d->runs ? parsed_get(d->runs, &doc, out, err) : run_read(doc.value, out, err)) < 0 ? err_wrap(err, "%s", name)
+												   : 0;
 }
 
 int daemon_machine(struct daemon *d, const char *name, struct machine *out, struct err *err)

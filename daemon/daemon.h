@@ -27,6 +27,7 @@ struct casts;
 struct guard_watch;
 struct helper_call;
 struct secret_told;
+struct parsed;
 
 struct daemon_paths { /* all below --root */
 	char *state_dir, *pki_dir, *store_dir, *tftp_dir, *run_dir, *socket, *lock;
@@ -46,6 +47,7 @@ struct daemon {
 	struct helper_call *helper; /* who starts dnsmasq for us; NULL: we do it */
 	int64_t started_ns;
 	struct state *state;
+	struct parsed *nodes, *runs; /* what was read of the state; NULL: nothing is kept */
 	struct http_server *http;
 	struct reconcile *reconcile;
 	struct audit *audit;
@@ -68,6 +70,8 @@ struct daemon {
 
 /* The applied site. ERR_NOT_FOUND with a hint when there is none yet; *version may be NULL. */
 int daemon_site(struct daemon *d, struct site *out, uint64_t *version, struct err *err) WARN_UNUSED;
+/* A document "node/NAME" as a struct. */
+int daemon_node_of(struct daemon *d, const struct state_doc *doc, struct node *out, struct err *err) WARN_UNUSED;
 /* Document "PREFIX/NAME" as a struct. ERR_NOT_FOUND: there is no such node. */
 int daemon_node(struct daemon *d, const char *name, struct node *out, uint64_t *version, struct err *err) WARN_UNUSED;
 int daemon_run(struct daemon *d, const char *name, struct run *out,

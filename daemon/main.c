@@ -12,6 +12,7 @@
 #include "daemon/hooks.h"
 #include "daemon/keys_check.h"
 #include "daemon/options.h"
+#include "daemon/parsed.h"
 #include "daemon/power.h"
 #include "daemon/privsep.h"
 #include "daemon/querier_child.h"
@@ -198,6 +199,8 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 
 	pthread_mutex_init(&d.change_lock, NULL);
 	d.told = secret_told_new();
+	d.nodes = parsed_new(&parsed_nodes);
+	d.runs = parsed_new(&parsed_runs);
 	daemon_paths_set(&d.paths, o->root, o->netboot_dir);
 	raise_files();
 	/* Before there is a thread, a listener or a key. */
@@ -228,6 +231,8 @@ static int run(const struct daemon_options *o, const sigset_t *signals, struct e
 	waiting_free(&d.waiting);
 	hooks_free(d.hooks);
 	secret_told_free(d.told);
+	parsed_free(d.nodes);
+	parsed_free(d.runs);
 	helper_call_close(&helper);
 	daemon_paths_free(&d.paths);
 	pthread_mutex_destroy(&d.change_lock);

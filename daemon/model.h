@@ -35,6 +35,7 @@ int node_read(const char *json, struct node *out, struct err *err) WARN_UNUSED;
 void node_print(const struct node *n, struct json_out *w);
 void node_put(const struct node *n, struct json_out *w); /* its keys into the open object */
 void node_free(struct node *n);
+void node_copy(struct node *to, const struct node *from); /* `to` is overwritten, and owns what it gets */
 
 enum run_state { RUN_NEW, RUN_READY, RUN_ORDERED, RUN_INSTALLING, RUN_INSTALLED, RUN_UP, RUN_FAILED };
 const char *run_state_name(enum run_state s);
@@ -68,6 +69,7 @@ int run_read(const char *json, struct run *out, struct err *err) WARN_UNUSED;
 void run_print(const struct run *r, struct json_out *w);      /* whole, for the state */
 void run_put_public(const struct run *r, struct json_out *w); /* into the open object of an API answer */
 void run_free(struct run *r);
+void run_copy(struct run *to, const struct run *from); /* ditto */
 void run_set_state(struct run *r, enum run_state state, int64_t wall_s);
 /* That it could not run its image from memory is over, or counts no more. False: there is no such failure. */
 bool run_forget_diskless(struct run *r);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "daemon/node_networks.h"
+#include "daemon/parsed.h"
 #include "site/words.h"
 
 #include <stdlib.h>
@@ -22,10 +23,12 @@ int roster_load(struct daemon *d, struct roster *out, struct err *err)
 	for (size_t i = 0; i < docs.len; i++) {
 		struct node n = { 0 };
 
-		if (node_read(docs.items[i].value, &n, err) < 0)
+		if (daemon_node_of(d, &docs.items[i], &n, err) < 0)
 			return err_wrap(err, "%s", docs.items[i].key);
 		roster_add(out, &n);
 	}
+	if (d->nodes)
+		parsed_keep(d->nodes, &docs);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #   BENCH_TOOLS     which ("orthrus udpcast_full udpcast_half udpcast_tuned uftp uftp_tuned")
 #   BENCH_MIB       length of the file (1024), and of that of row link: BENCH_LINK_MIB (256)
 #   BENCH_BUSY=1    measure though the machine has other things to do
-#   BENCH_KEEP      a file for the figures
+#   BENCH_KEEP      a file for the figures (build/bench-cast.figures)
 set -uo pipefail
 export LC_ALL=C # numbers with a point
 TOP=${TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
@@ -40,7 +40,8 @@ trap 'exit 130' INT TERM
 mount -t tmpfs -o size=95% bench "$W" || fail "no tmpfs"
 mkdir "$W/out"
 trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; umount -l "$W"; rmdir "$W"' EXIT
-figures=$W/figures
+figures=${BENCH_KEEP:-$BUILD/bench-cast.figures} # whatever ends this run, what was measured is there
+: >"$figures"
 
 others() { # percent of all cores that are busy now, with nothing of ours running
     local a b
@@ -72,7 +73,13 @@ clean() {
     rm -rf "$W/out"
     mkdir "$W/out"
 }
-# once ROW TOOL: a cast with N receivers, over the network as it is.
+failed() { # ROW TOOL WHY
+    { tail -n 5 "$W"/*.log; echo "bench-cast: $1 $2: $3"; } >&2
+    echo "failed $1 $2" >>"$figures"
+    clean
+    return 1
+}
+# once ROW TOOL: a cast with N receivers, over the network as it is. Returns 1 when not all of them got it.
 once() {
     local row=$1 tool=$2 t sent ok=0 size
     size=$(stat -c %s "$file")
@@ -86,15 +93,15 @@ once() {
     (sleep 900; echo "$row $tool: not ended after 900 s" >&2; pkill -P $BASHPID; kill $$) &
     deadline=$!
     cat "$file" >/dev/null
-    "${tool}_receivers" || { tail -n 5 "$W"/*.log >&2; fail "$row $tool: the receivers do not start"; }
+    "${tool}_receivers" || { failed "$row" "$tool" "the receivers do not start"; return 1; }
     sent=$(net_sent snd)
     t=$EPOCHREALTIME
     "${tool}_send" && ok=1
     t="$t $EPOCHREALTIME"
-    [ $ok = 1 ] || { tail -n 5 "$W"/*.log >&2; fail "$row $tool: failed"; }
+    [ $ok = 1 ] || { failed "$row" "$tool" failed; return 1; }
     for _ in $(seq 500); do kill -0 "$tx" 2>/dev/null || break; sleep 0.01; done # it may have last words
     sent="$sent $(net_sent snd)"
-    alike "$tool" || fail "$row $tool: not every receiver has the file as it was sent"
+    alike "$tool" || { failed "$row" "$tool" "not every receiver has the file as it was sent"; return 1; }
     clean
     cat "$W/tx.time" "$W"/rx*.time | awk -v w="$row $tool" -v t="$t" -v sent="$sent" -v n="$N" -v size="$size" '
         BEGIN { split(t, at, " "); split(sent, s, " ") }
@@ -116,7 +123,7 @@ best_uftp_rate() { # ROW TOOL
     new_file 128
     for rate in -1 250000 500000 1000000; do
         uftp_rate=$rate
-        once "$row" "$tool" >/dev/null
+        once "$row" "$tool" >/dev/null || continue
         sed -i "\$s/.*/sweep $rate &/" "$figures"
     done
     uftp_rates[$row$tool]=$(awk -v row="$row" -v tool="$tool" '$1 == "sweep" && $3 == row && $4 == tool && (!n++ || $5 < best) { best = $5; rate = $2 } END { print rate }' "$figures")
@@ -124,6 +131,17 @@ best_uftp_rate() { # ROW TOOL
     say "$row: $tool is fastest with -R ${uftp_rates[$row$tool]}"
 }
 declare -A uftp_rates
+# What a peer fails at is tried twice more, and told in the table; that we fail is the end.
+measure() { # ROW TOOL
+    local try
+    for try in 1 2 3; do
+        once "$1" "$2" && return 0
+        [ "$2" != orthrus ] || fail "$1: the cast failed"
+        net_up "$N" && net_settled || fail "no network"
+        case $1 in *_loss) net_offload off; net_loss 10 ;; esac
+    done
+    say "$1: $2 failed three times, and is left out"
+}
 row_once() { # ROW ROUND
     local row=$1 round=$2 i tool
     N=${row%_loss}
@@ -135,7 +153,7 @@ row_once() { # ROW ROUND
         in_row "$row" "$tool" || continue
         case $tool in uftp*) best_uftp_rate "$row" "$tool"; uftp_rate=${uftp_rates[$row$tool]} ;; esac
         new_file "${BENCH_MIB:-1024}"
-        once "$row" "$tool"
+        measure "$row" "$tool"
     done
     say "$row: round $round of $rounds"
 }
@@ -148,7 +166,7 @@ link_once() { # ROUND: how near it comes to what the link can carry
         net_offload off
         net_rate $mbit
         [ $p = 0 ] || net_loss $((10 * p))
-        once p$p orthrus
+        once p$p orthrus || fail "p$p: the cast failed"
     done
     rm -f "$file"
     say "link: round $1 of $rounds"
@@ -163,5 +181,4 @@ for round in $(seq "$rounds"); do
         if [ "$row" = link ]; then link_once "$round"; else row_once "$row" "$round"; fi
     done
 done
-[ -z "${BENCH_KEEP:-}" ] || cp "$figures" "$BENCH_KEEP"
 "$TOP/tests/bench/cast_report.awk" -v mbit=$mbit "$figures"

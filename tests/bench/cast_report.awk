@@ -1,7 +1,7 @@
 #!/usr/bin/awk -f
 # SPDX-License-Identifier: GPL-2.0-or-later
 # From the figures of cast.sh to its tables, the RESULT lines, and the targets of docs/bench.md that were missed (exit 1).
-# A line: ROW TOOL SECONDS BYTES CPU_SENDER CPU_RECEIVER PEAK_KB_SENDER PEAK_KB_RECEIVER SENT_BYTES SENT_PACKETS; "sweep" lines are not asked.
+# A line: ROW TOOL SECONDS BYTES CPU_SENDER CPU_RECEIVER PEAK_KB_SENDER PEAK_KB_RECEIVER SENT_BYTES SENT_PACKETS; "sweep" lines are not asked; "failed ROW TOOL": not every receiver got it.
 # mbit: of the link in rows p0, p1, p5, with four receivers that lose 0, 1, 5 % each.
 
 function median(list,    a, n, i, j, t) {
@@ -41,6 +41,7 @@ function transmissions(k, n, p,    sum, term, f, j) {
 }
 
 /^sweep / { next }
+/^failed / { failures[$2, $3]++; next }
 !($1 in have_row) { have_row[$1]; row[++rows] = $1 }
 !($2 in have_tool) { have_tool[$2]; tool[++tools] = $2 }
 {
@@ -70,6 +71,9 @@ function table(r,    i, k, gib, t) {
 		printf "  %-14s %8.2f %-13s %7.0f %12.2f %12.2f %9.0f %9.0f\n", tool[i], t, spread(seconds[k]), bytes[r] / t / 1e6, median(tx_cpu[k]) / gib,
 			median(rx_cpu[k]) / gib, tx_peak[k] / 1024, rx_peak[k] / 1024
 	}
+	for (i = 1; i <= tools; i++)
+		if ((r, tool[i]) in failures)
+			printf "  %s failed %d times: not every receiver got the file\n", tool[i], failures[r, tool[i]]
 }
 # The link counts Ethernet's head and no more: 14 + 28 (IPv4, UDP) + 40 (ours) around 1408 bytes.
 function link(p,    r, e, t, best, wire) {

@@ -6,16 +6,17 @@
 #   BENCH_FAULTS=N     faults of each kind (200)
 #   BENCH_KINDS="..."  port kill stop gone deaf mute witness; deaf and mute, which are one way each, are struck half as often
 #   BENCH_OUT=DIR      where logs, plot and tables stay (default: build/failover)
+#   BENCH_PARTS=N      in how many parts each series runs, at the same time, each in a network of its own (2)
 #   BENCH_BUSY=1       measure although the machine is busy
-# Our series run at the same time, each in a network of its own: what else this machine does happens to both. Keepalived runs after them:
-# its real-time processes, continued after a stop, kept all else from a processor for up to 79 ms.
+# Our series run at the same time: what else this machine does happens to both. Keepalived runs after them: its real-time processes, continued
+# after a stop, kept all else from a processor for up to 79 ms.
 set -u
 TOP=${TOP:-$(cd "$(dirname "$0")/../.." && pwd)} BUILD=${BUILD:-$TOP/build}
 ORTHRUS=${ORTHRUS:-$BUILD/orthrus} GUARD=${GUARD:-$BUILD/orthrus-guard}
 export TOP BUILD LC_ALL=C.UTF-8
 fail() { echo "bench-failover: $*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || fail "not root: it makes networks of its own"
-faults=${BENCH_FAULTS:-200}
+faults=${BENCH_FAULTS:-200} parts=${BENCH_PARTS:-2}
 read -ra kinds <<<"${BENCH_KINDS:-port kill stop gone deaf mute witness}"
 out=${BENCH_OUT:-$BUILD/failover}
 # A fault lasts until somebody else answers, or for so long, and so much longer to see whether the first one does, too.
@@ -30,19 +31,20 @@ busy() { # percent of all cores that are busy now
     read -r _ b < <(head -n 1 /proc/stat)
     echo "$a $b" | awk '{ for (i = 1; i <= 8; i++) { d = $(i + NF / 2) - $i; all += d; if (i == 4 || i == 5) idle += d } printf "%d\n", 100 * (all - idle) / all }'
 }
-side_by_side() { # SERIES...: each by a process of its own
-    local s rc=0
-    local -A run=()
-    trap 'kill "${run[@]}" 2>/dev/null; exit 130' INT TERM
+side_by_side() { # SERIES...: each part by a process of its own
+    local s n rc=0 run=()
+    trap 'kill -KILL "${run[@]}" 2>/dev/null; exit 130' INT TERM # unshare(1) takes no TERM
     for s in "$@"; do
-        FAILOVER_SERIES=$s "$0" 8>&- &
-        run[$s]=$!
+        for n in $(seq "$parts"); do
+            FAILOVER_SERIES=$s FAILOVER_PART=$n "$0" 8>&- &
+            run+=($!)
+        done
     done
-    for s in "$@"; do wait "${run[$s]}" || { echo "bench-failover: $s failed" >&2; rc=1; }; done
+    for n in "${run[@]}"; do wait "$n" || rc=1; done
     return $rc
 }
 measure_all() { # SERIES...: and the report of them all
-    local s ours=() logs=() b rc
+    local s n ours=() logs=() b rc
     exec 8>"$BUILD/bench-failover.lock"
     flock -n 8 || fail "another run measures here: two at once would measure each other"
     if [ "${BENCH_BUSY:-}" != 1 ]; then
@@ -52,7 +54,7 @@ measure_all() { # SERIES...: and the report of them all
     mkdir -p "$out"
     for s in "$@"; do
         [ "$s" = keepalived ] || ours+=("$s")
-        logs+=("$out/$s.log") # of this run only
+        for n in $(seq "$parts"); do logs+=("$out/$s.$n.log"); done # of this run only
     done
     [ ${#ours[@]} = 0 ] || side_by_side "${ours[@]}" || exit 1
     [[ " $* " != *" keepalived "* ]] || side_by_side keepalived || exit 1
@@ -68,11 +70,13 @@ if [ -z "${FAILOVER_SERIES:-}" ]; then
 fi
 . "$TOP/tests/lab/cast_net.bash"
 cast_net_private "$0"
+name=$FAILOVER_SERIES.$FAILOVER_PART
+faults=$(((faults + parts - FAILOVER_PART) / parts)) # of all, this part's
 . "$TOP/tests/bench/failover_net.bash"
 
 W=$(mktemp -d)
 trap 'exit 130' INT TERM
-trap 'cp "$W"/log.* "$out" 2>/dev/null; rm -rf "$W"' EXIT # what runs here ends with this process: it is the first of its own
+trap 'mkdir -p "$out/$name"; cp "$W"/log.* "$out/$name" 2>/dev/null; rm -rf "$W"' EXIT # what runs here ends with this process: it is the first of its own
 declare -A main
 make_network || fail "no network"
 responders a
@@ -173,12 +177,12 @@ run_series() { # NAME
     keepalived) tool=keepalived settle_ms=300 ;; # it does not tell when it has found its state
     esac
     "${tool}_prepare" || fail "$tool: cannot be prepared"
-    prober_start "$out/$1.log"
+    prober_start "$out/$name.log"
     # shellcheck disable=SC2046
     for n in $(voters); do "${tool}_start" "$n"; done
     # shellcheck disable=SC2046
     until_ready $(voters)
-    until_holder 10000 '' || { tail -n 5 "$W"/log.$tool.* >&2; fail "$1: nobody answers"; }
+    until_holder 10000 '' || { tail -n 5 "$W"/log.$tool.* >&2; fail "$name: nobody answers"; }
     wait_ms 1000
     mark begin
     took=$(now_ms)
@@ -188,15 +192,15 @@ run_series() { # NAME
             [ "$kind$tool" != witnesskeepalived ] || continue
             [ "$n" -gt "$(count_of "$kind")" ] || strike "$kind" "$n"
         done
-        [ $((n % 20)) != 0 ] || say "$1: $n of $faults rounds"
+        [ $((n % 20)) != 0 ] || say "$name: $n of $faults rounds"
     done
     took=$(($(now_ms) - took))
     # As long with nothing done to anybody.
     mark control
-    say "$1: the same time without faults: $((took / 1000)) s"
+    say "$name: the same time without faults: $((took / 1000)) s"
     wait_ms $took
     mark end
     prober_end
 }
-say "$FAILOVER_SERIES"
+say "$name"
 run_series "$FAILOVER_SERIES"

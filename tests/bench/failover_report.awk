@@ -1,7 +1,7 @@
 #!/usr/bin/awk -f
 # SPDX-License-Identifier: GPL-2.0-or-later
 # From the prober's logs (tests/lab/prober.c) of failover.sh to the tables, the RESULT line, a plot (-v svg=FILE), and the targets that
-# were missed (exit 1). Each file is a series: t20.log, t100.log, keepalived.log.
+# were missed (exit 1). The files are parts of a series each: t20.1.log, t20.2.log, t100.1.log, keepalived.1.log.
 #
 # A fault's gap is the longest silence that began before the fault was undone; below 3 ms it was none, and counts as 1. Where silence
 # lasted until the fault was undone nobody took over: "stuck", not in the percentiles. In the percentiles are the faults that strike the head
@@ -12,10 +12,11 @@
 #   - it moved there and back within 10 ms: less than a lease takes to run out.
 # A false failover is any other move that no fault called for: while a witness was lost, after a fault was undone, in the control.
 
-function name_of(file) { sub(/.*\//, "", file); sub(/\.log$/, "", file); return file }
+function name_of(file) { sub(/.*\//, "", file); sub(/(\.[0-9]+)?\.log$/, "", file); return file }
 FNR == 1 {
 	s = name_of(FILENAME)
-	serie[++series] = s
+	part++
+	if (!(s in seen)) serie[++series] = s
 	seen[s]
 	phase = "before"
 	f = 0
@@ -24,7 +25,7 @@ FNR == 1 {
 function dual_here(    k) {
 	if (phase == "before")
 		return
-	k = phase == "control" ? s SUBSEP "control" SUBSEP int(now / 1000) : s SUBSEP f
+	k = phase == "control" ? s SUBSEP "control" SUBSEP part SUBSEP int(now / 1000) : s SUBSEP f
 	if (k in is_dual)
 		return
 	is_dual[k]
@@ -32,7 +33,7 @@ function dual_here(    k) {
 	dual_of[s, phase == "control" ? "control" : kind[s, f]]++
 }
 $1 == "mark" {
-	if ($3 == "begin") { phase = "calm"; begun[s] = $2 }
+	if ($3 == "begin") { phase = "calm"; begun[part] = $2 }
 	if ($3 == "fault") {
 		f = ++n_faults[s]
 		kind[s, f] = $4; owner[s, f] = $6; from[s, f] = $2; gap[s, f] = 1; moves = 0
@@ -42,9 +43,9 @@ $1 == "mark" {
 	if ($3 == "heal") { until[s, f] = $2; phase = "repair" }
 	if ($3 == "calm") phase = "calm"
 	if ($3 == "control") { phase = "control"; control_from[s] = $2 }
-	if ($3 == "end") { control_ms[s] = $2 - control_from[s]; phase = "before" }
+	if ($3 == "end") { control_ms[s] += $2 - control_from[s]; phase = "before" }
 }
-$1 == "gap" && begun[s] && phase != "before" {
+$1 == "gap" && begun[part] && phase != "before" {
 	now = $3
 	g = $3 - $2
 	# One that goes on when the fault is undone is its gap if nobody had taken over by then; else it is the repair's.
@@ -70,7 +71,7 @@ $1 == "id" && phase != "before" {
 		false_moves[s, phase]++
 }
 $1 == "two" { now = $2; dual_here() }
-$1 == "end" { stalls[s] = $6; questions[s] = $3 }
+$1 == "end" { stalls[s] += $6; questions[s] += $3 }
 
 function sort(a, n,    i, j, t, step) {
 	for (step = int(n / 2); step > 0; step = int(step / 2))
