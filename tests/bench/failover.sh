@@ -123,14 +123,28 @@ until_ready() { # NAME...
         wait_ms 10
     done
     for name in "$@"; do
-        for n in $(seq 500); do
-            "${tool}_ready" "$name" && continue 2
-            kill -0 "${main[$name]}" 2>/dev/null || break
-            wait_ms 10
-        done
+        is_ready "$name" && continue
+        # keepalived's process for VRRP crashes now and then when it is continued, and then waits for ever longer before it begins again.
+        if [ $tool = keepalived ]; then
+            say "$FAILOVER_SERIES: ended by itself on $name, and is begun again"
+            mark "ended $name"
+            # shellcheck disable=SC2046
+            kill -KILL $(keepalived_pids "$name") "${main[$name]}" 2>/dev/null
+            keepalived_start "$name"
+            is_ready "$name" && continue
+        fi
         tail -n 5 "$W/log.$tool.$name" >&2
         fail "$tool does not become ready on $name"
     done
+}
+is_ready() { # NAME: within 5 s
+    local n
+    for n in $(seq 500); do
+        "${tool}_ready" "$1" && return 0
+        kill -0 "${main[$1]}" 2>/dev/null || return 1
+        wait_ms 10
+    done
+    return 1
 }
 prober_start() { # LOG
     marks=0 holder='' heard=''

@@ -40,6 +40,7 @@ $1 == "mark" {
 		if (!((s, $4) in have_kind)) { have_kind[s, $4]; kinds[s] = kinds[s] " " $4 }
 		phase = "fault"
 	}
+	if ($3 == "ended") own_ends[s]++
 	if ($3 == "heal") { until[s, f] = $2; phase = "repair" }
 	if ($3 == "calm") phase = "calm"
 	if ($3 == "control") { phase = "control"; control_from[s] = $2 }
@@ -117,6 +118,7 @@ function table(x,    i, n, list) {
 		other_gaps[x, "control"], false_moves[x, "control"], dual_of[x, "control"]
 	printf "  after repairs: longest %.1f ms; moves that no fault called for: %d; while a witness was lost: %d\n",
 		most(other_gap[x, "repair"], other_gap[x, "calm"]), false_moves[x, "repair"] + false_moves[x, "calm"], false_moves[x, "fault"]
+	if (own_ends[x]) printf "  it ended by itself, and was begun again, %d times\n", own_ends[x]
 	printf "  the prober itself did not run %d times for 3 ms or more, of %d questions\n", stalls[x], questions[x]
 }
 function value(x, share,    n) {
