@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,7 +15,8 @@
 /* The one logger of the process: set once by main before any thread starts, only read afterwards. */
 static struct {
 	const char *program;
-	bool debug, journal;
+	bool debug, journal, never_waits;
+	_Atomic unsigned int lost; /* lines that nobody took */
 } logger = { .program = "orthrus" };
 
 /* Is standard error the journal's stream? sd_journal_stream(7): JOURNAL_STREAM=dev:inode. */
@@ -36,22 +39,51 @@ void log_init(const char *program, bool debug)
 	logger.journal = stderr_is_journal();
 }
 
+void log_never_wait(void)
+{
+	logger.never_waits = true;
+}
+
+/* What reads our lines stands still, and the pipe or socket to it is full. */
+static bool is_full(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return logger.never_waits && poll(&p, 1, 0) == 0;
+}
+
+static void write_line(const char *line, size_t len)
+{
+	/* One write, so that lines of several threads never mix; a log that cannot be written must not stop the work. */
+	if (is_full())
+		atomic_fetch_add(&logger.lost, 1);
+	else if (write(STDERR_FILENO, line, len) < 0)
+		return;
+}
+
 static void emit(int level, const char *module, const char *fmt, va_list ap)
 {
 	static const char *const words[] = {
 		[LOG_ERR] = "error: ", [LOG_WARNING] = "warning: ", [LOG_INFO] = "", [LOG_DEBUG] = "debug: "
 	};
 	char text[1024], line[1280];
+	unsigned int lost;
 	int n;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
+	lost = atomic_load(&logger.lost);
+	if (lost && !is_full()) {
+		atomic_fetch_sub(&logger.lost, lost);
+		n = snprintf(line, sizeof(line), "%s%s: %u lines were lost, since nobody took them\n",
+			     logger.journal ? "<4>" : "", logger.journal ? "log" : logger.program, lost);
+		write_line(line, (size_t)n);
+	}
 	if (logger.journal)
 		n = snprintf(line, sizeof(line), "<%d>%s: %s\n", level, module, text);
 	else
 		n = snprintf(line, sizeof(line), "%s: %s: %s%s\n", logger.program, module, words[level], text);
-	/* One write, so that lines of several threads never mix; a log that cannot be written must not stop the work. */
-	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
-		return;
+	if (n > 0)
+		write_line(line, (size_t)n);
 }
 
 void log_error(const char *module, const char *fmt, ...)

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 
 void log_init(const char *program, bool debug);
+/* After it: a line that standard error has no room for is lost, and counted in the next one that it has room for. */
+void log_never_wait(void);
 void log_error(const char *module, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void log_warn(const char *module, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void log_info(const char *module, const char *fmt, ...) PRINTF_LIKE(2, 3);

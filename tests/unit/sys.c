@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -324,15 +325,64 @@ static void test_clock(void **state)
 	log_info("sys", "a line with %d number", 1);
 }
 
+/* The child of this test: nobody reads what it logs, and then somebody does. */
+static _Noreturn void log_into(int pipefd[2])
+{
+	static char text[1 << 17];
+	ssize_t n, all = 0;
+
+	alarm(20); /* it would wait for ever */
+	if (dup2(pipefd[1], STDERR_FILENO) < 0)
+		_exit(1);
+	log_init("test", false);
+	log_never_wait();
+	for (int i = 0; i < 2000; i++)
+		log_info("sys", "line %d, which is long enough for a pipe to be full before the last of them is there", i);
+	while ((n = read(pipefd[0], text + all, sizeof(text) - 1 - (size_t)all)) > 0)
+		all += n;
+	text[all] = 0;
+	if (!strstr(text, "line 0,") || strstr(text, "line 1999,"))
+		_exit(2);
+	log_info("sys", "after it");
+	n = read(pipefd[0], text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	_exit(strstr(text, "lines were lost") && strstr(text, "after it") ? 0 : 3);
+}
+
+static void test_log_never_waits(void **state)
+{
+	int pipefd[2], status = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(pipefd[0], F_SETFL, O_NONBLOCK), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		log_into(pipefd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_atomic),	cmocka_unit_test(test_beneath),
-		cmocka_unit_test(test_all_bytes),	cmocka_unit_test(test_direct),
-		cmocka_unit_test(test_direct_short),	cmocka_unit_test(test_secret),
-		cmocka_unit_test(test_no_regular_file), cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_spawn),		cmocka_unit_test(test_spawn_resets_signals),
-		cmocka_unit_test(test_spawn_limits),	cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_log_never_waits),
+		cmocka_unit_test(test_write_atomic),
+		cmocka_unit_test(test_beneath),
+		cmocka_unit_test(test_all_bytes),
+		cmocka_unit_test(test_direct),
+		cmocka_unit_test(test_direct_short),
+		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_no_regular_file),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_spawn),
+		cmocka_unit_test(test_spawn_resets_signals),
+		cmocka_unit_test(test_spawn_limits),
+		cmocka_unit_test(test_clock),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
