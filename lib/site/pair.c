@@ -164,6 +164,28 @@ static int read_lists(struct json_obj *o, struct site_pair *pair, struct err *er
 	return 0;
 }
 
+/* What the guard would refuse: lease_config_check() of headfailover/guard/core.h. */
+static int check_times(struct json_obj *o, struct site_pair *pair, struct err *err)
+{
+	/* A third of what is left of the lease when clocks differ by its margin, a thousandth and 1 ms. */
+	const uint64_t most = (999 * pair->lease_ms - 1000) / 3000;
+
+	if (pair->renew_ms > most)
+		return json_bad(
+			o, "renew_ms", err,
+			"%llu is more than %llu, a third of lease_ms (%llu) less the margin for clocks: with one renewal lost "
+			"the lease would end",
+			(unsigned long long)pair->renew_ms, (unsigned long long)most, (unsigned long long)pair->lease_ms);
+	if (1000 * pair->hold_off_s >= 2 * pair->lease_ms)
+		return 0;
+	if (json_has(o, "hold_off_s"))
+		return json_bad(o, "hold_off_s", err,
+				"%llu is less than two leases of %llu ms: the other head needs as long to take it",
+				(unsigned long long)pair->hold_off_s, (unsigned long long)pair->lease_ms);
+	pair->hold_off_s = (2 * pair->lease_ms + 999) / 1000;
+	return 0;
+}
+
 int site_pair_read(struct json_obj *root, struct site *site, struct err *err)
 {
 	struct site_pair *pair = &site->pair;
@@ -184,10 +206,8 @@ int site_pair_read(struct json_obj *root, struct site *site, struct err *err)
 	    json_u64(&o, "cpu", JSON_MAY, 0, 1023, &cpu, err) < 0 || json_enum(&o, "gate", JSON_MAY, gates, &gate, err) < 0 ||
 	    json_str(&o, "preferred", JSON_MAY, &pair->preferred, err) < 0 || read_lists(&o, pair, err) < 0)
 		return -1;
-	if (pair->renew_ms > pair->lease_ms / 3)
-		return json_bad(&o, "renew_ms", err,
-				"%llu is more than a third of lease_ms (%llu): with one renewal lost the lease would end",
-				(unsigned long long)pair->renew_ms, (unsigned long long)pair->lease_ms);
+	if (check_times(&o, pair, err) < 0)
+		return -1;
 	pair->gate = (enum site_gate)gate;
 	pair->cpu = cpu == UINT64_MAX ? -1 : (int)cpu;
 	pair->given = true;
