@@ -16,11 +16,17 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define TIMEOUT_NS (60 * NS_PER_S)
 #define REQUEST_NS (10 * NS_PER_S) /* of one request to a BMC, at most */
 #define LOOK_MS 250		   /* between two looks */
 #define AGENT_OFF 2		   /* what "status" of an agent exits with when the power is off */
+
+int64_t fence_patience_ns(bool first)
+{
+	return (first ? 2 : 7) * NS_PER_S;
+}
 
 /* One fence at work. */
 struct work {
@@ -217,11 +223,15 @@ static int read_password(const char *path, char **out, struct err *err)
 	struct stat st;
 	size_t len;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, errno, "password of a fence: %s", path);
-	if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077)) {
-		err_set(err, ERR_REFUSED, "%s: is no file of root's that nobody else can read", path);
-		return err_hint(err, "chown root: %s && chmod 600 %s, and give the BMC another password", path, path);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		const int why = errno;
+
+		err_errno(err, why, "password of a fence: %s", path);
+		return why == EACCES ? err_hint(err, "the guard runs as a user of its own: chown orthrus-guard: %s", path) : -1;
+	}
+	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 077)) {
+		err_set(err, ERR_REFUSED, "%s: is no file of root's or the guard's user's that nobody else can read", path);
+		return err_hint(err, "chown orthrus-guard: %s && chmod 600 %s, and give the BMC another password", path, path);
 	}
 	if (fs_read_fd(fd, path, 512, &text, err) < 0)
 		return -1;

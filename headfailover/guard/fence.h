@@ -22,6 +22,10 @@ enum fence_verdict {
 	FENCE_WAITS = 0x6d61,	  /* an administrator has to say so: CONTROL_FENCED (control.h) */
 };
 
+/* How long the guard waits before it has the other head switched off. The one that had the lease last, or may have it first, goes
+ * first: of two heads that don't hear each other one stays on. */
+int64_t fence_patience_ns(bool first);
+
 struct fence {
 	const struct site_fence *how; /* the caller's */
 	char *password;		      /* NULL: none is needed */
@@ -33,8 +37,8 @@ struct fence_set {
 	size_t len;
 	int64_t timeout_ns; /* of each; 0: a minute. It ends no later than one request to a BMC after it */
 };
-/* The fences of head `name` of the site, which must outlive *out, with their passwords. ERR_REFUSED: somebody besides root may
- * read the file of one. */
+/* The fences of head `name` of the site, which must outlive *out, with their passwords. ERR_REFUSED: somebody besides root and
+ * who runs the guard may read the file of one. */
 int fence_set_load(const struct site *site, const char *name, struct fence_set *out, struct err *err) WARN_UNUSED;
 void fence_set_free(struct fence_set *set);
 
@@ -54,7 +58,7 @@ struct fence_helper {
 	pid_t pid;
 };
 /* Forks. To be called while there is one thread, and before anything is opened that the helper must not have: it keeps its
- * standard streams and the set only. */
+ * standard streams, its user and the set only; no capability. */
 int fence_helper_start(const struct fence_set *set, struct fence_helper *out, struct err *err) WARN_UNUSED;
 /* Both return at once and allocate nothing. Ask: false when the helper is gone or has too many questions already: that is
  * FENCE_FAILED. What is asked while it works is done afterwards, once for all questions that came. */

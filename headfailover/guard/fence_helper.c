@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "headfailover/guard/fence.h"
 
+#include "sys/privilege.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -11,9 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the guard had been given is not the helper's: its priority, its way with signals, its descriptors. */
-static void become_helper(int fd)
+/* What the guard had been given is not the helper's: its priority, its way with signals, its descriptors, and its rights, which
+ * the programs that it runs would have, too. */
+static bool become_helper(int fd)
 {
+	struct err why = { 0 };
 	const struct sched_param normal = { 0 };
 	struct sigaction dflt = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -28,6 +32,7 @@ static void become_helper(int fd)
 	if (fd > STDERR_FILENO + 1)
 		close_range(STDERR_FILENO + 1, (unsigned int)fd - 1, 0);
 	close_range((unsigned int)fd + 1, ~0U, 0);
+	return privilege_keep(PRIVILEGE_NONE, &why) == 0;
 }
 
 /* The last of the questions that are there: they all want the same. False: the guard is gone. */
@@ -77,9 +82,8 @@ int fence_helper_start(const struct fence_set *set, struct fence_helper *out, st
 		return -1;
 	}
 	if (out->pid == 0) {
-		become_helper(ends[1]);
 		/* A group of its own: it is killed with what it runs. */
-		if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == guard)
+		if (become_helper(ends[1]) && setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == guard)
 			serve(set, ends[1]);
 		_exit(0);
 	}

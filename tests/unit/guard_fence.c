@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct lab {
@@ -195,6 +196,25 @@ static void helper_answers(void **state)
 	fence_helper_end(&h); /* again */
 }
 
+/* A fence agent is somebody else's program: it has none of the rights that the guard needs at its start. */
+static void helper_has_no_rights(void **state)
+{
+	struct lab *l = *state;
+	autofree char *rights = NULL;
+	struct fence_helper h;
+	struct fence_answer a;
+	struct err err = { 0 };
+
+	script(l, "#!/bin/sh\ngrep CapEff /proc/$$/status >${0%/*}/rights\ngrep -q action=off && exit 0; exit 2\n");
+	assert_int_equal(fence_helper_start(&l->set, &h, &err), 0);
+	assert_true(fence_helper_ask(&h, 1));
+	wait_answer(&h, &a);
+	assert_int_equal(a.verdict, FENCE_CONFIRMED);
+	fence_helper_end(&h);
+	rights = slurp(l, "rights");
+	assert_string_equal(rights, "CapEff:\t0000000000000000\n");
+}
+
 /* Questions that come while it works are one: a machine is not switched off ten times. */
 static void helper_merges(void **state)
 {
@@ -244,6 +264,23 @@ static void sets(void **state)
 		assert_int_equal(err.kind, ERR_INVALID);
 		assert_null(strstr(err.text, "two\n"));
 	}
+	if (geteuid() == 0) { /* as the guard's unit runs it: a user of its own */
+		assert_int_equal(fs_write_atomic(file, "secret\n", 7, 0600, &err), 0);
+		assert_int_equal(chmod(l->dir, 0755), 0);
+		assert_int_equal(seteuid(65534), 0);
+		err = (struct err){ 0 };
+		assert_int_equal(fence_set_load(&site, "head2", &set, &err), -1);
+		assert_non_null(strstr(err.hint, "chown orthrus-guard"));
+		assert_int_equal(seteuid(0), 0);
+		assert_int_equal(chown(file, 65534, 65534), 0);
+		assert_int_equal(seteuid(65534), 0);
+		assert_int_equal(fence_set_load(&site, "head2", &set, &err), 0);
+		assert_string_equal(set.items[1].password, "secret");
+		fence_set_free(&set);
+		assert_int_equal(seteuid(0), 0);
+		assert_int_equal(fence_set_load(&site, "head2", &set, &err), -1); /* a stranger's, who may change it */
+		assert_int_equal(err.kind, ERR_REFUSED);
+	}
 	assert_int_equal(fs_write_atomic(file, "secret\n", 7, 0640, &err), 0);
 	assert_int_equal(fence_set_load(&site, "head2", &set, &err), -1);
 	assert_int_equal(err.kind, ERR_REFUSED);
@@ -262,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refused_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(ends_when_hung_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(helper_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(helper_has_no_rights, setup, teardown),
 		cmocka_unit_test_setup_teardown(helper_merges, setup, teardown),
 		cmocka_unit_test_setup_teardown(sets, setup, teardown),
 	};
