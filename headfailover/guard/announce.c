@@ -26,7 +26,7 @@ struct port { /* an interface */
 	char name[IFNAMSIZ];
 	int index, fd[2]; /* ARP; IPv6, -1 where there is no such address */
 	uint8_t mac[6];
-	bool up, gone, tell_up, router;
+	bool up, gone, tell, router; /* tell: how it is, though nothing changed */
 };
 struct said {
 	struct addr6 addr;
@@ -68,9 +68,15 @@ static void announce_free_(struct announce **a)
 
 static int look_at_port(const struct announce *a, struct port *p)
 {
-	struct ifreq req = { 0 };
+	struct ifreq req = { .ifr_ifindex = p->index };
 
-	memcpy(req.ifr_name, p->name, sizeof(req.ifr_name));
+	/* By its number first: who asks for a name that is no more has the kernel look for a module of it, and waits for that. */
+	if (ioctl(a->control, SIOCGIFNAME, &req) < 0)
+		return -1;
+	if (strncmp(req.ifr_name, p->name, sizeof(req.ifr_name)) != 0) {
+		errno = ENODEV; /* it has another name now */
+		return -1;
+	}
 	if (ioctl(a->control, SIOCGIFHWADDR, &req) < 0)
 		return -1;
 	memcpy(p->mac, req.ifr_hwaddr.sa_data, 6);
@@ -181,6 +187,7 @@ static int open_port(struct announce *a, size_t i, struct err *err)
 			return err_errno(err, errno, "announcing: a packet socket at %s", p->name);
 	}
 	make_frames(a, i);
+	p->tell = !p->up;
 	return 0;
 }
 
@@ -282,7 +289,34 @@ static enum announce_kind judge_link(struct announce *a, const struct ifinfomsg 
 		if (look_at_port(a, p) < 0)
 			return ANNOUNCE_NOTHING; /* it is going; we'll hear of it */
 		make_frames(a, i);		 /* it may have got another address */
+		p->tell = p->tell && p->up == was;
 		return p->up == was ? ANNOUNCE_NOTHING : p->up ? ANNOUNCE_LINK_UP : ANNOUNCE_LINK_DOWN;
+	}
+	return ANNOUNCE_NOTHING;
+}
+
+static void look_at_all(struct announce *a)
+{
+	for (size_t i = 0; i < a->n_ports; i++) {
+		struct port *p = &a->ports[i];
+
+		p->tell = !p->gone;
+		if (!p->gone)
+			p->gone = look_at_port(a, p) < 0 && errno == ENODEV;
+	}
+}
+
+static enum announce_kind tell_port(struct announce *a, struct announce_event *out)
+{
+	for (size_t i = 0; i < a->n_ports; i++) {
+		struct port *p = &a->ports[i];
+
+		if (!p->tell)
+			continue;
+		p->tell = false;
+		make_frames(a, i);
+		memcpy(out->interface, p->name, IFNAMSIZ);
+		return p->gone ? ANNOUNCE_GONE : p->up ? ANNOUNCE_LINK_UP : ANNOUNCE_LINK_DOWN;
 	}
 	return ANNOUNCE_NOTHING;
 }
@@ -305,20 +339,11 @@ static enum announce_kind read_links(struct announce *a, struct announce_event *
 		if (n > 0)
 			a->len = (size_t)n;
 		else if (n < 0 && errno == ENOBUFS) /* some were lost: whatever it was, to announce again does no harm */
-			for (size_t i = 0; i < a->n_ports; i++)
-				a->ports[i].tell_up = look_at_port(a, &a->ports[i]) == 0 && a->ports[i].up;
+			look_at_all(a);
 		else
 			break;
 	}
-	for (size_t i = 0; i < a->n_ports; i++) {
-		if (a->ports[i].tell_up) {
-			a->ports[i].tell_up = false;
-			make_frames(a, i);
-			memcpy(out->interface, a->ports[i].name, IFNAMSIZ);
-			return ANNOUNCE_LINK_UP;
-		}
-	}
-	return ANNOUNCE_NOTHING;
+	return tell_port(a, out);
 }
 
 static bool is_ours(const struct announce *a, size_t port, const struct addr6 *addr)

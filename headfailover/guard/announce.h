@@ -32,7 +32,8 @@ void announce_free(struct announce *a);
  * for. */
 unsigned int announce_send(struct announce *a);
 
-/* What `announce_fd()` becomes readable for; -1 there is none. Read until ANNOUNCE_NOTHING. */
+/* What `announce_fd()` becomes readable for, and at the start, without that, which links have no carrier. Read until
+ * ANNOUNCE_NOTHING. */
 enum announce_kind {
 	ANNOUNCE_NOTHING = 0,
 	ANNOUNCE_CONFLICT, /* somebody else says that `addr` is at `mac`: normal while the other head has it, else not */

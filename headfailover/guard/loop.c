@@ -183,7 +183,7 @@ static void wait(struct loop *l, struct pollfd fds[AT_LINKS + GUARD_LINKS])
 	for (unsigned int i = 0; i < AT_LINKS + GUARD_LINKS; i++)
 		fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	fds[AT_ORDERS].fd = l->orders.wake;
-	if (l->announce)
+	if (l->announce && now >= l->look_ns)
 		fds[AT_ANNOUNCE].fd = announce_fd(l->announce);
 	if (l->addresses)
 		fds[AT_ADDRESSES].fd = addresses_fd(l->addresses);
@@ -224,6 +224,8 @@ void loop_run_lease(struct loop *l)
 {
 	l->mend_ns = loop_clock(l) + MEND_NS;
 	loop_step(l, LEASE_ON_START, LEASE_NOBODY, true, NULL);
+	if (l->announce)
+		loop_look_around(l); /* a cable may be out from the beginning */
 	while (!atomic_load_explicit(&l->dead, memory_order_relaxed) &&
 	       (!l->stop_ns || (!lease_over(&l->lease) && loop_clock(l) < l->stop_ns)))
 		turn(l);

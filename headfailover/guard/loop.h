@@ -87,6 +87,9 @@ struct loop {
 	int64_t timer_ns, burst_ns, mend_ns; /* by the loop's clock */
 	int64_t stop_ns;		     /* 0: nobody wants it to end; else when it ends at the latest */
 	int64_t gate_ns, shut_after_ns;	     /* the gate's deadline; it could not be shut, and is so from then on */
+	int64_t told_gate_ns, told_longer_ns, told_conflict_ns;
+	int64_t look_ns; /* nobody looks around before: who floods us with claims of our addresses takes no more than that of our
+			    time */
 	uint8_t unfit;
 	bool has, twins[LEASE_VOTERS];
 	struct addresses_state addresses_state;

@@ -4,11 +4,26 @@
 
 #include <string.h>
 
+#define TELL_NS INT64_C(10000000000)
+#define LOOK_NS INT64_C(5000000)
+
 static void note(struct loop *l, uint32_t kind, uint8_t who, int64_t value)
 {
 	const struct loop_note n = { .kind = kind, .who = who, .value = value };
 
 	ring_put(&l->notes, &n);
+}
+
+/* What others can make happen as often as they like, or goes on for long, is told now and then: each is an event of the cluster.
+ */
+static bool too_often(struct loop *l, int64_t *last_ns)
+{
+	const int64_t now = loop_clock(l);
+
+	if (*last_ns && now - *last_ns < TELL_NS)
+		return true;
+	*last_ns = now;
+	return false;
 }
 
 /* A lab's deadline, by the kernel's clock. Rounded to what is earlier. */
@@ -32,13 +47,22 @@ static void move_gate(struct loop *l, int64_t ns)
 		l->shut_after_ns = 0;
 		return;
 	}
-	l->gate_ns = before;
-	note(l, LOOP_GATE_FAIL, LEASE_NOBODY, ns);
+	if (ns < before) /* whether it was moved is not known: the later of the two counts */
+		l->gate_ns = before;
+	if (!too_often(l, &l->told_gate_ns))
+		note(l, LOOP_GATE_FAIL, LEASE_NOBODY, ns);
 	if (ns == 0)
 		l->shut_after_ns = before;
 }
 
-static bool may_release(struct loop *l)
+/* Of what another head can take the lease by, nothing is said while the own gate can't be shut: neither that the lease was given
+ * up, nor that the own voter, for which it was, grants it. */
+static bool gives(const struct lease_msg *m)
+{
+	return m->kind == LEASE_RELEASE || m->kind == LEASE_ACCEPT;
+}
+
+static bool may_give(struct loop *l)
 {
 	if (l->shut_after_ns && loop_clock(l) > l->shut_after_ns)
 		l->shut_after_ns = 0;
@@ -55,7 +79,7 @@ static void send_all(struct loop *l, const struct lease_actions *a)
 		const struct lease_msg *m = &a->send[i];
 
 		/* One that is not told now is told by the core's next try. */
-		if (m->kind == LEASE_RELEASE && !may_release(l))
+		if (gives(m) && !may_give(l))
 			continue;
 		if (guard_wire_write(&l->wire, m, packets))
 			guard_links_send(&l->links, m->to, (const uint8_t(*)[GUARD_WIRE_LEN])packets, loop_clock(l));
@@ -90,7 +114,8 @@ static void gain(struct loop *l, uint64_t epoch)
 static void tell(struct loop *l, const struct lease_actions *a, bool renewed, int64_t now)
 {
 	for (unsigned int i = 0; i < a->n_notes; i++)
-		note(l, a->notes[i].kind, a->notes[i].who, a->notes[i].value);
+		if (a->notes[i].kind != LEASE_NOTE_LONGER || !too_often(l, &l->told_longer_ns))
+			note(l, a->notes[i].kind, a->notes[i].who, a->notes[i].value);
 	/* The deadline says when it was asked for: t + T - M. */
 	if (renewed)
 		note(l, LOOP_RENEWED, LEASE_NOBODY,
@@ -155,7 +180,8 @@ void loop_look_around(struct loop *l)
 		memcpy(n.interface, e.interface, sizeof(n.interface));
 		switch (kind) {
 		case ANNOUNCE_CONFLICT:
-			if (!l->has)
+			l->look_ns = loop_clock(l) + LOOK_NS;
+			if (!l->has || too_often(l, &l->told_conflict_ns))
 				continue; /* whoever has it says so */
 			n.kind = LOOP_CONFLICT;
 			n.addr = e.addr;

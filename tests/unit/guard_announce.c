@@ -4,6 +4,7 @@
 #include "headfailover/guard/announce.h"
 #include "headfailover/guard/announce_frame.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "sys/spawn.h"
 
@@ -138,6 +139,21 @@ static bool settled(struct addresses *s, bool there)
 	return false;
 }
 
+/* Another interface changes more often than a socket that nobody reads has room for. */
+static void crowd(void)
+{
+	autoclean(buf_free) struct buf lines = { 0 };
+	const char *const argv[] = { "ip", "-batch", "-", NULL };
+	struct spawn s = { .argv = argv };
+	struct err err = { 0 };
+
+	for (int i = 0; i < 1000; i++)
+		buf_addf(&lines, "link set lo mtu %d\n", 2000 + i);
+	s.input = buf_str(&lines);
+	s.input_len = lines.len;
+	assert_int_equal(spawn_run(&s, NULL, &err), 0);
+}
+
 static void sockets_and_addresses(void **state)
 {
 	const struct service_addr addrs[] = { { .addr = four, .prefix = 32, .interface = "g0" },
@@ -158,7 +174,10 @@ static void sockets_and_addresses(void **state)
 	assert_int_equal(SPAWN(&err, "ip", "link", "add", "g0", "type", "veth", "peer", "name", "g1"), 0);
 	assert_int_equal(announce_open(addrs, 2, &a, &err), 0);
 	assert_int_equal(announce_open(other, 2, &b, &err), 0);
-	assert_int_equal(announce_send(a), 3); /* it is down */
+	assert_int_equal(announce_send(a), 3);			    /* it is down */
+	assert_int_equal(announce_read(a, &e), ANNOUNCE_LINK_DOWN); /* and that is said, once, though it did not become so */
+	assert_string_equal(e.interface, "g0");
+	assert_int_equal(announce_read(a, &e), ANNOUNCE_NOTHING);
 	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g0", "up"), 0);
 	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g1", "up"), 0);
 	p = (struct pollfd){ .fd = announce_fd(a), .events = POLLIN };
@@ -173,10 +192,22 @@ static void sockets_and_addresses(void **state)
 	}
 	assert_true(addr6_same(&e.addr, &four));
 	assert_int_equal(announce_read(a, &e), ANNOUNCE_NOTHING);
+	/* So much happens elsewhere that the kernel has no room to say what becomes of ours: it is told all the same. */
+	crowd();
+	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g1", "down"), 0);
+	assert_int_equal(announce_read(a, &e), ANNOUNCE_LINK_DOWN);
+	assert_string_equal(e.interface, "g0");
+	crowd();
+	assert_int_equal(SPAWN(&err, "ip", "link", "del", "g0"), 0);
+	while (announce_read(a, &e) != ANNOUNCE_GONE)
+		assert_int_not_equal(e.kind, ANNOUNCE_NOTHING);
+	assert_int_equal(announce_read(a, &e), ANNOUNCE_NOTHING);
 	announce_free(a);
 	announce_free(b);
 	announce_free(NULL);
 
+	assert_int_equal(SPAWN(&err, "ip", "link", "add", "g0", "type", "veth", "peer", "name", "g1"), 0);
+	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g0", "up"), 0);
 	other[0].prefix = 33;
 	assert_int_equal(addresses_open(other, 2, &s, &err), -1);
 	assert_int_equal(addresses_open(addrs, 2, &s, &err), 0);
