@@ -159,7 +159,7 @@ int guard_config_of(const struct site *s, const char *self, struct guard_config 
 		[SITE_GATE_AUTO] = GATE_ANY, [SITE_GATE_BPF] = GATE_BPF, [SITE_GATE_NFT] = GATE_NFT
 	};
 
-	*c = (struct guard_config){ .cpu = s->pair.cpu };
+	*c = (struct guard_config){ .cpu = -1 };
 	if (!s->pair.given) {
 		err_set(err, ERR_REFUSED, "this cluster has one head: site.json has no \"pair\", so there is nothing to guard");
 		return err_hint(err, "site.json(5) says what a pair of heads needs");
@@ -180,6 +180,7 @@ int guard_config_of(const struct site *s, const char *self, struct guard_config 
 		return -1;
 	if (!c->head)
 		return 0;
+	c->cpu = s->pair.cpu; /* of the heads: a witness may be a smaller machine */
 	if (set_interfaces(s, c, err) < 0)
 		return -1;
 	/* "nfs" goes with the disk behind it, which is not given away by a lease of milliseconds. */

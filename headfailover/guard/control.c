@@ -33,7 +33,11 @@ int control_open(struct control *c, const char *path, gid_t gid, struct err *err
 		return err_errno(err, errno, "%s of an earlier guard", path);
 	if (bind(c->fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		return err_errno(err, errno, "%s", path);
-	if (chmod(path, 0660) < 0 || chown(path, (uid_t)-1, gid) < 0 || listen(c->fd, CONTROL_CLIENTS) < 0)
+	if (chown(path, (uid_t)-1, gid) < 0) {
+		err_errno(err, errno, "give %s to the group %u", path, (unsigned int)gid);
+		return err_hint(err, "the guard has to be in that group: SupplementaryGroups= of its unit");
+	}
+	if (chmod(path, 0660) < 0 || listen(c->fd, CONTROL_CLIENTS) < 0)
 		return err_errno(err, errno, "%s", path);
 	return 0;
 }

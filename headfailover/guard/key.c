@@ -133,7 +133,11 @@ static int load(const char *path, const char *cluster, struct guard_key *out, st
 	int rc;
 
 	if (fd < 0) {
+		const bool closed = errno == EACCES;
+
 		err->kind = ERR_REFUSED;
+		if (closed)
+			return err_hint(err, "the guard runs as a user of its own: chown orthrus-guard: %s", path);
 		return err_hint(err, "copy the key from another voter of this cluster (mode 0600); the first one makes it");
 	}
 	if (check_owner(fd, path, err) < 0)

@@ -37,7 +37,8 @@ static const char usage[] =
 	"  --site FILE        the site (default: /etc/orthrus/site.json)\n"
 	"  --self NAME        this machine's name there, a head's or a witness's (default: the host's name)\n"
 	"  --key FILE         the secret that all guards of the cluster share (default: /etc/orthrus/guard.key)\n"
-	"  --old-key FILE     another one that is believed, but not used: while a new one is brought to all\n"
+	"  --old-key FILE     another one that is believed, but not used: while a new one is brought to all (default: that of\n"
+	"                     --key with \".old\" behind it, if there is one)\n"
 	"  --control SOCKET   where `orthrus head` asks (default: /run/orthrus-guard/control)\n"
 	"  --user NAME        started by root: become this user once all is open\n"
 	"  --lab              run without real time if there is none, and with short leases where a machine may be paused\n"
@@ -147,7 +148,7 @@ struct guard {
 	struct talk talk;
 	struct guard_keys keys;
 	struct fence_set fences;
-	char *key_path, *control_path;
+	char *key_path, *old_key_path, *control_path;
 };
 
 static char *path_of(const struct options *o, const char *given, const char *usual)
@@ -212,7 +213,7 @@ static int begin_wire(struct guard *g, struct err *err)
 	random_bytes(&g->config.lease.seed, sizeof(g->config.lease.seed));
 	clock_gettime(CLOCK_REALTIME, &wall);
 	g->config.lease.first_round = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
-	if (guard_keys_load(g->key_path, g->o.old_key, g->config.cluster, &g->keys, err) < 0 ||
+	if (talk_read_keys(&g->talk, &g->keys, err) < 0 ||
 	    guard_wire_init(&g->loop.wire, g->config.lease.self, g->config.lease.n_voters, g->config.n_links, boot, &g->keys,
 			    err) < 0)
 		return -1;
@@ -254,10 +255,10 @@ static int drop_rights(const struct guard *g, struct err *err)
 	return privilege_user(g->o.user, &user, err) < 0 ? -1 : privilege_become(&user, caps, err);
 }
 
-/* orthrusd may ask and order, too. */
+/* On a head orthrusd may ask and order, too. (A witness is not in its group, and could not give the socket to it.) */
 static int open_control(struct guard *g, struct err *err)
 {
-	const struct group *daemon = getgrnam(PRIVILEGE_DAEMON);
+	const struct group *daemon = g->config.head ? getgrnam(PRIVILEGE_DAEMON) : NULL;
 
 	return control_open(&g->talk.control, g->control_path, daemon ? daemon->gr_gid : (gid_t)-1, err);
 }
@@ -267,15 +268,18 @@ static int begin_talk(struct guard *g, struct err *err)
 	struct talk *t = &g->talk;
 
 	t->loop = &g->loop;
-	t->config = &g->config;
-	t->key = g->key_path;
-	t->old_key = g->o.old_key;
 	return talk_begin(t, err);
 }
 
 static int begin(struct guard *g, struct err *err)
 {
 	g->key_path = path_of(&g->o, g->o.key, "/etc/orthrus/guard.key");
+	g->old_key_path = g->o.old_key ? mem_strdup(g->o.old_key) : str_format("%s.old", g->key_path);
+	g->talk.config = &g->config;
+	g->talk.root = g->o.root;
+	g->talk.key = g->key_path;
+	g->talk.old_key = g->old_key_path;
+	g->talk.old_key_must = g->o.old_key;
 	g->control_path = path_of(&g->o, g->o.control, GUARD_SOCKET);
 	g->loop.rate = g->o.rate;
 	if (talk_signals(&g->talk, err) < 0 || read_site_file(g, err) < 0 || check_clock(g, err) < 0 || begin_fence(g, err) < 0 ||
@@ -313,6 +317,7 @@ static void end(struct guard *g)
 	guard_keys_clear(&g->keys);
 	site_free(&g->site);
 	free(g->key_path);
+	free(g->old_key_path);
 	free(g->control_path);
 }
 
@@ -357,6 +362,7 @@ int main(int argc, char **argv)
 		return rc > 0 ? 0 : 2;
 	}
 	log_init("orthrus-guard", g->o.debug);
+	log_never_wait(); /* a log that stands still is no reason to stop answering systemd, who would end this guard */
 	g->talk.control.fd = g->talk.fence.fd = g->talk.signals = -1;
 	memset(g->talk.control.clients, -1, sizeof(g->talk.control.clients));
 	if (g->o.make_key)

@@ -68,8 +68,9 @@ static bool tell_lease(const struct guard_config *c, const struct loop_note *n, 
 		say(e, LOG_ERR, "lease-refused",
 		    "%s is silent, and there is neither a third voter nor a fence that could tell whether it is dead: it is not "
 		    "taken over from; "
-		    "add a witness (pair.witnesses), or make sure that it is off and say so: orthrus head fenced %s",
-		    who, who);
+		    "add a witness (pair.witnesses) or what can switch it off (pair.fences; the driver \"manual\" asks an "
+		    "administrator)",
+		    who);
 		return true;
 	case LEASE_NOTE_FENCE_FAILED:
 		say(e, LOG_ERR, "fence-failed",
@@ -109,7 +110,7 @@ static bool tell_loop(const struct guard_config *c, const struct loop_note *n, s
 	case LOOP_RENEWED:
 		return false; /* counted */
 	case LOOP_FENCE:
-		say(e, LOG_WARNING, "fence", "%s is silent: it is being switched off, to take over from it", who);
+		say(e, LOG_WARNING, "fence-soon", "%s is silent: if it stays so, it is switched off, to take over from it", who);
 		return true;
 	case LOOP_MET:
 		say(e, LOG_INFO, "voter-met", "hears %s (boot %016llx)", who, (unsigned long long)n->number);

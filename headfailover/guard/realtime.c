@@ -76,9 +76,10 @@ int realtime_begin(int priority, int cpu, struct err *err)
 	if (cpu < 0 || cpu >= CPU_SETSIZE)
 		return err_set(err, ERR_INVALID, "processor %d: there is none of that number", cpu);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		return err_errno(err, errno, "processor %d", cpu);
-	return 0;
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return 0;
+	err_errno(err, errno, "processor %d", cpu);
+	return err_hint(err, "pair.cpu in site.json names one that this machine has (`nproc --all`) and the guard may use");
 }
 
 bool realtime_may_be_paused(const char *root, char source[32])
@@ -96,12 +97,13 @@ bool realtime_may_be_paused(const char *root, char source[32])
 	return false;
 }
 
-int64_t realtime_clock_ppm(void)
+int realtime_clock_ppm(int64_t *out, struct err *err)
 {
 	struct timex t = { 0 };
 
 	if (adjtimex(&t) < 0)
-		return 0;
+		return err_errno(err, errno, "how fast the clock is made to run");
 	/* A tick is 10 ms by itself; `freq` is ppm in 65536ths. */
-	return (int64_t)t.freq / 65536 + (t.tick - 10000) * 100;
+	*out = (int64_t)t.freq / 65536 + (t.tick - 10000) * 100;
+	return 0;
 }

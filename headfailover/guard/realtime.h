@@ -17,9 +17,9 @@ int realtime_lock_memory(struct err *err) WARN_UNUSED;
 bool realtime_needs_right(void);
 /* This thread before all that are not real-time, by SCHED_FIFO, `priority` 1 to 99; on this processor alone, if one is given. */
 int realtime_begin(int priority, int cpu, struct err *err) WARN_UNUSED;
-/* By how many ppm the clock is being made to run faster than by itself (negative: slower): adjtimex(2), as NTP does it. 0 where
- * the kernel does not say. */
-int64_t realtime_clock_ppm(void);
+/* By how many ppm the clock is being made to run faster than by itself (negative: slower): adjtimex(2), as NTP does it. -1: the
+ * kernel does not say, as where a unit of systemd has ProtectClock=. */
+int realtime_clock_ppm(int64_t *out, struct err *err) WARN_UNUSED;
 /* Does this machine's clock stop while it is paused from outside? True for a guest whose clock is its host's (kvm-clock, Hyper-V,
  * Xen): leases shorter than a pause are not safe there. `source`: what the kernel calls it. */
 bool realtime_may_be_paused(const char *root, char source[32]);

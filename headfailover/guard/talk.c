@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "headfailover/guard/talk.h"
 
+#include "base/mem.h"
+#include "headfailover/guard/bare.h"
 #include "headfailover/guard/notes.h"
 #include "headfailover/guard/realtime.h"
 #include "sys/clock.h"
@@ -15,6 +17,8 @@
 #include <systemd/sd-daemon.h>
 
 #define TICK_MS 500
+#define PROBLEM_NS (60 * NS_PER_S)
+#define BARE_NS (60 * NS_PER_S)
 #define GATE_UNKNOWN 10 /* ticks */
 
 /* --- what the loop noted */
@@ -29,11 +33,20 @@ static void log_event(const struct control_event *e)
 		log_info("guard", "%s", e->text);
 }
 
-/* What an administrator has to put right stays in the status until it is. */
+static void set_problem(struct talk *t, const char *text, int64_t until_ns)
+{
+	snprintf(t->problem, sizeof(t->problem), "%s", text);
+	t->problem_until_ns = until_ns;
+}
+
+/* What an administrator has to put right stays in the status until it is: what is noted again as long as it is so, for a while.
+ */
 static void keep_problem(struct talk *t, const struct loop_note *n, const struct control_event *e)
 {
+	const bool again = n->kind == LEASE_NOTE_LONGER || n->kind == LOOP_CONFLICT || n->kind == LOOP_GATE_FAIL;
+
 	if (e->severity <= LOG_ERR)
-		snprintf(t->problem, sizeof(t->problem), "%s", e->text);
+		set_problem(t, e->text, again ? clock_now_ns() + PROBLEM_NS : INT64_MAX);
 	else if (n->kind == LOOP_GAINED || n->kind == LOOP_ADDRESSES_RIGHT)
 		t->problem[0] = 0;
 }
@@ -49,10 +62,7 @@ static void count(struct talk *t, const struct loop_note *n)
 		spread_add(&t->gaps, n->value);
 }
 
-/* --- the other head is to be off */
-
-static void say(struct talk *t, int severity, const char *kind, const char *fmt, ...) PRINTF_LIKE(4, 5);
-static void say(struct talk *t, int severity, const char *kind, const char *fmt, ...)
+void talk_say(struct talk *t, int severity, const char *kind, const char *fmt, ...)
 {
 	struct control_event e = { .version = CONTROL_VERSION, .wall_s = clock_wall_s(), .severity = (uint32_t)severity };
 	va_list args;
@@ -63,40 +73,8 @@ static void say(struct talk *t, int severity, const char *kind, const char *fmt,
 	va_end(args);
 	log_event(&e);
 	if (severity <= LOG_ERR)
-		snprintf(t->problem, sizeof(t->problem), "%s", e.text);
+		set_problem(t, e.text, INT64_MAX);
 	control_tell(&t->control, &e);
-}
-
-static void fence_begin(struct talk *t, uint8_t who)
-{
-	t->fenced = who;
-	if (fence_helper_ask(&t->fence, ++t->fences))
-		return;
-	say(t, LOG_ERR, "fence-failed", "the process that switches %s off is gone: restart the guard", t->config->names[who]);
-	loop_order(t->loop, LEASE_ON_FENCED, who, false);
-}
-
-static void fence_heard(struct talk *t)
-{
-	const char *who = t->config->names[t->fenced];
-	struct fence_answer a;
-	int got = fence_helper_take(&t->fence, &a);
-
-	if (got == 0 || (got > 0 && a.number != t->fences))
-		return;
-	if (got < 0) {
-		fence_helper_end(&t->fence);
-		snprintf(a.text, sizeof(a.text), "the process that does it died: restart the guard");
-	}
-	if (got > 0 && a.verdict == FENCE_WAITS) {
-		say(t, LOG_ERR, "fence-waits", "make sure that %s is off, and say so: orthrus head fenced %s", who, who);
-		return;
-	}
-	if (got > 0 && a.verdict == FENCE_CONFIRMED)
-		say(t, LOG_WARNING, "fence-done", "%s is off, as was ordered and seen", who);
-	else
-		say(t, LOG_ERR, "fence-failed", "%s may be on: %.200s", who, a.text);
-	loop_order(t->loop, LEASE_ON_FENCED, t->fenced, got > 0 && a.verdict == FENCE_CONFIRMED);
 }
 
 static void take_notes(struct talk *t)
@@ -108,8 +86,10 @@ static void take_notes(struct talk *t)
 	while (ring_take(&t->loop->notes, &n)) {
 		count(t, &n);
 		if (n.kind == LOOP_FENCE)
-			fence_begin(t, n.who);
-		if (!note_tell(t->config, &n, loop_clock(t->loop), &e))
+			talk_fence_begin(t, n.who);
+		if (n.kind == LOOP_GAINED)
+			t->last_holder = t->config->lease.self;
+		if (!talk_fence_note(t, n.kind) || !note_tell(t->config, &n, loop_clock(t->loop), &e))
 			continue;
 		e.wall_s = clock_wall_s();
 		log_event(&e);
@@ -172,24 +152,60 @@ static void look_at_gate(struct talk *t)
 static void look_at_clock(struct talk *t)
 {
 	const struct lease_config *c = &t->config->lease;
-	const int64_t ppm = realtime_clock_ppm(), allowed = lease_margin_ns(c->lease_ns) * 1000000 / c->lease_ns / 2;
-	const bool wrong = ppm > allowed || ppm < -allowed;
+	const int64_t allowed = lease_margin_ns(c->lease_ns) * 1000000 / c->lease_ns / 2;
+	struct err err = { 0 };
+	int64_t ppm = 0;
+	bool wrong;
 
+	if (realtime_clock_ppm(&ppm, &err) < 0) {
+		if (!t->clock_unknown)
+			talk_say(t, LOG_ERR, "clock-rate",
+				 "nobody looks after this machine's clock: %s; is it ProtectClock= of the unit?", err.text);
+		t->clock_unknown = true;
+		return;
+	}
+	wrong = ppm > allowed || ppm < -allowed;
 	if (wrong == t->clock_wrong)
 		return;
 	t->clock_wrong = wrong;
 	if (wrong) {
-		say(t, LOG_ERR, "clock-rate",
-		    "this machine's clock is made to run %lld ppm %s than by itself, which is more than the %lld ppm that a "
-		    "lease of %lld ms "
-		    "allows: set `maxslewrate 400` in chrony.conf",
-		    (long long)(ppm < 0 ? -ppm : ppm), ppm < 0 ? "slower" : "faster", (long long)allowed,
-		    (long long)(c->lease_ns / 1000000));
+		talk_say(t, LOG_ERR, "clock-rate",
+			 "this machine's clock is made to run %lld ppm %s than by itself, which is more than the %lld ppm that a "
+			 "lease of %lld ms "
+			 "allows: set `maxslewrate 400` in chrony.conf",
+			 (long long)(ppm < 0 ? -ppm : ppm), ppm < 0 ? "slower" : "faster", (long long)allowed,
+			 (long long)(c->lease_ns / 1000000));
 	} else {
 		t->problem[0] = 0;
-		say(t, LOG_INFO, "clock-rate", "this machine's clock runs as it should");
+		talk_say(t, LOG_INFO, "clock-rate", "this machine's clock runs as it should");
 	}
 	loop_order(t->loop, wrong ? LOOP_UNFIT : LOOP_FIT, LOOP_CLOCK, true);
+}
+
+/* An interface without a gate is told once, and again when they are others. */
+static void look_for_bare(struct talk *t)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	char all[sizeof(t->bare)] = "";
+
+	if (!t->config->head || clock_now_ns() < t->bare_ns)
+		return;
+	t->bare_ns = clock_now_ns() + BARE_NS;
+	guard_bare_interfaces(t->root, &t->config->gate, &names);
+	for (size_t i = 0; i < names.len; i++) {
+		const size_t used = strlen(all);
+
+		snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", names.items[i]);
+	}
+	if (strcmp(all, t->bare) == 0)
+		return;
+	memcpy(t->bare, all, sizeof(all));
+	if (all[0])
+		talk_say(t, LOG_WARNING, "interface-bare",
+			 "no gate is at %s: whoever asks for a service address there gets an answer as long as this machine has "
+			 "it, "
+			 "even when its guard is stopped; name it in pair.interfaces",
+			 all);
 }
 
 static void tick(struct talk *t)
@@ -205,8 +221,14 @@ static void tick(struct talk *t)
 		t->holder = now.lease.owner;
 		t->holder_ns = now.lease.now_ns;
 	}
+	if (now.lease.owner < LEASE_HEADS)
+		t->last_holder = now.lease.owner;
+	if (t->problem[0] && clock_now_ns() >= t->problem_until_ns)
+		t->problem[0] = 0;
+	talk_fence_tick(t, &now);
 	look_at_gate(t);
 	look_at_clock(t);
+	look_for_bare(t);
 }
 
 static void *run(void *ctx)
@@ -214,7 +236,7 @@ static void *run(void *ctx)
 	struct talk *t = ctx;
 	int64_t tick_ns = 0;
 
-	t->holder = LEASE_NOBODY;
+	t->holder = t->last_holder = LEASE_NOBODY;
 	while (!atomic_load(&t->over)) {
 		struct pollfd fds[3 + CONTROL_POLLED] = { { .fd = t->signals, .events = POLLIN },
 							  { .fd = t->loop->notes.wake, .events = POLLIN },
@@ -228,7 +250,7 @@ static void *run(void *ctx)
 		if (fds[1].revents)
 			take_notes(t);
 		if (fds[2].revents)
-			fence_heard(t);
+			talk_fence_heard(t);
 		control_serve(&t->control, fds + 3, talk_answer, t);
 		if (clock_now_ns() < tick_ns)
 			continue;

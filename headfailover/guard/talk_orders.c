@@ -2,6 +2,8 @@
 /* Of headfailover/guard/talk.h: what programs of this machine ask and order. */
 #include "base/str.h"
 #include "headfailover/guard/talk.h"
+#include "sys/fs.h"
+#include "sys/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,17 +77,28 @@ static int is_off(struct talk *t, const struct control_request *q, struct err *e
 	if (other_head(t, q->name, &who, err) < 0)
 		return -1;
 	loop_see(t->loop, &now);
-	if (now.lease.fencing)
+	if (now.lease.fencing) {
+		t->fence_state = FENCE_IDLE;
 		return order(t, LEASE_ON_FENCED, who, err);
+	}
 	err_set(err, ERR_REFUSED, "nobody asks whether %s is off", t->config->names[who]);
 	return err_hint(err, "it is asked when that head is silent, and there is no third voter");
+}
+
+int talk_read_keys(const struct talk *t, struct guard_keys *out, struct err *err)
+{
+	const bool two = t->old_key_must || fs_exists(t->old_key);
+
+	return guard_keys_load(t->key, two ? t->old_key : NULL, t->config->cluster, out, err);
 }
 
 int talk_new_keys(struct talk *t, struct err *err)
 {
 	struct guard_keys keys;
+	uint32_t signs;
+	bool two;
 
-	if (guard_keys_load(t->key, t->old_key, t->config->cluster, &keys, err) < 0)
+	if (talk_read_keys(t, &keys, err) < 0)
 		return -1;
 	if (atomic_load(&t->loop->keys_wait)) {
 		explicit_bzero(&keys, sizeof(keys));
@@ -93,9 +106,14 @@ int talk_new_keys(struct talk *t, struct err *err)
 	}
 	t->loop->keys = keys;
 	atomic_store(&t->loop->keys_wait, true);
+	signs = keys.key[0].id;
+	two = keys.n == 2;
 	explicit_bzero(&keys, sizeof(keys));
-	if (order(t, LOOP_KEYS, LEASE_NOBODY, err) == 0)
+	if (order(t, LOOP_KEYS, LEASE_NOBODY, err) == 0) {
+		log_info("guard", "keys were read: it signs with %08x, and believes %s", signs,
+			 two ? "that and another one" : "no other");
 		return 0;
+	}
 	atomic_store(&t->loop->keys_wait, false);
 	return -1;
 }

@@ -37,6 +37,9 @@ guard_level=$(exposure orthrus-guard) witness_level=$(exposure orthrus-witness)
 for level in "$guard_level" "$witness_level"; do
     awk -v l="${level:-10}" 'BEGIN { exit !(l <= 2.5) }' || fail "systemd-analyze security says ${level:-nothing} of the guard: more than 2.5"
 done
+for u in orthrus-guard orthrus-witness; do # it must hear how fast the clock is made to run: docs/failover.md
+    ! grep -q '^ProtectClock=y' "$TOP/packages/$u.service" && grep -q '^SystemCallFilter=adjtimex clock_adjtime$' "$TOP/packages/$u.service" || fail "$u.service: the guard can't ask for the clock's rate"
+done
 echo "RESULT privileges guard=$guard_level witness=$witness_level orthrusd=$orthrusd_level helper=$helper_level relay=$relay_level relay_of_node=$node_level"
 for level in "$orthrusd_level" "$helper_level" "$relay_level" "$node_level"; do
     awk -v l="${level:-10}" 'BEGIN { exit !(l <= 2.0) }' || fail "systemd-analyze security says ${level:-nothing}: more than 2.0"

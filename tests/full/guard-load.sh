@@ -22,7 +22,9 @@ until_value head2 role standby
 until_value fast1 role holder
 until_value fast2 role standby
 moves() { echo $(($(value "$1" takeovers) + $(value "$2" takeovers))); }
+lost() { echo $(($(value "$1" losses) + $(value "$2" losses))); } # also by one that got it back itself
 slow_before=$(moves head1 head2) fast_before=$(moves fast1 fast2)
+slow_lost=$(lost head1 head2) fast_lost=$(lost fast1 fast2)
 burners=()
 for _ in $(seq $((2 * $(nproc)))); do
     (while :; do :; done) &
@@ -31,7 +33,8 @@ done
 sleep "$seconds"
 kill "${burners[@]}"
 slow=$(($(moves head1 head2) - slow_before)) fast=$(($(moves fast1 fast2) - fast_before))
+slow_lost=$(($(lost head1 head2) - slow_lost)) fast_lost=$(($(lost fast1 fast2) - fast_lost))
 worst() { status "$1" | jq -r '.guard.renewals.worst_us / 1000'; }
 [ "$slow" = 0 ] || fail "with leases of 100 ms it moved $slow times: $(grep -h 'takes over\|no processor' "$work"/head?.log | tail -n 5)"
-echo "RESULT guard_load seconds=$seconds t100_false=$slow t20_false=$fast t100_worst_renewal_ms=$(worst head1) t20_worst_renewal_ms=$(worst fast1)"
+echo "RESULT guard_load seconds=$seconds t100_false=$slow t100_lost=$slow_lost t20_false=$fast t20_lost=$fast_lost t100_worst_renewal_ms=$(worst head1) t20_worst_renewal_ms=$(worst fast1)"
 exit $failed

@@ -59,7 +59,7 @@ guard_start() { # NAME [OPTION ...]
 }
 guard_kill() { # NAME SIGNAL: and wait until it is gone, unless it is stopped by it
     kill "-$2" "${pid[$1]}"
-    [ "$2" = STOP ] || [ "$2" = CONT ] || wait "${pid[$1]}" 2>/dev/null
+    [ "$2" = STOP ] || [ "$2" = CONT ] || [ "$2" = HUP ] || wait "${pid[$1]}" 2>/dev/null
 }
 status() { # NAME: of its guard, as JSON
     mkdir -p "$work/r-$1/run/orthrus-guard"

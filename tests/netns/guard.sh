@@ -15,6 +15,17 @@ neighbour() { # of 10.77.0.100, as the outside host sees it after it asked
 mac() { ip -n "$1" -j link show eth0 | jq -r '.[0].address'; }
 until_neighbour() { for _ in $(seq 500); do [ "$(neighbour)" = "$(mac "$1")" ] && return; sleep 0.02; done; die "10.77.0.100 is not at $1: $(ip -n out neigh)"; }
 
+# Does that machine answer when it is asked without asking around? One whose lease is over must not, though it may still have the address.
+answers() { # HEAD
+    local rc=1 a
+    for a in 10.77.0.100 fd77::100; do
+        ip -n out neigh replace $a lladdr "$(mac "$1")" nud permanent dev eth0
+        [[ $(ip netns exec out timeout 0.5 bash -c ": </dev/tcp/$a/9" 2>&1) == *refused* ]] && rc=0
+        ip -n out neigh del $a dev eth0
+    done
+    return $rc
+}
+
 until_switched() { for _ in $(seq 500); do head_does "$1" switch && return; sleep 0.02; done; die "head switch on $1: $(cat "$work/err")"; } # the other one may be new
 
 # --- the three come up: head1 is preferred
@@ -27,6 +38,8 @@ until_address head1 10.77.0.100
 until_address head1 fd77::100
 has_address head2 10.77.0.100 && fail "both heads have the address"
 until_neighbour head1
+answers head1 || fail "the holder does not answer"
+answers head2 && fail "the standby answers"
 head_does head1 status || fail "head status: $(cat "$work/err")"
 grep -q 'answers  head1' "$work/out" && grep -q 'voter    w1 (witness): heard' "$work/out" || fail "head status says: $(cat "$work/out")"
 
@@ -68,11 +81,16 @@ until_value head1 role holder
 until_neighbour head1
 [ "$(value head1 takeovers)" = 1 ] || fail "takeovers: $(status head1)"
 until_said head1 'takes over from head2'
+has_address head2 10.77.0.100 || fail "this test shows nothing: who was killed has lost the address"
+answers head2 && fail "the machine of a guard that was killed answers"
 guard_start head2
 until_value head2 role standby
 guard_kill head1 STOP
 until_value head2 role holder
 until_neighbour head2
+has_address head1 10.77.0.100 || fail "this test shows nothing: who is stopped has lost the address"
+answers head1 && fail "the machine of a guard that is stopped answers"
+answers head2 || fail "who took over does not answer"
 guard_kill head1 CONT
 until_value head1 role standby
 until_no_address head1 10.77.0.100
@@ -109,28 +127,44 @@ until_switched head2
 kill -TERM $daemon_pid
 wait $daemon_pid || fail "orthrusd: $(tail -n 3 "$work/orthrusd.log")"
 
-# --- new keys, in three steps; nobody loses anything
-losses=$(value head1 losses)
-"$guard" --make-key "$work/new.key" || die "no key"
-"$guard" --make-key "$work/new.key" 2>/dev/null && fail "a key was written over"
-for step in old-new new-old new; do
-    for h in head1 head2 w1; do
-        guard_kill "$h" TERM
-        case $step in
-        old-new) guard_start "$h" --old-key "$work/new.key" ;;
-        new-old) guard_start "$h" --key "$work/new.key" --old-key "$work/guard.key" ;;
-        new) guard_start "$h" --key "$work/new.key" ;;
-        esac
-        [ "$h" = w1 ] && want=witness || want=standby
-        for _ in $(seq 500); do case $(value "$h" role) in holder | "$want") break ;; esac; sleep 0.02; done
-    done
+# --- new keys, in three steps, by reading files anew; nobody loses anything
+for h in head1 head2 w1; do
+    mkdir "$work/k-$h"
+    cp "$work/guard.key" "$work/k-$h/guard.key"
+    guard_kill "$h" TERM
+    guard_start "$h" --key "$work/k-$h/guard.key"
+    [ "$h" = w1 ] && want=witness || want=standby
+    for _ in $(seq 500); do case $(value "$h" role) in holder | "$want") break ;; esac; sleep 0.02; done
 done
 until_value w1 quarantine false
-case $(value head1 role)$(value head2 role) in holderstandby | standbyholder) ;; *) fail "after new keys: $(status head1) $(status head2)" ;; esac
-: "$losses"
+[ "$(value head1 role)" = holder ] && one=head1 other=head2 || { one=head2 other=head1; }
+until_value "$one" role holder
+"$guard" --make-key "$work/new.key" || die "no key"
+"$guard" --make-key "$work/new.key" 2>/dev/null && fail "a key was written over"
+losses=$(value "$one" losses) signed=()
+for step in believed signs alone; do
+    for h in head1 head2 w1; do
+        before=$(grep -c 'keys were read' "$work/$h.log")
+        case $step in
+        believed) cp "$work/new.key" "$work/k-$h/guard.key.old" ;;
+        signs) cp "$work/new.key" "$work/k-$h/guard.key" && cp "$work/guard.key" "$work/k-$h/guard.key.old" ;;
+        alone) rm "$work/k-$h/guard.key.old" ;;
+        esac
+        guard_kill "$h" HUP
+        for _ in $(seq 500); do [ "$(grep -c 'keys were read' "$work/$h.log")" -gt "$before" ] && break; sleep 0.02; done
+        [ "$(grep -c 'keys were read' "$work/$h.log")" -gt "$before" ] || die "$h does not read its keys"
+    done
+    signed+=("$(sed -n 's/.*keys were read: it signs with \([0-9a-f]*\).*/\1/p' "$work/w1.log" | tail -n 1)")
+done
+[ "${signed[0]}" != "${signed[1]}" ] && [ "${signed[1]}" = "${signed[2]}" ] || fail "it signed with ${signed[*]}"
+[ "$(value "$one" role)" = holder ] && [ "$(value "$one" losses)" = "$losses" ] || fail "the lease moved while keys changed: $(status "$one")"
+echo rubbish >"$work/k-$one/guard.key" # one that it can't use changes nothing
+guard_kill "$one" HUP
+until_said "$one" 'new keys: .*is not a key'
+[ "$(value "$one" role)" = holder ] && [ "$(value "$one" losses)" = "$losses" ] || fail "a bad key moved the lease"
+cp "$work/new.key" "$work/k-$one/guard.key"
 
 # --- whoever has a wrong key is nobody
-[ "$(value head1 role)" = holder ] && one=head1 other=head2 || { one=head2 other=head1; }
 guard_kill "$other" TERM
 guard_start "$other" --key "$work/guard.key"
 for _ in $(seq 50); do [ -n "$(value "$other" role)" ] && break; sleep 0.02; done
