@@ -66,19 +66,37 @@ void control_poll(const struct control *c, struct pollfd fds[CONTROL_POLLED])
 		fds[1 + i] = (struct pollfd){ .fd = c->clients[i], .events = POLLIN };
 }
 
-/* One more than there is room for is hung up on at once: it says so and may try again. */
+/* A free place; where there is none, that of whoever has been silent for longest of those that don't watch. CONTROL_CLIENTS: all
+ * watch. */
+static size_t place(struct control *c)
+{
+	size_t found = CONTROL_CLIENTS;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		if (c->clients[i] < 0)
+			return i;
+		if (!c->watches[i] && (found == CONTROL_CLIENTS || c->heard[i] < c->heard[found]))
+			found = i;
+	}
+	if (found < CONTROL_CLIENTS)
+		hang_up(c, found);
+	return found;
+}
+
 static void let_in(struct control *c)
 {
 	const int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	size_t i;
 
 	if (fd < 0)
 		return;
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		if (c->clients[i] < 0) {
-			c->clients[i] = fd;
-			return;
-		}
-	close(fd);
+	i = place(c);
+	if (i == CONTROL_CLIENTS) {
+		close(fd);
+		return;
+	}
+	c->clients[i] = fd;
+	c->heard[i] = ++c->turn;
 }
 
 static bool is_text(const char *s, size_t size)
@@ -106,6 +124,7 @@ static void serve(struct control *c, size_t i, control_fn answer, void *ctx)
 		hang_up(c, i);
 		return;
 	}
+	c->heard[i] = ++c->turn;
 	answer(ctx, &q, &a);
 	a.version = CONTROL_VERSION;
 	c->watches[i] |= q.ask == CONTROL_WATCH && !a.error;

@@ -85,6 +85,7 @@ struct control {
 	int fd;
 	int clients[CONTROL_CLIENTS]; /* -1: free */
 	uint8_t watches[CONTROL_CLIENTS];
+	uint64_t heard[CONTROL_CLIENTS], turn; /* who was heard last has the greatest number */
 };
 /* Makes the socket (mode 0660; group `gid`, or -1) in place of one that an earlier guard left. */
 int control_open(struct control *c, const char *path, gid_t gid, struct err *err) WARN_UNUSED;

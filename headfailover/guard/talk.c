@@ -33,10 +33,18 @@ static void log_event(const struct control_event *e)
 		log_info("guard", "%s", e->text);
 }
 
-static void set_problem(struct talk *t, const char *text, int64_t until_ns)
+/* `silence`: it is over when the other head is heard again. */
+static void set_problem(struct talk *t, const char *text, int64_t until_ns, bool silence)
 {
 	snprintf(t->problem, sizeof(t->problem), "%s", text);
 	t->problem_until_ns = until_ns;
+	t->problem_silence = silence;
+}
+
+static void forget_problem(struct talk *t, const struct loop_now *now)
+{
+	if (clock_now_ns() >= t->problem_until_ns || (t->problem_silence && talk_other_lives(t, now)))
+		t->problem[0] = 0;
 }
 
 /* What an administrator has to put right stays in the status until it is: what is noted again as long as it is so, for a while.
@@ -46,7 +54,8 @@ static void keep_problem(struct talk *t, const struct loop_note *n, const struct
 	const bool again = n->kind == LEASE_NOTE_LONGER || n->kind == LOOP_CONFLICT || n->kind == LOOP_GATE_FAIL;
 
 	if (e->severity <= LOG_ERR)
-		set_problem(t, e->text, again ? clock_now_ns() + PROBLEM_NS : INT64_MAX);
+		set_problem(t, e->text, again ? clock_now_ns() + PROBLEM_NS : INT64_MAX,
+			    n->kind == LEASE_NOTE_REFUSED || n->kind == LEASE_NOTE_FENCE_FAILED);
 	else if (n->kind == LOOP_GAINED || n->kind == LOOP_ADDRESSES_RIGHT)
 		t->problem[0] = 0;
 }
@@ -73,7 +82,7 @@ void talk_say(struct talk *t, int severity, const char *kind, const char *fmt, .
 	va_end(args);
 	log_event(&e);
 	if (severity <= LOG_ERR)
-		set_problem(t, e.text, INT64_MAX);
+		set_problem(t, e.text, INT64_MAX, strncmp(kind, "fence", 5) == 0);
 	control_tell(&t->control, &e);
 }
 
@@ -223,9 +232,8 @@ static void tick(struct talk *t)
 	}
 	if (now.lease.owner < LEASE_HEADS)
 		t->last_holder = now.lease.owner;
-	if (t->problem[0] && clock_now_ns() >= t->problem_until_ns)
-		t->problem[0] = 0;
 	talk_fence_tick(t, &now);
+	forget_problem(t, &now);
 	look_at_gate(t);
 	look_at_clock(t);
 	look_for_bare(t);

@@ -32,8 +32,9 @@ struct talk {
 	bool fence_unneeded; /* the core is told that it failed, which is nothing to tell others */
 	uint8_t last_holder; /* the head that had the lease last, as far as is known; LEASE_NOBODY */
 	int64_t problem_until_ns;
-	int64_t bare_ns; /* when to look for interfaces without a gate again */
-	char bare[128];	 /* those that were told */
+	bool problem_silence; /* it is over when the other head is heard */
+	int64_t bare_ns;      /* when to look for interfaces without a gate again */
+	char bare[128];	      /* those that were told */
 	uint64_t takeovers, losses, late, turns, asked_to_stop;
 	uint8_t holder; /* as last seen, since when */
 	int64_t holder_ns;
@@ -54,8 +55,9 @@ void talk_say(struct talk *t, int severity, const char *kind, const char *fmt, .
 /* talk_fence.c: the other head is to be off. */
 void talk_fence_begin(struct talk *t, uint8_t who);
 void talk_fence_tick(struct talk *t, const struct loop_now *now);
-void talk_fence_heard(struct talk *t);		     /* the helper can be read */
-bool talk_fence_note(struct talk *t, uint32_t kind); /* false: nobody is to be told */
+void talk_fence_heard(struct talk *t);					 /* the helper can be read */
+bool talk_other_lives(const struct talk *t, const struct loop_now *now); /* the other head was heard within two leases */
+bool talk_fence_note(struct talk *t, uint32_t kind);			 /* false: nobody is to be told */
 /* talk_status.c: how things stand. */
 void talk_status(struct talk *t, struct control_status *s);
 

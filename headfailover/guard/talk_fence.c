@@ -34,22 +34,19 @@ void talk_fence_begin(struct talk *t, uint8_t who)
 	t->fence_at_ns = clock_now_ns() + fence_patience_ns(first);
 }
 
-/* The other one was heard since it was to be switched off. */
-static bool lives(const struct talk *t, const struct loop_now *now)
+bool talk_other_lives(const struct talk *t, const struct loop_now *now)
 {
-	const struct lease_peer *p = &now->lease.peers[t->fenced];
+	const struct lease_peer *p = &now->lease.peers[t->config->lease.self ? 0 : 1];
 
-	return p->heard && now->lease.now_ns - p->heard_ns < 2 * t->config->lease.lease_ns;
+	return t->config->head && p->heard && now->lease.now_ns - p->heard_ns < 2 * t->config->lease.lease_ns;
 }
 
 void talk_fence_tick(struct talk *t, const struct loop_now *now)
 {
 	if (t->fence_state != FENCE_PATIENCE && t->fence_state != FENCE_PERSON)
 		return;
-	if (lives(t, now)) {
+	if (talk_other_lives(t, now)) {
 		t->fence_unneeded = true;
-		if (t->fence_state == FENCE_PERSON)
-			t->problem[0] = 0;
 		talk_say(t, LOG_INFO, "fence-not-needed", "%s is heard again: it stays on", t->config->names[t->fenced]);
 		give_up(t);
 	} else if (t->fence_state == FENCE_PATIENCE && clock_now_ns() >= t->fence_at_ns) {

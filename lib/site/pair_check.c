@@ -232,19 +232,33 @@ const struct site_ip *site_witness_address(const struct site_witness *w, size_t 
 	return &w->addresses[link < w->n_addresses ? link : 0];
 }
 
-/* Can somebody be asked to make sure that this head is off, without a person? */
-static bool is_fenced(const struct site_pair *pair, const char *head)
+/* What makes sure that this head is off: SITE_FENCE_MANUAL where a person is among it, -1 where nothing is. */
+static int fencing_of(const struct site_pair *pair, const char *head)
 {
-	bool any = false;
+	int all = -1;
 
-	for (size_t i = 0; i < pair->n_fences; i++) {
-		if (!str_eq(pair->fences[i].head, head))
-			continue;
-		if (pair->fences[i].driver == SITE_FENCE_MANUAL)
-			return false;
-		any = true;
-	}
-	return any;
+	for (size_t i = 0; i < pair->n_fences; i++)
+		if (str_eq(pair->fences[i].head, head) && all != SITE_FENCE_MANUAL)
+			all = (int)pair->fences[i].driver;
+	return all;
+}
+
+static void warn_of_head(const struct site_pair *pair, const char *head, struct str_list *out)
+{
+	const int how = fencing_of(pair, head);
+
+	if (how == -1)
+		str_list_addf(
+			out,
+			"pair: without a witness, and with nothing in pair.fences that switches %s off, nobody ever takes over "
+			"when it fails; with the driver \"manual\" an administrator can say that it is off",
+			head);
+	if (how == SITE_FENCE_MANUAL)
+		str_list_addf(
+			out,
+			"pair: without a witness, and with a person in pair.fences who switches %s off, nobody takes over when "
+			"it fails, until an administrator says that it is off",
+			head);
 }
 
 size_t site_warnings(const struct site *site, struct str_list *out)
@@ -255,12 +269,7 @@ size_t site_warnings(const struct site *site, struct str_list *out)
 	if (!pair->given)
 		return 0;
 	for (size_t i = 0; i < site->n_heads && !pair->n_witnesses; i++)
-		if (!is_fenced(pair, site->heads[i].name))
-			str_list_addf(out,
-				      "pair: without a witness, and with nothing in pair.fences that switches %s off, nobody "
-				      "takes over "
-				      "when it fails, until an administrator says that it is off",
-				      site->heads[i].name);
+		warn_of_head(pair, site->heads[i].name, out);
 	if (!site->n_vips)
 		str_list_addf(out, "pair: there are no service_addresses, so it guards nothing");
 	return out->len - before;

@@ -134,12 +134,12 @@ static void warnings(void **state)
 	/* Two voters: each head must be fenced, and by what needs no person. */
 	s.pair.n_witnesses--;
 	assert_int_equal(site_warnings(&s, &said), 2);
-	assert_non_null(strstr(said.items[0], "switches head1 off"));
+	assert_non_null(strstr(said.items[0], "switches head1 off, nobody ever takes over"));
 	own = s.pair.fences;
 	s.pair.fences = fences;
 	s.pair.n_fences = 3;
 	assert_int_equal(site_warnings(&s, &said), 1);
-	assert_non_null(strstr(said.items[2], "switches head2 off"));
+	assert_non_null(strstr(said.items[2], "switches head2 off, nobody takes over"));
 	s.pair.n_fences = 2;
 	assert_int_equal(site_warnings(&s, &said), 0);
 	s.pair.fences = own;
