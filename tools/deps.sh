@@ -27,6 +27,7 @@ lab="$lab openipmi python3-minimal libpython3-stdlib"
 # What disks may have been used for before: unit/oldsigs has each of these put its signature on one.
 lab="$lab bcache-tools btrfs-progs cryptsetup-bin exfatprogs lvm2 ntfs-3g"
 lab="$lab spin" # the model of the cast
+lab="$lab python3-jsonschema python3-yaml" # the documents of the API and the site, against what they describe
 lab="$lab swtpm"
 head="$head fdisk openssh-server" # into the rescue system
 # Whose view of the nodes cli/exports asks for.
