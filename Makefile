@@ -115,7 +115,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(REPLAY) $(BUILD)/libprograms.a 
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/%.o
-.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store bench-cast bench-failover fuzz install clean format deps
+.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store bench-cast bench-failover fuzz install clean format deps docs
 
 deps:
 	tools/deps.sh all
@@ -152,6 +152,10 @@ bench-cast:
 	@BUILD=$(abspath $(BUILD)) tests/bench/cast.sh
 fuzz: deps
 	@tests/fuzz/run.sh $(T)
+# What parts of docs/ are made of; lints say when they are not.
+docs:
+	tools/site-reference
+	tools/docs-screens
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
