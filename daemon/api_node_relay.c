@@ -29,6 +29,7 @@ int api_node_relay(void *ctx, struct http_call *call, struct err *err)
 		return 0;
 	}
 	site_relay_role(&site, me, &role);
+	http_set_type(call, "text/plain");
 	buf_adds(http_out(call), "ORTHRUS_RELAY=");
 	site_relay_words(&role, http_out(call));
 	buf_addc(http_out(call), '\n');

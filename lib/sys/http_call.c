@@ -162,6 +162,7 @@ void http_call_fail(struct http_call *call, int status, const struct err *err)
 	json_end_obj(&w);
 	call->status = status ? status : status_of(err->kind);
 	call->etag[0] = '\0';
+	call->content_type = NULL;
 }
 
 static bool digits_to_u64(const char *s, size_t len, uint64_t *out)
@@ -356,6 +357,11 @@ void http_set_status(struct http_call *call, int status)
 void http_set_etag(struct http_call *call, const char *tag)
 {
 	snprintf(call->etag, sizeof(call->etag), "\"%s\"", tag);
+}
+
+void http_set_type(struct http_call *call, const char *type)
+{
+	call->content_type = type;
 }
 
 void http_out_file(struct http_call *call, int fd, uint64_t size, const char *content_type)

@@ -108,6 +108,8 @@ void http_set_act(struct http_call *call, uint64_t act);
 struct buf *http_out(struct http_call *call); /* the JSON answer; status 200 when not set otherwise */
 void http_set_status(struct http_call *call, int status);
 void http_set_etag(struct http_call *call, const char *tag); /* without quotes */
+/* What http_out() holds is this in place of JSON. TYPE is not copied: a literal. A failure is JSON all the same. */
+void http_set_type(struct http_call *call, const char *type);
 /* The answer is this file (the fd is taken), whole or the Range that was asked for. Its size must not change. */
 void http_out_file(struct http_call *call, int fd, uint64_t size, const char *content_type);
 /* The same of bytes that are read as they go out: `read` puts at most `max` from `at` on into `data`, and returns how many (0: it
