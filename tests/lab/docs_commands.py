@@ -10,7 +10,8 @@ Commands are the lines of indented and fenced blocks of Markdown whose first lin
 "systemctl ..." and "make ..." between backticks, and in manual pages the lines of literal displays and .Dl that begin with a prompt, and .Ql.
 
 What is tried: `orthrus --help` and the words, which are all read before it helps, so that a noun, verb or option that is not there is an error; and
-then for real, with --plan where the command changes something, unless a word of it stands for something (NAME, ...) or TABLE says otherwise.
+then for real, with --plan where the command changes something, unless a word of it stands for something (NAME, ...) or TABLE says otherwise. A
+command in prose that lacks its arguments is only named there; one in our sources is only read.
 Of other programs: make's target and test, systemctl's unit, the options of our programs in their --help or manual page, a file of the project.
 
 TABLE has lines "HOW PATTERN # reason", the first that fits counts: parse (the words only), an exit status or several (0,3), endless (it is
@@ -31,7 +32,7 @@ OURS = ("orthrus", "orthrusd", "orthrus-guard", "orthrus-imager", "orthrus-node"
 KNOWN = OURS + ("make", "systemctl", "journalctl")
 # Their indented blocks are commands and nothing else: a program that nobody knows is a mistake.
 GUIDES = ("README.md", "docs/first-hour.md", "docs/operations.md", "docs/troubleshooting.md")
-PLACE = re.compile(r"(^|[/=@:,])(\.\.\.|[A-Z][A-Z_]*(/[A-Z]+)?)($|[/.:,])|\.\.\.|~|<")
+PLACE = re.compile(r"(^|[\s/=@:,])([A-Z][A-Z_]*(/[A-Z]+)?)($|[\s/.:,[])|\.\.\.|~|<")
 
 
 class Command:
@@ -183,9 +184,10 @@ def commands(files, known, said):
 
 
 def effects():
-    """(noun, verb) -> its effect, from the one table of commands."""
+    """(noun, verb) -> its effect and how many arguments it must have, from the one table of commands."""
     with open(os.path.join(TOP, "cmd/commands.h"), encoding="utf-8") as f:
-        return {(m[0], m[1]): m[2] for m in re.findall(r'X\("(\w+)", "(\w+)", \w+, (CMD_\w+),', f.read())}
+        rows = re.findall(r'X\("(\w+)", "(\w+)", \w+, (CMD_\w+), "([^"]*)"', f.read())
+    return {(noun, verb): (effect, len(re.sub(r"\[[^]]*\]", "", args).replace(" -- ", " ").split())) for noun, verb, effect, args in rows}
 
 
 class Table:
@@ -239,13 +241,17 @@ class Runner:
         self.counts["parsed"] += 1
         whole = " ".join(words)
         how = self.table.find(whole)
-        if how == "parse" or (how is None and (c.inline or PLACE.search(whole))) or "--help" in args or "--version" in args:
+        if how == "parse" or (how is None and PLACE.search(whole)) or c.path.endswith((".c", ".h")) or "--help" in args or "--version" in args:
             return None
         plain = [a for a in args[:end] if not a.startswith("-")]
         at = next((i for i in range(len(plain) - 1) if (plain[i], plain[i + 1]) in self.effects), None)
         if at is None:
             return None  # a noun alone
-        effect = self.effects[plain[at], plain[at + 1]]
+        effect, least = self.effects[plain[at], plain[at + 1]]
+        if effect == "CMD_CHANGES" and plain[at:at + 2] == ["node", "discover"] and "--approve" not in args:
+            effect = "CMD_READS"  # it only looks then
+        if c.inline and len(plain) - at - 2 + len(args) - end < least + (end < len(args)):
+            return None
         if effect not in ("CMD_READS", "CMD_READS_HERE") and "--plan" not in args[:end]:
             verb = next(i for i in range(len(args) - 1) if args[i:i + 2] == plain[at:at + 2]) + 2
             args = args[:verb] + ["--plan"] + args[verb:]
@@ -290,8 +296,10 @@ class Runner:
         status, text = call([os.path.join(BUILD, words[0]), "--help"], 20)
         if status != 0:
             return f"--help ends with {status}"
-        with open(os.path.join(TOP, f"docs/man/{words[0]}.8"), encoding="utf-8") as f: # which a lint compares with the program's own table
-            text += re.sub(r"\bFl -", "--", f.read())
+        page = os.path.join(TOP, f"docs/man/{words[0]}.8") # which a lint compares with the program's own table
+        if os.path.exists(page):
+            with open(page, encoding="utf-8") as f:
+                text += re.sub(r"\bFl -", "--", f.read())
         for word in words[1:]:
             option = word.split("=")[0]
             if option.startswith("--") and option != "--" and not re.search(re.escape(option) + r"(?![a-z-])", text):
@@ -315,7 +323,7 @@ class Runner:
 
     def run(self, c):
         for words in simple_commands(c.text) or []:
-            key = (c.inline, *words)
+            key = (c.inline, c.path.endswith((".c", ".h")), *words)
             if key not in self.done:
                 self.done[key] = self.one(c, words)
             if self.done[key]:

@@ -53,6 +53,22 @@ static int nothing(void *ctx, struct http_call *call, struct err *err)
 	return 0;
 }
 
+/* Whatever was going to be answered, a failure is JSON. */
+static void test_type_of_an_answer(void **state)
+{
+	struct http_call call = { .fd = -1 };
+	struct err err = { 0 };
+
+	(void)state;
+	http_set_type(&call, "text/plain");
+	assert_string_equal(call.content_type, "text/plain");
+	assert_int_equal(err_set(&err, ERR_NOT_FOUND, "gone"), -1);
+	http_call_fail(&call, 0, &err);
+	assert_null(call.content_type);
+	assert_int_equal(call.status, 404);
+	buf_free(&call.out);
+}
+
 static void test_patterns(void **state)
 {
 	static const struct http_route routes[] = {
@@ -176,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_range_header),
+		cmocka_unit_test(test_type_of_an_answer),
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_query_numbers),
 		cmocka_unit_test(test_a_cut_answer_is_no_answer),
