@@ -20,12 +20,14 @@ guard_network head1=1 head2=2 w1=3
 guard_site '.pair.lease_ms = 1000 | .pair.renew_ms = 200'
 [ "$(stat -c %U "$work/guard.key")" = orthrus-guard ] || fail "the key belongs to $(stat -c %U "$work/guard.key")"
 of_unit() { sed -n "s/^$2=//p" "$TOP/packages/$1.service"; } # UNIT KEY
+# Where nobody may raise limits (a container without CAP_SYS_RESOURCE), two capabilities stand for them.
+limits=(prlimit --memlock=unlimited --rtprio="$(of_unit orthrus-guard LimitRTPRIO)" --rttime=unlimited) instead=
+"${limits[@]}" true 2>/dev/null || limits=() instead="CAP_SYS_NICE CAP_IPC_LOCK"
 caps() { tr ' ' '\n' <<<"$1" | sed -n 's/^CAP_\(.*\)/+\L\1/p' | tr '\n' ',' | sed 's/,$//'; }
 unit_start() { # NAME UNIT
     local bounding ambient groups
-    bounding=$(caps "$(of_unit "$2" CapabilityBoundingSet)") ambient=$(caps "$(of_unit "$2" AmbientCapabilities)") groups=$(of_unit "$2" SupplementaryGroups)
-    ip netns exec "$1" prlimit --memlock=unlimited --rtprio="$(of_unit "$2" LimitRTPRIO)" --rttime=unlimited \
-        setpriv --reuid "$(of_unit "$2" User)" --regid orthrus-guard --groups "orthrus-guard${groups:+,$groups}" \
+    bounding=$(caps "$(of_unit "$2" CapabilityBoundingSet) $instead") ambient=$(caps "$(of_unit "$2" AmbientCapabilities) $instead") groups=$(of_unit "$2" SupplementaryGroups)
+    ip netns exec "$1" "${limits[@]}" setpriv --reuid "$(of_unit "$2" User)" --regid orthrus-guard --groups "orthrus-guard${groups:+,$groups}" \
         --inh-caps="-all${ambient:+,$ambient}" --ambient-caps="-all${ambient:+,$ambient}" --bounding-set="-all${bounding:+,$bounding}" --no-new-privs \
         "$guard" --site "$work/etc/orthrus/site.json" --self "$1" --key "$work/guard.key" --control "$work/run/$1.sock" >>"$work/$1.log" 2>&1 </dev/null &
     pid[$1]=$!
