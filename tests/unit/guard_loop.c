@@ -3,6 +3,7 @@
  * who makes it tell something all the time does not make it tell all of it. Gate and links are this test's own. */
 #include "guard_wire.h"
 #include "headfailover/guard/loop_acts.h"
+#include "sys/clock.h"
 #include "sys/spawn.h"
 
 #include <sched.h>
@@ -263,7 +264,10 @@ static void cables_and_claims(void **state)
 	assert_int_equal(notes_of(l, LOOP_CABLE_OUT), 1);
 	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g0", "up"), 0);
 	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g1", "up"), 0);
-	loop_look_around(l);
+	for (int i = 0; i < 500 && l->unfit; i++) { /* the kernel tells of a carrier within a second */
+		loop_look_around(l);
+		clock_sleep_ns(10 * MS);
+	}
 	assert_int_equal(l->unfit, 0);
 	/* Somebody says that he has it, again and again. */
 	l->has = true;
