@@ -328,6 +328,19 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 	return 0;
 }
 
+int reconcile_look(struct reconcile *r, const struct boot_wish *wish, netboot_file_fn fn, void *ctx, enum netboot_effect *effect,
+		   struct err *err)
+{
+	autoclean(boot_input_free) struct boot_input b = { 0 };
+
+	return boot_input_look(r->d, r->payloads, wish, &b, err) < 0 ? -1 : netboot_look(&b.in, fn, ctx, effect, err);
+}
+
+struct exports *reconcile_exports(struct reconcile *r)
+{
+	return r->files;
+}
+
 void reconcile_querier(struct reconcile *r, struct querier_head_view *out)
 {
 	querier_head_look(r->querier, out);
