@@ -96,8 +96,10 @@ void cmd_print(const char *text); /* the result itself, as it is */
 void cmd_error(const struct cmd *c, const struct err *err);
 /* Print a plan: numbered lines, or {"digest","steps"} with --json. */
 void cmd_print_plan(const struct cmd *c, const struct plan *plan);
-/* Append the "steps" of a server's answer as numbered lines, destructive ones marked '!', each line after `indent`; a step
- * "problem" is left to cmd_followed(). Reads the keys "digest" (may be absent) and "steps" of `o`. */
+/* Append the "steps" of a server's answer as numbered lines, destructive and dangerous ones marked '!', each line after `indent`;
+ * a step "problem" is left to cmd_followed(). Reads the keys "digest" (may be absent) and "steps" of `o`. Returns how many are
+ * marked.
+ */
 int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err) WARN_UNUSED;
 /* For people: the steps of an answer {"steps":[..]}, behind "would:" with --plan; where there are none, the line `none` (NULL:
  * none). */

@@ -23,9 +23,10 @@
 	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,ipv4=SUBNET,ipv6=PREFIX,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
 	  "write a first site.json to start from") \
 	X("site", "check", cmd_site_check, CMD_READS_HERE, "[FILE]", "", "check site.json; says all that is wrong at once") \
-	X("site", "show", cmd_site_show, CMD_READS, "", "", "show the site as applied, else as in the file") \
-	X("site", "plan", cmd_site_plan, CMD_READS, "", "", "show what applying site.json would change") \
-	X("site", "apply", cmd_site_apply, CMD_CHANGES, "", "", "make site.json the site the cluster runs by") \
+	X("site", "show", cmd_site_show, CMD_READS, "", "history,revision=N", "show the site as applied, else as in the file") \
+	X("site", "plan", cmd_site_plan, CMD_READS, "", "diff", "show what applying site.json would change") \
+	X("site", "apply", cmd_site_apply, CMD_CHANGES, "", "diff,reason=TEXT", "make site.json the site the cluster runs by") \
+	X("site", "undo", cmd_site_undo, CMD_CHANGES, "", "to=REVISION,diff,reason=TEXT", "go back to a site that was applied before") \
 	X("image", "build", cmd_image_build, CMD_CHANGES_HERE, "NAME", "from=DIR,suite=SUITE,mirror=URL,package=NAME*,kind=KIND", \
 	  "build an image from the distribution and store it signed") \
 	X("image", "capture", cmd_image_capture, CMD_CHANGES_HERE, "NAME", \

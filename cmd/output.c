@@ -97,32 +97,77 @@ void cmd_print_plan(const struct cmd *c, const struct plan *plan)
 	cmd_print(buf_str(&out));
 }
 
-int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err)
+/* One of an answer's steps; those of a site tell more of themselves than others. */
+struct step {
+	char *name, *text, *kind, *diff;
+	int effect;
+};
+
+static void step_free(struct step *s)
+{
+	free(s->name);
+	free(s->text);
+	free(s->kind);
+	free(s->diff);
+}
+
+static int read_step(struct json_obj *o, struct step *s, struct err *err)
 {
 	static const char *const effects[] = { "reads", "writes", "destroys", NULL };
+	static const char *const about[] = {
+		"path", "action", "service", "clients", "nodes", "when", "files", "added", "removed"
+	};
+
+	if (json_str(o, "name", JSON_MAY, &s->name, err) < 0 || json_enum(o, "effect", JSON_MUST, effects, &s->effect, err) < 0 ||
+	    json_str(o, "text", JSON_MUST, &s->text, err) < 0 || json_str(o, "kind", JSON_MAY, &s->kind, err) < 0 ||
+	    json_str(o, "diff", JSON_MAY, &s->diff, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(about); i++) {
+		autofree char *for_programs = NULL;
+
+		if (json_raw(o, about[i], JSON_MAY, &for_programs, err) < 0)
+			return -1;
+	}
+	return json_obj_end(o, err);
+}
+
+static void add_diff(const char *diff, const char *indent, struct buf *out)
+{
+	while (diff && *diff) {
+		size_t n = strcspn(diff, "\n");
+		autofree char *line = str_printable(diff, n);
+
+		buf_addf(out, "%s       %s\n", indent, line);
+		diff += n + (diff[n] == '\n');
+	}
+}
+
+int cmd_steps(struct json_obj *o, const char *indent, struct buf *out, struct err *err)
+{
 	autofree char *digest = NULL;
 	struct json_arr steps;
-	int destructive = 0;
+	int marked = 0;
 	size_t shown = 0;
 
 	if (json_str(o, "digest", JSON_MAY, &digest, err) < 0 || json_arr(o, "steps", JSON_MUST, &steps, err) < 0)
 		return -1;
 	for (size_t i = 0; i < steps.len; i++) {
-		autofree char *name = NULL, *text = NULL, *printable = NULL;
+		autoclean(step_free) struct step s = { .effect = PLAN_READS };
+		autofree char *printable = NULL;
 		struct json_obj step;
-		int effect = PLAN_READS;
+		bool mark;
 
-		if (json_arr_obj(&steps, i, &step, err) < 0 || json_str(&step, "name", JSON_MAY, &name, err) < 0 ||
-		    json_enum(&step, "effect", JSON_MUST, effects, &effect, err) < 0 ||
-		    json_str(&step, "text", JSON_MUST, &text, err) < 0 || json_obj_end(&step, err) < 0)
+		if (json_arr_obj(&steps, i, &step, err) < 0 || read_step(&step, &s, err) < 0)
 			return -1;
-		if (str_eq(name, "problem"))
+		if (str_eq(s.name, "problem"))
 			continue;
-		printable = str_printable(text, strlen(text));
-		buf_addf(out, "%s%c%3zu. %s\n", indent, effect == PLAN_DESTROYS ? '!' : ' ', ++shown, printable);
-		destructive += effect == PLAN_DESTROYS;
+		mark = s.effect == PLAN_DESTROYS || str_eq(s.kind, "danger");
+		printable = str_printable(s.text, strlen(s.text));
+		buf_addf(out, "%s%c%3zu. %s\n", indent, mark ? '!' : ' ', ++shown, printable);
+		add_diff(s.diff, indent, out);
+		marked += mark;
 	}
-	return destructive;
+	return marked;
 }
 
 int cmd_say_steps(const struct cmd *c, const struct http_reply *reply, const char *none, struct err *err)

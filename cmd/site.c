@@ -216,6 +216,8 @@ int cmd_site_show(struct cmd *c, struct err *err)
 
 	if (cmd_args(c, 0, 0, err) < 0)
 		return -1;
+	if (cmd_flag(c, "history") || cmd_option(c, "revision"))
+		return site_show_history(c, err);
 	if (running && get_applied(c, &reply, &site, err) < 0) {
 		if (err->kind != ERR_NOT_FOUND)
 			return -1;
@@ -228,93 +230,4 @@ int cmd_site_show(struct cmd *c, struct err *err)
 		return -1;
 	site_show(c, &site, source, running ? "applied" : "file");
 	return 0;
-}
-
-/* Ask the daemon what applying `text` would do, or to do it; `etag` is the version that it replaces. */
-static int put_site(struct cmd *c, bool plan, const struct buf *text, const char *etag, struct http_reply *reply, struct err *err)
-{
-	struct http_request req = {
-		.method = "PUT",
-		.path = plan ? "/v1/site?plan=1" : "/v1/site",
-		.body = text->data,
-		.body_len = text->len,
-		.if_match = etag,
-	};
-	struct http_client *client;
-
-	if (cmd_api(c, &client, err) < 0 || http_send(client, &req, reply, err) < 0)
-		return -1;
-	return http_reply_ok(reply, err);
-}
-
-/* Returns how many of the steps are destructive, or -1. With --json only the final answer is printed: one document. */
-static int print_steps(const struct cmd *c, const struct http_reply *reply, bool final, struct err *err)
-{
-	autoclean(json_doc_free) struct json_doc doc = { 0 };
-	autoclean(buf_free) struct buf out = { 0 };
-	struct json_obj o;
-	int n = 0;
-
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
-	    (n = cmd_steps(&o, "  ", &out, err)) < 0)
-		return err_wrap(err, "orthrusd's answer");
-	if (c->json && final)
-		cmd_print(buf_str(&reply->body));
-	if (!c->json)
-		cmd_print(out.len ? buf_str(&out) : "  nothing to do: the site is applied as it stands\n");
-	return n;
-}
-
-/* The version of the applied site, 0 when there is none: what we show is what we then apply, or nothing. */
-static int applied_version(struct cmd *c, char etag[80], struct err *err)
-{
-	autoclean(http_reply_free) struct http_reply reply = { 0 };
-
-	if (cmd_call(c, "GET", "/v1/site", NULL, &reply, err) == 0)
-		memcpy(etag, reply.etag, sizeof(reply.etag));
-	else if (err->kind == ERR_NOT_FOUND)
-		memcpy(etag, "0", sizeof("0"));
-	else
-		return -1;
-	return 0;
-}
-
-static int plan_or_apply(struct cmd *c, bool apply, struct err *err)
-{
-	autoclean(http_reply_free) struct http_reply steps = { 0 }, done = { 0 };
-	autoclean(site_free) struct site site = { 0 };
-	autoclean(buf_free) struct buf text = { 0 };
-	char etag[80];
-	int destructive;
-
-	if (cmd_args(c, 0, 0, err) < 0 || read_site(c->site_path, &text, &site, err) < 0 || applied_version(c, etag, err) < 0 ||
-	    put_site(c, true, &text, etag, &steps, err) < 0)
-		return -1;
-	apply = apply && !c->plan;
-	cmd_say(c, apply ? "Applying %s:" : "Applying %s would:", c->site_path);
-	destructive = print_steps(c, &steps, !apply, err);
-	if (destructive < 0)
-		return -1;
-	if (!apply)
-		return 0;
-	if (destructive && cmd_confirm(c, err, "go on with what is marked '!'") < 0)
-		return -1;
-	if (put_site(c, false, &text, etag, &done, err) < 0)
-		return -1;
-	if (c->json)
-		cmd_print(buf_str(&done.body));
-	if (cmd_followed(c, &done, "", err) < 0)
-		return -1;
-	cmd_say(c, "Applied.");
-	return 0;
-}
-
-int cmd_site_plan(struct cmd *c, struct err *err)
-{
-	return plan_or_apply(c, false, err);
-}
-
-int cmd_site_apply(struct cmd *c, struct err *err)
-{
-	return plan_or_apply(c, true, err);
 }

@@ -58,6 +58,9 @@ API_HANDLER(api_audit); /* api_audit.c */
 API_HANDLER(api_hooks);
 API_HANDLER(api_site_get); /* api_site.c */
 API_HANDLER(api_site_put);
+API_HANDLER(api_site_undo);
+API_HANDLER(api_site_history);
+API_HANDLER(api_site_revision);
 API_HANDLER(api_nodes_get); /* api_node_get.c */
 API_HANDLER(api_node_get);
 API_HANDLER(api_nodes_add); /* api_node.c */

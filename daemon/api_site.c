@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/mem.h"
 #include "daemon/api.h"
-#include "daemon/change.h"
-#include "daemon/host_files.h"
-#include "daemon/orders.h"
 #include "daemon/reconcile.h"
-#include "daemon/secret_store.h"
-#include "daemon/site_diff.h"
-#include "daemon/site_nodes.h"
-#include "sys/fs.h"
+#include "daemon/site_change.h"
+#include "daemon/site_steps.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,59 +24,6 @@ int api_site_get(void *ctx, struct http_call *call, struct err *err)
 	snprintf(version, sizeof(version), "%llu", (unsigned long long)doc.version);
 	http_set_etag(call, version);
 	return 0;
-}
-
-/* Another address of this head is for whoever runs it to configure: without it nobody is answered. */
-static void say_head_address(const struct site *old, const struct site *site, const struct site_head *head, struct plan *plan)
-{
-	const struct site_network *net = site_provision(site);
-	struct err no_head = { 0 };
-	const struct site_head *was = old ? daemon_head(old, &no_head) : NULL;
-	char addr[ADDR6_LEN];
-
-	if (!was)
-		return;
-	addr4_print(head->addr4, addr);
-	if (net->has4 && (head->addr4 != was->addr4 || net->net4.prefix != site_provision(old)->net4.prefix))
-		api_step(plan, "head:ipv4",
-			 "count on the address %s/%u on interface %s of this head: whoever runs it configures it", addr,
-			 net->net4.prefix, head->interface);
-	addr6_print(&head->addr6, addr);
-	if (net->has6 && (!was->has6 || !addr6_same(&head->addr6, &was->addr6)))
-		api_step(plan, "head:ipv6",
-			 "count on the address %s/%u on interface %s of this head: whoever runs it configures it", addr,
-			 net->net6.prefix, head->interface);
-}
-
-/* What follows from it on this machine, beside the document itself. */
-static void add_consequences(struct daemon *d, const struct site *old, const struct site *site, const struct site_head *head,
-			     struct plan *plan)
-{
-	const struct site_network *net = site_provision(site);
-	autofree char *url = daemon_server_url(site);
-	autofree char *munge = secrets_follow_plan(d, site);
-	char subnet4[NET4_LEN], subnet6[NET6_LEN];
-
-	net4_print(&net->net4, subnet4);
-	net6_print(&net->net6, subnet6);
-	if (!fs_exists(d->paths.pki_dir))
-		api_step(plan, "keys", "make the cluster's signing key and certificate authority in %s", d->paths.pki_dir);
-	api_step(plan, "certificate",
-		 "serve nodes and administrators at %s, with a certificate for the heads' names and addresses", url);
-	if (munge)
-		api_step(plan, "munge", "%s", munge);
-	say_head_address(old, site, head, plan);
-	if (old && old->cast.on && !site->cast.on)
-		api_step(plan, "cast", "end the casts that run: nodes get their images over HTTPS, one by one");
-	if (d->no_dnsmasq)
-		api_step(plan, "network-boot", "write the files of network boot below %s (dnsmasq is switched off)",
-			 d->paths.tftp_dir);
-	else
-		api_step(plan, "network-boot",
-			 "%s dnsmasq on interface %s: this head answers DHCP on %s (%s%s%s) for known nodes%s",
-			 !old ? "run" : "adjust", head->interface, net->name, net->has4 ? subnet4 : "",
-			 net->has4 && net->has6 ? ", " : "", net->has6 ? subnet6 : "",
-			 site->discover ? " and, from the pool, for unknown machines" : " only");
 }
 
 /* If-Match: a version, or "*" for whichever. */
@@ -105,92 +47,159 @@ static int check_match(struct http_call *call, uint64_t version, struct err *err
 	return err_hint(err, "look at it again (orthrus site plan), then apply");
 }
 
-/* The orders once more, with templates that hold only now. */
-static int follow_templates(struct change *c, const struct site *site, const struct roster *nodes, struct err *err)
+/* {"digest","steps","revision"}: the revision that is applied when this is answered. */
+static int answer(struct daemon *d, struct http_call *call, const struct site_change *s, struct err *err)
 {
-	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
-	autoclean(plan_free) struct plan said = { 0 };
+	autoclean(site_revisions_free) struct site_revisions l = { 0 };
+	struct json_out w;
 
-	return orders_follow(c->d, site, nodes, &orders, &said, err) < 0 ? -1 : orders_refresh(c, &orders, err);
+	if (site_history_list(d, &l, err) < 0)
+		return -1;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	site_steps_put(&s->plan, &w);
+	json_put_u64(&w, "revision", l.len ? l.items[l.len - 1].number : 0);
+	if (s->wanted->restores)
+		json_put_u64(&w, "restores", s->wanted->restores);
+	json_end_obj(&w);
+	return 0;
 }
 
-static int apply(struct http_call *call, struct change *c, const struct site *site, const struct site_nodes *nodes,
-		 const struct standing_orders *orders, const struct templates *templates, const struct plan *plan,
-		 struct err *err)
+/* From the site that is wanted to the answer; the change was begun, and s->old is what is applied. */
+static int plan_or_apply(struct daemon *d, struct http_call *call, struct change *c, struct site_change *s,
+			 const struct site_wanted *wanted, bool only_plan, struct err *err)
 {
-	autoclean(buf_free) struct buf text = { 0 };
-	size_t len;
-	const char *body = http_body(call, &len);
+	struct err late = { 0 };
 
-	if (orders_withdraw(c, orders, err) < 0)
-		return err_wrap(err, "the site is not applied, but orders that do not fit it may be withdrawn already");
-	buf_add(&text, body, len);
-	change_put_key(c, "site", &text);
-	if (site_nodes_write(c, nodes, http_who(call), err) < 0)
+	if (site_change_look(d, wanted, s, err) < 0)
 		return -1;
-	host_files_write(c, templates);
-	change_event(c, EVENT_INFO, "site-applied", NULL, "a new site was applied by %s (%zu changes)", http_who(call),
-		     plan->len);
-	if (change_commit(c, err) < 0)
-		return -1;
-	if (orders_refresh(c, orders, err) < 0 || follow_templates(c, site, &nodes->is, err) < 0)
-		return err_wrap(err, "the site is applied, but not all orders follow it; apply it again");
-	return 0;
+	if (s->changes && !only_plan) {
+		if (site_change_apply(c, s, err) < 0) {
+			reconcile_kick(d->reconcile, false); /* a part of it may be written */
+			return -1;
+		}
+		/* It is applied; that the machine does not follow (a port that is taken, say) is an event and in the status. */
+		change_release(c);
+		if (reconcile_wait(d->reconcile, &late) < 0)
+			api_step(&s->plan, "problem", "applied, but: %s", late.text);
+	}
+	return answer(d, call, s, err);
 }
 
 int api_site_put(void *ctx, struct http_call *call, struct err *err)
 {
 	struct daemon *d = ctx;
-	autoclean(site_free) struct site old = { 0 };
-	autoclean(site_free) struct site site = { 0 };
-	autoclean(plan_free) struct plan plan = { 0 };
-	autoclean(site_nodes_free) struct site_nodes nodes = { 0 };
-	autoclean(standing_orders_free) struct standing_orders orders = { 0 };
-	autoclean(templates_free) struct templates templates = { 0 };
+	autoclean(site_change_free) struct site_change s = { 0 };
 	autoclean(change_end) struct change c = { 0 };
-	struct err none = { 0 }, late = { 0 };
-	uint64_t version = 0;
+	struct site_wanted wanted = { .who = http_who(call), .reason = http_query(call, "reason") };
+	bool only_plan;
+
+	wanted.text = http_body(call, &wanted.len);
+	change_begin(&c, d);
+	if (http_query_flag(call, "plan", &only_plan, err) < 0 || http_query_flag(call, "diff", &wanted.diff, err) < 0 ||
+	    site_reason_check(wanted.reason, err) < 0 || site_change_begin(d, &s, err) < 0 ||
+	    check_match(call, s.version, err) < 0)
+		return -1;
+	return plan_or_apply(d, call, &c, &s, &wanted, only_plan, err);
+}
+
+struct undo_body {
+	uint64_t to; /* 0: the one before */
+	char *reason;
+	bool plan, diff;
+};
+
+static int read_undo(struct json_obj *o, void *out, struct err *err)
+{
+	struct undo_body *b = out;
+
+	return json_u64(o, "to", JSON_MAY, 1, UINT64_MAX, &b->to, err) < 0 ||
+			       json_str(o, "reason", JSON_MAY, &b->reason, err) < 0 ||
+			       json_bool(o, "plan", JSON_MAY, &b->plan, err) < 0 ||
+			       json_bool(o, "diff", JSON_MAY, &b->diff, err) < 0
+		       ? -1
+		       : json_obj_end(o, err);
+}
+
+/* Which one, and what it is called from now on: the revision that it first was. */
+static int find_target(struct daemon *d, uint64_t *to, struct err *err)
+{
+	autoclean(site_revisions_free) struct site_revisions l = { 0 };
+
+	if (site_history_list(d, &l, err) < 0)
+		return -1;
+	if (!*to)
+		*to = site_history_before(&l);
+	if (*to)
+		return 0;
+	err_set(err, ERR_REFUSED, "there is nothing to undo: no site was applied%s", l.len ? " before this one" : " yet");
+	return err_hint(err, "`orthrus site show --history` lists what is kept");
+}
+
+/* What came since may stand on what would go. */
+static int not_back(uint64_t to, struct err *err)
+{
+	if (err->kind == ERR_REFUSED || err->kind == ERR_INVALID || err->kind == ERR_EXISTS) {
+		err->kind = ERR_REFUSED;
+		return err_wrap(err, "the site can't be taken back to revision %llu", (unsigned long long)to);
+	}
+	return -1;
+}
+
+int api_site_undo(void *ctx, struct http_call *call, struct err *err)
+{
+	struct daemon *d = ctx;
+	autoclean(site_change_free) struct site_change s = { 0 };
+	autoclean(change_end) struct change c = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct undo_body b = { 0 };
+	autofree char *reason = NULL;
+	struct site_wanted wanted = { .who = http_who(call) };
 	size_t len;
 	const char *body = http_body(call, &len);
-	const struct site_head *head;
-	bool had, differs, changed, only_plan;
+	int rc = json_read(body, len, read_undo, &b, err);
 
+	reason = b.reason;
+	if (rc < 0 || site_reason_check(reason, err) < 0)
+		return -1;
 	change_begin(&c, d);
-	if (http_query_flag(call, "plan", &only_plan, err) < 0)
+	if (site_change_begin(d, &s, err) < 0 || check_match(call, s.version, err) < 0 || find_target(d, &b.to, err) < 0 ||
+	    site_history_text(d, b.to, &text, err) < 0)
 		return -1;
-	had = daemon_site(d, &old, &version, &none) == 0;
-	if (!had && none.kind != ERR_NOT_FOUND) {
-		*err = none;
+	wanted.text = buf_str(&text);
+	wanted.len = text.len;
+	wanted.restores = b.to;
+	wanted.reason = reason;
+	wanted.diff = b.diff;
+	return plan_or_apply(d, call, &c, &s, &wanted, b.plan, err) < 0 ? not_back(b.to, err) : 0;
+}
+
+int api_site_history(void *ctx, struct http_call *call, struct err *err)
+{
+	autoclean(site_revisions_free) struct site_revisions l = { 0 };
+	struct json_out w;
+
+	if (site_history_list(ctx, &l, err) < 0)
 		return -1;
+	json_out_init(&w, http_out(call), true);
+	json_put_obj(&w, NULL);
+	json_put_arr(&w, "revisions");
+	for (size_t i = 0; i < l.len; i++) {
+		json_put_obj(&w, NULL);
+		site_revision_put(&l.items[i], &w);
+		json_put_bool(&w, "applied", i + 1 == l.len);
+		json_end_obj(&w);
 	}
-	if (site_read(body, len, "the new site", &site, err) < 0 || check_match(call, version, err) < 0)
-		return -1;
-	/* What would fail when it is applied is refused before, and by the plan as well. */
-	head = daemon_head(&site, err);
-	if (!head)
-		return -1;
-	if (site_nodes_fit(d, had ? &old : NULL, &site, &nodes, err) < 0 || site_diff(had ? &old : NULL, &site, &plan, err) < 0)
-		return -1;
-	differs = plan.len > 0;
-	if (site_nodes_say(d, had ? &old : NULL, &site, &nodes, &plan, err) < 0)
-		return -1;
-	if (host_files_look(d, &site, &templates, &plan, err) < 0)
-		return -1;
-	if (orders_follow(d, &site, &nodes.is, &orders, &plan, err) < 0)
-		return -1;
-	changed = plan.len > 0;
-	if (differs)
-		add_consequences(d, had ? &old : NULL, &site, head, &plan);
-	if (changed && !only_plan) {
-		if (apply(call, &c, &site, &nodes, &orders, &templates, &plan, err) < 0) {
-			reconcile_kick(d->reconcile, false); /* a part of it may be written */
-			return -1;
-		}
-		/* It is applied; that the machine does not follow (a port that is taken, say) is an event and in the status. */
-		change_release(&c);
-		if (reconcile_wait(d->reconcile, &late) < 0)
-			api_step(&plan, "problem", "applied, but: %s", late.text);
-	}
-	api_steps(call, &plan);
+	json_end_arr(&w);
+	json_end_obj(&w);
 	return 0;
+}
+
+int api_site_revision(void *ctx, struct http_call *call, struct err *err)
+{
+	uint64_t number;
+
+	if (str_to_u64(http_param(call, "revision"), 1, UINT64_MAX, &number, err) < 0)
+		return err_wrap(err, "the revision");
+	return site_history_text(ctx, number, http_out(call), err);
 }

@@ -92,8 +92,10 @@ static void tell(struct exports *f, size_t which, const char *what, const struct
 
 /* What is rendered points into the rest. */
 struct facts {
-	struct site site;
-	struct roster roster;
+	struct site own_site;
+	struct roster own_roster;
+	const struct site *site;
+	const struct roster *roster;
 	struct export_node *nodes;
 	char (*addresses)[ADDR6_LEN];
 };
@@ -102,27 +104,27 @@ static void facts_free(struct facts *f)
 {
 	free(f->nodes);
 	free(f->addresses);
-	roster_free(&f->roster);
-	site_free(&f->site);
+	roster_free(&f->own_roster);
+	site_free(&f->own_site);
 }
 
 static int fill_fact(struct daemon *d, const struct facts *f, size_t i, bool hardware, struct err *err)
 {
-	const struct node *n = &f->roster.nodes[i];
+	const struct node *n = &f->roster->nodes[i];
 	autoclean(run_free) struct run run = { 0 };
 	autoclean(machine_free) struct machine machine = { 0 };
 	struct node_addrs addrs;
 
 	if (daemon_run(d, n->name, &run, err) < 0 || (hardware && daemon_machine(d, n->name, &machine, err) < 0))
 		return -1;
-	node_addresses(&f->site, n, &addrs);
+	node_addresses(f->site, n, &addrs);
 	if (addrs.addr4)
 		addr4_print(addrs.addr4, f->addresses[i]);
 	else if (addrs.has6)
 		addr6_print(&addrs.addr6, f->addresses[i]);
 	f->nodes[i] = (struct export_node){ .name = n->name,
 					    .group = n->group,
-					    .image = node_image(&f->site, n),
+					    .image = node_image(f->site, n),
 					    .address = f->addresses[i][0] ? f->addresses[i] : NULL,
 					    .state = run_state_name(run.state),
 					    .cpus = machine.cpus,
@@ -130,16 +132,23 @@ static int fill_fact(struct daemon *d, const struct facts *f, size_t i, bool har
 	return 0;
 }
 
-static int facts_load(struct daemon *d, bool hardware, struct facts *f, struct err *err)
+static int fill_facts(struct daemon *d, bool hardware, struct facts *f, struct err *err)
 {
-	if (daemon_site(d, &f->site, NULL, err) < 0 || roster_load(d, &f->roster, err) < 0)
-		return -1;
-	f->nodes = mem_array(f->roster.len, sizeof(*f->nodes));
-	f->addresses = mem_array(f->roster.len, sizeof(*f->addresses));
-	for (size_t i = 0; i < f->roster.len; i++)
+	f->nodes = mem_array(f->roster->len, sizeof(*f->nodes));
+	f->addresses = mem_array(f->roster->len, sizeof(*f->addresses));
+	for (size_t i = 0; i < f->roster->len; i++)
 		if (fill_fact(d, f, i, hardware, err) < 0)
 			return -1;
 	return 0;
+}
+
+static int facts_load(struct daemon *d, bool hardware, struct facts *f, struct err *err)
+{
+	f->site = &f->own_site;
+	f->roster = &f->own_roster;
+	if (daemon_site(d, &f->own_site, NULL, err) < 0 || roster_load(d, &f->own_roster, err) < 0)
+		return -1;
+	return fill_facts(d, hardware, f, err);
 }
 
 /* slurmctld reads nodes and partitions when it starts: of a slurmctld that is told to read them again while it runs (scontrol
@@ -175,9 +184,9 @@ static void tell_slurm(struct exports *f)
 }
 
 /* What Slurm takes of the text: no comments. */
-static void without_comments(const struct buf *text, struct buf *out)
+static void without_comments(const char *text, struct buf *out)
 {
-	for (const char *line = buf_str(text); *line;) {
+	for (const char *line = text; *line;) {
 		size_t n = strcspn(line, "\n");
 
 		n += line[n] == '\n';
@@ -187,13 +196,18 @@ static void without_comments(const struct buf *text, struct buf *out)
 	}
 }
 
-static void note_slurm(struct exports *f, const struct buf *before, const struct buf *now)
+bool exports_slurm_differs(const char *before, const char *after)
 {
 	autoclean(buf_free) struct buf a = { 0 }, b = { 0 };
 
 	without_comments(before, &a);
-	without_comments(now, &b);
-	if (str_eq(buf_str(&a), buf_str(&b)))
+	without_comments(after, &b);
+	return !str_eq(buf_str(&a), buf_str(&b));
+}
+
+static void note_slurm(struct exports *f, const struct buf *before, const struct buf *now)
+{
+	if (!exports_slurm_differs(buf_str(before), buf_str(now)))
 		return;
 	f->slurm_changed_ns = clock_now_ns();
 	if (!f->slurm_behind)
@@ -210,7 +224,7 @@ static int write_one(struct exports *f, const struct follower *w, const struct f
 
 	if ((w->ours || f->d->helper) && fs_mkdirs(dir, 0755, err) < 0)
 		return -1;
-	w->render(facts->nodes, facts->roster.len, &text);
+	w->render(facts->nodes, facts->roster->len, &text);
 	if (w->slurm && fs_read(path, FILE_MAX, &before, &none) < 0)
 		buf_clear(&before);
 	if (fs_write_if_changed(path, text.data, text.len, 0644, &changed, err) < 0)
@@ -227,24 +241,55 @@ static bool is_wanted(const struct exports *f, const struct follower *w)
 	return w->ours || fs_exists(dir);
 }
 
+static bool wants_hardware(const struct exports *f)
+{
+	bool hardware = false;
+
+	for (size_t i = 0; i < N_FOLLOWERS; i++)
+		hardware = hardware || (followers[i].slurm && is_wanted(f, &followers[i]));
+	return hardware;
+}
+
+static char *path_of(const struct exports *f, const struct follower *w)
+{
+	return str_format("%s%s/%s", f->d->paths.root, f->d->helper ? OURS : w->dir, w->name);
+}
+
+int exports_look(struct exports *f, const struct site *site, const struct roster *roster, exports_file_fn fn, void *ctx,
+		 struct err *err)
+{
+	autoclean(facts_free) struct facts facts = { .site = site, .roster = roster };
+
+	if (fill_facts(f->d, wants_hardware(f), &facts, err) < 0)
+		return -1;
+	for (size_t i = 0; i < N_FOLLOWERS; i++) {
+		autofree char *path = path_of(f, &followers[i]);
+		autoclean(buf_free) struct buf text = { 0 }, before = { 0 };
+
+		if (!is_wanted(f, &followers[i]))
+			continue;
+		if (fs_exists(path) && fs_read(path, FILE_MAX, &before, err) < 0)
+			return -1;
+		followers[i].render(facts.nodes, roster->len, &text);
+		fn(ctx, followers[i].slurm, path, fs_exists(path) ? buf_str(&before) : NULL, buf_str(&text));
+	}
+	return 0;
+}
+
 /* Each in spite of what is wrong with the others. */
 static void follow(struct exports *f)
 {
 	autoclean(facts_free) struct facts facts = { 0 };
-	bool hardware = false;
 	struct err err = { 0 };
 
-	for (size_t i = 0; i < N_FOLLOWERS; i++)
-		hardware = hardware || (followers[i].slurm && is_wanted(f, &followers[i]));
-	if (facts_load(f->d, hardware, &facts, &err) < 0) {
+	if (facts_load(f->d, wants_hardware(f), &facts, &err) < 0) {
 		if (err.kind != ERR_NOT_FOUND) /* no site is applied yet */
 			tell(f, TOLD_STATE, "what other programs know of the nodes", &err);
 		return;
 	}
 	tell(f, TOLD_STATE, "what other programs know of the nodes", &(struct err){ 0 });
 	for (size_t i = 0; i < N_FOLLOWERS; i++) {
-		autofree char *path =
-			str_format("%s%s/%s", f->d->paths.root, f->d->helper ? OURS : followers[i].dir, followers[i].name);
+		autofree char *path = path_of(f, &followers[i]);
 		struct err why = { 0 };
 
 		if (is_wanted(f, &followers[i]) && write_one(f, &followers[i], &facts, path, &why) == 0)

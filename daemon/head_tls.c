@@ -24,7 +24,7 @@ static void add_addresses(uint32_t addr4, const struct addr6 *addr6, struct str_
 }
 
 /* The names and addresses under which nodes and administrators reach this head. */
-static void server_names(const struct site *site, struct str_list *names, struct str_list *addrs)
+void head_tls_names(const struct site *site, struct str_list *names, struct str_list *addrs)
 {
 	str_list_add(names, "localhost");
 	str_list_add(addrs, "127.0.0.1");
@@ -57,7 +57,7 @@ int head_tls_follow(struct head_tls *t, struct daemon *d, struct payloads *paylo
 
 	if (version == t->version && now - t->checked_ns < HEAD_TLS_EVERY_NS)
 		return 0;
-	server_names(site, &names, &addrs);
+	head_tls_names(site, &names, &addrs);
 	if (pki_ensure(d->paths.pki_dir, site->cluster, &names, &addrs, &pki, err) < 0 ||
 	    pki_ssh_ensure(d->paths.pki_dir, err) < 0)
 		return -1;

@@ -133,22 +133,42 @@ static int refuse(const struct str_list *problems, struct err *err)
 	return err_hint(err, "`orthrus site check` on this head says all that is wrong");
 }
 
+/* `now` is taken when all is well. */
+static int check_and_say(struct daemon *d, const struct site *site, struct templates *now, struct str_list *problems,
+			 struct templates *out, struct plan *plan, struct err *err)
+{
+	autoclean(templates_free) struct templates old = { 0 };
+
+	templates_check(now, site, problems);
+	if (host_files_templates(d, &old, err) < 0 || check_secrets(d, now, problems, err) < 0)
+		return -1;
+	if (problems->len)
+		return refuse(problems, err);
+	say_differences(&old, now, plan);
+	*out = *now;
+	*now = (struct templates){ 0 };
+	return 0;
+}
+
 int host_files_look(struct daemon *d, const struct site *site, struct templates *out, struct plan *plan, struct err *err)
 {
-	autoclean(templates_free) struct templates old = { 0 }, now = { 0 };
+	autoclean(templates_free) struct templates now = { 0 };
 	autoclean(str_list_free) struct str_list problems = { 0 };
 
-	if (host_files_templates(d, &old, err) < 0 || templates_load(d->paths.templates_dir, &now, &problems, err) < 0)
+	return templates_load(d->paths.templates_dir, &now, &problems, err) < 0
+		       ? -1
+		       : check_and_say(d, site, &now, &problems, out, plan, err);
+}
+
+int host_files_back(struct daemon *d, const struct site *site, const struct buf *document, struct templates *out,
+		    struct plan *plan, struct err *err)
+{
+	autoclean(templates_free) struct templates now = { 0 };
+	autoclean(str_list_free) struct str_list problems = { 0 };
+
+	if (document->len && templates_read(buf_str(document), document->len, &now, err) < 0)
 		return -1;
-	templates_check(&now, site, &problems);
-	if (check_secrets(d, &now, &problems, err) < 0)
-		return -1;
-	if (problems.len)
-		return refuse(&problems, err);
-	say_differences(&old, &now, plan);
-	*out = now;
-	now = (struct templates){ 0 };
-	return 0;
+	return check_and_say(d, site, &now, &problems, out, plan, err);
 }
 
 void host_files_write(struct change *c, const struct templates *t)

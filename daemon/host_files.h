@@ -17,6 +17,9 @@ int host_files_fill(struct daemon *d, const struct site *site, const struct node
  * was applied. ERR_INVALID lists all that is wrong. */
 int host_files_look(struct daemon *d, const struct site *site, struct templates *out, struct plan *plan,
 		    struct err *err) WARN_UNUSED;
+/* The same of those that were applied before: `document` is what the state had of them, empty for none. */
+int host_files_back(struct daemon *d, const struct site *site, const struct buf *document, struct templates *out,
+		    struct plan *plan, struct err *err) WARN_UNUSED;
 /* They are what holds from this change on. */
 void host_files_write(struct change *c, const struct templates *t);
 /* ERR_EXISTS when a template makes this file: texts that everybody may read and secrets do not share one. */

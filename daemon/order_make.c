@@ -145,22 +145,10 @@ static int copy_layout(const struct layout *from, struct layout *to, struct err 
 	return layout_read(&o, to, err);
 }
 
-/* With the interfaces that the machine told of, when it did. */
-static int fill_networks(struct daemon *d, const struct site *site, const struct node *n, struct order *out, struct err *err)
-{
-	autoclean(machine_free) struct machine m = { 0 };
-	int known = daemon_machine(d, n->name, &m, err);
-
-	return known < 0 ? -1 : node_networks(site, n, known ? &m : NULL, &out->networks, err);
-}
-
-int order_make(struct daemon *d, const struct site *site, const struct node *n, const struct order_image *image,
-	       const char *install_id, const struct disks *disks, struct order *out, struct err *err)
+int order_wish(const struct site *site, const struct node *n, const struct machine *m, struct order *out, struct err *err)
 {
 	const struct site_group *g = site_group(site, n->group);
 	const struct layout *layout = node_layout(site, n);
-	autoclean(order_free) struct order o = { 0 };
-	char hex[DIGEST_HEX_LEN];
 
 	if (!g || !layout)
 		return err_set(err, ERR_REFUSED, "%s: its group '%s' has no disk layout in the site", n->name, n->group);
@@ -168,26 +156,39 @@ int order_make(struct daemon *d, const struct site *site, const struct node *n, 
 		err_set(err, ERR_REFUSED, "%s: its machine has not arrived yet", n->name);
 		return err_hint(err, "start it from the network; `orthrus node discover` shows it when it arrives");
 	}
-	if (fill_networks(d, site, n, &o, err) < 0 || read_cluster_id(d, &o.cluster_id, err) < 0 ||
-	    copy_layout(layout, &o.layout, err) < 0)
+	if (node_networks(site, n, m, &out->networks, err) < 0 || copy_layout(layout, &out->layout, err) < 0)
+		return -1;
+	out->node = mem_strdup(n->name);
+	out->domain = mem_strdup(site->domain);
+	copy_list(&g->kernel_args, &out->kernel_args);
+	model_set(&out->serial_console, site->serial_console);
+	out->timezone = mem_strdup(site->timezone);
+	model_set(&out->admin_keys, site->admin_keys);
+	copy_list(&site->ntp, &out->ntp);
+	fill_hosts(out, site, n);
+	out->mac = mem_strdup(n->macs.items[0]);
+	for (size_t i = 1; i < n->macs.len; i++)
+		str_list_add(&out->more_macs, n->macs.items[i]);
+	out->server_url = daemon_server_url(site);
+	return 0;
+}
+
+int order_make(struct daemon *d, const struct site *site, const struct node *n, const struct order_image *image,
+	       const char *install_id, const struct disks *disks, struct order *out, struct err *err)
+{
+	autoclean(machine_free) struct machine m = { 0 };
+	autoclean(order_free) struct order o = { 0 };
+	char hex[DIGEST_HEX_LEN];
+	int known = daemon_machine(d, n->name, &m, err);
+
+	/* With the interfaces that the machine told of, when it did. */
+	if (known < 0 || order_wish(site, n, known ? &m : NULL, &o, err) < 0 || read_cluster_id(d, &o.cluster_id, err) < 0)
 		return -1;
 	o.install_id = mem_strdup(install_id);
-	o.node = mem_strdup(n->name);
-	o.domain = mem_strdup(site->domain);
 	o.image_name = mem_strdup(image->name);
 	o.image_id = mem_strdup(image->id);
 	o.manifest_digest = mem_strdup(image->manifest_digest);
 	o.min_sequence = image->sequence;
-	copy_list(&g->kernel_args, &o.kernel_args);
-	model_set(&o.serial_console, site->serial_console);
-	o.timezone = mem_strdup(site->timezone);
-	model_set(&o.admin_keys, site->admin_keys);
-	copy_list(&site->ntp, &o.ntp);
-	fill_hosts(&o, site, n);
-	o.mac = mem_strdup(n->macs.items[0]);
-	for (size_t i = 1; i < n->macs.len; i++)
-		str_list_add(&o.more_macs, n->macs.items[i]);
-	o.server_url = daemon_server_url(site);
 	if (host_files_fill(d, site, n, &o, err) < 0)
 		return -1;
 	if (disks) {

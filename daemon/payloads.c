@@ -89,6 +89,19 @@ char *payloads_get(struct payloads *p, const char *ref)
 	return key;
 }
 
+char *payloads_look(struct payloads *p, const char *ref)
+{
+	autofree char *error = NULL;
+	const struct payload *x;
+	char *key;
+
+	pthread_mutex_lock(&p->lock);
+	x = find(p, ref);
+	key = !x ? remembered(p, ref, &error) : x->key ? mem_strdup(x->key) : NULL;
+	pthread_mutex_unlock(&p->lock);
+	return key;
+}
+
 void payloads_want_diskless(struct payloads *p, const char *ref)
 {
 	struct payload *x;

@@ -14,6 +14,8 @@ void payloads_anchors(struct payloads *p, const struct pki_paths *pki);
 /* The key for image "NAME/ID" if its files are there (caller frees), else NULL: then it is being made. One that failed is tried
  * again after ten minutes. */
 char *payloads_get(struct payloads *p, const char *image_ref);
+/* The same without having it made: NULL also where nobody asked for it yet. */
+char *payloads_look(struct payloads *p, const char *image_ref);
 /* Have the image's squashfs (diskless.h) made too, if it is not there. */
 void payloads_want_diskless(struct payloads *p, const char *image_ref);
 /* Is there no hope of it for now? */

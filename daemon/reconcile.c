@@ -12,6 +12,7 @@
 #include "daemon/node_trust.h"
 #include "daemon/payloads.h"
 #include "daemon/querier_head.h"
+#include "daemon/site_change.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -120,10 +121,13 @@ static void follow_querier(struct reconcile *r, const struct site *site)
 static int do_round(struct reconcile *r, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
-	struct err loaders = { 0 }, netboot = { 0 };
+	struct err loaders = { 0 }, netboot = { 0 }, orders = { 0 };
 	uint64_t version;
 	int rc;
 
+	/* Before a machine can ask for what it shall do; what goes wrong here keeps nobody from the rest. */
+	if (site_change_resume(r->d, &orders) < 0)
+		log_err("site", "orders", &orders);
 	if (daemon_site(r->d, &site, &version, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	follow_querier(r, &site);
@@ -326,6 +330,19 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err)
 		return err_errno(err, rc, "start the reconciling thread");
 	}
 	return 0;
+}
+
+int reconcile_look(struct reconcile *r, const struct boot_wish *wish, netboot_file_fn fn, void *ctx, enum netboot_effect *effect,
+		   struct err *err)
+{
+	autoclean(boot_input_free) struct boot_input b = { 0 };
+
+	return boot_input_look(r->d, r->payloads, wish, &b, err) < 0 ? -1 : netboot_look(&b.in, fn, ctx, effect, err);
+}
+
+struct exports *reconcile_exports(struct reconcile *r)
+{
+	return r->files;
 }
 
 void reconcile_querier(struct reconcile *r, struct querier_head_view *out)

@@ -17,6 +17,12 @@ int reconcile_start(struct daemon *d, struct reconcile **out, struct err *err) W
 void reconcile_kick(struct reconcile *r, bool retry); /* soon; `retry`: also what failed before */
 /* Everything committed before this call is in the files when it returns 0. */
 int reconcile_wait(struct reconcile *r, struct err *err) WARN_UNUSED;
+/* What following a wish would change below the run directory and TFTP's, and in the files of exports.h; nothing is touched. */
+struct boot_wish;
+struct exports;
+int reconcile_look(struct reconcile *r, const struct boot_wish *wish, netboot_file_fn fn, void *ctx, enum netboot_effect *effect,
+		   struct err *err) WARN_UNUSED;
+struct exports *reconcile_exports(struct reconcile *r);
 /* The head's querier of multicast members, as of a few seconds ago: for `cast status`. */
 void reconcile_querier(struct reconcile *r, struct querier_head_view *out);
 /* Keys "dnsmasq", "querier", "payloads", "behind" (a change is not followed yet) and "problem" into the open object. */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/nodeset.h"
 #include "daemon/api.h"
+#include "daemon/site_history.h"
 
 /* Of what one write of the state holds (1 MiB, 4096 documents), so much is for nodes; the site and an event are in it too. */
 #define WRITE_NODES 4000
@@ -50,15 +51,30 @@ static int check_write(const struct site_nodes *n, struct err *err)
 			"take a subnet that has the old one in it: nodes whose addresses lie in the new subnet keep them");
 }
 
-int site_nodes_fit(struct daemon *d, const struct site *old, const struct site *site, struct site_nodes *out, struct err *err)
+/* What got its addresses back is written like what got others. */
+static void note_moved(struct site_nodes *n)
+{
+	for (size_t i = 0; i < n->is.len; i++) {
+		const struct node *was = &n->was.nodes[i], *is = &n->is.nodes[i];
+
+		if (n->how[i] == RENUMBER_STAYS &&
+		    (was->addr4 != is->addr4 || was->has6 != is->has6 || (is->has6 && !addr6_same(&was->addr6, &is->addr6))))
+			n->how[i] = RENUMBER_PLACE;
+	}
+}
+
+int site_nodes_fit(struct daemon *d, const struct site *old, const struct site *site, uint64_t back_to, struct site_nodes *out,
+		   struct err *err)
 {
 	struct err why = { 0 };
 
-	if (roster_load(d, &out->was, err) < 0 || roster_load(d, &out->is, err) < 0)
+	if (roster_load(d, &out->was, err) < 0 || roster_load(d, &out->is, err) < 0 ||
+	    (back_to && site_history_move_back(d, back_to, &out->is, err) < 0))
 		return -1;
 	out->how = mem_array(out->is.len + 1, sizeof(*out->how));
 	if (old && renumber(old, site, &out->is, out->how, &why) < 0)
 		return not_fitting(err, &why);
+	note_moved(out);
 	for (size_t i = 0; i < out->is.len; i++)
 		if (roster_check(&out->is, site, &out->is.nodes[i], &why) < 0)
 			return not_fitting(err, &why);

@@ -11,9 +11,10 @@ struct site_nodes {
 	enum renumbered *how;  /* one entry for each node */
 };
 void site_nodes_free(struct site_nodes *n);
-/* Each node in its place in `site`; `old` NULL: nothing was applied before. ERR_REFUSED: a node would lose what it needs, or has
- * no place. */
-int site_nodes_fit(struct daemon *d, const struct site *old, const struct site *site, struct site_nodes *out,
+/* Each node in its place in `site`; `old` NULL: nothing was applied before. `back_to` is the revision that the site was (0: it is
+ * a new one): nodes get the addresses back that they had with it. ERR_REFUSED: a node would lose what it needs, or has no place.
+ */
+int site_nodes_fit(struct daemon *d, const struct site *old, const struct site *site, uint64_t back_to, struct site_nodes *out,
 		   struct err *err) WARN_UNUSED;
 /* The addresses that change, and what becomes of machines that run: steps of `plan`. ERR_REFUSED: one that is being installed
  * would get another address, or these are more changes than one write of the state holds. */

@@ -56,7 +56,7 @@ static int follow_revoked(struct daemon *d, struct err *err)
 }
 
 /* The authority speaks for names of our domain and for nodes' bare names, for nothing else in the world. */
-static int make_known_hosts(struct daemon *d, const struct site *site, struct buf *out, struct err *err)
+int ssh_known_hosts(struct daemon *d, const struct site *site, struct buf *out, struct err *err)
 {
 	autoclean(state_docs_free) struct state_docs docs = { 0 };
 	char ca[SSH_KEY_LEN];
@@ -96,7 +96,7 @@ int ssh_answer(struct daemon *d, const struct site *site, const char *node, cons
 	for (size_t i = 0; i < addrs->len; i++)
 		str_list_add(&principals, addrs->items[i]);
 	if (pki_ssh_sign(d->paths.pki_dir, &spec, &cert, err) < 0 ||
-	    pki_ssh_public(d->paths.pki_dir, SSH_USER_CA, user_ca, err) < 0 || make_known_hosts(d, site, &known, err) < 0 ||
+	    pki_ssh_public(d->paths.pki_dir, SSH_USER_CA, user_ca, err) < 0 || ssh_known_hosts(d, site, &known, err) < 0 ||
 	    fs_read(revoked, REVOKED_MAX, &krl, err) < 0)
 		return -1;
 	base64_put(&b64, buf_str(&krl), krl.len);
@@ -151,7 +151,7 @@ int ssh_follow(struct daemon *d, const struct site *site, struct err *err)
 	autofree char *known_path = fs_join(d->paths.ssh_dir, "known_hosts");
 
 	if (fs_mkdirs(d->paths.ssh_dir, 0755, err) < 0 || follow_revoked(d, err) < 0 ||
-	    make_known_hosts(d, site, &known, err) < 0 ||
+	    ssh_known_hosts(d, site, &known, err) < 0 ||
 	    fs_write_if_changed(known_path, buf_str(&known), known.len, 0644, NULL, err) < 0)
 		return -1;
 	return follow_login(d, site, err);

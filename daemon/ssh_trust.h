@@ -32,6 +32,8 @@ int ssh_count(struct daemon *d, const struct str_list *nodes, size_t *counts, st
 int ssh_answer(struct daemon *d, const struct site *site, const char *node, const struct str_list *addrs,
 	       const char key[SSH_KEY_LEN], struct buf *json, struct err *err) WARN_UNUSED;
 
+/* ssh_files.c: the text of known_hosts, appended. */
+int ssh_known_hosts(struct daemon *d, const struct site *site, struct buf *out, struct err *err) WARN_UNUSED;
 /* The files of this head in /var/lib/orthrus/ssh: known_hosts, revoked_keys (a key revocation list), and root's key with its
  * certificate. Made when they are not there, and brought up to date. The authorities must be there (pki_ssh_ensure()). */
 int ssh_follow(struct daemon *d, const struct site *site, struct err *err) WARN_UNUSED;

@@ -23,6 +23,24 @@ static int write_one(const char *dir, const char *name, const struct buf *text, 
 	return fs_write_if_changed(path, buf_str(text), text->len, 0644, changed, err);
 }
 
+/* What a write of this file left that was cut off by a kill: fs_write_atomic() names it NAME.XXXXXX. Nobody else writes here. */
+static void sweep(const char *dir, const char *name)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	struct err ignored = { 0 };
+	size_t len = strlen(name);
+
+	if (fs_list(dir, &names, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < names.len; i++) {
+		autofree char *path = fs_join(dir, names.items[i]);
+
+		if (str_starts(names.items[i], name) && names.items[i][len] == '.' && strlen(names.items[i]) == len + 7 &&
+		    unlink(path) == 0)
+			log_info("netboot", "removed %s, which a write that was cut off left", path);
+	}
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -207,6 +225,16 @@ static int write_dnsmasq(const struct netboot_input *in, const struct failures *
 	return rc;
 }
 
+static void sweep_all(const struct netboot_input *in)
+{
+	autofree char *grub = fs_join(in->tftp_root, NETBOOT_GRUB_DIR);
+
+	sweep(grub, "grub.cfg");
+	sweep(in->run_dir, NETBOOT_CONF);
+	sweep(in->run_dir, NETBOOT_DHCP_HOSTS);
+	sweep(in->run_dir, NETBOOT_HOSTS);
+}
+
 int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, struct err *err)
 {
 	autoclean(failures_free) struct failures failures = { 0 };
@@ -214,6 +242,7 @@ int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, s
 	*effect = NETBOOT_UNWRITTEN;
 	if (netboot_check(in, err) < 0 || check_macs_differ(in, err) < 0)
 		return err_wrap(err, "network boot");
+	sweep_all(in);
 	/* GRUB's files first: a machine must not get an address before the answer to its next question is there. */
 	if (write_grub(in, &failures, err) < 0 || write_dnsmasq(in, &failures, effect, err) < 0 ||
 	    tell_failures(&failures, err) < 0)

@@ -65,6 +65,17 @@ enum netboot_effect {
 };
 /* -1: the first thing that went wrong and how many did; the files of all other nodes are right, and *effect is as it says. */
 int netboot_apply(const struct netboot_input *in, enum netboot_effect *effect, struct err *err) WARN_UNUSED;
+/* What it would do: each file of which the text is another one, and what would happen to dnsmasq. Nothing is touched. */
+enum netboot_file_kind { NETBOOT_FILE_CONF, NETBOOT_FILE_HOSTS, NETBOOT_FILE_GRUB, NETBOOT_FILE_NODE };
+struct netboot_file {
+	enum netboot_file_kind kind;
+	const char *path;
+	const char *node;	    /* of NODE: whose; NULL: nobody's any more */
+	const char *before, *after; /* NULL: it is not there, it goes */
+};
+typedef void (*netboot_file_fn)(void *ctx, const struct netboot_file *f);
+int netboot_look(const struct netboot_input *in, netboot_file_fn fn, void *ctx, enum netboot_effect *effect,
+		 struct err *err) WARN_UNUSED;
 /* Call while dnsmasq is not running, before each start: forgets the leases of addresses that belong to another MAC now, which
  * dnsmasq would honour until they end (a node whose mainboard was replaced). netboot_apply() says NETBOOT_RESTART when there is
  * such a lease. */

@@ -51,7 +51,8 @@ says "10.77.0.3"
 if command -v jq >/dev/null; then
     run 0 site plan --json
     [ "$(jq -s length "$work/out")" = 1 ] || fail "site plan --json: $(cat "$work/out")"
-    run 0 site apply --json
+    run 3 site apply --json
+    run 0 site apply --json --yes
     [ "$(jq -s length "$work/out")" = 1 ] || fail "site apply --json: $(cat "$work/out")"
     run 0 site show --json
     [ "$(jq -r '.source + " " + .site.heads[0].ipv4' "$work/out")" = "applied 10.77.0.3" ] || fail "site show --json: $(cat "$work/out")"

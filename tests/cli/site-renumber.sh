@@ -30,8 +30,8 @@ planned 0
 says "n1: address on network provision from 10.77.0.2 to 10.88.0.2"
 says "n2: address on network provision from 10.77.0.200 to 10.88.0.200"
 says "count on the address 10.88.0.1/24 on interface eth0 of this head"
-silent "installed"
-silent "fd00:77"
+silent ": installed"
+silent "address on network provision from fd00:77"
 run 0 site apply --yes
 has_addresses n1 10.88.0.2 fd00:77::2
 has_addresses n2 10.88.0.200 fd00:77::abcd

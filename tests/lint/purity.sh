@@ -36,6 +36,7 @@ mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' '*/plan.c' '*/plan_*.c' 
     done)
 # Of the guard's gate and announcing, what is made and read there.
 pure+=(headfailover/guard/gate_nft_rules.c headfailover/guard/gate_msg.c headfailover/guard/announce_frame.c)
+pure+=(daemon/site_steps.c daemon/site_steps_nodes.c daemon/text_diff.c)
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
 
 {
