@@ -56,6 +56,10 @@ void field_choice(struct field *field, const char *key, const char *label);
 void field_set(struct field *field, const char *value);
 void field_refuse(struct field *field, const char *problem);
 
+/* Whether a FIELD_SET has that key among its values; and with it taken in, or out. */
+bool field_has(const struct field *field, const char *key);
+void field_toggle(struct field *field, const char *key);
+
 /* The field of that key, or NULL. */
 struct field *page_field(const struct page *page, const char *key);
 

@@ -36,6 +36,8 @@ mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' '*/plan.c' '*/plan_*.c' 
     done)
 # Of the guard's gate and announcing, what is made and read there.
 pure+=(headfailover/guard/gate_nft_rules.c headfailover/guard/gate_msg.c headfailover/guard/announce_frame.c)
+# Of the wizard, all that decides what is shown and what becomes of what was typed.
+pure+=(tui/view.c tui/wizard.c tui/form.c tui/form_rows.c tui/text.c tui/plain_answer.c tui/review.c tui/apply.c)
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
 
 {
