@@ -11,6 +11,7 @@ build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev
     libsystemd-dev libuv1-dev libzstd-dev"
 build="$build clang libbpf-dev" # the gate of orthrus-guard: a program for the kernel's BPF, and what loads it
 build="$build libnewt-dev" # orthrus-setup
+build="$build libslang2-dev" # the screen of the dashboard
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
 raft=0.22
 head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfstools e2fsprogs grub-common
