@@ -78,7 +78,8 @@ static void note(struct apply *a, const struct told *t)
 		if (!a->err.text[0])
 			err_set(&a->err, ERR_FAILED, "%s", why);
 	}
-	str_list_addf(&a->log, "[%zu/%zu] %s: %s%s%s", a->at + 1, a->n_steps, s->text, words[t->state], why ? ": " : "", why ? why : "");
+	str_list_addf(&a->log, "[%zu/%zu] %s: %s%s%s", a->at + 1, a->n_steps, s->text, words[t->state], why ? ": " : "",
+		      why ? why : "");
 }
 
 void apply_line(struct apply *a, const char *line)
@@ -129,7 +130,8 @@ static char *marked_lines(const struct apply *a)
 
 static char *bar(const struct apply *a, int64_t elapsed_ns)
 {
-	size_t done = apply_count(a, APPLY_DONE) + apply_count(a, APPLY_KEPT), full = a->n_steps ? BAR_COLUMNS * done / a->n_steps : 0;
+	size_t done = apply_count(a, APPLY_DONE) + apply_count(a, APPLY_KEPT),
+	       full = a->n_steps ? BAR_COLUMNS * done / a->n_steps : 0;
 	int64_t s = elapsed_ns / 1000000000;
 	struct buf b = { 0 };
 
@@ -161,7 +163,8 @@ struct page *apply_page(const struct apply *a, bool plain, int64_t elapsed_ns, s
 	if (!plain)
 		page_add(p, FIELD_NOTE, "progress", "", progress, NULL);
 	page_add(p, FIELD_NOTE, APPLY_STEPS, "", lines,
-		 "[x] done, [=] was done before, [>] under way, [!] failed, [ ] still to come. Esc asks whether to stop; what is done stays done, "
+		 "[x] done, [=] was done before, [>] under way, [!] failed, [ ] still to come. Esc asks whether to stop; what is "
+		 "done stays done, "
 		 "and orthrus-setup goes on from there when it is started again.");
 	*line = a->at;
 	return p;
@@ -173,8 +176,8 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 	autofree char *said = NULL;
 
 	if (!err) {
-		p->intro = str_format("This machine is a head now: %zu steps were done, %zu had been done before.", apply_count(a, APPLY_DONE),
-				      apply_count(a, APPLY_KEPT));
+		p->intro = str_format("This machine is a head now: %zu steps were done, %zu had been done before.",
+				      apply_count(a, APPLY_DONE), apply_count(a, APPLY_KEPT));
 		page_add(p, FIELD_NOTE, "next", "What comes next:",
 			 "Power the nodes on: they start from the network and report what they are.\n"
 			 "`orthrus node discover` shows them, `orthrus node approve` takes them in.\n"
@@ -190,6 +193,7 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 	page_add(p, FIELD_NOTE, "why", "What it said:", said, NULL);
 	page_add(p, FIELD_NOTE, "hint", "What to do next:",
 		 err->hint[0] ? err->hint : "Mend what it says, then go on: the steps that are done are not done again.",
-		 "`orthrus head install` on the command line goes on in the same way. `orthrus head uninstall` takes back what was done.");
+		 "`orthrus head install` on the command line goes on in the same way. `orthrus head uninstall` takes back what "
+		 "was done.");
 	return p;
 }

@@ -142,7 +142,8 @@ static void take_rest(const struct child_watch *w, struct spawn_stream *st, stru
 }
 
 /* *line is what was made to be seen last: as long as that stays, whoever looks may scroll. */
-static enum screen_event look(struct screen *screen, const struct child_watch *w, int fd, int64_t begin_ns, bool fresh, size_t *line)
+static enum screen_event look(struct screen *screen, const struct child_watch *w, int fd, int64_t begin_ns, bool fresh,
+			      size_t *line)
 {
 	const char *focus = NULL, *key;
 	struct screen_how how = { .fresh = fresh, .watch_fd = fd, .tick_ms = TICK_MS, .back = "Stop" };
@@ -156,7 +157,8 @@ static enum screen_event look(struct screen *screen, const struct child_watch *w
 	return event;
 }
 
-static enum child_end how_it_ended(const struct child_watch *w, const struct spawn_stream *st, bool stopped, bool gone, struct err *err)
+static enum child_end how_it_ended(const struct child_watch *w, const struct spawn_stream *st, bool stopped, bool gone,
+				   struct err *err)
 {
 	if (st->status == 0)
 		return gone ? CHILD_GONE : CHILD_ENDED;

@@ -16,8 +16,8 @@ struct screen;
 /* The `orthrus` that was installed with this program: beside it, or as /usr has it; else the one on PATH. Caller frees. */
 char *child_orthrus(void) __attribute__((returns_nonnull));
 
-/* Runs argv to its end; what it prints is in `out`. When it fails, the error is the one that it printed: {"error":{"text","hint"}} on standard
- * output, or the last line that it said. */
+/* Runs argv to its end; what it prints is in `out`. When it fails, the error is the one that it printed:
+ * {"error":{"text","hint"}} on standard output, or the last line that it said. */
 int child_read(const struct str_list *argv, int64_t timeout_ns, struct buf *out, struct err *err) WARN_UNUSED;
 
 /* The error in a document or line that `orthrus --json` printed: true, and `err` is it. Pure. */

@@ -143,7 +143,7 @@ struct stops {
 	struct form_rows rows;
 	struct stop {
 		size_t field, item, row;
-	} *list;
+	} * list;
 	size_t len, cap, here;
 };
 
@@ -217,8 +217,8 @@ static void leaf(struct form *f, bool forwards)
 	if (!s.len)
 		return;
 	at = s.here;
-	while (forwards ? at + 1 < s.len && s.list[at + 1].row < s.rows.len && s.list[at + 1].row <= s.list[s.here].row + far :
-			  at > 0 && s.list[at - 1].row + far >= s.list[s.here].row)
+	while (forwards ? at + 1 < s.len && s.list[at + 1].row < s.rows.len && s.list[at + 1].row <= s.list[s.here].row + far
+			: at > 0 && s.list[at - 1].row + far >= s.list[s.here].row)
 		at = forwards ? at + 1 : at - 1;
 	if (at == s.here)
 		walk(f, forwards);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A page as rows of a screen, with a cursor that keys move: where everything stands, what scrolls, what a key does. Pure: newt.c only draws
- * the rows and edits the one line of text that the cursor is in.
+/* A page as rows of a screen, with a cursor that keys move: where everything stands, what scrolls, what a key does. Pure: newt.c
+ * only draws the rows and edits the one line of text that the cursor is in.
  *
- * The cursor stands on one item: a field, one of its choices, a line of a note that scrolls, or one of the two buttons below the page.
- * Moving it changes nothing; Space or Enter on a choice takes it, Enter elsewhere goes on. */
+ * The cursor stands on one item: a field, one of its choices, a line of a note that scrolls, or one of the two buttons below the
+ * page. Moving it changes nothing; Space or Enter on a choice takes it, Enter elsewhere goes on. */
 #ifndef ORTHRUS_TUI_FORM_H
 #define ORTHRUS_TUI_FORM_H
 
@@ -78,8 +78,8 @@ struct form {
 	struct page *page;
 	const char *next, *back; /* the words on the buttons, or NULL: there is none */
 	size_t columns, height;	 /* of the part that scrolls */
-	size_t field, item;	 /* the cursor: a field's index, n_fields: the button to go on, n_fields + 1: the one to go back */
-	size_t top;		 /* the first row that is seen */
+	size_t field, item; /* the cursor: a field's index, n_fields: the button to go on, n_fields + 1: the one to go back */
+	size_t top;	    /* the first row that is seen */
 	bool begun;
 };
 

@@ -87,8 +87,9 @@ static void entry(struct sheet *s)
 {
 	const char *label = label_first(s), *value = s->field->value;
 
-	add(s, FORM_ROW_ENTRY, label, s->field->kind == FIELD_SECRET ? stars(value) : mem_strdup(value), s->value ? s->value : NOTE_INDENT)->stop =
-		true;
+	add(s, FORM_ROW_ENTRY, label, s->field->kind == FIELD_SECRET ? stars(value) : mem_strdup(value),
+	    s->value ? s->value : NOTE_INDENT)
+		->stop = true;
 }
 
 /* One choice: its mark, and its words in as many rows as they need. */
@@ -102,7 +103,8 @@ static void choice(struct sheet *s, size_t i, const char *label)
 
 	text_wrap(*c->label ? c->label : c->key, room, &lines);
 	for (size_t k = 0; k < lines.len; k++) {
-		struct form_row *r = add(s, FORM_ROW_MARK, k ? NULL : label, str_format("%s %s", k ? "   " : mark, lines.items[k]), column);
+		struct form_row *r =
+			add(s, FORM_ROW_MARK, k ? NULL : label, str_format("%s %s", k ? "   " : mark, lines.items[k]), column);
 
 		r->item = i;
 		r->stop = k == 0;
@@ -175,7 +177,8 @@ static void lay_field(struct sheet *s, const struct field *before)
 {
 	const struct field *f = s->field;
 
-	if ((before && (is_block(before) || is_block(f)) && !(before->kind == FIELD_ACTION && f->kind == FIELD_ACTION)) || s->index == 0)
+	if ((before && (is_block(before) || is_block(f)) && !(before->kind == FIELD_ACTION && f->kind == FIELD_ACTION)) ||
+	    s->index == 0)
 		blank(s);
 	switch (f->kind) {
 	case FIELD_TEXT:
@@ -222,8 +225,9 @@ static void mark_stops(const struct form *f, struct form_rows *r)
 
 		if (row->kind == FORM_ROW_NOTE && r->len <= f->height)
 			row->stop = false;
-		row->here = row->field == f->field && row->item == f->item &&
-			    (row->kind == FORM_ROW_NOTE ? row->stop : row->kind != FORM_ROW_TEXT && row->kind != FORM_ROW_PROBLEM);
+		row->here =
+			row->field == f->field && row->item == f->item &&
+			(row->kind == FORM_ROW_NOTE ? row->stop : row->kind != FORM_ROW_TEXT && row->kind != FORM_ROW_PROBLEM);
 		if (row->here && r->here == r->len)
 			r->here = i;
 		if (row->here || (r->here < r->len && row->kind == FORM_ROW_PROBLEM && row->field == f->field))

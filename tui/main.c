@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* orthrus-setup: the wizard until this machine is a head. Options, the lock, a screen, the pages; then what came of it. */
+/* orthrus-setup: the wizard until this machine is a head, the dashboard from then on. */
 #include "base/mem.h"
 #include "sys/fs.h"
 #include "sys/log.h"
 #include "tui/child.h"
+#include "tui/dash.h"
 #include "tui/newt.h"
 #include "tui/options.h"
 #include "tui/plain.h"
@@ -29,9 +30,14 @@ static void no_core(void)
 		log_warn("setup", "cannot forbid core dumps");
 }
 
+static bool is_plain(const struct tui_options *o)
+{
+	return o->plain || !newt_can();
+}
+
 static int open_screen(const struct tui_options *o, struct screen **screen, struct err *err)
 {
-	return o->plain || !newt_can() ? plain_open(TITLE, screen, err) : newt_open(TITLE, screen, err);
+	return is_plain(o) ? plain_open(TITLE, screen, err) : newt_open(TITLE, screen, err);
 }
 
 static int wizard(const struct tui_options *o, struct saved *saved, enum setup_end *end, struct err *err)
@@ -46,6 +52,14 @@ static int wizard(const struct tui_options *o, struct saved *saved, enum setup_e
 	if (lock < 0 || save_load(o->root, saved, err) < 0 || open_screen(o, &screen, err) < 0)
 		return -1;
 	return setup_run(&setup, saved, screen, end, err);
+}
+
+static int dashboard(const struct tui_options *o, struct err *err)
+{
+	autofree char *orthrus = child_orthrus();
+	struct dash_opts dash = { .root = o->root, .orthrus = orthrus, .plain = is_plain(o) };
+
+	return dash_run(&dash, err);
 }
 
 static bool is_head(const struct tui_options *o, const struct saved *saved)
@@ -80,13 +94,12 @@ static int run(const struct tui_options *o, int *code, struct err *err)
 
 	if (save_load(o->root, &saved, err) < 0)
 		return -1;
-	if (is_head(o, &saved) && !o->wizard) {
-		printf("This machine is a head already: `orthrus head status` says how it is.\n"
-		       "`orthrus-setup --wizard` goes through the pages again.\n");
-		return 0;
-	}
+	if (o->dashboard || (is_head(o, &saved) && !o->wizard))
+		return dashboard(o, err);
 	if (wizard(o, &saved, &end, err) < 0)
 		return -1;
+	if (end == SETUP_INSTALLED && !is_plain(o))
+		return dashboard(o, err);
 	*code = say_end(end);
 	return 0;
 }

@@ -26,7 +26,8 @@ bool newt_can(void)
 {
 	const char *term = getenv("TERM");
 
-	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && !str_eq(term, "dumb") && !str_eq(term, "unknown");
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && !str_eq(term, "dumb") &&
+	       !str_eq(term, "unknown");
 }
 
 /* One window from the beginning to the end: opening one throws away what was typed ahead. */
@@ -83,12 +84,24 @@ struct hot_key {
 	bool typed; /* belongs to the line where there is one */
 };
 static const struct hot_key hot_keys[] = {
-	{ NEWT_KEY_ENTER, FORM_KEY_ENTER, false },   { NEWT_KEY_ESCAPE, FORM_KEY_ESCAPE, false }, { NEWT_KEY_F1, FORM_KEY_HELP, false },
-	{ '\a', FORM_KEY_HELP, false },		     { NEWT_KEY_F12, FORM_KEY_ON, false },	  { '\3', FORM_KEY_QUIT, false },
-	{ NEWT_KEY_TAB, FORM_KEY_TAB, false },	     { NEWT_KEY_UNTAB, FORM_KEY_UNTAB, false },	  { NEWT_KEY_UP, FORM_KEY_UP, false },
-	{ NEWT_KEY_DOWN, FORM_KEY_DOWN, false },     { NEWT_KEY_PGUP, FORM_KEY_PAGE_UP, false },  { NEWT_KEY_PGDN, FORM_KEY_PAGE_DOWN, false },
-	{ NEWT_KEY_LEFT, FORM_KEY_LEFT, true },	     { NEWT_KEY_RIGHT, FORM_KEY_RIGHT, true },	  { NEWT_KEY_HOME, FORM_KEY_HOME, true },
-	{ NEWT_KEY_END, FORM_KEY_END, true },	     { ' ', FORM_KEY_SPACE, true },		  { '?', FORM_KEY_HELP, true },
+	{ NEWT_KEY_ENTER, FORM_KEY_ENTER, false },
+	{ NEWT_KEY_ESCAPE, FORM_KEY_ESCAPE, false },
+	{ NEWT_KEY_F1, FORM_KEY_HELP, false },
+	{ '\a', FORM_KEY_HELP, false },
+	{ NEWT_KEY_F12, FORM_KEY_ON, false },
+	{ '\3', FORM_KEY_QUIT, false },
+	{ NEWT_KEY_TAB, FORM_KEY_TAB, false },
+	{ NEWT_KEY_UNTAB, FORM_KEY_UNTAB, false },
+	{ NEWT_KEY_UP, FORM_KEY_UP, false },
+	{ NEWT_KEY_DOWN, FORM_KEY_DOWN, false },
+	{ NEWT_KEY_PGUP, FORM_KEY_PAGE_UP, false },
+	{ NEWT_KEY_PGDN, FORM_KEY_PAGE_DOWN, false },
+	{ NEWT_KEY_LEFT, FORM_KEY_LEFT, true },
+	{ NEWT_KEY_RIGHT, FORM_KEY_RIGHT, true },
+	{ NEWT_KEY_HOME, FORM_KEY_HOME, true },
+	{ NEWT_KEY_END, FORM_KEY_END, true },
+	{ ' ', FORM_KEY_SPACE, true },
+	{ '?', FORM_KEY_HELP, true },
 };
 
 /* What came of one run of the form, and whether it is a key. */
@@ -176,6 +189,8 @@ static void remember(struct newt *n)
 {
 	const struct field *f = form_field(&n->form);
 
+	if (n->began)
+		explicit_bzero(n->began, strlen(n->began)); /* it may be a secret */
 	free(n->began);
 	n->began = f && form_types(&n->form) ? mem_strdup(f->value) : NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pages on a terminal, by libnewt: with or without colours, UTF-8 or ASCII, of any size, which may change at any moment. form.h says where
- * everything stands and what keys do; here it is drawn, and lines are edited. */
+/* Pages on a terminal, by libnewt: with or without colours, UTF-8 or ASCII, of any size, which may change at any moment. form.h
+ * says where everything stands and what keys do; here it is drawn, and lines are edited. */
 #ifndef ORTHRUS_TUI_NEWT_H
 #define ORTHRUS_TUI_NEWT_H
 

@@ -45,9 +45,23 @@ static newtComponent draw(struct newt *n, const struct box *b)
 /* Keys that something follows from; for all others nothing happens. -1: the terminal is gone, 0: it has another size. */
 static int key(struct newt *n, const struct box *b)
 {
-	static const int keys[] = { NEWT_KEY_ENTER, NEWT_KEY_ESCAPE, NEWT_KEY_F1,   NEWT_KEY_F12, NEWT_KEY_UP, NEWT_KEY_DOWN, NEWT_KEY_PGUP,
-				    NEWT_KEY_PGDN,  NEWT_KEY_LEFT,   NEWT_KEY_RIGHT, NEWT_KEY_TAB, ' ',		'\a',	       '\3',
-				    'y',	    'n',	     'q' };
+	static const int keys[] = { NEWT_KEY_ENTER,
+				    NEWT_KEY_ESCAPE,
+				    NEWT_KEY_F1,
+				    NEWT_KEY_F12,
+				    NEWT_KEY_UP,
+				    NEWT_KEY_DOWN,
+				    NEWT_KEY_PGUP,
+				    NEWT_KEY_PGDN,
+				    NEWT_KEY_LEFT,
+				    NEWT_KEY_RIGHT,
+				    NEWT_KEY_TAB,
+				    ' ',
+				    '\a',
+				    '\3',
+				    'y',
+				    'n',
+				    'q' };
 	newtComponent form = draw(n, b);
 	struct newtExitStruct es = { 0 };
 
@@ -114,8 +128,8 @@ void newt_box_help(struct newt *n, const char *text)
 		k = key(n, &b);
 		if (k == NEWT_KEY_UP || k == NEWT_KEY_PGUP || k == NEWT_KEY_DOWN || k == NEWT_KEY_PGDN)
 			scroll(&b, k);
-	} while (k > 0 && k != NEWT_KEY_ESCAPE && k != NEWT_KEY_ENTER && k != NEWT_KEY_F1 && k != NEWT_KEY_F12 && k != ' ' && k != 'q' &&
-		 k != '\a' && k != '\3');
+	} while (k > 0 && k != NEWT_KEY_ESCAPE && k != NEWT_KEY_ENTER && k != NEWT_KEY_F1 && k != NEWT_KEY_F12 && k != ' ' &&
+		 k != 'q' && k != '\a' && k != '\3');
 	close_box(&b);
 }
 

@@ -9,8 +9,8 @@
 
 struct tui_options {
 	char *root; /* "" for /, else without a '/' at the end */
-	char *site; /* ROOT/etc/orthrus/site.json unless --site says another */
-	bool plain, wizard, help, version;
+	char *site; /* ROOT/var/lib/orthrus/setup-site.json unless --site says another */
+	bool plain, wizard, dashboard, help, version;
 };
 /* ERR_USAGE names what is wrong. */
 int tui_options_read(int argc, char **argv, struct tui_options *o, struct err *err) WARN_UNUSED;

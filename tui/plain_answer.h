@@ -8,8 +8,8 @@
 
 struct field;
 
-/* Numbers or keys of choices become keys, y and n become yes and no, "-" nothing at all. An empty line is the value as it is. *value is new.
- * ERR_INVALID says what may be typed. */
+/* Numbers or keys of choices become keys, y and n become yes and no, "-" nothing at all. An empty line is the value as it is.
+ * *value is new. ERR_INVALID says what may be typed. */
 int plain_answer(const struct field *f, const char *typed, char **value, struct err *err) WARN_UNUSED;
 
 /* The label, and the choices, one a line, with their numbers and a star at those that are chosen. */

@@ -36,7 +36,8 @@ static void printable(char **s)
 static int read_step(struct json_obj *o, struct review_step *s, struct err *err)
 {
 	if (json_str(o, "id", JSON_MUST, &s->id, err) < 0 || json_str(o, "text", JSON_MUST, &s->text, err) < 0 ||
-	    json_strs(o, "files", JSON_MAY, &s->files, err) < 0 || json_bool(o, "destructive", JSON_MUST, &s->destructive, err) < 0)
+	    json_strs(o, "files", JSON_MAY, &s->files, err) < 0 ||
+	    json_bool(o, "destructive", JSON_MUST, &s->destructive, err) < 0)
 		return -1;
 	printable(&s->text);
 	for (size_t i = 0; i < s->files.len; i++)
@@ -107,7 +108,8 @@ static void add_problem(struct page *p, const struct review *r)
 	autofree char *text = str_format("%s%s%s", r->problem, r->hint && *r->hint ? "\nnext: " : "", r->hint ? r->hint : "");
 
 	page_add(p, FIELD_NOTE, "problem", "There is no plan yet:", text,
-		 "Nothing can be applied until this is mended. Go to the page that it is about, or leave, mend it on this machine, and start "
+		 "Nothing can be applied until this is mended. Go to the page that it is about, or leave, mend it on this "
+		 "machine, and start "
 		 "orthrus-setup again: it goes on here.");
 }
 
@@ -123,18 +125,22 @@ struct page *review_page(const struct review *r, const struct page_kind *const *
 	} else {
 		autofree char *lines = review_lines(r, false);
 
-		p->intro = r->n_destructive
-				   ? str_format("Nothing has been done yet. These are all the steps, in their order. %zu of them, marked with "
-						"'!', erase%s data that is there now.",
-						r->n_destructive, r->n_destructive == 1 ? "s" : "")
-				   : mem_strdup("Nothing has been done yet. These are all the steps, in their order. None of them erases anything.");
+		p->intro = r->n_destructive ? str_format("Nothing has been done yet. These are all the steps, in their order. "
+							 "%zu of them, marked with "
+							 "'!', erase%s data that is there now.",
+							 r->n_destructive, r->n_destructive == 1 ? "s" : "")
+					    : mem_strdup("Nothing has been done yet. These are all the steps, in their order. "
+							 "None of them erases anything.");
 		page_add(p, FIELD_NOTE, "plan", "", *lines ? lines : "Nothing is left to do: all of it is as it shall be.",
-			 "What `orthrus head install --plan` shows: each step with the files that it writes. Each one is written down before it "
-			 "begins and when it is done, so an installation that was stopped goes on where it was; `orthrus head uninstall` takes "
+			 "What `orthrus head install --plan` shows: each step with the files that it writes. Each one is written "
+			 "down before it "
+			 "begins and when it is done, so an installation that was stopped goes on where it was; `orthrus head "
+			 "uninstall` takes "
 			 "all of it back.");
 	}
 	then = page_add(p, FIELD_CHOICE, REVIEW_THEN, "What next", "",
-			"Apply the plan, go back to a page to change what it says, or leave: what was answered is kept, and orthrus-setup goes on "
+			"Apply the plan, go back to a page to change what it says, or leave: what was answered is kept, and "
+			"orthrus-setup goes on "
 			"here when it is started again.");
 	add_choices(then, r, kinds, n_kinds);
 	return p;

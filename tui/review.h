@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The page before anything is done: the plan as `orthrus head install --plan --json` gives it, every step and every file of it, and from it
- * back to any page. Pure but for what child.h runs for it. */
+/* The page before anything is done: the plan as `orthrus head install --plan --json` gives it, every step and every file of it,
+ * and from it back to any page. Pure but for what child.h runs for it. */
 #ifndef ORTHRUS_TUI_REVIEW_H
 #define ORTHRUS_TUI_REVIEW_H
 

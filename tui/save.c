@@ -45,7 +45,8 @@ static int read_all(struct json_obj *o, void *ctx, struct err *err)
 	int has;
 
 	if (json_u64(o, "version", JSON_MUST, SAVED_VERSION, SAVED_VERSION, &version, err) < 0 ||
-	    json_str(o, "page", JSON_MAY, &out->page, err) < 0 || json_bool(o, "installed", JSON_MUST, &out->installed, err) < 0 ||
+	    json_str(o, "page", JSON_MAY, &out->page, err) < 0 ||
+	    json_bool(o, "installed", JSON_MUST, &out->installed, err) < 0 ||
 	    json_arr_max(o, "drafts", JSON_MUST, DRAFTS_MAX, &drafts, err) < 0)
 		return -1;
 	for (size_t i = 0; i < drafts.len; i++)
@@ -132,7 +133,8 @@ static int held(const char *path, struct err *err)
 	if (!pid)
 		return err_set(err, ERR_REFUSED, "another orthrus-setup is at work on this machine (it holds %s)", path);
 	err_set(err, ERR_REFUSED, "another orthrus-setup is at work on this machine: process %s", who);
-	return err_hint(err, "go on there, or end it with `kill %.*s`: what was answered is kept, and this one goes on from it", (int)pid, who);
+	return err_hint(err, "go on there, or end it with `kill %.*s`: what was answered is kept, and this one goes on from it",
+			(int)pid, who);
 }
 
 int save_lock(const char *root, struct err *err)

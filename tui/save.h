@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What was answered so far, in ROOT/var/lib/orthrus/setup.json: a lost terminal goes on at the page where it was. No secret is in there. */
+/* What was answered so far, in ROOT/var/lib/orthrus/setup.json: a lost terminal goes on at the page where it was. No secret is in
+ * there. */
 #ifndef ORTHRUS_TUI_SAVE_H
 #define ORTHRUS_TUI_SAVE_H
 
@@ -28,8 +29,8 @@ int save_load(const char *root, struct saved *out, struct err *err) WARN_UNUSED;
 /* All of it or nothing, mode 0600. */
 int save_store(const char *root, const struct saved *s, struct err *err) WARN_UNUSED;
 
-/* Only one at a time on a machine: the descriptor holds the lock until it is closed, by whatever end. ERR_REFUSED names the process that has
- * it, its terminal and since when. */
+/* Only one at a time on a machine: the descriptor holds the lock until it is closed, by whatever end. ERR_REFUSED names the
+ * process that has it, its terminal and since when. */
 int save_lock(const char *root, struct err *err) WARN_UNUSED;
 
 #endif

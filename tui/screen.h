@@ -21,9 +21,10 @@ enum screen_event {
 };
 
 struct screen_how {
-	const char *focus; /* the field that the cursor goes to; NULL: it stays where it is, on a fresh page it goes to the first */
-	size_t line;	   /* of a note that has the focus: its line */
-	bool fresh;	   /* the page was turned to */
+	const char
+		*focus; /* the field that the cursor goes to; NULL: it stays where it is, on a fresh page it goes to the first */
+	size_t line;	/* of a note that has the focus: its line */
+	bool fresh;	/* the page was turned to */
 	size_t number, of; /* page 3 of 9; 0: it has no number */
 	const char *next;  /* the word for going on ("Next"), or NULL: there is no way on */
 	const char *back;  /* the word for going back ("Back"), or NULL */

@@ -67,8 +67,7 @@ static int restore(struct setup *s, struct err *err)
 	s->wizard = (struct wizard){ .kinds = pages, .n_kinds = n_pages, .answers = &s->answers, .facts = &s->facts };
 	s->wizard.drafts = s->saved->drafts;
 	s->saved->drafts = (struct drafts){ 0 };
-	if (s->saved->answers &&
-	    json_read(s->saved->answers, strlen(s->saved->answers), read_answers, &s->answers, err) < 0)
+	if (s->saved->answers && json_read(s->saved->answers, strlen(s->saved->answers), read_answers, &s->answers, err) < 0)
 		return err_wrap(err, "what was answered before");
 	return 0;
 }

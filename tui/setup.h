@@ -12,7 +12,7 @@ struct screen;
 
 struct setup_opts {
 	const char *root;    /* "" for / */
-	const char *site;    /* the site file that is written when the plan is applied */
+	const char *site;    /* where the site that was answered is written, for `orthrus head install` */
 	const char *orthrus; /* the program that plans and installs */
 };
 
@@ -23,6 +23,7 @@ enum setup_end {
 };
 
 /* `saved` is what save_load() gave; it is changed as it is on disk. The caller holds save_lock(). */
-int setup_run(const struct setup_opts *o, struct saved *saved, struct screen *screen, enum setup_end *end, struct err *err) WARN_UNUSED;
+int setup_run(const struct setup_opts *o, struct saved *saved, struct screen *screen, enum setup_end *end,
+	      struct err *err) WARN_UNUSED;
 
 #endif

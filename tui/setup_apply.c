@@ -19,8 +19,6 @@
 
 #define PLAN_NS (5 * 60 * NS_PER_S)
 #define STEP_GRACE_NS (15 * 60 * NS_PER_S) /* a step is not torn in the middle: apt is at work, for one */
-#define SITE_MAX ((size_t)512 << 10)
-#define DRAFT "/var/lib/orthrus/setup-site.json" /* what is planned with: site.json itself is written when the plan is applied */
 
 void setup_root_words(const struct setup_opts *o, struct str_list *argv)
 {
@@ -30,14 +28,13 @@ void setup_root_words(const struct setup_opts *o, struct str_list *argv)
 	str_list_add(argv, o->root);
 }
 
-static void install_words(const struct setup_opts *o, const char *site, const struct answers *a, const struct facts *f,
-			  struct str_list *argv)
+static void install_words(const struct setup_opts *o, const struct answers *a, const struct facts *f, struct str_list *argv)
 {
 	str_list_add(argv, "head");
 	str_list_add(argv, "install");
 	setup_root_words(o, argv);
 	str_list_add(argv, "--site");
-	str_list_add(argv, site);
+	str_list_add(argv, o->site);
 	answers_install_words(a, f, argv);
 }
 
@@ -47,55 +44,36 @@ static char *install_line(const struct setup_opts *o, const struct answers *a, c
 	autoclean(str_list_free) struct str_list argv = { 0 };
 
 	str_list_add(&argv, "orthrus");
-	install_words(o, o->site, a, f, &argv);
+	install_words(o, a, f, &argv);
 	return answers_line(&argv);
 }
 
-static int write_file(const char *path, const struct buf *text, mode_t mode, struct err *err)
+/* For `orthrus head install`, which makes it this machine's site.json as one of its steps: what was planned with is what is done.
+ */
+static int write_site(const char *path, const struct buf *text, struct err *err)
 {
-	autofree char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
+	const char *slash = strrchr(path, '/');
+	autofree char *dir = slash ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup("");
 
 	if (*dir && fs_mkdirs(dir, 0755, err) < 0)
 		return -1;
-	return fs_write_atomic(path, buf_str(text), text->len, mode, err);
+	return fs_write_atomic(path, buf_str(text), text->len, 0600, err);
 }
 
 static int plan(const struct setup_opts *o, const struct answers *a, const struct facts *f, struct review *r, struct err *err)
 {
-	autofree char *draft = str_format("%s%s", o->root, DRAFT);
 	autoclean(str_list_free) struct str_list argv = { 0 };
 	autoclean(buf_free) struct buf site = { 0 }, text = { 0 };
 
-	if (answers_site(a, f, &site, err) < 0 || write_file(draft, &site, 0600, err) < 0)
+	if (answers_site(a, f, &site, err) < 0 || write_site(o->site, &site, err) < 0)
 		return -1;
 	str_list_add(&argv, o->orthrus);
-	install_words(o, draft, a, f, &argv);
+	install_words(o, a, f, &argv);
 	str_list_add(&argv, "--plan");
 	str_list_add(&argv, "--json");
 	if (child_read(&argv, PLAN_NS, &text, err) < 0)
 		return -1;
 	return review_read(buf_str(&text), text.len, r, err);
-}
-
-/* site.json as it was answered. Another one that is there is kept beside it. */
-static int write_site(const struct setup_opts *o, struct answers *a, const struct facts *f, struct err *err)
-{
-	autoclean(buf_free) struct buf site = { 0 }, before = { 0 };
-	autofree char *kept = str_format("%s.before-setup", o->site);
-	struct err none = { 0 };
-
-	answers_settle(a, f);
-	if (answers_site(a, f, &site, err) < 0)
-		return -1;
-	if (fs_read(o->site, SITE_MAX, &before, &none) < 0 && none.kind != ERR_NOT_FOUND) {
-		*err = none;
-		return -1;
-	}
-	if (none.kind != ERR_NOT_FOUND && str_eq(buf_str(&before), buf_str(&site)))
-		return 0;
-	if (none.kind != ERR_NOT_FOUND && write_file(kept, &before, 0644, err) < 0)
-		return -1;
-	return write_file(o->site, &site, 0644, err);
 }
 
 static void line(void *ctx, const char *text)
@@ -118,23 +96,24 @@ static struct page *watched_page(void *ctx, int64_t elapsed_ns, const char **foc
 	return apply_page(w->apply, w->plain, elapsed_ns, focus_line);
 }
 
-static enum child_end run(const struct setup_opts *o, struct screen *screen, struct answers *a, const struct facts *f, struct apply *apply,
-			  struct err *err)
+static enum child_end run(const struct setup_opts *o, struct screen *screen, struct answers *a, const struct facts *f,
+			  struct apply *apply, struct err *err)
 {
 	autoclean(str_list_free) struct str_list argv = { 0 };
 	struct watched w = { .apply = apply, .plain = screen->plain };
-	struct child_watch watch = { .argv = &argv,
-				     .line = line,
-				     .page = watched_page,
-				     .stop = "Stop after the step that is under way? What is done stays done, and can be gone on with.",
-				     .grace_ns = STEP_GRACE_NS,
-				     .ctx = &w };
+	struct child_watch watch = {
+		.argv = &argv,
+		.line = line,
+		.page = watched_page,
+		.stop = "Stop after the step that is under way? What is done stays done, and can be gone on with.",
+		.grace_ns = STEP_GRACE_NS,
+		.ctx = &w
+	};
 	enum child_end end;
 
-	if (write_site(o, a, f, err) < 0)
-		return CHILD_FAILED;
+	answers_settle(a, f);
 	str_list_add(&argv, o->orthrus);
-	install_words(o, o->site, a, f, &argv);
+	install_words(o, a, f, &argv);
 	str_list_add(&argv, "--yes");
 	str_list_add(&argv, "--json");
 	end = child_watch(screen, &watch, err);
@@ -144,9 +123,12 @@ static enum child_end run(const struct setup_opts *o, struct screen *screen, str
 }
 
 /* One look at a page without fields that are taken: what was pressed. */
-static enum screen_event look(struct screen *screen, struct page *page, const char *focus, bool fresh, const char *next, const char *back)
+static enum screen_event look(struct screen *screen, struct page *page, const char *focus, bool fresh, const char *next,
+			      const char *back)
 {
-	struct screen_how how = { .focus = focus, .fresh = fresh, .next = next, .back = back, .number = n_pages + 1, .of = n_pages + 1 };
+	struct screen_how how = {
+		.focus = focus, .fresh = fresh, .next = next, .back = back, .number = n_pages + 1, .of = n_pages + 1
+	};
 	const char *key;
 	enum screen_event event;
 
@@ -202,7 +184,8 @@ static int confirm(struct screen *screen, const struct review *r, const char *co
 	return fresh ? 0 : -1;
 }
 
-enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts, char **to)
+enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts,
+			   char **to)
 {
 	autoclean(review_free) struct review r = { 0 };
 	autofree char *command = install_line(o, answers, facts), *then = NULL;
@@ -238,5 +221,6 @@ int setup_act(const char *key, struct err *err)
 {
 	if (str_eq(key, "again"))
 		return 0; /* the caller looks at this machine again, whatever it was */
-	return err_set(err, ERR_REFUSED, "this is done with the rest of the plan, so that `orthrus head uninstall` can take it back");
+	return err_set(err, ERR_REFUSED,
+		       "this is done with the rest of the plan, so that `orthrus head uninstall` can take it back");
 }

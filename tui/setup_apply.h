@@ -27,6 +27,7 @@ enum reviewed {
 	REVIEWED_GONE_INSTALLED, /* it came to its end, though nobody looked on any more */
 };
 /* Shows the plan, and carries it out when that is wanted. */
-enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts, char **to);
+enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts,
+			   char **to);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Signals as something to read: that the terminal has another size, that it is gone, that the program shall end. No handler, no variable. */
+/* Signals as something to read: that the terminal has another size, that it is gone, that the program shall end. No handler, no
+ * variable. */
 #ifndef ORTHRUS_TUI_SIGNALS_H
 #define ORTHRUS_TUI_SIGNALS_H
 

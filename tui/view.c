@@ -59,7 +59,8 @@ void page_free(struct page *page)
 	free(page);
 }
 
-struct field *page_add(struct page *page, enum field_kind kind, const char *key, const char *label, const char *value, const char *help)
+struct field *page_add(struct page *page, enum field_kind kind, const char *key, const char *label, const char *value,
+		       const char *help)
 {
 	struct field *f;
 

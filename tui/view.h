@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a page of the wizard is, whatever draws it: labelled fields with values, help and problems. Pure: renderers (newt.h, plain.h) show
- * pages and put what was typed into their fields; pages.h makes pages of answers and takes values from them. */
+/* What a page of the wizard is, whatever draws it: labelled fields with values, help and problems. Pure: renderers (newt.h,
+ * plain.h) show pages and put what was typed into their fields; pages.h makes pages of answers and takes values from them. */
 #ifndef ORTHRUS_TUI_VIEW_H
 #define ORTHRUS_TUI_VIEW_H
 
@@ -47,7 +47,8 @@ struct page *page_new(const char *key, const char *title);
 void page_free(struct page *page);
 
 /* Adds a field to PAGE; all strings are copied. The result is valid until the next is added. */
-struct field *page_add(struct page *page, enum field_kind kind, const char *key, const char *label, const char *value, const char *help);
+struct field *page_add(struct page *page, enum field_kind kind, const char *key, const char *label, const char *value,
+		       const char *help);
 
 /* Adds a choice to FIELD; the strings are copied. */
 void field_choice(struct field *field, const char *key, const char *label);

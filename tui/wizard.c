@@ -134,8 +134,8 @@ static enum wizard_turn turn(struct wizard *w, size_t at)
 	return at == w->n_kinds ? WIZARD_AT_REVIEW : WIZARD_PAGE;
 }
 
-/* Takes what differs from what the answers say by now, each in its turn: what is taken may change what the next ones would be. Refused
- * values become drafts. `only`: that field, or NULL for all. `taken` gets the keys. */
+/* Takes what differs from what the answers say by now, each in its turn: what is taken may change what the next ones would be.
+ * Refused values become drafts. `only`: that field, or NULL for all. `taken` gets the keys. */
 static size_t take_changed(struct wizard *w, const char *only, struct str_list *taken)
 {
 	struct page *was = kind_of(w)->build(w->answers, w->facts);

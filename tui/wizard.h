@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which page is shown, and what becomes of what was typed there: taken, refused on its field, or kept as it is until somebody comes back to
- * it. Pure. After the last page comes the review, which is the caller's. */
+/* Which page is shown, and what becomes of what was typed there: taken, refused on its field, or kept as it is until somebody
+ * comes back to it. Pure. After the last page comes the review, which is the caller's. */
 #ifndef ORTHRUS_TUI_WIZARD_H
 #define ORTHRUS_TUI_WIZARD_H
 
@@ -53,7 +53,8 @@ enum wizard_turn {
 
 /* To the page of that key, or to the review; an unknown key, or NULL: the first page. */
 enum wizard_turn wizard_goto(struct wizard *w, const char *key);
-/* Takes all values, and goes on when all are right and the page may be left; else the first refused field says why and has the focus. */
+/* Takes all values, and goes on when all are right and the page may be left; else the first refused field says why and has the
+ * focus. */
 enum wizard_turn wizard_next(struct wizard *w);
 /* Takes what can be taken, keeps the rest as it was typed, and goes to the page before (from the review: to the last one). */
 enum wizard_turn wizard_back(struct wizard *w);

@@ -6,10 +6,18 @@ screen_open() { # COLUMNSxROWS TERM ENCODING(utf8|ascii) COMMAND...: in a fresh 
     shift 3
     screen_close
     LC_ALL=C.UTF-8 tmux -u -S "$work/tmux" -f /dev/null new-session -d -x "${size%x*}" -y "${size#*x}" \
-        "stty rows ${size#*x} columns ${size%x*}; exec env TERM=$term LC_ALL=$lang $(printf '%q ' "$@") 2>$work/screen-err" \; \
+        "stty rows ${size#*x} columns ${size%x*}
+        sh -c 'echo \$\$ >$work/screen-pid; exec \"\$@\"' sh env TERM=$term LC_ALL=$lang $(printf '%q ' "$@") 2>$work/screen-err
+        echo \$? >$work/screen-status" \; \
         set -g status off \; set -g remain-on-exit on \; set -s escape-time 0 || die "tmux"
 }
-screen_close() { tmux -S "$work/tmux" kill-server 2>/dev/null; }
+screen_close() { # the terminal is gone, and so is, in time, what ran in it
+    local pid pids
+    pids=$(tmux -S "$work/tmux" display -p '#{pid} #{pane_pid}' 2>/dev/null) || return 0
+    tmux -S "$work/tmux" kill-server 2>/dev/null
+    for pid in $pids $(cat "$work/screen-pid"); do while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done; done
+    rm -f "$work/tmux" "$work"/screen-*
+}
 screen_keys() { tmux -S "$work/tmux" send-keys "$@"; }
 screen_type() { tmux -S "$work/tmux" send-keys -l -- "$1"; }
 screen_text() { tmux -S "$work/tmux" capture-pane -p; }
@@ -33,20 +41,13 @@ screen_hides() { # TEXT: until it is gone
 screen_ended() { # until the program in it has
     local n
     for ((n = 0; n < 300; n++)); do
-        [ "$(tmux -S "$work/tmux" display -p '#{pane_dead}')" = 1 ] && return 0
+        [ -s "$work/screen-status" ] && return 0
         sleep 0.05
     done
     fail "it has not ended: $(screen_text)"
 }
-screen_pid() { tmux -S "$work/tmux" display -p '#{pane_pid}'; }
-screen_status() { # of what has ended by itself
-    local n status=
-    for ((n = 0; n < 100 && ${#status} == 0; n++)); do
-        [ "$n" = 0 ] || sleep 0.05
-        status=$(tmux -S "$work/tmux" display -p '#{pane_dead_status}')
-    done
-    echo "$status"
-}
+screen_pid() { cat "$work/screen-pid"; }
+screen_status() { cat "$work/screen-status"; } # of what has ended
 screen_size() { # COLUMNSxROWS
     tmux -S "$work/tmux" resize-window -x "${1%x*}" -y "${1#*x}"
 }
@@ -64,12 +65,13 @@ golden() { # FILE: the screen is what it was; UPDATE_GOLDEN=1 writes it anew, to
     done
     fail "the screen is not $1: $(screen_golden | diff - "$want")"
 }
-# For golden files: $work has a name as long as mktemp's, and lines of the terminal's own set (smacs) are ASCII.
+# For golden files: a name for $work that is always the same, and lines of the terminal's own set (smacs) are ASCII.
 screen_golden() {
     tmux -S "$work/tmux" capture-pane -pe |
         perl -pe 's/\x0e([^\x0f]*)(?:\x0f|$)/my $l = $1; $l =~ tr{lqkxmjtuvwna}{+\-+|++++++++#}; $l/ge; s/\e\[[0-9;]*m//g; s/[\x0e\x0f]//g; s/ +$//' |
-        sed "s|$work|${work%.*}.golden|g"
+        masked
 }
+masked() { perl -pe 's{(/tmp/setup\.)(\w{1,6})}{$1 . substr("golden", 0, length $2)}ge'; } # mktemp's name, even where it is cut
 screen_still() { # until two looks at it are the same
     local a b
     a=$(screen_text)

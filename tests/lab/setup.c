@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* orthrus-setup with three pages of its own, for tests of its frame: every kind of field, more of them than fit on a screen, values that are
- * refused, that follow from others, and that are secret. Answers are texts by the number of their field. */
+/* orthrus-setup with three pages of its own, for tests of its frame: every kind of field, more of them than fit on a screen,
+ * values that are refused, that follow from others, and that are secret. Answers are texts by the number of their field. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "tui/answers.h"
@@ -37,14 +37,17 @@ static struct page *build_cluster(const struct answers *a, const struct facts *f
 	autofree char *follows = domain(a);
 
 	(void)f;
-	p->intro = mem_strdup("What the cluster is called, and who may unlock it. The domain follows from the name until another one is written.");
+	p->intro = mem_strdup("What the cluster is called, and who may unlock it. The domain follows from the name until another "
+			      "one is written.");
 	p->command = str_format("orthrus site init --cluster %s --domain %s", get(a, NAME, "hound"), get(a, DOMAIN, follows));
 	page_add(p, FIELD_TEXT, "name", "Cluster's name", get(a, NAME, "hound"),
 		 "What the cluster is called: lower-case letters. Example: hound");
-	page_add(p, FIELD_TEXT, "domain", "DNS domain", get(a, DOMAIN, follows), "The domain of all names. Example: hound.internal");
+	page_add(p, FIELD_TEXT, "domain", "DNS domain", get(a, DOMAIN, follows),
+		 "The domain of all names. Example: hound.internal");
 	page_add(p, FIELD_SECRET, "passphrase", "Passphrase", "", "At least 8 characters; it is never shown again.");
 	page_add(p, FIELD_SWITCH, "wipe", "Wipe old disks", get(a, WIPE, "no"), "Whether disks that hold something are taken.");
-	page_add(p, FIELD_NOTE, "note", "", *get(a, PASSPHRASE, "") ? "The passphrase is set." : "There is no passphrase yet.", NULL);
+	page_add(p, FIELD_NOTE, "note", "", *get(a, PASSPHRASE, "") ? "The passphrase is set." : "There is no passphrase yet.",
+		 NULL);
 	return p;
 }
 
@@ -54,7 +57,8 @@ static int take_cluster(struct answers *a, const struct facts *f, const char *ke
 
 	(void)f;
 	if (str_eq(key, "passphrase"))
-		return strlen(value) < 8 ? err_set(err, ERR_INVALID, "too short; write at least 8 characters") : put(a, PASSPHRASE, value);
+		return strlen(value) < 8 ? err_set(err, ERR_INVALID, "too short; write at least 8 characters")
+					 : put(a, PASSPHRASE, value);
 	if (str_eq(key, "wipe"))
 		return put(a, WIPE, value);
 	if (!*value || strspn(value, "abcdefghijklmnopqrstuvwxyz.") != strlen(value))
@@ -81,7 +85,8 @@ static struct page *build_disks(const struct answers *a, const struct facts *f)
 	x = page_add(p, FIELD_CHOICE, "raid", "RAID level", level, "What one disk's loss does to a node.");
 	field_choice(x, "none", "none: one disk, and what is on it is lost with it");
 	field_choice(x, "1", "1: every disk holds all of it");
-	field_choice(x, "5", "5: all but one disk's size; any one of them may fail, and the rest of the array goes on without it");
+	field_choice(x, "5",
+		     "5: all but one disk's size; any one of them may fail, and the rest of the array goes on without it");
 	x = page_add(p, FIELD_SET, "disks", "Disks", get(a, DISKS, "a,b"), "Which of the disks are used.");
 	field_choice(x, "a", "first, 500 GB");
 	field_choice(x, "b", "second, 500 GB");
@@ -122,7 +127,8 @@ static struct page *build_many(const struct answers *a, const struct facts *f)
 	(void)f;
 	p->intro = mem_strdup("More names than a screen has rows.");
 	for (size_t i = MANY; i < MANY_END; i++) {
-		autofree char *key = str_format("n%zu", i), *label = str_format("Name %zu", i - MANY + 1), *value = str_format("node%zu", i);
+		autofree char *key = str_format("n%zu", i), *label = str_format("Name %zu", i - MANY + 1),
+			      *value = str_format("node%zu", i);
 
 		page_add(p, FIELD_TEXT, key, label, get(a, i, value), "Any name.");
 	}
@@ -174,8 +180,9 @@ void answers_print(const struct answers *a, struct json_out *w, const char *key)
 
 int answers_read(struct json_obj *o, struct answers *out, struct err *err)
 {
-	static const char *const names[MANY_END] = { "a0",  "a1",  "a2",  "a3",  "a4",  "a5",  "a6",  "a7",  "a8",  "a9",  "a10", "a11",
-						     "a12", "a13", "a14", "a15", "a16", "a17", "a18", "a19", "a20", "a21", "a22", "a23" };
+	static const char *const names[MANY_END] = { "a0",  "a1",  "a2",  "a3",	 "a4",	"a5",  "a6",  "a7",
+						     "a8",  "a9",  "a10", "a11", "a12", "a13", "a14", "a15",
+						     "a16", "a17", "a18", "a19", "a20", "a21", "a22", "a23" };
 
 	for (size_t i = 0; i < MANY_END; i++)
 		if (json_str(o, names[i], JSON_MAY, &out->given[i], err) < 0)

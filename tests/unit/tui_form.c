@@ -48,8 +48,11 @@ static void looks(const struct form *f, const char *want)
 
 		assert_true(row->column >= used || !*row->text);
 		assert_true(row->kind == FORM_ROW_ENTRY || row->column + text_columns(row->text) <= f->columns);
-		buf_addf(&got, "%c%s%*s%s\n", row->here ? '>' : seen ? ' ' : '.', row->label,
-			 *row->text ? (int)(row->column - used) : 0, "", row->text);
+		buf_addf(&got, "%c%s%*s%s\n",
+			 row->here ? '>'
+			 : seen	   ? ' '
+				   : '.',
+			 row->label, *row->text ? (int)(row->column - used) : 0, "", row->text);
 	}
 	assert_string_equal(buf_str(&got), want);
 }
@@ -86,7 +89,8 @@ static void test_rows(void **state)
 		  "   two\n"
 		  " \n"
 		  " < Look again >\n");
-	field_refuse(page_field(p, "raid"), "a mirror needs two disks, and this group of nodes has one in each, as far as is known");
+	field_refuse(page_field(p, "raid"),
+		     "a mirror needs two disks, and this group of nodes has one in each, as far as is known");
 	form_focus(&f, "raid", 0);
 	on(&f, "raid", 1);
 	looks(&f, " How the disks of a node are used.\n"
@@ -310,8 +314,9 @@ static void test_all_sizes(void **state)
 
 			form_focus(&f, NULL, 0);
 			for (size_t n = 0; n < 120; n++) {
-				static const enum form_key keys[] = { FORM_KEY_DOWN, FORM_KEY_DOWN, FORM_KEY_PAGE_DOWN, FORM_KEY_TAB, FORM_KEY_UP,
-								      FORM_KEY_UNTAB, FORM_KEY_PAGE_UP, FORM_KEY_DOWN };
+				static const enum form_key keys[] = { FORM_KEY_DOWN,	FORM_KEY_DOWN, FORM_KEY_PAGE_DOWN,
+								      FORM_KEY_TAB,	FORM_KEY_UP,   FORM_KEY_UNTAB,
+								      FORM_KEY_PAGE_UP, FORM_KEY_DOWN };
 				autoclean(form_rows_free) struct form_rows r = { 0 };
 
 				form_press(&f, keys[n * n % ARRAY_LEN(keys)]);
@@ -359,8 +364,8 @@ static void test_help_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),	     cmocka_unit_test(test_narrow),	cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_notes_scroll), cmocka_unit_test(test_little),	cmocka_unit_test(test_other_page),
+		cmocka_unit_test(test_rows),	     cmocka_unit_test(test_narrow),    cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_notes_scroll), cmocka_unit_test(test_little),    cmocka_unit_test(test_other_page),
 		cmocka_unit_test(test_all_sizes),    cmocka_unit_test(test_help_line),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The pure parts of orthrus-setup beside its pages: what is saved, the plan and its progress as pages, answers typed in plain mode. */
+/* The pure parts of orthrus-setup beside its pages: what is saved, the plan and its progress as pages, answers typed in plain
+ * mode. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -40,7 +41,8 @@ static void test_saved(void **state)
 	assert_non_null(strstr(again.answers, "hound"));
 	assert_false(again.installed);
 	saved_free(&again);
-	assert_int_equal(saved_read("{\"version\":1,\"installed\":true,\"drafts\":[]}", 43, &again, &err), -1); /* one byte too long */
+	assert_int_equal(saved_read("{\"version\":1,\"installed\":true,\"drafts\":[]}", 43, &again, &err),
+			 -1); /* one byte too long */
 	assert_int_equal(saved_read("{\"version\":1,\"installed\":true,\"drafts\":[]}", 42, &again, &err), 0);
 	assert_true(again.installed);
 	assert_null(again.page);
@@ -111,10 +113,11 @@ static void test_files(void **state)
 	assert_int_equal(fs_remove_tree(root, &err), 0);
 }
 
-static const char plan_text[] = "{\"steps\":["
-				"{\"id\":\"packages\",\"text\":\"install 3 packages\",\"files\":[],\"destructive\":false},"
-				"{\"id\":\"site\",\"text\":\"write the site\",\"files\":[\"/etc/orthrus/site.json\"],\"destructive\":false},"
-				"{\"id\":\"raid\",\"text\":\"make a RAID 1 of QEMU 1 and\\u001b[2J QEMU 2\",\"files\":[],\"destructive\":true}]}";
+static const char plan_text[] =
+	"{\"steps\":["
+	"{\"id\":\"packages\",\"text\":\"install 3 packages\",\"files\":[],\"destructive\":false},"
+	"{\"id\":\"site\",\"text\":\"write the site\",\"files\":[\"/etc/orthrus/site.json\"],\"destructive\":false},"
+	"{\"id\":\"raid\",\"text\":\"make a RAID 1 of QEMU 1 and\\u001b[2J QEMU 2\",\"files\":[],\"destructive\":true}]}";
 
 static struct page *build_nothing(const struct answers *a, const struct facts *f)
 {
@@ -315,22 +318,23 @@ static void test_options(void **state)
 {
 	(void)state;
 	unsetenv("ORTHRUS_ROOT");
-	options_are("", 0, "", "/etc/orthrus/site.json");
-	options_are("--root /x/y//", 0, "/x/y", "/x/y/etc/orthrus/site.json");
+	options_are("", 0, "", "/var/lib/orthrus/setup-site.json");
+	options_are("--root /x/y//", 0, "/x/y", "/x/y/var/lib/orthrus/setup-site.json");
 	options_are("--root / --site s.json --plain", 0, "", "s.json");
 	options_are("--root", -1, NULL, NULL);
 	options_are("--nothing", -1, NULL, NULL);
 	options_are("word", -1, NULL, NULL);
+	options_are("--wizard --dashboard", -1, NULL, NULL);
 	setenv("ORTHRUS_ROOT", "/r/", 1);
-	options_are("", 0, "/r", "/r/etc/orthrus/site.json");
+	options_are("", 0, "/r", "/r/var/lib/orthrus/setup-site.json");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_saved),	    cmocka_unit_test(test_saved_refused), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_review),	    cmocka_unit_test(test_apply),	  cmocka_unit_test(test_child_error),
-		cmocka_unit_test(test_plain),	    cmocka_unit_test(test_options),
+		cmocka_unit_test(test_saved),  cmocka_unit_test(test_saved_refused), cmocka_unit_test(test_files),
+		cmocka_unit_test(test_review), cmocka_unit_test(test_apply),	     cmocka_unit_test(test_child_error),
+		cmocka_unit_test(test_plain),  cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,7 +286,8 @@ static void test_help(void **state)
 	begin(&w, &a);
 	field_refuse(page_field(w.page, "name"), "too long");
 	of_field = wizard_help(w.page, page_field(w.page, "name"));
-	assert_string_equal(of_field, "Name\n\nOne word.\n\n! too long\n\nThe same by command:\n  orthrus site init --cluster NAME\n");
+	assert_string_equal(of_field,
+			    "Name\n\nOne word.\n\n! too long\n\nThe same by command:\n  orthrus site init --cluster NAME\n");
 	of_page = wizard_help(w.page, NULL);
 	assert_string_equal(of_page, "What it is called.\n\nThe same by command:\n  orthrus site init --cluster NAME\n");
 	wizard_clear(&w);
