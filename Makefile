@@ -12,8 +12,9 @@ T ?=
 JOBS ?= $(shell nproc)
 
 PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libisal libseccomp libsystemd libbpf
+PKGS += slang
 ifneq ($(MAKECMDGOALS),clean)
-have_deps := $(shell pkg-config --exists $(PKGS) 'raft >= 0.22' 2>/dev/null && command -v $(CLANG) >/dev/null && echo yes)
+have_deps := $(shell pkg-config --exists $(PKGS) libnewt 'raft >= 0.22' 2>/dev/null && command -v $(CLANG) >/dev/null && echo yes)
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wwrite-strings -Wundef \
@@ -28,15 +29,16 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS
 LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lIPSec_MB -lpthread
 
 # Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
-MAINS := cmd/main.c daemon/main.c headfailover/guard/main.c imaging/imager/main.c node/main.c
+MAINS := cmd/main.c daemon/main.c headfailover/guard/main.c imaging/imager/main.c node/main.c tui/main.c
 SRCS := $(wildcard lib/*/*.c cast/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c power/*.c installer/*.c headfailover/*.c \
 	headfailover/state/*.c $(filter-out %/main.c %.bpf.c,$(wildcard headfailover/guard/*.c)))
 CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
 DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))
 IMAGER_SRCS := $(filter-out $(MAINS),$(wildcard imaging/imager/*.c))
+TUI_SRCS := $(filter-out $(MAINS),$(wildcard tui/*.c))
 LIB := $(BUILD)/liborthrus.a
 PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager $(BUILD)/orthrus-node \
-	$(BUILD)/orthrus-guard
+	$(BUILD)/orthrus-guard $(if $(wildcard tui/pages.c),$(BUILD)/orthrus-setup)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -67,6 +69,8 @@ $(BUILD)/orthrusd: $(call obj,daemon/main.c $(DAEMON_SRCS)) $(LIB)
 $(BUILD)/orthrus-imager: $(call obj,imaging/imager/main.c $(IMAGER_SRCS)) $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/orthrus-setup: $(call obj,tui/main.c $(TUI_SRCS)) $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs libnewt)
 $(BUILD)/orthrus-guard: $(call obj,headfailover/guard/main.c) $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -91,8 +95,8 @@ $(GATE_BPF): headfailover/guard/gate.bpf.c headfailover/guard/gate_key.h
 $(BUILD)/headfailover/guard/gate_bpf.o: CPPFLAGS += -DGATE_BPF_OBJECT='"$(GATE_BPF)"'
 $(BUILD)/headfailover/guard/gate_bpf.o: $(GATE_BPF)
 
-# Unit tests and the tools of the lab may use the objects of daemon/, cmd/ and imaging/imager/ too.
-$(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS))
+# Unit tests and the tools of the lab may use the objects of daemon/, cmd/, tui/ and imaging/imager/ too.
+$(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS) $(TUI_SRCS))
 	@rm -f $@
 	@ar rcs $@ $^
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libprograms.a $(LIB)
@@ -102,6 +106,9 @@ $(BUILD)/tests/unit/daemon_change: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,sta
 	http_param http_query_flag http_who http_out http_set_status)
 $(BUILD)/tests/unit/daemon_pending: LDFLAGS += -Wl,--wrap=state_write
 $(BUILD)/tests/lab/fleet: LDLIBS += -lssl
+# orthrus-setup with pages of a test's own.
+$(BUILD)/tests/lab/setup: $(call obj,tui/main.c)
+$(BUILD)/tests/lab/setup: LDLIBS += $(shell pkg-config --libs libnewt)
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # Preloaded by a test.
@@ -164,6 +171,7 @@ install: programs
 	$(if $(DESTDIR),,tools/deps.sh head)
 	install -D -m 755 $(BUILD)/orthrus $(DESTDIR)$(PREFIX)/bin/orthrus
 	install -D -m 755 $(BUILD)/orthrusd $(DESTDIR)$(PREFIX)/sbin/orthrusd
+	$(if $(wildcard tui/pages.c),install -D -m 755 $(BUILD)/orthrus-setup $(DESTDIR)$(PREFIX)/sbin/orthrus-setup)
 	install -D -m 755 $(BUILD)/orthrus-guard $(DESTDIR)$(PREFIX)/sbin/orthrus-guard
 	install -D -m 755 $(BUILD)/orthrus-imager $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-imager
 	install -D -m 755 $(BUILD)/orthrus-node $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-node

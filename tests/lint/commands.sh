@@ -49,7 +49,8 @@ says_option() { # is --$1 in the text on standard input? mdoc writes it .Fl -nam
         comm -13 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: there is no --|"
     done <<<"daemon/options.c docs/man/orthrusd.8
 imaging/imager/main.c docs/man/orthrus-imager.8
-node/main.c docs/man/orthrus-node.8"
+node/main.c docs/man/orthrus-node.8
+tui/options.c docs/man/orthrus-setup.8"
     if command -v mandoc >/dev/null; then
         files 'docs/man/*' | xargs -r mandoc -T lint -W warning | sed 's/^mandoc: //' || true
     fi

@@ -26,7 +26,7 @@ objects() { # source files of $@, with the objects they were built to
         fi
     done
 }
-mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' '*/plan.c' '*/plan_*.c' 'netboot/*.c' 'cast/*.c' 'headfailover/guard/core*.c' 'headfailover/guard/notes.c' 'headfailover/guard/spread.c' 'headfailover/guard/wire.c' | grep -vE '^tests/' |
+mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' 'lib/api/*.c' '*/plan.c' '*/plan_*.c' 'netboot/*.c' 'cast/*.c' 'headfailover/guard/core*.c' 'headfailover/guard/notes.c' 'headfailover/guard/spread.c' 'headfailover/guard/wire.c' | grep -vE '^tests/' |
     while IFS= read -r f; do
         # Of netboot, the files whose functions its headers call pure: those that render.
         case $f in netboot/check.c|netboot/conf_check.c|netboot/dnsmasq.c|netboot/grub.c|netboot/leases.c) ;; netboot/*) continue ;;
@@ -37,6 +37,10 @@ mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' '*/plan.c' '*/plan_*.c' 
 # Of the guard's gate and announcing, what is made and read there.
 pure+=(headfailover/guard/gate_nft_rules.c headfailover/guard/gate_msg.c headfailover/guard/announce_frame.c)
 pure+=(daemon/site_steps.c daemon/site_steps_nodes.c daemon/text_diff.c)
+# Of the wizard, all that decides what is shown and what becomes of what was typed.
+pure+=(tui/view.c tui/wizard.c tui/form.c tui/form_rows.c tui/text.c tui/plain_answer.c tui/review.c tui/apply.c)
+# Of the dashboard, all but what asks, draws and runs.
+pure+=(tui/dash_state.c tui/dash_screen.c tui/dash_shown.c tui/dash_acts.c tui/dash_keys.c tui/dash_input.c tui/dash_view.c tui/dash_panels.c tui/dash_nodes.c tui/dash_box.c)
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
 
 {

@@ -1,0 +1,223 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The frame of orthrus-setup on a real terminal (tmux), with pages of its own (tests/lab/setup.c) and an `orthrus` that is a script: every
+# screen against a golden one, keys, refusals, sizes, terminals without colours and without lines, kill and resume, apply.
+set -u
+export LC_ALL=C.UTF-8
+command -v tmux >/dev/null || { echo "needs tmux"; exit 77; }
+work=$(mktemp -d /tmp/setup.XXXXXX) # its name stands on screens
+failed=0
+fail() { echo "FAIL: $*" >&2; failed=1; }
+die() { fail "$@"; exit 1; }
+. "$TOP/tests/cli/tmux.bash"
+trap 'screen_close; rm -rf "$work"' EXIT
+mkdir "$work/bin"
+cp "$BUILD/tests/lab/setup" "$work/bin/orthrus-setup" || die "tests/lab/setup is not built"
+export SETUP_WORK=$work
+# What it is told goes to $work/calls. `head install --yes` waits at each step for $work/go-NUMBER; $work/fail is the step that fails.
+cat >"$work/bin/orthrus" <<'SH'
+#!/bin/bash
+work=$(dirname "$(dirname "$0")")
+echo "$*" >>"$work/calls"
+steps=("install 3 packages" "write /etc/orthrus/site.json" "make RAID 1 of QEMU 1 and QEMU 2 for the image store" "start orthrusd" "make the first image")
+wait_for() { until [ -e "$work/go-$1" ] || [ -e "$work/go-all" ]; do read -r -t 0.05 <>"$work/nothing"; done; }
+say() { printf '{"step":"s%d","number":%d,"of":5,"state":"%s","text":"%s"}\n' "$1" "$1" "$2" "${3:-${steps[$1 - 1]}}"; }
+[ -p "$work/nothing" ] || mkfifo "$work/nothing"
+case "$* " in
+*'--probe '*) echo '{}' ;;
+*'--plan '*)
+    if [ -e "$work/no-plan" ]; then
+        echo '{"error":{"kind":"refused","text":"another DHCP server answers on eth1 (192.0.2.1)","hint":"switch it off there, or choose another interface"}}'
+        exit 3
+    fi
+    printf '{"steps":['
+    for i in 1 2 3 4 5; do
+        [ $i = 3 ] && d=true || d=false
+        [ $i = 2 ] && f='"/etc/orthrus/site.json"' || f=
+        [ $i = 4 ] && f='"/lib/systemd/system/orthrusd.service","/etc/orthrus/orthrusd.env"'
+        printf '%s{"id":"s%d","text":"%s","files":[%s],"destructive":%s}' "$([ $i = 1 ] || echo ,)" $i "${steps[i - 1]}" "$f" $d
+    done
+    echo ']}'
+    ;;
+*'--yes '*)
+    trap 'echo "{\"error\":{\"kind\":\"failed\",\"text\":\"stopped before step $i\",\"hint\":\"run it again\"}}"; exit 1' TERM
+    for i in 1 2 3 4 5; do
+        if [ -e "$work/done-$i" ]; then say $i kept; continue; fi
+        say $i begun
+        wait_for $i
+        if [ "$(cat "$work/fail" 2>/dev/null)" = $i ]; then
+            say $i failed "no space left on device"
+            echo '{"error":{"kind":"failed","text":"make RAID 1: no space left on device","hint":"free some, then run it again"}}'
+            exit 1
+        fi
+        touch "$work/done-$i"
+        say $i done
+    done
+    ;;
+*) echo "unknown: $*" >&2; exit 2 ;;
+esac
+SH
+chmod +x "$work/bin/orthrus"
+root=$work/root
+setup=("$work/bin/orthrus-setup" --root "$root")
+saved=$root/var/lib/orthrus/setup.json
+fresh() { screen_close; rm -rf "$root" "$work"/go-* "$work"/done-* "$work/fail" "$work/no-plan" "$work/calls"; }
+begin() { screen_open "$@" "${setup[@]}"; screen_shows "Cluster's name"; }
+says_saved() { grep -qF -- "$1" "$saved" || fail "'$1' is not saved: $(cat "$saved")"; }
+
+# Every page as it is on a serial console, and a value that is refused on its field.
+fresh
+begin 80x24 vt100 utf8
+golden setup/newt/cluster
+screen_keys F1; screen_shows "Help"; golden setup/newt/help
+screen_keys Escape; screen_hides "Help"
+screen_keys Tab Tab Tab; golden setup/newt/switch
+screen_keys Space; screen_shows "[x] yes"
+screen_keys BTab BTab BTab; screen_type "Q9"; screen_keys Tab
+screen_shows "! 'houndQ9' is no name"; golden setup/newt/refused
+# The cursor stands there; what follows from it is shown once it is right.
+screen_keys BSpace BSpace; screen_type "s"; screen_keys Tab; screen_shows "hounds.internal"
+screen_keys Tab; screen_type "short"; screen_keys Enter; screen_shows "! too short"
+screen_type "er than before"; screen_keys Enter; screen_shows "2 of 4"
+golden setup/newt/disks
+says_saved '"a0":"hounds"'
+says_saved '"page": "disks"'
+! grep -q 'before' "$saved" || fail "the passphrase was saved: $(cat "$saved")"
+[ "$(stat -c %a "$saved")" = 600 ] || fail "mode of $saved is $(stat -c %a "$saved")"
+# To choose; what follows is drawn at once. What the page as a whole does not allow is said on the field that it is about.
+screen_keys Down; screen_shows "Enter choose"; screen_keys Enter; screen_shows "md0, 1 TB"
+screen_keys Enter; screen_shows "! RAID 5 needs three disks"; golden setup/newt/check
+# Back and forth loses nothing.
+screen_keys Escape; screen_shows "1 of 4"; screen_shows "[x] yes"; screen_shows "The passphrase is set."
+screen_keys Enter; screen_shows "2 of 4"; screen_shows "(*) 5"
+screen_keys Tab Down Down; screen_keys Space; screen_shows "[x] third"
+screen_keys Enter; screen_shows "3 of 4"
+# More fields than rows: it scrolls with the cursor.
+golden setup/newt/names
+screen_keys BTab; screen_shows "three"; golden setup/newt/names-end
+screen_keys Up Up; screen_shows "And last"
+screen_keys F12; screen_shows "make the first image"
+golden setup/newt/review
+screen_keys Escape; screen_shows "3 of 4"; screen_keys F12; screen_shows "make the first image"
+
+# From the review to a page, and back to it.
+screen_keys Down Down Enter; screen_shows "(*) Change: Node disks"; screen_keys Enter; screen_shows "2 of 4"
+screen_keys Enter; screen_shows "make the first image"
+# Applying must be said in a word.
+screen_keys Enter; screen_shows "Type yes to begin"; golden setup/newt/confirm
+screen_type y; screen_keys Enter; screen_shows "! only the word yes"
+! grep -q -- --yes "$work/calls" || fail "something was done before it was confirmed"
+screen_type es; screen_keys Enter; screen_shows "[>] install 3"
+touch "$work/go-1" "$work/go-2"; screen_shows "[x] write"; screen_shows "[>] make RAID"
+# What is carried out is what was planned, by the same words.
+[ "$(grep -- --yes "$work/calls")" = "$(grep -- --plan "$work/calls" | tail -n 1 | sed 's/--plan/--yes/')" ] || fail "planned and done: $(cat "$work/calls")"
+grep -q hounds "$root/var/lib/orthrus/setup-site.json" || fail "the site was not written"
+# A failure says what it was and what to do; going on does only what is left.
+echo 3 >"$work/fail"; touch "$work/go-3"; screen_shows "free some, then run it again"; golden setup/newt/failed
+rm "$work/fail"
+screen_keys Enter; screen_shows "What next"; screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter
+touch "$work/go-all"; screen_shows "What comes next"; golden setup/newt/done
+grep -q -- '--store-raid 1' "$work/calls" || fail "the answers' own options are not passed on: $(cat "$work/calls")"
+# Then the dashboard, from now on without being asked for; here there is no daemon to tell it anything.
+screen_keys Enter; screen_shows "orthrusd does not run here"; screen_keys q; screen_ended
+[ "$(screen_status)" = 0 ] || fail "exit $(screen_status)"
+says_saved '"installed": true'
+"${setup[@]}" </dev/null >"$work/out" 2>&1 || fail "once installed: $(cat "$work/out")"
+grep -q 'orthrusd does not run here' "$work/out" || fail "once installed: $(cat "$work/out")"
+screen_open 80x24 vt100 utf8 "${setup[@]}" --wizard; screen_shows "1 of 4"
+
+# Killed at any moment it goes on where it was, refused values too.
+fresh
+begin 80x24 xterm utf8
+screen_keys BSpace BSpace; screen_type "XX"; screen_keys Tab; screen_shows "is no name"
+kill -KILL "$(screen_pid)"; screen_ended
+screen_open 80x24 xterm utf8 "${setup[@]}"; screen_shows "! 'houXX' is no name"
+screen_keys BSpace BSpace Tab; screen_shows "hou.internal"
+# The terminal goes: what is typed and not left is kept too.
+screen_type "x"; screen_shows "hou.internalx"
+kill -HUP "$(screen_pid)"; screen_ended
+says_saved 'hou.internalx'
+screen_open 80x24 xterm utf8 "${setup[@]}"; screen_shows "hou.internalx"
+# Another one at the same time is refused, and says who is at work.
+timeout 10 "${setup[@]}" --plain </dev/null >"$work/out" 2>&1 && fail "a second one was let in"
+grep -q "another orthrus-setup is at work on this machine: process $(screen_pid) on /dev/pts/" "$work/out" || fail "a second one: $(cat "$work/out")"
+# Leaving asks.
+screen_keys Escape; screen_shows "Leave orthrus-setup?"; golden setup/newt/leave
+screen_keys n; screen_hides "Leave orthrus-setup?"
+screen_keys C-c; screen_shows "Leave orthrus-setup?"; screen_keys y; screen_ended
+[ "$(screen_status)" = 0 ] || fail "left with exit $(screen_status)"
+
+# Another size in the middle of a word; a very small screen; a large one.
+fresh
+begin 80x24 linux utf8
+screen_keys BSpace; screen_type "t"; screen_shows "hount"
+screen_size 100x30; screen_shows "hount"; screen_still; golden setup/newt/large
+screen_size 40x12; screen_shows "hount"; golden setup/newt/small
+screen_type "ed"; screen_shows "hounted"
+screen_size 80x24; screen_keys F1; screen_shows Help; screen_size 70x20; screen_hides Help; screen_shows "hounted"
+screen_keys Tab; screen_shows "hounted.internal"
+
+# Lines in ASCII, and in the terminal's own set.
+fresh
+begin 80x24 vt100 ascii; golden setup/ascii/cluster
+fresh
+begin 80x24 ansi ascii; screen_keys F12; screen_shows "2 of 4"
+# A terminal that can't be drawn on is asked line by line.
+fresh
+screen_open 80x24 dumb utf8 "${setup[@]}"; screen_shows "Cluster's name [hound]:"
+
+# The same in plain text, from a script. All defaults, then each answer.
+fresh
+lines() { printf '%s\n' "$@"; }
+lines '' '' '' '' | "${setup[@]}" --plain >"$work/out" 2>"$work/err"
+[ $? = 1 ] || fail "the input ended, and the exit was not 1"
+grep -q 'it goes on there' "$work/err" || fail "the input ended: $(cat "$work/err")"
+says_saved '"page": "disks"'
+# '?', a refused value, '<', numbers, words; the plan, refused but for "yes".
+fresh
+touch "$work/go-all"
+lines '?' NAME pack '' short 'long enough' y 3 1,3 n '<' packs '' '' '' '' 1,2,3 no \
+    $(for i in $(seq 18); do echo "x$i"; done) '' n yes |
+    "${setup[@]}" --plain >"$work/out" 2>"$work/err" || fail "plain: exit $?: $(cat "$work/err")"
+plain() { # FILE
+    local want=$TOP/tests/golden/$1
+    masked <"$work/out" >"$work/masked" && mv "$work/masked" "$work/out"
+    if [ -n "${UPDATE_GOLDEN:-}" ]; then mkdir -p "${want%/*}"; cp "$work/out" "$want"; fi
+    diff "$want" "$work/out" >"$work/diff" || fail "not $1: $(cat "$work/diff")"
+}
+plain setup/plain/whole
+says_saved '"installed": true'
+# No plan: nothing can be applied, and it says why.
+fresh
+touch "$work/no-plan"
+lines '' '' '' '' '' '' '' $(for i in $(seq 18); do echo "x$i"; done) '!' y | "${setup[@]}" --plain >"$work/out" 2>"$work/err" || fail "no plan: $(cat "$work/err")"
+grep -q 'another DHCP server answers on eth1' "$work/out" || fail "no plan: $(cat "$work/out")"
+! grep -q -- --yes "$work/calls" || fail "something was done without a plan"
+
+# The terminal is lost while the plan is carried out: it is carried out to its end.
+fresh
+begin 80x24 vt100 utf8
+screen_keys F12; screen_shows "2 of 4"; screen_keys F12; screen_shows "3 of 4"; screen_keys F12; screen_shows "What next"
+screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter; screen_shows "[>] install 3"
+kill -HUP "$(screen_pid)"
+touch "$work/go-all"
+screen_close
+[ -e "$work/done-5" ] || fail "it was not carried out to its end"
+says_saved '"installed": true'
+# Esc stops it after a question; it can be gone on with.
+fresh
+begin 80x24 vt100 utf8
+screen_keys F12; screen_shows "2 of 4"; screen_keys F12; screen_shows "3 of 4"; screen_keys F12; screen_shows "What next"
+screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter; touch "$work/go-1"; screen_shows "[x] install 3"
+screen_keys Escape; screen_shows "Stop after the step"; screen_keys y; screen_shows "stopped before step 2"
+screen_keys Enter; screen_shows "What next"
+
+# The command line.
+"${setup[@]}" --help | grep -q -- '--plain' || fail "--help"
+"${setup[@]}" --version | grep -q '^orthrus-setup [0-9]' || fail "--version"
+"${setup[@]}" --nothing >"$work/out" 2>&1
+[ $? = 2 ] || fail "--nothing: $(cat "$work/out")"
+echo '{"version":9}' >"$saved"
+"${setup[@]}" --plain </dev/null >"$work/out" 2>&1 && fail "a damaged setup.json was taken"
+grep -q 'setup.json' "$work/out" || fail "a damaged setup.json: $(cat "$work/out")"
+exit $failed

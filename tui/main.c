@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* orthrus-setup: the wizard until this machine is a head, the dashboard from then on. */
+#include "base/mem.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+#include "tui/child.h"
+#include "tui/dash.h"
+#include "tui/newt.h"
+#include "tui/options.h"
+#include "tui/plain.h"
+#include "tui/save.h"
+#include "tui/screen.h"
+#include "tui/setup.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/resource.h>
+
+#define TITLE "Orthrus setup"
+
+/* What is typed may be a secret: none is left in a core. */
+static void no_core(void)
+{
+	const struct rlimit none = { 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		log_warn("setup", "cannot forbid core dumps");
+}
+
+static bool is_plain(const struct tui_options *o)
+{
+	return o->plain || !newt_can();
+}
+
+static int open_screen(const struct tui_options *o, struct screen **screen, struct err *err)
+{
+	return is_plain(o) ? plain_open(TITLE, screen, err) : newt_open(TITLE, screen, err);
+}
+
+static int wizard(const struct tui_options *o, struct saved *saved, enum setup_end *end, struct err *err)
+{
+	autofree char *orthrus = child_orthrus();
+	struct setup_opts setup = { .root = o->root, .site = o->site, .orthrus = orthrus };
+	autoclean(screen_close) struct screen *screen = NULL;
+	autoclose int lock = save_lock(o->root, err);
+
+	/* Again, now that nobody else writes it. */
+	saved_free(saved);
+	if (lock < 0 || save_load(o->root, saved, err) < 0 || open_screen(o, &screen, err) < 0)
+		return -1;
+	return setup_run(&setup, saved, screen, end, err);
+}
+
+static int dashboard(const struct tui_options *o, struct err *err)
+{
+	autofree char *orthrus = child_orthrus();
+	struct dash_opts dash = { .root = o->root, .orthrus = orthrus, .plain = is_plain(o) };
+
+	return dash_run(&dash, err);
+}
+
+static bool is_head(const struct tui_options *o, const struct saved *saved)
+{
+	autofree char *socket = str_format("%s/run/orthrus/api.sock", o->root);
+
+	return saved->installed || (!saved->page && fs_exists(socket));
+}
+
+/* The last words, when the screen is as it was. */
+static int say_end(enum setup_end end)
+{
+	switch (end) {
+	case SETUP_INSTALLED:
+		printf("This machine is a head of the cluster: `orthrus head status` says how it is.\n");
+		return 0;
+	case SETUP_LEFT:
+		printf("What was answered is kept: `orthrus-setup` goes on there.\n");
+		return 0;
+	case SETUP_GONE:
+		fprintf(stderr, "orthrus-setup: the input ended before all was answered\n"
+				"  next: what was answered is kept; start orthrus-setup again, and it goes on there\n");
+		return err_exit_code(ERR_FAILED);
+	}
+	return 0;
+}
+
+static int run(const struct tui_options *o, int *code, struct err *err)
+{
+	autoclean(saved_free) struct saved saved = { 0 };
+	enum setup_end end;
+
+	if (save_load(o->root, &saved, err) < 0)
+		return -1;
+	if (o->dashboard || (is_head(o, &saved) && !o->wizard))
+		return dashboard(o, err);
+	if (wizard(o, &saved, &end, err) < 0)
+		return -1;
+	if (end == SETUP_INSTALLED && !is_plain(o))
+		return dashboard(o, err);
+	*code = say_end(end);
+	return 0;
+}
+
+static int complain(const struct err *err)
+{
+	autofree char *text = str_printable(err->text, strlen(err->text)), *hint = str_printable(err->hint, strlen(err->hint));
+
+	fflush(stdout);
+	fprintf(stderr, "orthrus-setup: %s\n", text);
+	if (*hint)
+		fprintf(stderr, "  next: %s\n", hint);
+	return err_exit_code(err->kind == ERR_NONE ? ERR_FAILED : err->kind);
+}
+
+int main(int argc, char **argv)
+{
+	autoclean(tui_options_free) struct tui_options o = { 0 };
+	struct err err = { 0 };
+	int code = 0;
+
+	setlocale(LC_ALL, "");
+	signal(SIGPIPE, SIG_IGN);
+	log_init("orthrus-setup", false);
+	no_core();
+	if (tui_options_read(argc, argv, &o, &err) < 0)
+		return complain(&err);
+	if (o.help || o.version) {
+		tui_options_print(&o);
+		return 0;
+	}
+	if (run(&o, &code, &err) == 0)
+		return code;
+	if (!err.hint[0] && geteuid() != 0 && str_ends(err.text, "Permission denied"))
+		err_hint(&err, "run this as root");
+	return complain(&err);
+}

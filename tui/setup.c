@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tui/setup.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "tui/answers.h"
+#include "tui/child.h"
+#include "tui/facts.h"
+#include "tui/pages.h"
+#include "tui/save.h"
+#include "tui/screen.h"
+#include "tui/setup_apply.h"
+#include "tui/view.h"
+
+#include <string.h>
+
+#define PROBE_NS (5 * 60 * NS_PER_S)
+#define LEAVE "Leave orthrus-setup? What was answered is kept, and it goes on there when it is started again."
+
+struct setup {
+	const struct setup_opts *o;
+	struct saved *saved;
+	struct screen *screen;
+	struct facts facts;
+	struct answers answers;
+	struct wizard wizard;
+};
+
+static void setup_clear(struct setup *s)
+{
+	wizard_clear(&s->wizard);
+	answers_free(&s->answers);
+	facts_free(&s->facts);
+}
+
+/* What this machine has. */
+static int probe(struct setup *s, struct err *err)
+{
+	autoclean(str_list_free) struct str_list argv = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct facts fresh = { 0 };
+
+	s->screen->ops->say(s->screen, "Looking at this machine ...");
+	str_list_add(&argv, s->o->orthrus);
+	str_list_add(&argv, "head");
+	str_list_add(&argv, "install");
+	str_list_add(&argv, "--probe");
+	str_list_add(&argv, "--json");
+	setup_root_words(s->o, &argv);
+	if (child_read(&argv, PROBE_NS, &text, err) < 0 || facts_read(buf_str(&text), text.len, &fresh, err) < 0)
+		return err_wrap(err, "look at this machine");
+	facts_free(&s->facts);
+	s->facts = fresh;
+	return 0;
+}
+
+static int read_answers(struct json_obj *o, void *ctx, struct err *err)
+{
+	return answers_read(o, ctx, err);
+}
+
+/* What was kept, into the wizard. */
+static int restore(struct setup *s, struct err *err)
+{
+	s->wizard = (struct wizard){ .kinds = pages, .n_kinds = n_pages, .answers = &s->answers, .facts = &s->facts };
+	s->wizard.drafts = s->saved->drafts;
+	s->saved->drafts = (struct drafts){ 0 };
+	if (s->saved->answers && json_read(s->saved->answers, strlen(s->saved->answers), read_answers, &s->answers, err) < 0)
+		return err_wrap(err, "what was answered before");
+	return 0;
+}
+
+static int save(struct setup *s, struct err *err)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	struct json_out w;
+	int rc;
+
+	json_out_init(&w, &text, false);
+	answers_print(&s->answers, &w, NULL);
+	free(s->saved->answers);
+	s->saved->answers = buf_steal(&text);
+	free(s->saved->page);
+	s->saved->page = mem_strdup(wizard_key(&s->wizard));
+	s->saved->drafts = s->wizard.drafts; /* lent */
+	rc = save_store(s->o->root, s->saved, err);
+	s->saved->drafts = (struct drafts){ 0 };
+	s->wizard.unsaved = false;
+	return rc;
+}
+
+static int act(struct setup *s, const char *key, struct err *err)
+{
+	autofree char *what = mem_strdup(key);
+
+	wizard_keep(&s->wizard);
+	if (setup_act(what, err) < 0 || probe(s, err) < 0)
+		return -1;
+	wizard_again(&s->wizard, &s->facts);
+	return 0;
+}
+
+static enum screen_event show(struct setup *s, const char **key)
+{
+	struct wizard *w = &s->wizard;
+	autofree char *focus = steal(w->focus);
+	struct screen_how how = { .focus = focus,
+				  .fresh = w->fresh,
+				  .number = w->at + 1,
+				  .of = w->n_kinds + 1,
+				  .next = "Next",
+				  .back = w->at ? "Back" : "Leave" };
+
+	w->fresh = false;
+	return s->screen->ops->show(s->screen, w->page, &how, key);
+}
+
+/* What an action could not do stands on its button. */
+static void refuse_action(struct setup *s, const char *key, const struct err *why)
+{
+	struct field *f = page_field(s->wizard.page, key);
+
+	if (f)
+		field_refuse(f, why->text);
+	free(s->wizard.focus);
+	s->wizard.focus = f ? mem_strdup(f->key) : NULL;
+}
+
+/* One page until it is left. *turn says what comes. False: the wizard ends here, as *end says. */
+static bool page(struct setup *s, enum wizard_turn *turn, enum setup_end *end)
+{
+	const char *key = NULL;
+	struct err why = { 0 };
+
+	switch (show(s, &key)) {
+	case SCREEN_NEXT:
+		*turn = wizard_next(&s->wizard);
+		return true;
+	case SCREEN_BACK:
+		*turn = wizard_back(&s->wizard);
+		break;
+	case SCREEN_CHANGED:
+		*turn = wizard_changed(&s->wizard, key);
+		return true;
+	case SCREEN_ACTION:
+		if (act(s, key, &why) < 0)
+			refuse_action(s, key, &why);
+		return true;
+	case SCREEN_QUIT:
+		wizard_keep(&s->wizard);
+		*turn = WIZARD_LEAVE;
+		break;
+	case SCREEN_GONE:
+	case SCREEN_READY:
+	case SCREEN_TICK:
+		wizard_keep(&s->wizard);
+		*end = SETUP_GONE;
+		return false;
+	}
+	if (*turn != WIZARD_LEAVE)
+		return true;
+	*turn = WIZARD_PAGE;
+	*end = SETUP_LEFT;
+	return !s->screen->ops->ask(s->screen, LEAVE, true);
+}
+
+/* The review, and what follows from it. False: the wizard ends here. */
+static int review(struct setup *s, enum wizard_turn *turn, enum setup_end *end, bool *goes_on, struct err *err)
+{
+	autofree char *to = NULL;
+
+	*goes_on = true;
+	switch (setup_review(s->o, s->screen, &s->answers, &s->facts, &to)) {
+	case REVIEWED_BACK:
+		*turn = wizard_back(&s->wizard);
+		return 0;
+	case REVIEWED_PAGE:
+		*turn = wizard_goto(&s->wizard, to);
+		return 0;
+	case REVIEWED_AGAIN:
+		return probe(s, err);
+	case REVIEWED_LEAVE:
+		*goes_on = !s->screen->ops->ask(s->screen, LEAVE, true);
+		*end = SETUP_LEFT;
+		return 0;
+	case REVIEWED_INSTALLED:
+		s->saved->installed = true;
+		*goes_on = false;
+		*end = SETUP_INSTALLED;
+		return save(s, err);
+	case REVIEWED_GONE_INSTALLED:
+		s->saved->installed = true;
+		*goes_on = false;
+		*end = SETUP_GONE;
+		return save(s, err);
+	case REVIEWED_GONE:
+		*goes_on = false;
+		*end = SETUP_GONE;
+		return 0;
+	}
+	return 0;
+}
+
+static int turn_pages(struct setup *s, enum setup_end *end, struct err *err)
+{
+	enum wizard_turn turn = wizard_goto(&s->wizard, s->saved->installed ? NULL : s->saved->page);
+
+	for (bool goes_on = true; goes_on;) {
+		if (turn == WIZARD_AT_REVIEW) {
+			if (review(s, &turn, end, &goes_on, err) < 0)
+				return -1;
+		} else {
+			goes_on = page(s, &turn, end);
+		}
+		if (s->wizard.unsaved && save(s, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int setup_run(const struct setup_opts *o, struct saved *saved, struct screen *screen, enum setup_end *end, struct err *err)
+{
+	autoclean(setup_clear) struct setup s = { .o = o, .saved = saved, .screen = screen };
+
+	*end = SETUP_LEFT;
+	if (restore(&s, err) < 0 || probe(&s, err) < 0)
+		return -1;
+	return turn_pages(&s, end, err);
+}
