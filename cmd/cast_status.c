@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is cast to nodes: once as a table, or as it goes on, one line for each node and one for the whole. */
+#include "api/casts.h"
 #include "base/mem.h"
 #include "base/nodeset.h"
-#include "cmd/cast_views.h"
 #include "cmd/cast_zones.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "sys/clock.h"
+#include "sys/http_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,14 @@
 #define LOOK_NS (500 * NS_PER_MS)
 #define STEP_PERCENT 10 /* a line for each so many */
 
+/* `reply`: the answer as it came; to be freed also after an error, as `out`. */
+static int cast_views_get(struct cmd *c, struct http_reply *reply, struct cast_views *out, struct err *err)
+{
+	if (cmd_call(c, "GET", "/v1/casts", NULL, reply, err) < 0)
+		return -1;
+	return cast_views_read(buf_str(&reply->body), reply->body.len, out, err);
+}
+
 /* --- for people --- */
 
 /* "compute/ID: sending, pass 1, 42 %, 118 MiB/s, 1.02 times its bytes sent, 1 of 4 nodes complete" */
@@ -22,6 +31,7 @@ static char *whole_line(const struct cast_shown *v)
 {
 	autoclean(buf_free) struct buf b = { 0 };
 	char rate[STR_BYTES_MAX];
+	uint64_t left;
 
 	str_from_bytes(v->rate, rate);
 	buf_addf(&b, "%s: %s", v->image, v->state);
@@ -29,6 +39,8 @@ static char *whole_line(const struct cast_shown *v)
 		buf_addf(&b, ", pass %llu, %s/s", (unsigned long long)v->pass, rate);
 	buf_addf(&b, ", %llu %%, %llu of %zu node%s complete", (unsigned long long)v->percent, (unsigned long long)v->complete,
 		 v->n_rows, v->n_rows == 1 ? "" : "s");
+	if (cast_shown_left(v, &left))
+		buf_addf(&b, ", about %llu s to go", (unsigned long long)left);
 	if (v->bytes && v->wire_bytes)
 		buf_addf(&b, ", sent %.2f times its bytes", (double)v->wire_bytes / (double)v->bytes);
 	if (v->rejected)

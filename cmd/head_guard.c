@@ -3,6 +3,7 @@
  * orthrusd does not. */
 #include "cmd/head_guard.h"
 
+#include "api/guard.h"
 #include "base/mem.h"
 #include "cmd/commands.h"
 #include "headfailover/guard/control.h"
@@ -17,98 +18,51 @@
 
 /* --- showing --- */
 
-static void span(uint64_t us, char out[32])
+static void spread_line(const struct guard_spread *s, const char *what, struct buf *out)
 {
-	const double ms = (double)us / 1e3;
-
-	if (ms < 1000)
-		snprintf(out, 32, "%.1f ms", ms);
-	else if (ms < 120e3)
-		snprintf(out, 32, "%.1f s", ms / 1e3);
-	else if (ms < 120 * 60e3)
-		snprintf(out, 32, "%.0f min", ms / 60e3);
-	else
-		snprintf(out, 32, "%.0f h", ms / 3600e3);
-}
-
-static int spread_line(struct json_obj *o, const char *key, const char *what, struct buf *out, struct err *err)
-{
-	uint64_t count = 0, last = 0, p50 = 0, p99 = 0, worst = 0;
-	struct json_obj s;
-
-	if (json_obj(o, key, JSON_MUST, &s, err) < 0 || json_u64(&s, "count", JSON_MUST, 0, UINT64_MAX, &count, err) < 0 ||
-	    json_u64(&s, "last_us", JSON_MUST, 0, UINT64_MAX, &last, err) < 0 ||
-	    json_u64(&s, "p50_us", JSON_MUST, 0, UINT64_MAX, &p50, err) < 0 ||
-	    json_u64(&s, "p99_us", JSON_MUST, 0, UINT64_MAX, &p99, err) < 0 ||
-	    json_u64(&s, "worst_us", JSON_MUST, 0, UINT64_MAX, &worst, err) < 0)
-		return -1;
-	if (count)
+	if (s->count)
 		buf_addf(out, "%s last %.1f ms, half within %.1f ms, 99 %% within %.1f ms, worst %.1f ms (%llu in all)\n", what,
-			 (double)last / 1e3, (double)p50 / 1e3, (double)p99 / 1e3, (double)worst / 1e3,
-			 (unsigned long long)count);
-	return 0;
+			 (double)s->last_us / 1e3, (double)s->p50_us / 1e3, (double)s->p99_us / 1e3, (double)s->worst_us / 1e3,
+			 (unsigned long long)s->count);
 }
 
-static int voter_lines(struct json_obj *o, struct buf *out, struct err *err)
+static void voter_lines(const struct guard_view *g, struct buf *out)
 {
-	struct json_arr voters;
+	for (size_t i = 0; i < g->n_voters; i++) {
+		const struct guard_voter *v = &g->voters[i];
+		char since[GUARD_SPAN_MAX];
 
-	if (json_arr(o, "voters", JSON_MUST, &voters, err) < 0)
-		return -1;
-	for (size_t i = 0; i < voters.len; i++) {
-		bool heard = false, quarantine = false, paused = false, unfit = false;
-		autofree char *name = NULL, *role = NULL;
-		struct json_obj v;
-		uint64_t ago = 0;
-		char since[32];
-
-		if (json_arr_obj(&voters, i, &v, err) < 0 || json_str(&v, "name", JSON_MUST, &name, err) < 0 ||
-		    json_str(&v, "role", JSON_MUST, &role, err) < 0 || json_bool(&v, "heard", JSON_MUST, &heard, err) < 0 ||
-		    json_u64(&v, "ago_us", JSON_MAY, 0, UINT64_MAX, &ago, err) < 0 ||
-		    json_bool(&v, "quarantine", JSON_MUST, &quarantine, err) < 0 ||
-		    json_bool(&v, "paused", JSON_MUST, &paused, err) < 0 || json_bool(&v, "unfit", JSON_MUST, &unfit, err) < 0)
-			return -1;
-		span(ago, since);
-		buf_addf(out, "voter    %s (%s): %s%s%s%s%s\n", name, role,
-			 heard ? "heard " : "not heard since this guard started", heard ? since : "", heard ? " ago" : "",
-			 quarantine ? ", does not vote yet"
-			 : paused   ? ", paused"
-				    : "",
-			 unfit ? ", unfit" : "");
+		guard_span(v->ago_us, since);
+		buf_addf(out, "voter    %s (%s): %s%s%s%s%s\n", v->name, v->role,
+			 v->heard ? "heard " : "not heard since this guard started", v->heard ? since : "",
+			 v->heard ? " ago" : "",
+			 v->quarantine ? ", does not vote yet"
+			 : v->paused   ? ", paused"
+				       : "",
+			 v->unfit ? ", unfit" : "");
 	}
-	return 0;
 }
 
 int head_guard_lines(struct json_obj *status, struct buf *out, struct err *err)
 {
-	autofree char *self = NULL, *role = NULL, *holder = NULL, *gate = NULL, *problem = NULL;
-	char since[32];
-	struct json_obj o;
-	uint64_t epoch = 0, held = 0, lease = 0, renew = 0;
-	const int found = json_obj(status, "guard", JSON_MAY, &o, err);
+	autoclean(guard_view_free) struct guard_view g = { 0 };
+	const int found = guard_view_read(status, &g, err);
+	char since[GUARD_SPAN_MAX];
 
 	if (found <= 0)
 		return found;
-	if (json_str(&o, "self", JSON_MUST, &self, err) < 0 || json_str(&o, "role", JSON_MUST, &role, err) < 0 ||
-	    json_str(&o, "holder", JSON_MAY, &holder, err) < 0 ||
-	    json_u64(&o, "epoch", JSON_MUST, 0, UINT64_MAX, &epoch, err) < 0 ||
-	    json_u64(&o, "held_us", JSON_MUST, 0, UINT64_MAX, &held, err) < 0 ||
-	    json_u64(&o, "lease_us", JSON_MUST, 0, UINT64_MAX, &lease, err) < 0 ||
-	    json_u64(&o, "renew_us", JSON_MUST, 0, UINT64_MAX, &renew, err) < 0 ||
-	    json_str(&o, "gate", JSON_MUST, &gate, err) < 0 || json_str(&o, "problem", JSON_MAY, &problem, err) < 0)
-		return -1;
-	span(held, since);
-	if (holder)
-		buf_addf(out, "answers  %s, for %s or longer (epoch %llu)\n", holder, since, (unsigned long long)epoch);
+	guard_span(g.held_us, since);
+	if (g.holder)
+		buf_addf(out, "answers  %s, for %s or longer (epoch %llu)\n", g.holder, since, (unsigned long long)g.epoch);
 	else
 		buf_adds(out, "answers  nobody that is known here\n");
-	buf_addf(out, "guard    %s is %s; lease %.0f ms, renewed every %.0f ms; gate %s\n", self, role, (double)lease / 1e3,
-		 (double)renew / 1e3, gate);
-	if (spread_line(&o, "renewals", "renewals", out, err) < 0 || spread_line(&o, "gaps", "gaps    ", out, err) < 0 ||
-	    voter_lines(&o, out, err) < 0)
-		return -1;
-	if (problem)
-		buf_addf(out, "problem  the guard: %s\n", problem);
+	buf_addf(out, "guard    %s is %s; lease %.0f ms, renewed every %.0f ms; gate %s\n", g.self, g.role,
+		 (double)g.lease_us / 1e3, (double)g.renew_us / 1e3, g.gate);
+	spread_line(&g.renewals, "renewals", out);
+	spread_line(&g.gaps, "gaps    ", out);
+	voter_lines(&g, out);
+	if (g.problem)
+		buf_addf(out, "problem  the guard: %s\n", g.problem);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include "cmd/commands.h"
 #include "cmd/node_bmc.h"
 #include "cmd/nodes.h"
-#include "installer/order.h"
 #include "sys/http_client.h"
 #include "sys/secretbox.h"
 
@@ -133,6 +132,7 @@ static void list_table(const struct node_rows *rows, struct nodeset *set)
 	cmd_table_init(&t, both ? two : one);
 	for (size_t i = 0; i < rows->len; i++) {
 		const struct node_row *r = &rows->items[i];
+		autofree char *doing = node_row_doing(r);
 
 		if (set && !nodeset_has(set, r->name))
 			continue;
@@ -144,14 +144,7 @@ static void list_table(const struct node_rows *rows, struct nodeset *set)
 		cmd_table_add(&t, r->group);
 		cmd_table_add(&t, r->macs.len ? r->macs.items[0] : NULL);
 		cmd_table_add(&t, r->image);
-		if (str_eq(r->state, "failed") || str_eq(r->step, DISKLESS_STEP))
-			cmd_table_add(&t, r->error);
-		else if (str_eq(r->state, "installing") && r->step)
-			cmd_table_addf(&t, "%s %llu %%", r->step, (unsigned long long)r->percent);
-		else if (!r->macs.len)
-			cmd_table_add(&t, "waits for its machine");
-		else
-			cmd_table_add(&t, NULL);
+		cmd_table_add(&t, doing);
 	}
 	cmd_table_print(&t);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/arrays.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
@@ -196,17 +197,33 @@ static int put_steps(struct json_obj *o, struct buf *out, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/* As they were when it came up. */
+static void put_arrays(const char *mdstat, struct buf *out)
+{
+	struct array_rows rows;
+	char line[ARRAY_LINE_MAX];
+
+	array_rows_read(mdstat, &rows);
+	for (size_t i = 0; i < rows.len; i++) {
+		array_row_line(&rows.items[i], line);
+		buf_addf(out, "%-12s %s%s\n", i ? "" : "arrays", line, rows.items[i].whole ? "" : ": broken");
+	}
+}
+
 static int put_booted(struct json_obj *o, struct buf *out, struct err *err)
 {
-	autofree char *root = NULL, *kernel = NULL;
+	autofree char *root = NULL, *kernel = NULL, *mdstat = NULL;
 	struct json_obj b;
 	int rc = json_obj(o, "booted", JSON_MAY, &b, err);
 
 	if (rc <= 0)
 		return rc;
-	if (json_str(&b, "root", JSON_MAY, &root, err) < 0 || json_str(&b, "kernel", JSON_MAY, &kernel, err) < 0)
+	if (json_str(&b, "root", JSON_MAY, &root, err) < 0 || json_str(&b, "kernel", JSON_MAY, &kernel, err) < 0 ||
+	    json_str(&b, "mdstat", JSON_MAY, &mdstat, err) < 0)
 		return -1;
 	buf_addf(out, "%-12s from %s, kernel %s\n", "runs", root ? root : "?", kernel ? kernel : "?");
+	if (mdstat)
+		put_arrays(mdstat, out);
 	return 0;
 }
 

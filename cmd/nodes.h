@@ -3,22 +3,11 @@
 #ifndef ORTHRUS_CMD_NODES_H
 #define ORTHRUS_CMD_NODES_H
 
+#include "api/nodes.h"
 #include "base/nodeset.h"
 #include "cmd/cmd.h"
 
-struct node_row { /* one of GET /v1/nodes */
-	char *name, *group, *ipv4, *ipv6, *state, *step, *image, *error, *hint;
-	struct str_list macs;
-	uint64_t percent;
-	char *raw; /* as the daemon sent it */
-};
-struct node_rows {
-	struct node_row *items;
-	size_t len;
-};
-void node_rows_free(struct node_rows *rows);
-int node_rows_get(struct cmd *c, struct node_rows *out, struct err *err) WARN_UNUSED;
-const struct node_row *node_rows_find(const struct node_rows *rows, const char *name);
+int node_rows_get(struct cmd *c, struct node_rows *out, struct err *err) WARN_UNUSED; /* all */
 
 /* Read NODESET with @group (and @* for all) looked up among `rows`; every name must be a known node when `must_exist`. Not empty.
  */

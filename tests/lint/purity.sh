@@ -26,7 +26,7 @@ objects() { # source files of $@, with the objects they were built to
         fi
     done
 }
-mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' '*/plan.c' '*/plan_*.c' 'netboot/*.c' 'cast/*.c' 'headfailover/guard/core*.c' 'headfailover/guard/notes.c' 'headfailover/guard/spread.c' 'headfailover/guard/wire.c' | grep -vE '^tests/' |
+mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' 'lib/api/*.c' '*/plan.c' '*/plan_*.c' 'netboot/*.c' 'cast/*.c' 'headfailover/guard/core*.c' 'headfailover/guard/notes.c' 'headfailover/guard/spread.c' 'headfailover/guard/wire.c' | grep -vE '^tests/' |
     while IFS= read -r f; do
         # Of netboot, the files whose functions its headers call pure: those that render.
         case $f in netboot/check.c|netboot/conf_check.c|netboot/dnsmasq.c|netboot/grub.c|netboot/leases.c) ;; netboot/*) continue ;;

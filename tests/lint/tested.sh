@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every function that lib/base, lib/site, cast and the guard's core offer to others is named in a unit test.
+# Every function that lib/base, lib/site, lib/api, cast and the guard's core offer to others is named in a unit test.
 set -eu
 # shellcheck source=tests/lint/common.bash
 . "$(dirname "$0")/common.bash"
@@ -8,7 +8,7 @@ set -eu
 public() { # the headers that somebody outside their own directory includes; the rest are a module's own business
     local h
     files 'headfailover/guard/key.h' 'headfailover/guard/links.h' 'headfailover/guard/wire.h' # its program is in the same directory
-    files 'lib/base/*.h' 'lib/site/*.h' 'cast/*.h' | while IFS= read -r h; do
+    files 'lib/base/*.h' 'lib/site/*.h' 'lib/api/*.h' 'cast/*.h' | while IFS= read -r h; do
         files '*.c' '*.h' | grep -vE "^(${h%/*}|tests)/" | xargs -r grep -lF "#include \"${h#lib/}\"" | grep . >/dev/null && printf '%s\n' "$h"
     done
     printf '%s\n' headfailover/guard/gate.h headfailover/guard/announce.h headfailover/guard/addresses.h

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the daemon says of casts (GET /v1/casts), for `cast status`; keys that are not for people are passed over. */
-#ifndef ORTHRUS_CMD_CAST_VIEWS_H
-#define ORTHRUS_CMD_CAST_VIEWS_H
+/* What the head's daemon says of casts (GET /v1/casts); keys that are not for people are passed over. Pure. */
+#ifndef ORTHRUS_API_CASTS_H
+#define ORTHRUS_API_CASTS_H
 
-#include "cmd/cmd.h"
-#include "sys/http_client.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct cast_shown_node { /* one node of a cast */
 	char *node, *state, *way;
@@ -26,8 +30,10 @@ struct cast_views {
 	struct str_list stopped; /* a sentence for each image that is not to be cast */
 };
 
+/* The text of the answer; `out` is empty before, and is to be freed also after an error. */
+int cast_views_read(const char *json, size_t len, struct cast_views *out, struct err *err) WARN_UNUSED;
 void cast_views_free(struct cast_views *l);
-/* `reply`: the answer as it came; to be freed also after an error, as `out`. */
-int cast_views_get(struct cmd *c, struct http_reply *reply, struct cast_views *out, struct err *err) WARN_UNUSED;
+/* How long it will take, by the rate of now and what the nodes lack on average; false: that is not known. */
+bool cast_shown_left(const struct cast_shown *v, uint64_t *seconds);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cmd/cast_views.h"
+#include "api/casts.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/nodeset.h"
 
@@ -141,15 +142,13 @@ static int read_stopped(struct json_obj *root, struct str_list *out, struct err 
 	return 0;
 }
 
-int cast_views_get(struct cmd *c, struct http_reply *reply, struct cast_views *out, struct err *err)
+int cast_views_read(const char *json, size_t len, struct cast_views *out, struct err *err)
 {
 	autoclean(json_doc_free) struct json_doc doc = { 0 };
 	struct json_arr casts;
 	struct json_obj o;
 
-	if (cmd_call(c, "GET", "/v1/casts", NULL, reply, err) < 0)
-		return -1;
-	if (json_parse(buf_str(&reply->body), reply->body.len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
+	if (json_parse(json, len, &doc, err) < 0 || json_root_obj(&doc, &o, err) < 0 ||
 	    json_arr(&o, "casts", JSON_MUST, &casts, err) < 0 || read_stopped(&o, &out->stopped, err) < 0)
 		return err_wrap(err, "the daemon's answer");
 	out->items = mem_array(casts.len, sizeof(out->items[0]));
@@ -159,4 +158,12 @@ int cast_views_get(struct cmd *c, struct http_reply *reply, struct cast_views *o
 			return err_wrap(err, "the daemon's answer");
 	}
 	return 0;
+}
+
+bool cast_shown_left(const struct cast_shown *v, uint64_t *seconds)
+{
+	if (!v->runs || !v->rate || !v->bytes || v->percent >= 100)
+		return false;
+	*seconds = (uint64_t)((double)v->bytes * (double)(100 - v->percent) / 100.0 / (double)v->rate + 0.5);
+	return true;
 }
