@@ -64,7 +64,7 @@
 	X("node", "reject", cmd_node_reject, CMD_CHANGES, "[NODESET]", "fingerprint=WORDS*,all", "refuse machines that wait") \
 	X("node", "token", cmd_node_token, CMD_CHANGES, "[NODESET]", "minutes=N,list,revoke=ID", \
 	  "make, list or revoke tokens with which machines enrol without waiting") \
-	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,no-cast,wait", \
+	X("node", "install", cmd_node_install, CMD_CHANGES, "NODESET", "image=NAME[/ID],accept-disks-unseen,as-shown=DIGEST,no-cast,wait", \
 	  "install nodes once, at their next netboot: erases their disks") \
 	X("node", "exec", cmd_node_exec, CMD_CHANGES, "NODESET -- COMMAND...", \
 	  "fanout=N,timeout=SECONDS,connect-timeout=SECONDS,max-output=SIZE,user=USER,fold,live,stdin,ssh-option=OPTION*", \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/digest.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
@@ -6,9 +7,13 @@
 #include "sys/clock.h"
 #include "sys/http_client.h"
 
+#include <string.h>
+
 /* All nodes are one request, so that they are ordered all or none; with every step of thousands the answer is long. */
 #define ANSWER_MAX ((size_t)1 << 30)
 #define ANSWER_MAX_NS (600 * NS_PER_S)
+#define TOLD_AT "      its disks as it told at "
+#define AS_SHOWN_LEN 17
 
 /* What was shown, so that exactly this is ordered: the daemon refuses when a digest is no longer right. */
 struct shown {
@@ -83,7 +88,7 @@ static int show_now(struct json_obj *node, struct buf *out, struct err *err)
 	if (str_eq(state, "installed") || str_eq(state, "up"))
 		buf_addf(out, "      it is %s now: the system there and all data on the disks marked '!' are lost\n", state);
 	if (seen)
-		buf_addf(out, "      its disks as it told at %s\n", seen);
+		buf_addf(out, TOLD_AT "%s\n", seen);
 	return 0;
 }
 
@@ -146,6 +151,37 @@ static int say_refused(const struct cmd *c, size_t refused, size_t total, struct
 	return err_hint(err, "the reason and the next step stand with each node above");
 }
 
+/* What stands for all that is shown, but for when nodes told it: they tell the same again. */
+static void as_shown(const struct buf *text, char out[AS_SHOWN_LEN])
+{
+	struct digest_ctx *ctx = digest_new();
+	char hex[DIGEST_HEX_LEN];
+	struct digest d;
+
+	for (const char *line = buf_str(text), *end; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		end += *end == '\n';
+		if (!str_starts(line, TOLD_AT))
+			digest_add(ctx, line, (size_t)(end - line));
+	}
+	digest_end(ctx, &d);
+	digest_hex(&d, hex);
+	memcpy(out, hex, AS_SHOWN_LEN - 1);
+	out[AS_SHOWN_LEN - 1] = '\0';
+}
+
+/* Somebody saw the plan before, and said yes to that one. */
+static int check_shown(const struct cmd *c, const char *now, struct err *err)
+{
+	const char *want = cmd_option(c, "as-shown");
+
+	if (!want || str_eq(want, now))
+		return 0;
+	err_set(err, ERR_REFUSED, "the plan is not the one that was shown any more: it is %s now, not %.64s; nothing was ordered",
+		now, want);
+	return err_hint(err, "look at it once more with --plan: a disk, the layout or the image is another one");
+}
+
 int cmd_node_install(struct cmd *c, struct err *err)
 {
 	autoclean(node_rows_free) struct node_rows rows = { 0 };
@@ -154,6 +190,7 @@ int cmd_node_install(struct cmd *c, struct err *err)
 	autoclean(buf_free) struct buf text = { 0 }, names = { 0 };
 	autoclean(shown_free) struct shown shown = { 0 };
 	bool waits = cmd_flag(c, "wait");
+	char digest[AS_SHOWN_LEN];
 	size_t refused = 0;
 	int followed;
 
@@ -167,8 +204,11 @@ int cmd_node_install(struct cmd *c, struct err *err)
 		cmd_say(c, "%.*s", (int)(text.len ? text.len - 1 : 0), buf_str(&text));
 	if (refused)
 		return say_refused(c, refused, nodeset_count(&set), err);
+	as_shown(&text, digest);
 	if (c->plan)
-		return 0;
+		cmd_say(c, "as shown: %s", digest);
+	if (check_shown(c, digest, err) < 0 || c->plan)
+		return err->kind == ERR_NONE ? 0 : -1;
 	if (cmd_confirm(c, err, "erase the disks marked '!' above and install %s", buf_str(&names)) < 0 ||
 	    ask(c, &set, &shown, &done, err) < 0)
 		return -1;

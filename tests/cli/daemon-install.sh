@@ -166,6 +166,13 @@ n=$(curl -s --unix-socket "$sock" 'http://x/v1/events?since=0' | jq '[.events[] 
 "$orthrus" node install n01 --plan >"$work/out" 2>&1 || fail "install --plan of a node that is up"
 grep -q 'it is up now: the system there and all data' "$work/out" && grep -q 'its disks as it told at 20' "$work/out" ||
     fail "the plan of a node that is up does not say what is lost, and how old it is: $(head -5 "$work/out")"
+# A yes that was given to another plan orders nothing; the plan as it is may be asked for again.
+seen=$(sed -n 's/^as shown: //p' "$work/out")
+[ ${#seen} = 16 ] || fail "the plan has no digest: $(tail -n 2 "$work/out")"
+"$orthrus" node install n01 --as-shown 0123456789abcdef --yes >"$work/out" 2>&1 && fail "another plan than the one that was shown is ordered"
+grep -q 'not the one that was shown any more' "$work/out" || fail "--as-shown with a wrong digest: $(cat "$work/out")"
+[ "$(node_value n01 .state)" = up ] || fail "n01 is $(node_value n01 .state) after a refused order"
+"$orthrus" node install n01 --as-shown "$seen" --plan >"$work/out" 2>&1 || fail "--as-shown with the right digest: $(cat "$work/out")"
 
 # The node refuses an order before its first step: it is what it was, with the reason; its disk is booted and its image kept.
 says $mac1 A; token1=$token
