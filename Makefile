@@ -12,6 +12,7 @@ T ?=
 JOBS ?= $(shell nproc)
 
 PKGS := libarchive libcurl libcrypto libsodium libzstd json-c libuv libmicrohttpd gnutls blkid libisal libseccomp libsystemd libbpf
+PKGS += slang
 ifneq ($(MAKECMDGOALS),clean)
 have_deps := $(shell pkg-config --exists $(PKGS) 'raft >= 0.22' 2>/dev/null && command -v $(CLANG) >/dev/null && echo yes)
 endif
@@ -34,6 +35,7 @@ SRCS := $(wildcard lib/*/*.c cast/*.c imaging/*.c raidsetup/*.c netboot/*.c pack
 CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
 DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))
 IMAGER_SRCS := $(filter-out $(MAINS),$(wildcard imaging/imager/*.c))
+TUI_SRCS := $(filter-out tui/main.c,$(wildcard tui/*.c))
 LIB := $(BUILD)/liborthrus.a
 PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager $(BUILD)/orthrus-node \
 	$(BUILD)/orthrus-guard
@@ -91,8 +93,8 @@ $(GATE_BPF): headfailover/guard/gate.bpf.c headfailover/guard/gate_key.h
 $(BUILD)/headfailover/guard/gate_bpf.o: CPPFLAGS += -DGATE_BPF_OBJECT='"$(GATE_BPF)"'
 $(BUILD)/headfailover/guard/gate_bpf.o: $(GATE_BPF)
 
-# Unit tests and the tools of the lab may use the objects of daemon/, cmd/ and imaging/imager/ too.
-$(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS))
+# Unit tests and the tools of the lab may use the objects of daemon/, cmd/, tui/ and imaging/imager/ too.
+$(BUILD)/libprograms.a: $(call obj,$(CMD_SRCS) $(DAEMON_SRCS) $(IMAGER_SRCS) $(TUI_SRCS))
 	@rm -f $@
 	@ar rcs $@ $^
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libprograms.a $(LIB)

@@ -10,6 +10,7 @@ build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev
     libgnutls28-dev libipsec-mb-dev libisal-dev libjson-c-dev libmicrohttpd-dev libseccomp-dev libsodium-dev libssl-dev
     libsystemd-dev libuv1-dev libzstd-dev"
 build="$build clang libbpf-dev" # the gate of orthrus-guard: a program for the kernel's BPF, and what loads it
+build="$build libslang2-dev" # the screen of the dashboard
 backports="libraft-dev"                  # Debian 12's own 0.15.0 loses data: docs/adr/0003
 raft=0.22
 head="busybox-static ca-certificates debian-archive-keyring dnsmasq-base dosfstools e2fsprogs grub-common

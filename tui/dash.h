@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The dashboard of orthrus-setup: heads and lease, nodes, machines that wait, casts, arrays and events of a cluster as they are now, and the
- * commands of orthrus(8) that an administrator runs from there. It knows nothing that `orthrus` does not show, and does nothing itself. */
+/* The dashboard of orthrus-setup: heads and lease, nodes, machines that wait, casts, arrays and events of a cluster as they are
+ * now, and the commands of orthrus(8) that an administrator runs from there. It knows nothing that `orthrus` does not show, and
+ * does nothing itself. */
 #ifndef ORTHRUS_TUI_DASH_H
 #define ORTHRUS_TUI_DASH_H
 
@@ -20,9 +21,10 @@ struct dash_opts {
 	unsigned int columns, rows;  /* of what plain prints; 0: 80, and as many rows as there is to say */
 };
 
-/* Runs until the administrator leaves (q, Ctrl-C, SIGTERM, SIGHUP): then 0, and the terminal is as it was. setlocale(LC_ALL, "") was called
- * before, and nobody else draws on the terminal meanwhile (newtFinished). That the daemon or the guard does not answer is shown, and no error.
- * Errors: standard input or output is no terminal, or one that cannot be drawn on (the hint says --plain); plain: nothing can be printed. */
+/* Runs until the administrator leaves (q, Ctrl-C, SIGTERM, SIGHUP): then 0, and the terminal is as it was. setlocale(LC_ALL, "")
+ * was called before, and nobody else draws on the terminal meanwhile (newtFinished). That the daemon or the guard does not answer
+ * is shown, and no error. Errors: standard input or output is no terminal, or one that cannot be drawn on (the hint says
+ * --plain); plain: nothing can be printed. */
 int dash_run(const struct dash_opts *o, struct err *err) WARN_UNUSED;
 
 #endif

@@ -22,6 +22,7 @@ set -eu
                 [ "libipsec-mb", qr{<intel-ipsec-mb|<ipsec-mb}, qr{^cast/seal_mb\.c$} ],
                 [ "libseccomp", qr{<seccomp}, qr{^lib/sys/confine_calls\.c$} ],
                 [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
+                [ "S-Lang", qr{<slang}, qr{^tui/dash_draw\.c$} ],
                 [ "libbpf", qr{<bpf/}, qr{^headfailover/guard/gate} ],
             );
         }

@@ -36,6 +36,8 @@ mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' 'lib/api/*.c' '*/plan.c'
     done)
 # Of the guard's gate and announcing, what is made and read there.
 pure+=(headfailover/guard/gate_nft_rules.c headfailover/guard/gate_msg.c headfailover/guard/announce_frame.c)
+# Of the dashboard, all but what asks, draws and runs.
+pure+=(tui/dash_state.c tui/dash_screen.c tui/dash_shown.c tui/dash_acts.c tui/dash_keys.c tui/dash_input.c tui/dash_view.c tui/dash_panels.c tui/dash_nodes.c tui/dash_box.c)
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
 
 {

@@ -1,0 +1,185 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The dashboard on a real terminal (tmux), 80x24: a real pair of guards, a real orthrusd with nodes. The lease's panel follows a switch and a death;
+# machines are approved, installed and removed by keys, after the plan was shown; nothing is sent that did not change.
+set -u
+command -v tmux >/dev/null || { echo "needs the program tmux"; exit 77; }
+# shellcheck source=tests/netns/guard.bash
+. "$(dirname "$0")/guard.bash"
+rm -rf "$work"
+# shellcheck source=tests/cli/daemon.bash
+. "$TOP/tests/cli/daemon.bash"
+root=$work/r-head1 sock=$work/r-head1/run/orthrus/api.sock
+export ORTHRUS_ROOT=$root TMUX_TMPDIR=$work LC_ALL=C.UTF-8
+tool=$BUILD/tests/lab/dash_tool
+finish() {
+    tmux kill-server 2>/dev/null
+    [ "$failed" = 0 ] || { echo "the last screen:"; screen 2>/dev/null; }
+    cleanup
+}
+trap finish EXIT
+
+# --- the terminal
+dashboard() { # COLUMNS ROWS TERM [OPTION ...]: in a new session; its terminal's settings before and after are in $work
+    local cols=$1 rows=$2 term=$3
+    shift 3
+    tmux kill-server 2>/dev/null
+    rm -f "$work/after" "$work/sent"
+    tmux -f /dev/null new-session -d -s d -x "$cols" -y "$rows" "stty -a >$work/before; TERM=$term $tool --root $root --orthrus $orthrus $* 2>$work/tool-err; echo \$? >$work/rc; stty -a >$work/after; exec sleep 600"
+    tmux set-option -g default-terminal tmux-256color >/dev/null
+    tmux pipe-pane -t d "cat >>$work/sent"
+}
+screen() { tmux capture-pane -p -t d; }
+keys() { tmux send-keys -t d "$@"; }
+sees() { screen | grep -qF -- "$1"; }
+until_sees() { for _ in $(seq 400); do sees "$1" && return; sleep 0.05; done; die "the screen does not say '$1': $(screen)"; }
+until_not() { for _ in $(seq 400); do sees "$1" || return 0; sleep 0.05; done; die "the screen still says '$1': $(screen)"; }
+bytes_sent() { stat -c %s "$work/sent" 2>/dev/null || echo 0; }
+until_role() { # NAME ROLE
+    local got
+    for _ in $(seq 500); do got=$(status "$1" | jq -r .guard.role); [ "$got" = "$2" ] && return; sleep 0.02; done
+    die "$1 is '$got', not '$2': $(cat "$work/err")"
+}
+
+# --- a pair, and a cluster
+guard_network head1=1 head2=2 w1=3
+guard_site '.pair.lease_ms = 400 | .pair.renew_ms = 80 | .enrol.trust_mac = true'
+for h in head1 head2 w1; do guard_start $h; done
+until_role head1 holder
+mkdir -p "$root/etc/orthrus"
+cp "$work/etc/orthrus/site.json" "$root/etc/orthrus/site.json"
+# Nobody answers yet: that is said, and how to start it; the guard's panel needs no daemon.
+dashboard 80 24 tmux-256color
+until_sees 'orthrusd does not run here'
+until_sees 'next: start it (systemctl start orthrusd)'
+until_sees 'head1 answers for the service addresses'
+keys i; until_sees 'nothing can be asked of it'
+start_daemon
+until_sees 'No site is applied yet'
+"$orthrus" site apply --yes >/dev/null || die "site apply"
+until_sees 'No nodes yet'
+until_sees 'cluster '
+tiny_image compute
+"$orthrus" node add 'n[01-02]' --mac 52:54:00:00:00:01,52:54:00:00:00:02 --group compute >/dev/null || die "node add"
+port=$(tls_port)
+settle
+hello 52:54:00:00:00:01 "$(machine 52:54:00:00:00:01 A)"; want 200 hello
+until_sees 'Nodes 2  new 1  ready 1'
+until_sees 'votes 3 of 3'
+
+# --- the lease: given away by somebody else, by a key, taken by a death
+head_does head1 switch || die "head switch: $(cat "$work/err")"
+until_sees 'head2 answers for the service addresses'
+keys s; until_sees 'head2 has the lease'
+until_role head1 standby
+for _ in $(seq 500); do head_does head2 switch && break; sleep 0.02; done
+until_sees 'head1 answers for the service addresses'
+until_sees 'last gap '
+keys s; until_sees 'head switch --plan'
+until_sees 'give the service addresses from head1 to head2'
+keys n; until_sees 'nothing was changed'
+until_role head1 holder
+until_role head2 standby
+keys s; until_sees 'Do this?'
+keys y; until_sees 'Done.'
+sees 'head switch --yes' || fail "the box does not show the command: $(screen)"
+sees 'head2 answers for the service addresses now' || fail "what the command said is not shown: $(screen)"
+keys Enter; until_sees 'head2 answers for the service addresses, for'
+until_role head2 holder
+guard_kill head2 KILL
+until_sees 'head1 answers for the service addresses'
+until_sees 'head2 silent for'
+sees '! votes' && fail "two of three votes are a majority: $(screen)"
+guard_start head2
+until_sees 'head2 heard'
+
+# --- a machine waits: its words are shown, and approved by the whole word only
+enrol 52:54:00:00:00:03 "$(machine 52:54:00:00:00:03 C)"
+[ "$(jq -r .state "$body")" = pending ] || fail "the machine does not wait: $(cat "$body")"
+words=$(jq -r .words "$body")
+until_sees 'Waiting for approval 1'
+until_sees "$words"
+keys a; until_sees 'Approve a machine'
+until_sees "must show: $words"
+sees 'n03' || fail "no name is proposed: $(screen)"
+keys Enter Enter; until_sees 'Type yes'
+until_sees "node approve n03 --group"
+keys y Enter; until_sees 'nothing was changed'
+[ "$(curl -s --unix-socket "$sock" http://x/v1/nodes | jq '.nodes | length')" = 2 ] || fail "approved without a yes"
+keys a; until_sees 'Approve a machine'
+keys Enter Enter; until_sees 'Type yes'
+keys y e s Enter; until_sees 'Done.'
+keys Enter; until_sees 'Nodes 3'
+until_sees 'Waiting for approval: none'
+
+# --- installed and removed by keys
+keys Home; until_sees '> n01'
+keys i; until_sees 'node install n01 --plan'
+until_sees 'Type yes'
+[ "$(node_value n01 .state)" = ready ] || fail "a plan ordered it"
+keys y e s Enter; until_sees 'ordered: n01'
+sees 'as-shown' || fail "what was ordered is not bound to what was shown: $(screen)"
+keys Enter
+[ "$(node_value n01 .state)" = ordered ] || fail "n01 is $(node_value n01 .state)"
+until_sees 'ordered 1'
+keys Down; until_sees '> n02'
+keys d; until_sees 'node remove n02 --plan'
+until_sees 'Type yes'; keys Escape; until_sees 'nothing was changed'
+keys d; until_sees 'Type yes'; keys y e s Enter; until_sees 'Done.'
+keys Enter; until_sees 'Nodes 2'
+
+# --- filter, help, resize
+keys /; until_sees 'Filter (name'
+keys o r d e r; until_sees "filter 'order': 1"
+keys Escape; until_not 'filter'
+keys F1; until_sees 'Keys of the dashboard'; keys Escape; until_not 'Keys of the dashboard'
+tmux resize-window -t d -x 120 -y 40
+for _ in $(seq 100); do [ "$(screen | wc -l)" = 40 ] && screen | tail -n 1 | grep -q 'q Quit' && break; sleep 0.05; done
+screen | tail -n 1 | grep -q 'q Quit' || fail "it does not fill 40 rows: $(screen)"
+tmux resize-window -t d -x 60 -y 10; until_sees 'the dashboard needs 80 and 24'
+tmux resize-window -t d -x 80 -y 24; until_sees 'Nodes 2'
+
+# --- nothing flickers: a key changes two rows; Esc alone is heard at once
+keys Home; until_sees '> n01'
+before=$(bytes_sent)
+keys Down; until_sees '> n03'
+per_key=$(($(bytes_sent) - before))
+[ "$per_key" -lt 700 ] || fail "one key sent $per_key bytes"
+
+# --- the daemon goes and comes
+stop_daemon TERM
+until_sees 'does not answer'
+until_sees 'What stands below is what it said before'
+start_daemon
+until_not 'What stands below'
+
+# --- it ends, and the terminal is as it was
+keys q
+for _ in $(seq 200); do [ -e "$work/after" ] && break; sleep 0.05; done
+cmp -s "$work/before" "$work/after" || fail "the terminal is not as it was: $(diff "$work/before" "$work/after")"
+[ "$(cat "$work/rc")" = 0 ] || fail "q ends it with $(cat "$work/rc"): $(cat "$work/tool-err")"
+
+# --- one colour, and no UTF-8; a terminal that is none
+dashboard 80 24 vt100 --ascii
+until_sees 'head1 answers'
+until_sees '-- Events'
+tmux capture-pane -e -p -t d | grep -q $'\033\[[0-9;]*3[1-7]m' && fail "colours on a vt100"
+screen | LC_ALL=C grep -q '[^ -~]' && fail "it is not ASCII: $(screen)"
+keys q
+TERM=dumb "$tool" --root "$root" >"$work/out" 2>"$work/err" </dev/null && fail "it draws on what is no terminal"
+grep -q -- --plain "$work/err" || fail "what to do is not said: $(cat "$work/err")"
+
+# --- plain: once, and again after each change
+"$tool" --root "$root" --plain --ascii >"$work/out" 2>"$work/err" || fail "--plain: $(cat "$work/err")"
+grep -q 'head1 answers' "$work/out" && grep -q 'n03' "$work/out" || fail "--plain says: $(cat "$work/out")"
+"$tool" --root "$root" --plain --watch --ascii >"$work/watch" 2>&1 &
+watch=$!
+for _ in $(seq 200); do grep -q 'head1 answers' "$work/watch" && break; sleep 0.05; done
+until_role head2 standby
+for _ in $(seq 500); do head_does head1 switch && break; sleep 0.02; done
+for _ in $(seq 200); do grep -q 'head2 answers' "$work/watch" && break; sleep 0.05; done
+grep -q 'head2 answers' "$work/watch" || fail "--watch does not tell of the switch: $(cat "$work/watch")"
+kill $watch; wait $watch 2>/dev/null
+
+[ "$failed" = 0 ] && echo "RESULT setup-dashboard bytes_per_key=$per_key"
+exit "$failed"
