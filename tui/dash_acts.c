@@ -29,7 +29,7 @@ void dash_act_end(struct dash_ui *ui)
 	str_list_free(&ui->said);
 	ui->n_fields = ui->field = ui->scroll = 0;
 	ui->typed[0] = '\0';
-	ui->failed = false;
+	ui->failed = ui->left = false;
 	ui->mode = DASH_BROWSE;
 }
 

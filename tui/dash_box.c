@@ -22,7 +22,7 @@ static const char *const help[] = {
 	"d     remove nodes from the cluster   (orthrus node remove)",
 	"s     give the service addresses to the other head   (orthrus head switch)",
 	"F5, Ctrl-L   ask again now, and draw all anew",
-	"F1, ? this help",
+	"F1, ?, Ctrl-G   this help",
 	"q, Ctrl-C    quit; nothing that runs in the cluster depends on this program",
 	"",
 	"Each of a, n, i, d and s first runs its command with --plan, shows what it would do, and asks. The command line stands "
@@ -118,12 +118,13 @@ static void form_box(const struct dash_ui *ui, struct dash_screen *out)
 		const struct dash_field *f = &ui->fields[i];
 		const size_t label = 15;
 		size_t used;
+		const enum dash_attr attr = i == ui->field ? DASH_REVERSE : DASH_NORMAL;
+		const size_t len = strlen(f->value), room = b.cols - label - 1;
 
 		dash_put(out, b.row + row, b.col, label - 1, i == ui->field ? DASH_BOLD : DASH_NORMAL, f->label);
-		dash_glyphs(out, b.row + row, b.col + label, b.cols - label, i == ui->field ? DASH_REVERSE : DASH_NORMAL,
-			    DASH_SPACE);
-		used = dash_put(out, b.row + row, b.col + label, b.cols - label - 1, i == ui->field ? DASH_REVERSE : DASH_NORMAL,
-				f->value);
+		dash_glyphs(out, b.row + row, b.col + label, b.cols - label, attr, DASH_SPACE);
+		/* What is typed is ASCII: of a long value the end is seen. */
+		used = dash_put(out, b.row + row, b.col + label, room, attr, f->value + (len > room ? len - room : 0));
 		if (i == ui->field) {
 			out->has_cursor = true;
 			out->cursor_row = b.row + row;

@@ -144,6 +144,7 @@ static enum dash_want browse(struct dash_ui *ui, const struct dash_state *s, int
 	case DASH_CTRL('l'):
 		return DASH_WANT_REFRESH;
 	case DASH_KEY_F1:
+	case DASH_CTRL('g'):
 	case '?':
 		ui->mode = DASH_HELP;
 		ui->scroll = 0;
@@ -247,8 +248,23 @@ static enum dash_want form(struct dash_ui *ui, const struct dash_state *s, int k
 	return DASH_WANT_NOTHING;
 }
 
+/* What is shown, and nothing else, is what a yes is given to. */
+static void bind_plan(struct dash_ui *ui)
+{
+	static const char mark[] = "as shown: ";
+
+	for (size_t i = ui->said.len; ui->act == DASH_INSTALL && i-- > 0;) {
+		if (!str_starts(ui->said.items[i], mark))
+			continue;
+		str_list_add(&ui->words, "--as-shown");
+		str_list_add(&ui->words, ui->said.items[i] + strlen(mark));
+		return;
+	}
+}
+
 static enum dash_want go(struct dash_ui *ui)
 {
+	bind_plan(ui);
 	ui->mode = DASH_RUNNING;
 	ui->last = "--yes";
 	ui->scroll = 0;
@@ -303,8 +319,10 @@ enum dash_want dash_key(struct dash_ui *ui, const struct dash_state *s, int key,
 	case DASH_PLANNING:
 	case DASH_RUNNING:
 		/* A plan changes nothing; what changes something is not ended by the key that leaves every box. */
-		if (key == DASH_CTRL('c') || (key == DASH_KEY_ESC && ui->mode == DASH_PLANNING))
+		if (key == DASH_CTRL('c') || (key == DASH_KEY_ESC && ui->mode == DASH_PLANNING)) {
+			ui->left = ui->mode == DASH_PLANNING;
 			return DASH_WANT_STOP;
+		}
 		(void)scroll(ui, key, page);
 		break;
 	case DASH_CONFIRM:
@@ -326,30 +344,24 @@ void dash_heard(struct dash_ui *ui, const char *line)
 	autofree char *clean = str_printable(line, strlen(line));
 
 	str_list_add(&ui->said, clean);
-}
-
-/* What is shown, and nothing else, is what a yes is given to. */
-static void bind_plan(struct dash_ui *ui)
-{
-	static const char mark[] = "as shown: ";
-
-	for (size_t i = ui->said.len; ui->act == DASH_INSTALL && i-- > 0;) {
-		if (!str_starts(ui->said.items[i], mark))
-			continue;
-		str_list_add(&ui->words, "--as-shown");
-		str_list_add(&ui->words, ui->said.items[i] + strlen(mark));
-		return;
-	}
+	if (ui->mode == DASH_RUNNING)
+		ui->scroll = SIZE_MAX / 2;
 }
 
 void dash_ended(struct dash_ui *ui, int status, const char *why)
 {
+	if (ui->left) {
+		leave(ui);
+		return;
+	}
 	ui->failed = status != 0 || why;
 	if (why)
 		dash_heard(ui, why);
+	/* A plan is read from its beginning; how something ended stands in its last lines. */
+	ui->scroll = SIZE_MAX / 2;
 	if (ui->mode == DASH_PLANNING && !ui->failed) {
-		bind_plan(ui);
 		ui->mode = DASH_CONFIRM;
+		ui->scroll = 0;
 		ui->typed[0] = '\0';
 		return;
 	}

@@ -20,6 +20,7 @@
 #define GUARD_NS (500 * NS_PER_MS)  /* between two looks at the guard */
 #define DAEMON_NS (200 * NS_PER_MS) /* between two questions to the daemon, each of which waits for news */
 #define AGAIN_NS (1 * NS_PER_S)	    /* until one that did not answer is asked again */
+#define LINES_NS (100 * NS_PER_MS)  /* lines of a command come by thousands: they are shown so often */
 #define ESC_NS (100 * NS_PER_MS)    /* the rest of a sequence comes sooner, also over ssh */
 
 /* Somebody who is asked by turns, on a helper thread. */
@@ -43,7 +44,8 @@ struct run {
 	struct asker daemon, guard;
 	struct dash_child *child;
 	struct loop_fd *keys;
-	struct loop_timer *esc;
+	struct loop_timer *esc, *lines;
+	bool lines_due;
 	struct loop_signal *signals[4];
 	bool over;
 };
@@ -123,6 +125,9 @@ static void answered(void *ctx)
 	const bool silent = a->news.daemon.text || a->news.guard_silence.text;
 
 	a->busy = false;
+	/* Who reads older events goes on reading them. */
+	if (r->ui.at[DASH_EVENTS] && a->parts & DASH_EVENT_ROWS)
+		r->ui.at[DASH_EVENTS] += a->news.events.len;
 	dash_state_take(&r->state, &a->news, a->parts);
 	if (r->over)
 		return;
@@ -149,6 +154,17 @@ static void on_line(void *ctx, const char *line)
 	struct run *r = ctx;
 
 	dash_heard(&r->ui, line);
+	if (r->over || r->lines_due)
+		return;
+	r->lines_due = true;
+	loop_timer_set(r->lines, LINES_NS, 0);
+}
+
+static void on_lines(void *ctx)
+{
+	struct run *r = ctx;
+
+	r->lines_due = false;
 	show(r);
 }
 
@@ -288,6 +304,7 @@ static int start(struct run *r, struct err *err)
 	if (loop_fd_new(r->loop, STDIN_FILENO, on_keys, r, &r->keys, err) < 0)
 		return -1;
 	r->esc = loop_timer_new(r->loop, on_esc, r);
+	r->lines = loop_timer_new(r->loop, on_lines, r);
 	r->signals[0] = loop_signal_new(r->loop, SIGWINCH, on_resize, r);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		r->signals[i + 1] = loop_signal_new(r->loop, ends[i], on_end, r);

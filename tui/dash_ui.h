@@ -61,6 +61,7 @@ struct dash_ui {
 	struct str_list words; /* behind those of `program`, without --plan and --yes */
 	struct str_list said;  /* what it printed, line by line */
 	const char *last;      /* "--plan" or "--yes", whichever it was run with last; a literal */
+	bool left;	       /* its plan is not waited for any more */
 	bool failed;	       /* it did not end with 0 */
 	char typed[16];	       /* of the yes */
 	size_t scroll;	       /* first line of the help or of what is shown of a command */

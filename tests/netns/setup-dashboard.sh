@@ -13,8 +13,8 @@ root=$work/r-head1 sock=$work/r-head1/run/orthrus/api.sock
 export ORTHRUS_ROOT=$root TMUX_TMPDIR=$work LC_ALL=C.UTF-8
 tool=$BUILD/tests/lab/dash_tool
 finish() {
-    tmux kill-server 2>/dev/null
     [ "$failed" = 0 ] || { echo "the last screen:"; screen 2>/dev/null; }
+    tmux kill-server 2>/dev/null
     cleanup
 }
 trap finish EXIT
@@ -26,7 +26,6 @@ dashboard() { # COLUMNS ROWS TERM [OPTION ...]: in a new session; its terminal's
     tmux kill-server 2>/dev/null
     rm -f "$work/after" "$work/sent"
     tmux -f /dev/null new-session -d -s d -x "$cols" -y "$rows" "stty -a >$work/before; TERM=$term $tool --root $root --orthrus $orthrus $* 2>$work/tool-err; echo \$? >$work/rc; stty -a >$work/after; exec sleep 600"
-    tmux set-option -g default-terminal tmux-256color >/dev/null
     tmux pipe-pane -t d "cat >>$work/sent"
 }
 screen() { tmux capture-pane -p -t d; }
@@ -68,11 +67,12 @@ until_sees 'Nodes 2  new 1  ready 1'
 until_sees 'votes 3 of 3'
 
 # --- the lease: given away by somebody else, by a key, taken by a death
-head_does head1 switch || die "head switch: $(cat "$work/err")"
+switched() { for _ in $(seq 500); do head_does "$1" switch && return; sleep 0.02; done; die "head switch on $1: $(cat "$work/err")"; } # the other one may be new
+switched head1
 until_sees 'head2 answers for the service addresses'
 keys s; until_sees 'head2 has the lease'
 until_role head1 standby
-for _ in $(seq 500); do head_does head2 switch && break; sleep 0.02; done
+switched head2
 until_sees 'head1 answers for the service addresses'
 until_sees 'last gap '
 keys s; until_sees 'head switch --plan'
@@ -136,7 +136,7 @@ keys F1; until_sees 'Keys of the dashboard'; keys Escape; until_not 'Keys of the
 tmux resize-window -t d -x 120 -y 40
 for _ in $(seq 100); do [ "$(screen | wc -l)" = 40 ] && screen | tail -n 1 | grep -q 'q Quit' && break; sleep 0.05; done
 screen | tail -n 1 | grep -q 'q Quit' || fail "it does not fill 40 rows: $(screen)"
-tmux resize-window -t d -x 60 -y 10; until_sees 'the dashboard needs 80 and 24'
+tmux resize-window -t d -x 60 -y 10; until_sees 'This terminal has 60 columns and 10 rows'
 tmux resize-window -t d -x 80 -y 24; until_sees 'Nodes 2'
 
 # --- nothing flickers: a key changes two rows; Esc alone is heard at once
@@ -176,10 +176,17 @@ grep -q 'head1 answers' "$work/out" && grep -q 'n03' "$work/out" || fail "--plai
 watch=$!
 for _ in $(seq 200); do grep -q 'head1 answers' "$work/watch" && break; sleep 0.05; done
 until_role head2 standby
-for _ in $(seq 500); do head_does head1 switch && break; sleep 0.02; done
+switched head1
 for _ in $(seq 200); do grep -q 'head2 answers' "$work/watch" && break; sleep 0.05; done
 grep -q 'head2 answers' "$work/watch" || fail "--watch does not tell of the switch: $(cat "$work/watch")"
 kill $watch; wait $watch 2>/dev/null
+
+# --- another head, over TLS: its guard is what its status says
+"$orthrus" head certificate anna --out "$work/cert" >/dev/null || fail "head certificate"
+"$tool" --api "https://127.0.0.1:$(tls_port)" --ca "$work/cert/ca.crt" --cert "$work/cert/anna.crt" --key "$work/cert/anna.key" --plain --ascii >"$work/out" 2>&1
+grep -q 'head2 answers' "$work/out" && grep -q 'n03' "$work/out" || fail "--api says: $(cat "$work/out")"
+"$tool" --api "https://127.0.0.1:1" --ca "$work/cert/ca.crt" --plain --ascii >"$work/out" 2>&1
+grep -q 'cannot reach https://127.0.0.1:1' "$work/out" || fail "--api where nobody is says: $(cat "$work/out")"
 
 [ "$failed" = 0 ] && echo "RESULT setup-dashboard bytes_per_key=$per_key"
 exit "$failed"
