@@ -20,7 +20,7 @@
 /* X(noun, verb, function, effect, arguments, options, help): see struct cmd_def in cmd/cmd.h. */
 #define COMMANDS(X) \
 	X("site", "init", cmd_site_init, CMD_DRAFTS_HERE, "", \
-	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,ipv4=SUBNET,ipv6=PREFIX,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac", \
+	  "cluster=NAME,domain=DOMAIN,interface=NAME,subnet=SUBNET,ipv4=SUBNET,ipv6=PREFIX,head-address=ADDRESS,head-name=NAME,suite=SUITE,trust-mac,time-zone=ZONE,time-server=SERVER*,gateway=ADDRESS,pool=FIRST-LAST,unknown=WHAT,service-address=ADDRESS,package=NAME*,serial=CONSOLE,raid=LEVEL,disks=N,file-system=TYPE,firmware=KIND,admin-key=KEY*", \
 	  "write a first site.json to start from") \
 	X("site", "check", cmd_site_check, CMD_READS_HERE, "[FILE]", "", "check site.json; says all that is wrong at once") \
 	X("site", "show", cmd_site_show, CMD_READS, "", "history,revision=N", "show the site as applied, else as in the file") \

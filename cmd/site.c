@@ -76,6 +76,28 @@ static void say_head6(const struct cmd *c, const struct site *site)
 		site->heads[0].interface, addr, site->heads[0].interface);
 }
 
+/* What goes beyond a first site: the wizard's pages ask for it (tui/answers_site.c). */
+static void seed_more(const struct cmd *c, struct site_seed *seed, struct str_list *ntp, struct str_list *packages,
+		      struct str_list *keys)
+{
+	cmd_option_all(c, "time-server", ntp);
+	cmd_option_all(c, "package", packages);
+	cmd_option_all(c, "admin-key", keys);
+	seed->ntp = ntp;
+	seed->packages = packages;
+	seed->admin_keys = keys;
+	seed->timezone = cmd_option(c, "time-zone");
+	seed->gateway = cmd_option(c, "gateway");
+	seed->pool = cmd_option(c, "pool");
+	seed->unknown = cmd_option(c, "unknown");
+	seed->service_address = cmd_option(c, "service-address");
+	seed->serial = cmd_option(c, "serial");
+	seed->raid = cmd_option(c, "raid");
+	seed->disks = cmd_option(c, "disks");
+	seed->filesystem = cmd_option(c, "file-system");
+	seed->firmware = cmd_option(c, "firmware");
+}
+
 int cmd_site_init(struct cmd *c, struct err *err)
 {
 	autoclean(site_free) struct site site = { 0 };
@@ -92,9 +114,11 @@ int cmd_site_init(struct cmd *c, struct err *err)
 		.suite = cmd_option(c, "suite"),
 		.trust_mac = cmd_flag(c, "trust-mac"),
 	};
+	autoclean(str_list_free) struct str_list ntp = { 0 }, packages = { 0 }, keys = { 0 };
 	const char *slash = strrchr(c->site_path, '/');
 	autofree char *dir = slash ? mem_strndup(c->site_path, (size_t)(slash - c->site_path)) : NULL;
 
+	seed_more(c, &seed, &ntp, &packages, &keys);
 	if (cmd_args(c, 0, 0, err) < 0 || need_interface(c, err) < 0 || unique_text(&unique, err) < 0)
 		return -1;
 	seed.unique = buf_str(&unique);

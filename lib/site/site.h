@@ -196,6 +196,17 @@ struct site_seed {
 	const char *unique; /* with `ipv6` NULL: what nobody else has, this machine's id. A /48 for local use is made of it and
 			       the cluster's name (RFC 4193, 3.2.2, with SHA-256): the same every time. NULL: no IPv6. */
 	bool trust_mac;
+	/* NULL or empty in each of these: not said. */
+	const char *timezone, *gateway; /* the gateway is IPv4 */
+	const char *service_address;	/* "svc", which follows the active head; of either family, as head_addr */
+	const char *unknown;		/* "disk" or "discover": netboot.unknown */
+	const char *pool;	/* "10.1.9.1-10.1.9.99"; "off": none; not said: some at the subnet's end with "discover" */
+	const char *serial;	/* "off": none; not said: ttyS0,115200 */
+	const char *raid;	/* "0", "1", "5", "6", "10", "none"; not said: 1 */
+	const char *disks;	/* how many of a node's disks are used; not said: the fewest that the level needs */
+	const char *filesystem; /* of nodes' "/": "ext4" (not said) or "xfs" */
+	const char *firmware;	/* "both" (not said), "bios" or "uefi" */
+	const struct str_list *ntp, *packages, *admin_keys;
 };
 int site_init(const struct site_seed *seed, struct site *out, struct err *err) WARN_UNUSED;
 

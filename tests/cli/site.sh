@@ -41,6 +41,18 @@ if command -v jq >/dev/null; then
         fail "site init wrote $got"
 fi
 
+# What the wizard asks for beyond that.
+run 0 site init --interface eth7 --subnet 10.77.0.0/24 --ipv6 off --head-name alpha --time-zone Europe/Berlin --time-server ntp.example \
+    --time-server 192.0.2.1 --gateway 10.77.0.254 --unknown discover --service-address 10.77.0.2 --package munge,slurmd --package gcc \
+    --serial off --raid 5 --disks 4 --file-system xfs --firmware uefi --admin-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHh4 me" --plan --quiet
+if command -v jq >/dev/null; then
+    got=$(jq -rc '[.time.zone, .time.servers, .networks[0].ipv4, .netboot.unknown, .service_addresses[0].ipv4, .images[0].packages,
+        .console.serial, .groups[0].layout, .disk_layouts[0].disks.want, .disk_layouts[0].boot, .admin_ssh_keys]' "$work/out")
+    want='["Europe/Berlin",["ntp.example","192.0.2.1"],{"subnet":"10.77.0.0/24","gateway":"10.77.0.254","pool":{"first":"10.77.0.191","last":"10.77.0.253"}}'
+    want+=',"discover","10.77.0.2",["munge","slurmd","gcc"],null,"raid5",4,{"bios":false,"uefi":true},["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHh4 me"]]'
+    [ "$got" = "$want" ] || fail "site init wrote $got"
+fi
+
 # An existing file is kept unless --yes is said.
 before=$(tree)
 run 3 site init --interface eth8
@@ -53,7 +65,8 @@ run 0 site init --interface eth8 --head-name alpha --yes
 grep -q eth8 "$site" || fail "site init --yes did not replace the file"
 
 # Bad values: usage, named, nothing written.
-for bad in "--subnet 10.77.0.1/24" "--head-address 10.9.9.9" "--suite sid" "--cluster A" "--interface lo" "--head-name -x-"; do
+for bad in "--subnet 10.77.0.1/24" "--head-address 10.9.9.9" "--suite sid" "--cluster A" "--interface lo" "--head-name -x-" "--raid 4" "--raid 5 --disks 2" \
+    "--pool 10.1.0.1" "--unknown sleep" "--firmware none" "--file-system zfs" "--gateway 10.2.0.1" "--admin-key me"; do
     # shellcheck disable=SC2086
     run 2 site init --interface eth8 --yes $bad
     [ -s "$work/err" ] || fail "nothing is said about $bad"

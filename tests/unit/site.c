@@ -293,6 +293,67 @@ static void init_is_right(void **state)
 	assert_true(l->md[1].bitmap);
 }
 
+/* Every level with either file system and firmware; the fewest disks, and some more. */
+static void init_layouts(void **state)
+{
+	static const struct {
+		const char *raid, *name;
+		unsigned int least, lack; /* with the fewest disks, and how many of them may lack */
+	} levels[] = { { "0", "raid0", 2, 0 }, { "1", "raid1", 2, 1 },	 { "5", "raid5", 3, 1 },
+		       { "6", "raid6", 4, 2 }, { "10", "raid10", 2, 1 }, { "none", "single", 1, 0 } };
+	static const char *const systems[] = { "ext4", "xfs" }, *const firmwares[] = { "both", "bios", "uefi" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(levels) * 6; i++) {
+		struct site_seed seed = { .raid = levels[i / 6].raid,
+					  .filesystem = systems[i % 2],
+					  .firmware = firmwares[i % 3] };
+		autoclean(site_free) struct site s = { 0 };
+		const struct layout *l;
+		struct err err = { 0 };
+
+		if (site_init(&seed, &s, &err) < 0)
+			fail_msg("%s %s %s: %s", seed.raid, seed.filesystem, seed.firmware, err.text);
+		l = site_layout(&s, site_group(&s, "compute")->layout);
+		assert_string_equal(l->name, levels[i / 6].name);
+		assert_int_equal(l->want, levels[i / 6].least);
+		assert_int_equal(l->min, l->want - levels[i / 6].lack);
+		assert_int_equal(l->bios, !str_eq(seed.firmware, "uefi"));
+		assert_int_equal(l->uefi, !str_eq(seed.firmware, "bios"));
+		assert_string_equal(l->fs[l->n_fs - 1].type, seed.filesystem);
+		assert_int_equal(l->n_md > 0, l->want > 1);
+	}
+}
+
+/* The pool keeps clear of what has an address at the subnet's end. */
+static void init_pool(void **state)
+{
+	static const struct {
+		struct site_seed seed;
+		uint32_t first, last; /* 0: none */
+	} cases[] = {
+		{ { .unknown = "disk" }, 0, 0 },
+		{ { .unknown = "discover" }, 0x0a01fe01, 0x0a01fffe },
+		{ { .unknown = "discover", .gateway = "10.1.255.254" }, 0x0a01fe00, 0x0a01fffd },
+		{ { .unknown = "discover", .subnet = "10.9.8.0/24" }, 0x0a0908c0, 0x0a0908fe },
+		{ { .unknown = "discover", .subnet = "10.9.8.0/24", .head_addr = "10.9.8.253", .gateway = "10.9.8.254" },
+		  0x0a0908be,
+		  0x0a0908fc },
+		{ { .pool = "10.1.9.1-10.1.9.99" }, 0x0a010901, 0x0a010963 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autoclean(site_free) struct site s = { 0 };
+		struct err err = { 0 };
+
+		if (site_init(&cases[i].seed, &s, &err) < 0)
+			fail_msg("%zu: %s", i, err.text);
+		assert_int_equal(site_provision(&s)->pool4_first, cases[i].first);
+		assert_int_equal(site_provision(&s)->pool4_last, cases[i].last);
+	}
+}
+
 static bool is6(const struct addr6 *a, const char *text)
 {
 	char shown[ADDR6_LEN];
@@ -397,6 +458,22 @@ static void init_says_what_is_wrong(void **state)
 		{ { .cluster = "a b" }, "cluster.name" },
 		{ { .interface = "lo" }, "heads[0].interface" },
 		{ { .head_name = "-" }, "heads[0].name" },
+		{ { .raid = "4" }, "RAID: '4' is no level" },
+		{ { .raid = "5", .disks = "2" }, "level 5 with 0 spare(s) needs at least 3 disks" },
+		{ { .raid = "none", .disks = "2" }, "without RAID one disk is used" },
+		{ { .disks = "many" }, "disks: 'many' is not a whole number" },
+		{ { .filesystem = "zfs" }, "file system: 'zfs'" },
+		{ { .firmware = "coreboot" }, "firmware: 'coreboot'" },
+		{ { .pool = "10.1.0.9" }, "is not FIRST-LAST" },
+		{ { .pool = "10.1.9.9-10.1.9.1" }, "is behind last" },
+		{ { .pool = "10.1.9.1-10.1.9.9", .subnet = "off", .ipv6 = "fd00::/64" }, "the network has no IPv4" },
+		{ { .unknown = "discover", .subnet = "10.1.0.0/30" }, "no room for machines" },
+		{ { .unknown = "sleep" }, "netboot.unknown" },
+		{ { .gateway = "10.2.0.1" }, "networks[0].ipv4.gateway" },
+		{ { .gateway = "10.1.0.1", .subnet = "off", .ipv6 = "fd00::/64" }, "gateway: 10.1.0.1" },
+		{ { .service_address = "10.1.0.1" }, "service_addresses[0].ipv4" },
+		{ { .timezone = "/etc" }, "time.zone" },
+		{ { .serial = "com1" }, "console.serial" },
 	};
 
 	(void)state;
@@ -439,6 +516,8 @@ int main(void)
 		cmocka_unit_test(init_is_right),
 		cmocka_unit_test(init_is_dual),
 		cmocka_unit_test(init_families),
+		cmocka_unit_test(init_layouts),
+		cmocka_unit_test(init_pool),
 		cmocka_unit_test(pool6),
 		cmocka_unit_test(init_says_what_is_wrong),
 		cmocka_unit_test(problems_are_printable),
