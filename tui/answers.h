@@ -97,6 +97,6 @@ struct image_set {
 };
 extern const struct image_set image_sets[];
 extern const size_t n_image_sets;
-#define IMAGE_BASE_MIB 1100 /* what every node needs; see image_sets.c */
+#define IMAGE_BASE_MIB 750 /* what every node needs; see image_sets.c */
 
 #endif

@@ -27,4 +27,8 @@ struct page_kind {
 extern const struct page_kind *const pages[];
 extern const size_t n_pages;
 
+/* Whether all answers are right on all pages, as if each was turned over once more: answers that were saved, or that others made
+ * wrong since. Returns -1 with why not; *page and *key say where it is to be mended. */
+int pages_check(const struct answers *answers, const struct facts *facts, const char **page, const char **key, struct err *err);
+
 #endif

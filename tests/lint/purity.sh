@@ -41,6 +41,8 @@ pure+=(daemon/site_steps.c daemon/site_steps_nodes.c daemon/text_diff.c)
 pure+=(tui/view.c tui/wizard.c tui/form.c tui/form_rows.c tui/text.c tui/plain_answer.c tui/review.c tui/apply.c)
 # Of the dashboard, all but what asks, draws and runs.
 pure+=(tui/dash_state.c tui/dash_screen.c tui/dash_shown.c tui/dash_acts.c tui/dash_keys.c tui/dash_input.c tui/dash_view.c tui/dash_panels.c tui/dash_nodes.c tui/dash_box.c)
+# And what makes pages of answers.
+mapfile -t -O ${#pure[@]} pure < <(files 'tui/facts.c' 'tui/answers*.c' 'tui/image_sets.c' 'tui/networks_check.c' 'tui/pages*.c')
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
 
 {
