@@ -31,7 +31,7 @@ LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lIPSec_MB -lpthread
 # Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
 MAINS := cmd/main.c daemon/main.c headfailover/guard/main.c imaging/imager/main.c node/main.c tui/main.c
 SRCS := $(wildcard lib/*/*.c cast/*.c imaging/*.c raidsetup/*.c netboot/*.c packages/*.c power/*.c installer/*.c headfailover/*.c \
-	headfailover/state/*.c $(filter-out %/main.c %.bpf.c,$(wildcard headfailover/guard/*.c)))
+	headinstall/*.c headfailover/state/*.c $(filter-out %/main.c %.bpf.c,$(wildcard headfailover/guard/*.c)))
 CMD_SRCS := $(filter-out $(MAINS),$(wildcard cmd/*.c))
 DAEMON_SRCS := $(filter-out $(MAINS),$(wildcard daemon/*.c))
 IMAGER_SRCS := $(filter-out $(MAINS),$(wildcard imaging/imager/*.c))

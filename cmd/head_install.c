@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* This machine becomes a head: shown first, then performed step by step; run again, it goes on. */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/head_install.h"
+#include "headinstall/apply.h"
+#include "headinstall/plan.h"
+#include "headinstall/probe.h"
+#include "headinstall/record.h"
+#include "raidsetup/raidsetup.h"
+#include "site/addr.h"
+#include "site/site.h"
+#include "sys/fs.h"
+#include "sys/http_client.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct install {
+	struct cmd *c;
+	struct buf text; /* of the site, in its usual form */
+	struct site site;
+	struct head_facts facts;
+	struct head_record record;
+	struct head_wish wish;
+	struct head_probe probe;
+	struct plan plan;
+};
+
+static void install_free(struct install *i)
+{
+	buf_free(&i->text);
+	site_free(&i->site);
+	head_facts_free(&i->facts);
+	head_record_close(&i->record);
+	str_list_free(&i->wish.open);
+	str_list_free(&i->probe.ask);
+	plan_free(&i->plan);
+}
+
+static void put_disks(struct json_out *w)
+{
+	autoclean(disks_free) struct disks disks = { 0 };
+	struct err none = { 0 };
+
+	/* A machine whose disks can't be read still has the rest. */
+	if (raid_probe(&disks, &none) < 0)
+		disks_free(&disks);
+	disks_to_json(&disks, w, "disks");
+}
+
+static void say_list(const struct cmd *c, const char *mark, const struct str_list *list)
+{
+	for (size_t i = 0; i < list->len; i++)
+		cmd_say_wrapped(c, mark, list->items[i]);
+}
+
+static void say_interfaces(const struct cmd *c, const struct head_facts *f)
+{
+	for (size_t i = 0; i < f->n_interfaces; i++) {
+		const struct head_interface *n = &f->interfaces[i];
+		autoclean(buf_free) struct buf b = { 0 };
+
+		buf_addf(&b, "%s %s %s", n->name, n->mac, n->link ? "link" : "no link");
+		if (n->speed_mbit)
+			buf_addf(&b, " %llu Mbit/s", (unsigned long long)n->speed_mbit);
+		if (n->driver[0])
+			buf_addf(&b, " (%s)", n->driver);
+		for (size_t k = 0; k < n->ipv4.len; k++)
+			buf_addf(&b, " %s", n->ipv4.items[k]);
+		for (size_t k = 0; k < n->ipv6.len; k++)
+			buf_addf(&b, " %s", n->ipv6.items[k]);
+		cmd_say_wrapped(c, "interface  ", buf_str(&b));
+	}
+}
+
+static void say_facts(const struct cmd *c, const struct head_facts *f)
+{
+	char ram[STR_BYTES_MAX], room[STR_BYTES_MAX], server[ADDR4_LEN];
+
+	str_from_bytes(f->ram_bytes, ram);
+	str_from_bytes(f->store_free_bytes, room);
+	cmd_say(c, "machine    %s, Debian %s (%s), kernel %s, %s", f->hostname, f->debian, f->suite, f->kernel, f->uefi ? "UEFI" : "BIOS");
+	cmd_say(c, "           %llu x %s, %s of memory, %s free for images", (unsigned long long)f->cpus, f->cpu[0] ? f->cpu : "processor", ram,
+		room);
+	say_interfaces(c, f);
+	for (size_t i = 0; i < f->dhcp.len; i++) {
+		addr4_print(f->dhcp.items[i].server, server);
+		cmd_say(c, "dhcp       another server answers on %s: %s", f->dhcp.items[i].interface, server);
+	}
+	for (size_t i = 0; i < f->n_ports; i++)
+		cmd_say(c, "port       %s %u is in use by %s%s%s", f->ports[i].udp ? "UDP" : "TCP", f->ports[i].port,
+			f->ports[i].program ? f->ports[i].program : "somebody", f->ports[i].address[0] ? " on " : "", f->ports[i].address);
+	for (size_t i = 0; i < f->n_confs; i++)
+		cmd_say(c, "configured %s, by %s", f->confs[i].service, f->confs[i].path);
+	for (size_t i = 0; i < f->n_needs; i++)
+		if (!f->needs[i].installed)
+			cmd_say(c, "missing    %s: %s", f->needs[i].name, f->needs[i].why);
+	say_list(c, "problem    ", &f->problems);
+}
+
+static int show_facts(struct install *i, struct err *err)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	i->probe.simulate = true;
+	if (head_probe(&i->probe, &i->facts, err) < 0)
+		return -1;
+	if (!i->c->json) {
+		say_facts(i->c, &i->facts);
+		return 0;
+	}
+	json_out_init(&w, &out, true);
+	json_put_obj(&w, NULL);
+	head_facts_print(&i->facts, &w);
+	put_disks(&w);
+	json_end_obj(&w);
+	cmd_print(buf_str(&out));
+	return 0;
+}
+
+/* Does orthrusd run by this very site already? Whatever it can't say is no. */
+static bool is_applied(struct install *i)
+{
+	autofree char *socket = cmd_path(i->c, "/run/orthrus/api.sock");
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(site_free) struct site applied = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct err none = { 0 };
+
+	if (access(socket, W_OK) < 0 || cmd_call(i->c, "GET", "/v1/site", NULL, &reply, &none) < 0 ||
+	    site_read(buf_str(&reply.body), reply.body.len, "applied site", &applied, &none) < 0)
+		return false;
+	site_print(&applied, &text);
+	return str_eq(buf_str(&text), buf_str(&i->text));
+}
+
+static void is_open(struct install *i)
+{
+	const struct head_journal *j = &i->record.j;
+
+	i->wish.recorded = j->complete;
+	for (size_t k = 0; k < j->n_steps; k++)
+		if (!j->steps[k].done)
+			str_list_add(&i->wish.open, j->steps[k].step);
+}
+
+/* The site is read and checked before anything else is looked at; what is kept of it is its usual form. */
+static int prepare(struct install *i, struct err *err)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	struct cmd *c = i->c;
+
+	if (cmd_read_site(c->site_path, &text, err) < 0 || site_read(buf_str(&text), text.len, c->site_path, &i->site, err) < 0)
+		return -1;
+	site_print(&i->site, &i->text);
+	if (head_record_open(c->root, !c->plan, &i->record, err) < 0 || (!c->plan && head_record_catch_up(&i->record, true, err) < 0))
+		return -1;
+	is_open(i);
+	i->probe.interface = site_head_interface(&i->site, 0, site_provision(&i->site)->name);
+	i->probe.simulate = true;
+	if (i->probe.interface)
+		str_list_add(&i->probe.ask, i->probe.interface);
+	if (head_probe(&i->probe, &i->facts, err) < 0)
+		return -1;
+	i->facts.applied = is_applied(i);
+	i->wish.site_text = buf_str(&i->text);
+	i->wish.accept_dhcp = cmd_flag(c, "accept-dhcp");
+	return head_plan(&i->facts, &i->site, &i->wish, &i->plan, err);
+}
+
+void head_show_plan(const struct cmd *c, const struct plan *plan)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	json_out_init(&w, &out, true);
+	if (c->json)
+		head_plan_json(plan, &w);
+	else
+		head_plan_print(plan, &out);
+	cmd_print(buf_str(&out));
+}
+
+void head_say_step(void *ctx, const struct plan_step *step, size_t number, size_t of, const char *state)
+{
+	const struct cmd *c = ctx;
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	if (!c->json) {
+		if (str_eq(state, "begun") || str_eq(state, "kept"))
+			cmd_say(c, "%zu of %zu: %s", number, of, step->text);
+		return;
+	}
+	json_out_init(&w, &out, false);
+	json_put_obj(&w, NULL);
+	json_put_str(&w, "step", step->name);
+	json_put_u64(&w, "number", number);
+	json_put_u64(&w, "of", of);
+	json_put_str(&w, "state", state);
+	json_put_str(&w, "text", step->text);
+	json_end_obj(&w);
+	buf_addc(&out, '\n');
+	cmd_print(buf_str(&out));
+	fflush(stdout); /* whoever follows it through a pipe sees each step when it begins */
+}
+
+static int perform(struct install *i, struct err *err)
+{
+	struct head_apply a = { .record = &i->record, .facts = &i->facts, .say = head_say_step, .ctx = i->c };
+
+	i->c->json_lines = true;
+	if (head_apply(&a, &i->plan, err) < 0)
+		return -1;
+	/* Nobody else answers DHCP: that was looked at a moment ago. */
+	i->probe.no_ask = true;
+	return head_verify(&i->probe, &i->site, &i->wish, is_applied(i), err);
+}
+
+static int install(struct install *i, struct err *err)
+{
+	struct cmd *c = i->c;
+
+	if (prepare(i, err) < 0)
+		return -1;
+	if (c->plan) {
+		if (!head_plan_changes(&i->plan))
+			cmd_say(c, "Nothing is to be done: this machine is the head that the site describes.");
+		else
+			cmd_say(c, "Making this machine a head would (nothing is changed now):");
+		head_show_plan(c, &i->plan);
+		return 0;
+	}
+	if (head_plan_changes(&i->plan)) {
+		if (!c->json && !c->yes)
+			head_show_plan(c, &i->plan);
+		if (cmd_confirm(c, err, "make this machine a head of cluster %s", i->site.cluster) < 0)
+			return -1;
+	}
+	if (perform(i, err) < 0)
+		return -1;
+	cmd_say(c, "This machine is a head of cluster %s. Next: `orthrus image build`, then power nodes on; `orthrus head uninstall` gives it "
+		   "back as it was.",
+		i->site.cluster);
+	return 0;
+}
+
+int cmd_head_install(struct cmd *c, struct err *err)
+{
+	autoclean(install_free) struct install i = { .c = c, .record = { .lock_fd = -1, .fd = -1 }, .probe = { .root = c->root } };
+
+	if (cmd_args(c, 0, 0, err) < 0)
+		return -1;
+	cmd_option_all(c, "interface", &i.probe.ask);
+	if (cmd_flag(c, "probe"))
+		return show_facts(&i, err);
+	str_list_free(&i.probe.ask);
+	return install(&i, err);
+}

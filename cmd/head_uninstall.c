@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* This machine is given back as it was before `head install`. */
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/head_install.h"
+#include "headinstall/apply.h"
+#include "headinstall/plan.h"
+#include "headinstall/programs.h"
+#include "headinstall/record.h"
+
+struct uninstall {
+	struct cmd *c;
+	struct head_record record;
+	struct head_journal now;
+	struct str_list wanted, kept;
+	struct plan plan;
+};
+
+static void uninstall_free(struct uninstall *u)
+{
+	head_record_close(&u->record);
+	head_journal_free(&u->now);
+	str_list_free(&u->wanted);
+	str_list_free(&u->kept);
+	plan_free(&u->plan);
+}
+
+static int read_data(const struct cmd *c, enum head_data *out, struct err *err)
+{
+	if (cmd_flag(c, "keep-images") && cmd_flag(c, "remove-data"))
+		return err_set(err, ERR_USAGE, "--keep-images and --remove-data are opposites: give one of them");
+	*out = cmd_flag(c, "remove-data") ? HEAD_REMOVE_DATA : HEAD_KEEP_IMAGES;
+	return 0;
+}
+
+static int prepare(struct uninstall *u, struct err *err)
+{
+	struct head_back back = { .journal = &u->record.j, .now = &u->now, .packages = &u->now, .wanted = &u->wanted };
+	const struct cmd *c = u->c;
+
+	if (read_data(c, &back.data, err) < 0 || head_record_open(c->root, false, &u->record, err) < 0)
+		return -1;
+	if (!u->record.j.complete) {
+		err_set(err, ERR_NOT_FOUND, "this machine was not made a head by `orthrus head install`: nothing is written down of how it was before");
+		return err_hint(err, "what `make install` or the Debian package brought, goes with these");
+	}
+	if (!c->plan) {
+		head_record_close(&u->record);
+		if (head_record_open(c->root, true, &u->record, err) < 0)
+			return -1;
+	}
+	if (head_record_catch_up(&u->record, !c->plan, err) < 0 || head_tree_look(&u->record.tree, false, &u->now, err) < 0 ||
+	    program_packages(c->root, &u->now, err) < 0 || head_packages_wanted(&u->record, &u->now, &u->wanted, err) < 0)
+		return -1;
+	head_plan_back(&back, &u->plan);
+	return 0;
+}
+
+/* Last in the result: what is still as Orthrus, or somebody since, has made it. */
+static void say_kept(const struct uninstall *u)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	struct json_out w;
+
+	for (size_t i = 0; i < u->kept.len; i++)
+		cmd_say(u->c, "kept %s", u->kept.items[i]);
+	cmd_say(u->c, "This machine is no head any more.");
+	if (!u->c->json)
+		return;
+	json_out_init(&w, &out, false);
+	json_put_obj(&w, NULL);
+	json_put_strs(&w, "kept", &u->kept);
+	json_end_obj(&w);
+	buf_addc(&out, '\n');
+	cmd_print(buf_str(&out));
+}
+
+int cmd_head_uninstall(struct cmd *c, struct err *err)
+{
+	autoclean(uninstall_free) struct uninstall u = { .c = c, .record = { .lock_fd = -1, .fd = -1 } };
+	struct head_apply a = { .record = &u.record, .say = head_say_step, .ctx = c };
+
+	if (cmd_args(c, 0, 0, err) < 0 || prepare(&u, err) < 0)
+		return -1;
+	if (c->plan) {
+		cmd_say(c, "Uninstalling would (nothing is changed now):");
+		head_show_plan(c, &u.plan);
+		return 0;
+	}
+	if (!c->json && !c->yes)
+		head_show_plan(c, &u.plan);
+	if (cmd_confirm(c, err, "give this machine back: the cluster's state on it is lost") < 0)
+		return -1;
+	c->json_lines = true;
+	if (head_undo(&a, &u.plan, &u.kept, err) < 0)
+		return -1;
+	say_kept(&u);
+	return 0;
+}

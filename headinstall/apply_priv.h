@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to what performs an installation and takes it back. */
+#ifndef ORTHRUS_HEADINSTALL_APPLY_PRIV_H
+#define ORTHRUS_HEADINSTALL_APPLY_PRIV_H
+
+#include "headinstall/apply.h"
+#include "headinstall/plan.h"
+
+char *apply_place(const struct head_apply *a, const char *path); /* below the root; caller frees */
+void apply_say(const struct head_apply *a, const struct plan *plan, size_t i, const char *state);
+/* A setting of the kernel. */
+int apply_value(const char *name, const char *value, struct err *err) WARN_UNUSED;
+/* apply_address.c: the interface gets what was written for it, and has it when this returns 0; and loses it again. */
+int apply_address(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
+void undo_address(struct head_apply *a, const struct head_step *s);
+/* undo_files.c: all paths as they were, as far as they are still ours. */
+int undo_files(struct head_apply *a, const struct head_journal *leaving, struct str_list *kept, struct err *err) WARN_UNUSED;
+int undo_packages(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
+
+#endif

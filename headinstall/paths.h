@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where things are that an installation of a head looks at or writes. */
+#ifndef ORTHRUS_HEADINSTALL_PATHS_H
+#define ORTHRUS_HEADINSTALL_PATHS_H
+
+#define HEAD_SITE "/etc/orthrus/site.json"
+#define HEAD_CHRONY "/etc/chrony/chrony.conf"
+#define HEAD_CHRONY_OURS "/etc/chrony/conf.d/orthrus.conf"
+#define HEAD_INTERFACES "/etc/network/interfaces"
+#define HEAD_INTERFACES_OURS "/etc/network/interfaces.d/orthrus-%s"
+#define HEAD_NETWORKD_OURS "/etc/systemd/network/50-orthrus-%s.network"
+
+/* While packages are installed, their services are not started: a head starts what it needs itself, and no sshd. */
+#define HEAD_POLICY "/usr/sbin/policy-rc.d"
+#define HEAD_POLICY_TEXT "#!/bin/sh\n# Of `orthrus head install`, while it installs packages; it goes when they are there.\nexit 101\n"
+
+/* Not below /var/lib/orthrus, which is the daemon's user's: root writes files back from here. */
+#define HEAD_RECORD_DIR "/var/lib/orthrus-install"
+#define HEAD_BEFORE HEAD_RECORD_DIR "/before"
+#define HEAD_JOURNAL HEAD_RECORD_DIR "/journal"
+#define HEAD_LEAVING HEAD_RECORD_DIR "/leaving"
+#define HEAD_ORIGINALS HEAD_RECORD_DIR "/originals"
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How a machine is given back: from what was written down, and what is there now. */
+#include "base/mem.h"
+#include "headinstall/paths.h"
+#include "headinstall/plan_priv.h"
+
+#include <string.h>
+
+#define WORDS 12
+
+void head_packages_back(const struct head_back *b, struct str_list *go, struct str_list *come, struct str_list *stay)
+{
+	for (size_t i = 0; i < b->journal->n_packages; i++) {
+		const struct head_pkg *p = &b->journal->packages[i];
+		const struct head_pkg *is = head_journal_package(b->packages, p->name);
+		bool there = is && is->now_there;
+
+		if (p->was_there) {
+			if (!there && p->has_now && !p->now_there)
+				str_list_add(come, p->name);
+			continue;
+		}
+		if (!p->has_now || !p->now_there || !there)
+			continue;
+		/* One that came by itself, and that somebody wanted since, is theirs. */
+		if (str_list_has(b->wanted, p->name) || (p->now_auto && !is->now_auto))
+			str_list_add(stay, p->name);
+		else
+			str_list_add(go, p->name);
+	}
+}
+
+static void back_units(const struct head_back *b, struct plan *out)
+{
+	for (size_t i = b->journal->n_units; i-- > 0;) {
+		const struct head_setting *u = &b->journal->units[i];
+		autofree char *id = str_format("unit:%s", u->name);
+		struct head_step *s;
+
+		s = head_add(out, HEAD_STEP_UNIT_BACK, PLAN_WRITES, id,
+			     str_format("have %s be as it was: %s", u->name, u->value));
+		str_list_add(&s->words, u->name);
+		str_list_add(&s->words, u->value);
+		s->enable = str_starts(u->value, "enabled");
+		s->start = str_ends(u->value, "and running");
+	}
+}
+
+static void back_values(const struct head_back *b, struct plan *out)
+{
+	for (size_t i = 0; i < b->journal->n_settings; i++) {
+		const struct head_setting *v = &b->journal->settings[i];
+		autofree char *id = str_format("value:%s", v->name);
+		struct head_step *s = head_add(out, HEAD_STEP_VALUE_BACK, PLAN_WRITES, id,
+					       str_format("let %s be %s again", v->name, v->value));
+
+		str_list_add(&s->words, v->name);
+		str_list_add(&s->words, v->value);
+	}
+	for (size_t i = 0; i < b->journal->n_links; i++) {
+		const struct head_setting *l = &b->journal->links[i];
+		autofree char *id = str_format("address:%s", l->name);
+		struct head_step *s = head_add(out, HEAD_STEP_ADDRESS_BACK, PLAN_WRITES, id,
+					       str_format("take the head's addresses from %s", l->name));
+
+		str_list_add(&s->words, l->name);
+		str_list_add(&s->words, l->value);
+	}
+}
+
+static void back_packages(const struct head_back *b, struct plan *out)
+{
+	autoclean(str_list_free) struct str_list go = { 0 }, come = { 0 }, stay = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct head_step *s;
+
+	head_packages_back(b, &go, &come, &stay);
+	if (stay.len) {
+		buf_adds(&text, "keep the packages that were installed, and that something else needs now: ");
+		head_words(&text, &stay, WORDS);
+		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:packages", buf_steal(&text));
+	}
+	if (!go.len && !come.len)
+		return;
+	if (go.len) {
+		buf_addf(&text, "remove the %zu packages that were installed: ", go.len);
+		head_words(&text, &go, WORDS);
+	}
+	if (come.len) {
+		buf_addf(&text, "%sinstall again what these had pushed out: ", go.len ? "; " : "");
+		head_words(&text, &come, WORDS);
+	}
+	s = head_add(out, HEAD_STEP_PACKAGES_BACK, PLAN_WRITES, "packages", buf_steal(&text));
+	for (size_t i = 0; i < go.len; i++)
+		str_list_add(&s->words, go.items[i]);
+	for (size_t i = 0; i < come.len; i++)
+		str_list_add(&s->more, come.items[i]);
+}
+
+static bool is_account_file(const char *path)
+{
+	static const char *const names[] = { "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_eq(path, names[i]))
+			return true;
+	return false;
+}
+
+static void back_files(const struct head_back *b, struct plan *out)
+{
+	static const struct head_state absent;
+	autoclean(buf_free) struct buf text = { 0 };
+	autoclean(str_list_free) struct str_list paths = { 0 }, kept = { 0 };
+	size_t removed = 0, restored = 0;
+	struct head_step *s;
+
+	for (size_t i = 0; i < b->journal->n_paths; i++) {
+		const struct head_path *p = &b->journal->paths[i], *is = head_journal_path(b->now, p->path);
+		const struct head_state *now = is ? &is->now : &absent, *was = p->has_was ? &p->was : &absent;
+
+		/* What was only ever changed by others is theirs. */
+		if (!p->touched || head_state_same(now, was))
+			continue;
+		if ((p->foreign || !head_state_same(now, &p->now)) && !is_account_file(p->path)) {
+			str_list_add(&kept, p->path);
+			continue;
+		}
+		removed += was->type == HEAD_ABSENT;
+		restored += was->type != HEAD_ABSENT;
+		str_list_add(&paths, p->path);
+	}
+	buf_addf(&text, "give back %zu files and directories as they were, and remove %zu that were added", restored, removed);
+	s = head_add(out, HEAD_STEP_FILES_BACK, PLAN_WRITES, "files", buf_steal(&text));
+	for (size_t i = 0; i < paths.len; i++)
+		str_list_add(&s->paths, paths.items[i]);
+	for (size_t i = 0; i < kept.len; i++) {
+		autofree char *id = str_format("keep:%s", kept.items[i]);
+
+		head_add(out, HEAD_STEP_NOTE, PLAN_READS, id,
+			 str_format("keep %s: it was changed since it was installed", kept.items[i]));
+	}
+}
+
+static void back_data(const struct head_back *b, struct plan *out)
+{
+	static const char *const always[] = { "/run/orthrus", "/run/orthrus-helper.sock", "/srv/orthrus/diskless", "/srv/orthrus/tftp",
+					      "/var/lib/orthrus" };
+	static const char *const data[] = { "/srv/orthrus" };
+	bool all = b->data == HEAD_REMOVE_DATA;
+	struct head_step *s;
+
+	if (!all)
+		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:images",
+			 mem_strdup("keep images and backups in /srv/orthrus, and beside them sign.pub, by which they can be verified; --remove-data "
+				    "removes them too. The audit log in /var/log/orthrus stays"));
+	s = head_add(out, HEAD_STEP_DATA, PLAN_DESTROYS, "data",
+		     str_format("remove the cluster's state: nodes, keys, secrets and certificates in /var/lib/orthrus%s",
+				all ? ", and all images and backups in /srv/orthrus" : ""));
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		str_list_add(&s->words, always[i]);
+	for (size_t i = 0; all && i < ARRAY_LEN(data); i++)
+		str_list_add(&s->words, data[i]);
+	for (size_t i = 0; i < s->words.len; i++)
+		str_list_add(&s->paths, s->words.items[i]);
+	s->enable = !all; /* the public key of images is put aside */
+}
+
+void head_plan_back(const struct head_back *b, struct plan *out)
+{
+	back_units(b, out);
+	back_values(b, out);
+	back_packages(b, out);
+	back_files(b, out);
+	back_data(b, out);
+	head_add(out, HEAD_STEP_FORGET, PLAN_WRITES, "forget",
+		 mem_strdup("remove what was written down for this, " HEAD_RECORD_DIR));
+}

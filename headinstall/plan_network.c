@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interface that leads to the nodes: who else answers there, and the head's addresses on it. */
+#include "base/mem.h"
+#include "headinstall/paths.h"
+#include "headinstall/plan_priv.h"
+#include "site/site.h"
+
+#include <string.h>
+
+/* The head of the site that this machine is: by its name, else the first. */
+static size_t own_head(const struct head_facts *f, const struct site *site)
+{
+	for (size_t i = 0; i < site->n_heads; i++)
+		if (str_eq(site->heads[i].name, f->hostname))
+			return i;
+	return 0;
+}
+
+static bool conflicts(const struct head_port *p)
+{
+	/* NFS is nothing of ours yet. */
+	return p->port != 2049 && p->port != 123;
+}
+
+/* Does it listen where the head would: on all addresses, or on one that the interface has? */
+static bool is_there(const struct head_port *p, const struct head_interface *n)
+{
+	size_t len = strlen(p->address);
+
+	if (!len)
+		return true;
+	for (size_t i = 0; n && i < n->ipv4.len + n->ipv6.len; i++) {
+		const char *a = i < n->ipv4.len ? n->ipv4.items[i] : n->ipv6.items[i - n->ipv4.len];
+
+		if (strncmp(a, p->address, len) == 0 && a[len] == '/')
+			return true;
+	}
+	return false;
+}
+
+static int refuse_port(const struct head_port *p, const char *interface, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "port %u (%s) is in use on %s by %s, and a head needs it there", p->port, p->udp ? "UDP" : "TCP",
+		p->address[0] ? p->address : "all interfaces", p->program ? p->program : "a program that can't be named");
+	if (str_eq(p->program, "dnsmasq"))
+		return err_hint(err,
+				"keep that dnsmasq off this interface: 'except-interface=%s' and 'bind-dynamic' in a file of "
+				"/etc/dnsmasq.d, then restart it; Orthrus runs one of its own there",
+				interface);
+	return err_hint(err, "stop it, or keep it off %s by its own configuration, then run this again", interface);
+}
+
+int plan_wire(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err)
+{
+	const char *name = site_head_interface(site, own_head(f, site), site_provision(site)->name);
+	const struct head_interface *n = name ? head_interface(f, name) : NULL;
+	char server[ADDR4_LEN];
+
+	(void)out;
+	if (!name || !n) {
+		autoclean(buf_free) struct buf have = { 0 };
+
+		for (size_t i = 0; i < f->n_interfaces; i++)
+			buf_addf(&have, "%s%s", i ? ", " : "", f->interfaces[i].name);
+		err_set(err, ERR_REFUSED, "the site has the nodes on interface %s, which this machine has not", name ? name : "(none)");
+		return err_hint(err, "it has %s: choose one of these in site.json (heads.interface)", have.len ? buf_str(&have) : "none");
+	}
+	for (size_t i = 0; i < f->dhcp.len && !wish->accept_dhcp; i++) {
+		if (!str_eq(f->dhcp.items[i].interface, name))
+			continue;
+		addr4_print(f->dhcp.items[i].server, server);
+		err_set(err, ERR_REFUSED, "on %s another DHCP server answers: %s", name, server);
+		return err_hint(err, "switch its DHCP off on that network, or choose another interface; --accept-dhcp goes on in spite of it, and "
+				     "nodes then get addresses from whichever is faster");
+	}
+	for (size_t i = 0; i < f->n_ports; i++)
+		if (conflicts(&f->ports[i]) && is_there(&f->ports[i], n))
+			return refuse_port(&f->ports[i], name, err);
+	return 0;
+}
+
+struct head_ip {
+	char addr[ADDR6_LEN]; /* "" none */
+	unsigned int prefix;
+};
+
+static bool has_address(const struct str_list *list, const struct head_ip *ip)
+{
+	size_t len = strlen(ip->addr);
+
+	for (size_t i = 0; i < list->len; i++)
+		if (strncmp(list->items[i], ip->addr, len) == 0 && list->items[i][len] == '/')
+			return true;
+	return false;
+}
+
+/* What somebody wrote of an interface in ifupdown's file stays theirs. */
+static bool names_interface(const char *text, const char *interface)
+{
+	autofree char *line = str_format("iface %s ", interface);
+
+	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+		if (str_starts(at + strspn(at, " \t"), line))
+			return true;
+	return false;
+}
+
+static bool sources_directory(const char *text)
+{
+	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+		if (str_starts(at, "source /etc/network/interfaces.d/*") || str_starts(at, "source-directory /etc/network/interfaces.d") ||
+		    str_starts(at, "source-directory interfaces.d") || str_starts(at, "source interfaces.d/*"))
+			return true;
+	return false;
+}
+
+static int by_ifupdown(const struct head_facts *f, struct head_step *s, const char *interface, const struct head_ip *ip4,
+		       const struct head_ip *ip6, struct err *err)
+{
+	const struct head_text *main = head_text(f, HEAD_INTERFACES);
+	autofree char *path = str_format(HEAD_INTERFACES_OURS, interface);
+	autoclean(buf_free) struct buf text = { 0 };
+	const char *is = main && main->there && main->text.data ? main->text.data : "";
+
+	if (names_interface(is, interface)) {
+		err_set(err, ERR_REFUSED, "%s has a configuration of its own in " HEAD_INTERFACES ", which gives it another address than the site",
+			interface);
+		return err_hint(err, "give it %s there, or remove its lines, or change the site", ip4->addr[0] ? ip4->addr : ip6->addr);
+	}
+	if (!sources_directory(is))
+		head_add_write(f, s, HEAD_INTERFACES,
+			       str_format("%s%s\n# Added by `orthrus head install`.\nsource /etc/network/interfaces.d/*\n", is,
+					  *is && !str_ends(is, "\n") ? "\n" : ""),
+			       0644);
+	buf_addf(&text, "# Written by `orthrus head install`: the interface that leads to the nodes.\nauto %s\n", interface);
+	if (ip4->addr[0])
+		buf_addf(&text, "iface %s inet static\n\taddress %s/%u\n", interface, ip4->addr, ip4->prefix);
+	if (ip6->addr[0])
+		buf_addf(&text, "iface %s inet6 static\n\taddress %s/%u\n\tdad-attempts 0\n\taccept_ra 0\n", interface, ip6->addr, ip6->prefix);
+	head_add_write(f, s, path, buf_steal(&text), 0644);
+	return 0;
+}
+
+static void by_networkd(const struct head_facts *f, struct head_step *s, const char *interface, const struct head_ip *ip4,
+			const struct head_ip *ip6)
+{
+	autofree char *path = str_format(HEAD_NETWORKD_OURS, interface);
+	autoclean(buf_free) struct buf text = { 0 };
+
+	buf_addf(&text,
+		 "# Written by `orthrus head install`: the interface that leads to the nodes.\n[Match]\nName=%s\n\n[Network]\n"
+		 "IPv6AcceptRA=no\nConfigureWithoutCarrier=yes\n",
+		 interface);
+	if (ip4->addr[0])
+		buf_addf(&text, "Address=%s/%u\n", ip4->addr, ip4->prefix);
+	if (ip6->addr[0])
+		buf_addf(&text, "Address=%s/%u\n", ip6->addr, ip6->prefix);
+	head_add_write(f, s, path, buf_steal(&text), 0644);
+}
+
+static int refuse_address(const char *interface, const struct head_ip *ip, const char *why, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "%s has not the head's address %s, and %s", interface, ip->addr, why);
+	return err_hint(err, "give it %s/%u by what configures the network here, for this start and every next one, then run this again",
+			ip->addr, ip->prefix);
+}
+
+static int choose_way(const struct head_facts *f, struct head_step *s, const char *interface, const struct head_ip *ip4,
+		      const struct head_ip *ip6, struct err *err)
+{
+	const struct head_ip *first = ip4->addr[0] ? ip4 : ip6;
+
+	switch (f->networker) {
+	case HEAD_NET_IFUPDOWN:
+		return by_ifupdown(f, s, interface, ip4, ip6, err);
+	case HEAD_NET_NETWORKD:
+		by_networkd(f, s, interface, ip4, ip6);
+		return 0;
+	case HEAD_NET_MANAGER:
+		return refuse_address(interface, first, "NetworkManager keeps its connections itself", err);
+	case HEAD_NET_NONE:
+		break;
+	}
+	return refuse_address(interface, first, "this machine has neither ifupdown nor systemd-networkd to give it by", err);
+}
+
+int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err)
+{
+	const struct site_network *net = site_provision(site);
+	const struct site_head *head = &site->heads[own_head(f, site)];
+	const char *interface = site_head_interface(site, own_head(f, site), net->name);
+	const struct head_interface *n = head_interface(f, interface);
+	struct head_ip ip4 = { .prefix = net->net4.prefix }, ip6 = { .prefix = net->net6.prefix };
+	autofree char *id = str_format("address:%s", interface);
+	autoclean(buf_free) struct buf text = { 0 };
+	struct head_step *s;
+
+	if (head->addr4)
+		addr4_print(head->addr4, ip4.addr);
+	if (head->has6)
+		addr6_print(&head->addr6, ip6.addr);
+	if (f->running && (!ip4.addr[0] || has_address(&n->ipv4, &ip4)) && (!ip6.addr[0] || has_address(&n->ipv6, &ip6)) &&
+	    !str_list_has(&wish->open, id))
+		return 0;
+	buf_addf(&text, "give %s the head's address%s ", interface, ip4.addr[0] && ip6.addr[0] ? "es" : "");
+	if (ip4.addr[0])
+		buf_addf(&text, "%s/%u", ip4.addr, ip4.prefix);
+	if (ip6.addr[0])
+		buf_addf(&text, "%s%s/%u", ip4.addr[0] ? " and " : "", ip6.addr, ip6.prefix);
+	buf_adds(&text, ", now and with every start of this machine");
+	s = head_add(out, HEAD_STEP_ADDRESS, PLAN_WRITES, id, buf_steal(&text));
+	str_list_add(&s->words, interface);
+	if (ip4.addr[0])
+		str_list_addf(&s->words, "%s/%u", ip4.addr, ip4.prefix);
+	if (ip6.addr[0])
+		str_list_addf(&s->words, "%s/%u", ip6.addr, ip6.prefix);
+	if (choose_way(f, s, interface, &ip4, &ip6, err) < 0)
+		return -1;
+	/* Nothing to write and nothing to give: below a root that is not this machine's. */
+	if (!f->running && !s->n_writes) {
+		out->len--;
+		s = out->steps[out->len].arg;
+		free(out->steps[out->len].name);
+		free(out->steps[out->len].text);
+		out->steps[out->len].arg_free(s);
+	}
+	return 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/mem.h"
+#include "headinstall/apply_priv.h"
+#include "headinstall/paths.h"
+#include "headinstall/programs.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define ROUNDS 16
+
+static void add_go(const struct head_record *r, const struct head_journal *packages, const struct str_list *wanted, struct str_list *go)
+{
+	autoclean(str_list_free) struct str_list come = { 0 }, stay = { 0 };
+	struct head_back b = { .journal = &r->j, .packages = packages, .wanted = wanted };
+
+	head_packages_back(&b, go, &come, &stay);
+}
+
+static bool has_name(const struct str_list *list, const char *name)
+{
+	size_t len = strcspn(name, ":");
+
+	for (size_t i = 0; i < list->len; i++)
+		if (strcspn(list->items[i], ":") == len && strncmp(list->items[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+static int what_goes(const struct head_record *r, const struct str_list *names, struct str_list *takes, struct err *err)
+{
+	autoclean(str_list_free) struct str_list args = { 0 };
+
+	str_list_add(&args, "purge");
+	for (size_t i = 0; i < names->len; i++)
+		str_list_add(&args, names->items[i]);
+	return program_simulate(r->root, &args, NULL, takes, err);
+}
+
+/* Would `name` alone take something that is not ours to take? */
+static int takes_others(const struct head_record *r, const char *name, const struct str_list *go, struct err *err)
+{
+	autoclean(str_list_free) struct str_list one = { 0 }, takes = { 0 };
+
+	str_list_add(&one, name);
+	if (what_goes(r, &one, &takes, err) < 0)
+		return -1;
+	for (size_t i = 0; i < takes.len; i++)
+		if (!has_name(go, takes.items[i]))
+			return 1;
+	return 0;
+}
+
+int head_packages_wanted(const struct head_record *r, const struct head_journal *packages, struct str_list *wanted, struct err *err)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		autoclean(str_list_free) struct str_list go = { 0 }, takes = { 0 };
+		bool others = false;
+
+		add_go(r, packages, wanted, &go);
+		if (!go.len)
+			return 0;
+		if (what_goes(r, &go, &takes, err) < 0)
+			return -1;
+		for (size_t i = 0; i < takes.len; i++)
+			others = others || !has_name(&go, takes.items[i]);
+		if (!others)
+			return 0;
+		for (size_t i = 0; i < go.len; i++) {
+			int rc = takes_others(r, go.items[i], &go, err);
+
+			if (rc < 0)
+				return -1;
+			if (rc > 0)
+				str_list_add(wanted, go.items[i]);
+		}
+	}
+	return err_set(err, ERR_FAILED, "which packages may go can't be found out: apt names others again and again");
+}
+
+int undo_packages(struct head_apply *a, const struct head_step *s, struct err *err)
+{
+	autoclean(str_list_free) struct str_list purge = { 0 }, install = { 0 }, autos = { 0 };
+
+	str_list_add(&purge, "purge");
+	for (size_t i = 0; i < s->words.len; i++)
+		str_list_add(&purge, s->words.items[i]);
+	str_list_add(&install, "--no-install-recommends");
+	str_list_add(&install, "install");
+	str_list_add(&autos, "apt-mark");
+	str_list_add(&autos, "auto");
+	for (size_t i = 0; i < s->more.len; i++) {
+		const struct head_pkg *was = head_journal_package(&a->record->j, s->more.items[i]);
+
+		str_list_addf(&install, "%s=%s", s->more.items[i], was && was->version ? was->version : "*");
+		if (was && was->was_auto)
+			str_list_add(&autos, s->more.items[i]);
+	}
+	if (s->words.len && program_apt(a->record->root, &purge, err) < 0)
+		return -1;
+	if (s->more.len && program_apt(a->record->root, &install, err) < 0)
+		return -1;
+	return autos.len > 2 ? program_run(a->record->root, &autos, NULL, err) : 0;
+}
+
+/* A unit that is gone, or stands already as it shall, is no mistake. */
+static int undo_unit(struct head_apply *a, const struct head_step *s, struct err *err)
+{
+	const char *name = s->words.items[0], *root = a->record->root;
+	bool live = !*root;
+	struct err none = { 0 };
+
+	if (live && !s->start) {
+		if (PROGRAM(root, NULL, &none, "systemctl", "stop", name) < 0)
+			log_debug("head", "%s", none.text);
+		/* What it had started by its own. */
+		if (str_eq(name, "orthrusd.service") &&
+		    PROGRAM(root, NULL, &none, "systemctl", "stop", "orthrus-helper.service", "orthrus-slurm.path") < 0)
+			log_debug("head", "%s", none.text);
+	}
+	if (PROGRAM(root, NULL, &none, "systemctl", s->enable ? "enable" : "disable", name) < 0)
+		log_debug("head", "%s", none.text);
+	if (live && s->start && PROGRAM(root, NULL, err, "systemctl", "start", name) < 0)
+		return -1;
+	return 0;
+}
+
+/* One that somebody has set to something else since is theirs. */
+static int undo_value(const struct head_step *s, struct str_list *kept, struct err *err)
+{
+	autofree char *path = str_format("/proc/sys/%s", s->words.items[0]);
+	autoclean(buf_free) struct buf now = { 0 };
+	struct err none = { 0 };
+
+	for (char *p = path + strlen("/proc/sys/"); *p; p++)
+		if (*p == '.')
+			*p = '/';
+	if (fs_read(path, 64, &now, &none) < 0)
+		return 0;
+	now.data[strcspn(buf_str(&now), "\n")] = '\0';
+	if (str_eq(now.data, s->words.items[1]))
+		return 0;
+	if (!str_eq(now.data, head_value_want(s->words.items[0]))) {
+		str_list_addf(kept, "%s: it was set to %s since", s->words.items[0], now.data);
+		return 0;
+	}
+	return apply_value(s->words.items[0], s->words.items[1], err);
+}
+
+static int undo_data(struct head_apply *a, const struct head_step *s, struct err *err)
+{
+	autofree char *from = apply_place(a, "/var/lib/orthrus/pki/sign.pub"), *to = apply_place(a, "/srv/orthrus/sign.pub");
+	autofree char *store = apply_place(a, "/srv/orthrus/store"), *srv = apply_place(a, "/srv/orthrus");
+	autoclean(buf_free) struct buf key = { 0 };
+
+	if (s->enable && fs_exists(store) && fs_exists(from) &&
+	    (fs_read(from, 4096, &key, err) < 0 || fs_write_atomic(to, buf_str(&key), key.len, 0644, err) < 0))
+		return -1;
+	for (size_t i = 0; i < s->words.len; i++) {
+		autofree char *full = apply_place(a, s->words.items[i]);
+
+		if (fs_remove_tree(full, err) < 0)
+			return -1;
+	}
+	/* Empty ones that nobody has put anything into. */
+	(void)!rmdir(store);
+	(void)!rmdir(srv);
+	return 0;
+}
+
+static int restart_changed(struct head_apply *a, struct err *err)
+{
+	const char *was = head_journal_unit(&a->record->j, "chrony.service");
+	struct err none = { 0 };
+
+	if (*a->record->root)
+		return 0;
+	if (a->record->j.n_links && PROGRAM("", NULL, &none, "networkctl", "reload") < 0)
+		log_debug("head", "%s", none.text);
+	if (PROGRAM("", NULL, &none, "systemctl", "daemon-reload") < 0)
+		log_debug("head", "%s", none.text);
+	return was && str_ends(was, "and running") ? PROGRAM("", NULL, err, "systemctl", "restart", "chrony.service") : 0;
+}
+
+static int perform(struct head_apply *a, const struct plan_step *step, const struct head_journal *leaving, struct str_list *kept,
+		   struct err *err)
+{
+	const struct head_step *s = step->arg;
+
+	if (step->type == HEAD_STEP_UNIT_BACK)
+		return undo_unit(a, s, err);
+	if (step->type == HEAD_STEP_VALUE_BACK)
+		return undo_value(s, kept, err);
+	if (step->type == HEAD_STEP_ADDRESS_BACK) {
+		undo_address(a, s);
+		return 0;
+	}
+	if (step->type == HEAD_STEP_PACKAGES_BACK)
+		return undo_packages(a, s, err);
+	if (step->type == HEAD_STEP_FILES_BACK)
+		return undo_files(a, leaving, kept, err) < 0 ? -1 : restart_changed(a, err);
+	if (step->type == HEAD_STEP_DATA)
+		return undo_data(a, s, err);
+	if (step->type == HEAD_STEP_FORGET)
+		return head_record_forget(a->record, err);
+	return err_set(err, ERR_INVALID, "it is no step of an uninstallation");
+}
+
+int head_undo(struct head_apply *a, const struct plan *plan, struct str_list *kept, struct err *err)
+{
+	autoclean(head_journal_free) struct head_journal leaving = { 0 };
+
+	if (head_record_leaving(a->record, &leaving, err) < 0)
+		return -1;
+	for (size_t i = 0; i < plan->len; i++) {
+		if (plan->steps[i].type == HEAD_STEP_NOTE) {
+			apply_say(a, plan, i, "kept");
+			continue;
+		}
+		apply_say(a, plan, i, "begun");
+		if (perform(a, &plan->steps[i], &leaving, kept, err) < 0) {
+			apply_say(a, plan, i, "failed");
+			err_wrap(err, "%s", plan->steps[i].name);
+			return err->hint[0] ? -1 : err_hint(err, "put that right, then run `orthrus head uninstall` again: it goes on");
+		}
+		apply_say(a, plan, i, "done");
+	}
+	return 0;
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* headinstall's pure parts: what would be done to a machine, said as a golden text each; the journal, read back; offers of DHCP servers. */
+#include "base/mem.h"
+#include "headinstall/accounts.h"
+#include "headinstall/dhcp.h"
+#include "headinstall/journal.h"
+#include "headinstall/paths.h"
+#include "headinstall/plan.h"
+#include "headinstall/tree.h"
+#include "site/site.h"
+#include "sys/fs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define GOLDEN "tests/golden/headinstall/"
+
+struct world {
+	struct head_facts f;
+	struct site site;
+	struct buf text;
+	struct head_wish wish;
+};
+
+static void add_text(struct head_facts *f, const char *path, const char *text)
+{
+	struct head_text *t;
+
+	f->texts = mem_room(f->texts, f->n_texts, &f->cap_texts, sizeof(*f->texts));
+	t = &f->texts[f->n_texts++];
+	*t = (struct head_text){ .path = mem_strdup(path), .there = text != NULL, .mode = 0644 };
+	if (text)
+		buf_adds(&t->text, text);
+}
+
+static void add_unit(struct head_facts *f, const char *name, bool there, bool on)
+{
+	f->units[f->n_units++] = (struct head_unit){ .name = name, .there = there, .enabled = on, .active = on };
+}
+
+static struct head_interface *add_interface(struct head_facts *f, const char *name)
+{
+	struct head_interface *n;
+
+	f->interfaces = mem_room(f->interfaces, f->n_interfaces, &f->cap_interfaces, sizeof(*f->interfaces));
+	n = &f->interfaces[f->n_interfaces++];
+	*n = (struct head_interface){ .name = mem_strdup(name), .driver = mem_strdup(""), .mac = mem_strdup(""), .link = true };
+	return n;
+}
+
+static void add_port(struct head_facts *f, bool udp, unsigned int port, const char *address, const char *program)
+{
+	f->ports = mem_room(f->ports, f->n_ports, &f->cap_ports, sizeof(*f->ports));
+	f->ports[f->n_ports++] =
+		(struct head_port){ .udp = udp, .port = port, .address = mem_strdup(address), .program = mem_strdup(program) };
+}
+
+/* A Debian 12 with nothing but a network card for nodes, configured by nobody. */
+static void fresh(struct world *w)
+{
+	const struct site_seed seed = { .cluster = "demo", .interface = "eth1", .subnet = "10.1.0.0/16", .ipv6 = "off", .head_name = "head1" };
+	struct err err = { 0 };
+
+	*w = (struct world){ .f = { .running = true, .networker = HEAD_NET_IFUPDOWN } };
+	assert_int_equal(site_init(&seed, &w->site, &err), 0);
+	site_print(&w->site, &w->text);
+	w->wish.site_text = buf_str(&w->text);
+	w->f.root = mem_strdup("");
+	w->f.hostname = mem_strdup("head1");
+	w->f.needs[0] = (struct head_need){ "chrony", "time", false };
+	w->f.needs[1] = (struct head_need){ "dnsmasq-base", "DHCP", false };
+	w->f.needs[2] = (struct head_need){ "kmod", "modules", true };
+	w->f.n_needs = 3;
+	str_list_add(&w->f.brings, "chrony");
+	str_list_add(&w->f.brings, "dnsmasq-base");
+	str_list_add(&w->f.brings, "libnetfilter-conntrack3");
+	str_list_add(&w->f.takes, "systemd-timesyncd");
+	w->f.values[0] = (struct head_value){ "net.core.rmem_max", "33554432", mem_strdup("212992") };
+	w->f.values[1] = (struct head_value){ "net.core.wmem_max", "4194304", mem_strdup("8388608") };
+	add_interface(&w->f, "eth0");
+	add_interface(&w->f, "eth1");
+	add_unit(&w->f, "chrony.service", false, false);
+	add_unit(&w->f, "orthrus-helper.socket", true, false);
+	add_unit(&w->f, "orthrusd.service", true, false);
+	add_text(&w->f, HEAD_SITE, NULL);
+	add_text(&w->f, HEAD_CHRONY, NULL);
+	add_text(&w->f, HEAD_CHRONY_OURS, NULL);
+	add_text(&w->f, HEAD_INTERFACES, "source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n");
+	add_text(&w->f, "/etc/network/interfaces.d/orthrus-eth1", NULL);
+}
+
+static void world_free(struct world *w)
+{
+	head_facts_free(&w->f);
+	site_free(&w->site);
+	buf_free(&w->text);
+	str_list_free(&w->wish.open);
+}
+
+static void compare(const char *golden, const char *is)
+{
+	autofree char *path = str_format(GOLDEN "%s.txt", golden);
+	autoclean(buf_free) struct buf want = { 0 };
+	struct err err = { 0 };
+
+	if (getenv("GOLDEN_WRITE"))
+		assert_int_equal(fs_write_atomic(path, is, strlen(is), 0644, &err), 0);
+	assert_int_equal(fs_read(path, 1 << 20, &want, &err), 0);
+	assert_string_equal(is, buf_str(&want));
+}
+
+static void planned(struct world *w, const char *golden)
+{
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(buf_free) struct buf out = { 0 }, json = { 0 };
+	struct json_out j;
+	struct err err = { 0 };
+
+	if (head_plan(&w->f, &w->site, &w->wish, &plan, &err) < 0)
+		fail_msg("%s (%s)", err.text, err.hint);
+	head_plan_print(&plan, &out);
+	compare(golden, buf_str(&out));
+	json_out_init(&j, &json, true);
+	head_plan_json(&plan, &j);
+	assert_non_null(strstr(buf_str(&json), "\"destructive\": false"));
+	assert_true(head_plan_changes(&plan) <= plan.len);
+}
+
+static void refused(struct world *w, const char *text, const char *hint)
+{
+	autoclean(plan_free) struct plan plan = { 0 };
+	struct err err = { 0 };
+
+	assert_int_equal(head_plan(&w->f, &w->site, &w->wish, &plan, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	if (!strstr(err.text, text) || !strstr(err.hint, hint))
+		fail_msg("'%s' and '%s' are not in: %s (%s)", text, hint, err.text, err.hint);
+}
+
+static void test_fresh(void **state)
+{
+	autoclean(world_free) struct world w;
+
+	(void)state;
+	fresh(&w);
+	planned(&w, "fresh");
+}
+
+static void test_own_dnsmasq(void **state)
+{
+	autoclean(world_free) struct world w;
+
+	(void)state;
+	fresh(&w);
+	w.f.confs = mem_array(1, sizeof(*w.f.confs));
+	w.f.confs[w.f.n_confs++] = (struct head_conf){ "dnsmasq", mem_strdup("/etc/dnsmasq.d/lan.conf") };
+	add_port(&w.f, true, 53, "127.0.0.1", "dnsmasq");
+	add_port(&w.f, true, 53, "192.0.2.1", "dnsmasq");
+	planned(&w, "own-dnsmasq");
+	add_port(&w.f, true, 67, "", "dnsmasq");
+	refused(&w, "port 67 (UDP) is in use on all interfaces by dnsmasq", "'except-interface=eth1'");
+}
+
+static void test_chrony_changed(void **state)
+{
+	autoclean(world_free) struct world w;
+
+	(void)state;
+	fresh(&w);
+	w.f.needs[0].installed = true;
+	str_list_free(&w.f.takes);
+	w.f.units[0] = (struct head_unit){ "chrony.service", true, true, true };
+	buf_adds(&w.f.texts[1].text, "# mine\nserver ntp.example.org iburst\nkeyfile /etc/chrony/chrony.keys\nmakestep 1 3\n# end\n");
+	w.f.texts[1].there = true;
+	add_port(&w.f, true, 123, "", "chronyd");
+	planned(&w, "chrony-changed");
+}
+
+/* All is as it should be, but for what a kill has left open. */
+static void test_second_run(void **state)
+{
+	autoclean(world_free) struct world w;
+	autoclean(plan_free) struct plan first = { 0 }, second = { 0 }, third = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	fresh(&w);
+	assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &first, &err), 0);
+	for (size_t i = 0; i < first.len; i++) {
+		const struct head_step *s = first.steps[i].arg;
+
+		for (size_t k = 0; k < s->n_writes; k++)
+			for (size_t t = 0; t < w.f.n_texts; t++)
+				if (str_eq(w.f.texts[t].path, s->writes[k].path)) {
+					buf_clear(&w.f.texts[t].text);
+					buf_adds(&w.f.texts[t].text, s->writes[k].text);
+					w.f.texts[t].there = true;
+				}
+	}
+	for (size_t i = 0; i < w.f.n_needs; i++)
+		w.f.needs[i].installed = true;
+	str_list_free(&w.f.takes);
+	str_list_free(&w.f.brings);
+	for (size_t i = 0; i < w.f.n_units; i++)
+		w.f.units[i].there = w.f.units[i].enabled = w.f.units[i].active = true;
+	free(w.f.values[0].now);
+	w.f.values[0].now = mem_strdup("33554432");
+	str_list_add(&w.f.users, "orthrus");
+	str_list_add(&w.f.users, "orthrus-net");
+	str_list_add(&w.f.users, "orthrus-guard");
+	str_list_add(&w.f.interfaces[1].ipv4, "10.1.0.1/16");
+	w.f.applied = w.wish.recorded = true;
+	assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &second, &err), 0);
+	assert_int_equal(second.len, 0);
+	str_list_add(&w.wish.open, "time");
+	str_list_add(&w.wish.open, "address:eth1");
+	str_list_add(&w.wish.open, "unit:orthrusd.service");
+	assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &third, &err), 0);
+	assert_int_equal(third.len, 3);
+}
+
+static void test_networkd(void **state)
+{
+	autoclean(world_free) struct world w;
+
+	(void)state;
+	fresh(&w);
+	w.f.networker = HEAD_NET_NETWORKD;
+	add_text(&w.f, "/etc/systemd/network/50-orthrus-eth1.network", NULL);
+	planned(&w, "networkd");
+}
+
+static void test_refusals(void **state)
+{
+	autoclean(world_free) struct world w;
+
+	(void)state;
+	fresh(&w);
+	str_list_add(&w.f.problems, "this is Ubuntu 24.04: a head runs Debian 12 or 13");
+	refused(&w, "this is Ubuntu", "put that right");
+	str_list_free(&w.f.problems);
+	str_list_add(&w.f.takes, "postfix");
+	refused(&w, "apt would remove postfix", "apt-get -s");
+	str_list_free(&w.f.takes);
+	w.f.units[2].there = false;
+	refused(&w, "orthrusd is not installed", "make install");
+	w.f.units[2].there = true;
+	w.f.networker = HEAD_NET_MANAGER;
+	refused(&w, "NetworkManager", "10.1.0.1/16");
+	w.f.networker = HEAD_NET_NONE;
+	refused(&w, "neither ifupdown nor systemd-networkd", "10.1.0.1/16");
+	w.f.networker = HEAD_NET_IFUPDOWN;
+	buf_adds(&w.f.texts[3].text, "iface eth1 inet dhcp\n");
+	refused(&w, "eth1 has a configuration of its own", "10.1.0.1");
+	w.f.dhcp.items = mem_array(1, sizeof(*w.f.dhcp.items));
+	w.f.dhcp.items[w.f.dhcp.len++] = (struct dhcp_server){ mem_strdup("eth1"), 0x0a0100fe };
+	refused(&w, "another DHCP server answers: 10.1.0.254", "--accept-dhcp");
+	free(w.f.interfaces[1].name);
+	w.f.interfaces[1].name = mem_strdup("eth7");
+	refused(&w, "interface eth1, which this machine has not", "eth0, eth7");
+}
+
+static void test_diff(void **state)
+{
+	autofree char *same = head_diff("/f", "a\nb\n", "a\nb\n"), *one = head_diff("/f", "1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nfive\n6\n7\n8\n9\nten\n");
+
+	(void)state;
+	assert_string_equal(same, "");
+	assert_string_equal(one, "--- /f (as it is)\n+++ /f (as it will be)\n@@ line 2 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n 9\n+ten\n");
+}
+
+static struct head_path file_at(char *path, const char *digest)
+{
+	struct head_path p = { .path = path, .has_now = true, .now = { .type = HEAD_REGULAR, .mode = 0644, .size_bytes = 1 } };
+
+	memset(p.now.digest, digest[0], DIGEST_HEX_LEN - 1);
+	return p;
+}
+
+/* What is written is read; what was is what was said first, what is now, what was said last; a torn end is cut off. */
+static void test_journal(void **state)
+{
+	autoclean(buf_free) struct buf out = { 0 };
+	autoclean(head_journal_free) struct head_journal j = { 0 }, torn = { 0 };
+	struct head_path p = file_at((char[]){ "/etc/x" }, "a"), later = file_at((char[]){ "/etc/x" }, "b");
+	struct head_pkg pkg = { .name = (char[]){ "chrony" }, .has_now = true, .now_there = true };
+	struct err err = { 0 };
+	size_t good, whole;
+
+	(void)state;
+	p.has_was = p.own = true;
+	head_line_path(&out, &p);
+	head_line_path(&out, &later);
+	head_line_package(&out, &pkg);
+	head_line_unit(&out, "a.service", "disabled and stopped");
+	head_line_unit(&out, "a.service", "enabled and running");
+	head_line_setting(&out, "net.x", "1");
+	head_line_link(&out, "eth1", "down");
+	head_line_account(&out, "passwd:orthrus");
+	head_line_step(&out, "site", false, "2026-11-22T00:00:00Z");
+	head_line_step(&out, "site", true, NULL);
+	head_line_complete(&out);
+	whole = out.len;
+	buf_adds(&out, "{\"record\":\"unit\",\"na");
+	assert_int_equal(head_journal_read(buf_str(&out), out.len, &j, &good, &err), 0);
+	assert_int_equal(good, whole);
+	head_journal_settle(&j);
+	assert_int_equal(j.n_paths, 1);
+	assert_int_equal(head_journal_path(&j, "/etc/x")->now.digest[0], 'b');
+	assert_int_equal(head_journal_path(&j, "/etc/x")->was.type, HEAD_ABSENT);
+	assert_true(head_journal_path(&j, "/etc/x")->own && head_journal_path(&j, "/etc/x")->touched);
+	assert_null(head_journal_path(&j, "/etc/y"));
+	assert_true(head_journal_package(&j, "chrony")->now_there);
+	assert_string_equal(head_journal_unit(&j, "a.service"), "disabled and stopped");
+	assert_string_equal(head_journal_setting(&j, "net.x"), "1");
+	assert_true(head_journal_done(&j, "site") && j.complete && str_list_has(&j.accounts, "passwd:orthrus"));
+	assert_int_equal(j.n_links, 1);
+	out.data[10] = '!';
+	assert_int_equal(head_journal_read(buf_str(&out), out.len, &torn, &good, &err), -1);
+	assert_int_equal(err.kind, ERR_DAMAGED);
+	assert_non_null(strstr(err.text, "line 1"));
+}
+
+static void test_journal_paths(void **state)
+{
+	static const char *const bad[] = { "etc/x", "/", "/etc/../root", "/etc//x", "/etc/.", "/etc/x/" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		autofree char *line = str_format("{\"record\":\"path\",\"path\":\"%s\"}\n{\"record\":\"complete\"}\n", bad[i]);
+		autoclean(head_journal_free) struct head_journal j = { 0 };
+		struct err err = { 0 };
+		size_t good;
+
+		assert_int_equal(head_journal_read(line, strlen(line), &j, &good, &err), -1);
+	}
+}
+
+/* Packages: ours go, those that somebody wants or asked for stay, those that were pushed out come back. */
+static void test_packages_back(void **state)
+{
+	struct head_pkg had[] = { { .name = (char[]){ "asked" }, .has_now = true, .now_there = true, .now_auto = true },
+				  { .name = (char[]){ "gone" }, .was_there = true, .has_now = true },
+				  { .name = (char[]){ "ours" }, .has_now = true, .now_there = true },
+				  { .name = (char[]){ "wanted" }, .has_now = true, .now_there = true } };
+	struct head_pkg now[] = { { .name = (char[]){ "asked" }, .now_there = true },
+				  { .name = (char[]){ "ours" }, .now_there = true },
+				  { .name = (char[]){ "wanted" }, .now_there = true } };
+	struct head_journal journal = { .packages = had, .n_packages = 4 }, is = { .packages = now, .n_packages = 3 };
+	autoclean(str_list_free) struct str_list wanted = { 0 }, go = { 0 }, come = { 0 }, stay = { 0 };
+	struct head_back b = { .journal = &journal, .now = &is, .packages = &is, .wanted = &wanted, .data = HEAD_REMOVE_DATA };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(buf_free) struct buf out = { 0 };
+
+	(void)state;
+	str_list_add(&wanted, "wanted");
+	head_packages_back(&b, &go, &come, &stay);
+	assert_int_equal(go.len, 1);
+	assert_string_equal(go.items[0], "ours");
+	assert_string_equal(come.items[0], "gone");
+	assert_int_equal(stay.len, 2);
+	head_plan_back(&b, &plan);
+	head_plan_print(&plan, &out);
+	compare("back", buf_str(&out));
+}
+
+static void test_accounts(void **state)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autoclean(buf_free) struct buf out = { 0 }, group = { 0 };
+
+	(void)state;
+	head_accounts_added("root:x:0\n", "root:x:0\northrus:x:1\nanna:x:2", &names);
+	assert_int_equal(names.len, 2);
+	free(names.items[--names.len]);
+	head_accounts_without("root:x:0\northrus:x:1\nanna:x:2\n", &names, false, &names, &out);
+	assert_string_equal(buf_str(&out), "root:x:0\nanna:x:2\n");
+	head_accounts_without("adm:x:4:orthrus,anna\northrus:x:1:\n", &names, true, &names, &group);
+	assert_string_equal(buf_str(&group), "adm:x:4:anna\n");
+}
+
+/* An offer made from the question itself. */
+static void test_dhcp(void **state)
+{
+	static const uint8_t mac[DHCP_MAC_LEN] = { 2, 0, 0, 0, 0, 7 }, other[DHCP_MAC_LEN] = { 2, 0, 0, 0, 0, 8 };
+	autoclean(buf_free) struct buf frame = { 0 };
+	uint8_t *ip, *dhcp, *at;
+	uint32_t server = 0;
+	size_t len;
+
+	(void)state;
+	dhcp_discover(&frame, mac, 0x12345678);
+	assert_int_equal(frame.len, 14 + 20 + 8 + 300);
+	ip = (uint8_t *)frame.data + 14;
+	len = frame.len - 14;
+	assert_false(dhcp_offer(ip, len, mac, 0x12345678, &server)); /* a question is no offer */
+	memcpy(ip + 12, "\xc0\0\2\1", 4);
+	memcpy(ip + 20, "\0\x43\0\x44", 4);
+	dhcp = ip + 28;
+	dhcp[0] = 2;
+	at = dhcp + 240;
+	memcpy(at, "\x35\1\2\xff", 4);
+	assert_true(dhcp_offer(ip, len, mac, 0x12345678, &server));
+	assert_int_equal(server, 0xc0000201);
+	memcpy(at, "\x35\1\2\x36\4\xc0\0\2\x09\xff", 10);
+	assert_true(dhcp_offer(ip, len, mac, 0x12345678, &server));
+	assert_int_equal(server, 0xc0000209);
+	assert_false(dhcp_offer(ip, len, other, 0x12345678, &server));
+	assert_false(dhcp_offer(ip, len, mac, 0x12345679, &server));
+	memcpy(at, "\x35\1\5\xff", 4); /* DHCPACK */
+	assert_false(dhcp_offer(ip, len, mac, 0x12345678, &server));
+	memcpy(at, "\x35\xff\2\x36", 4); /* longer than what is left */
+	assert_false(dhcp_offer(ip, len, mac, 0x12345678, &server));
+	for (size_t n = 0; n < len; n++)
+		(void)dhcp_offer(ip, n, mac, 0x12345678, &server);
+}
+
+/* A file, a link and a directory are made again as they were. */
+static void test_tree(void **state)
+{
+	autofree char *dir = mem_strdup("/tmp/orthrus-tree.XXXXXX"), *originals = NULL, *etc = NULL, *file = NULL, *link = NULL, *sub = NULL;
+	autoclean(head_journal_free) struct head_journal was = { 0 }, now = { 0 };
+	struct head_tree t;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	originals = fs_join(dir, "originals");
+	etc = fs_join(dir, "etc");
+	file = fs_join(dir, "etc/file");
+	link = fs_join(dir, "etc/link");
+	sub = fs_join(dir, "etc/sub");
+	assert_int_equal(fs_mkdirs(originals, 0700, &err) | fs_mkdirs(sub, 0750, &err), 0);
+	assert_int_equal(fs_write_atomic(file, "was", 3, 0640, &err), 0);
+	assert_int_equal(symlink("file", link), 0);
+	t = (struct head_tree){ .root = dir, .originals = originals };
+	assert_int_equal(head_tree_look(&t, true, &was, &err), 0);
+	assert_int_equal(was.n_paths, 4);
+	assert_true(head_tree_watched("/etc/file") && !head_tree_watched("/usr/bin/true") && !head_tree_watched("/var/lib/dpkg/status"));
+	assert_int_equal(fs_write_atomic(file, "now", 3, 0600, &err) | unlink(link) | rmdir(sub) | symlink("x", sub), 0);
+	for (size_t i = 0; i < was.n_paths; i++)
+		assert_int_equal(head_tree_restore(&t, was.paths[i].path, &was.paths[i].now, &err), 0);
+	assert_int_equal(head_tree_look(&t, false, &now, &err), 0);
+	assert_int_equal(now.n_paths, was.n_paths);
+	for (size_t i = 0; i < was.n_paths; i++)
+		assert_true(head_state_same(&was.paths[i].now, &now.paths[i].now));
+	assert_int_equal(head_tree_restore(&t, "/etc", &(const struct head_state){ 0 }, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fresh),	      cmocka_unit_test(test_own_dnsmasq),   cmocka_unit_test(test_chrony_changed),
+		cmocka_unit_test(test_second_run),    cmocka_unit_test(test_networkd),	    cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_diff),	      cmocka_unit_test(test_journal),	    cmocka_unit_test(test_journal_paths),
+		cmocka_unit_test(test_packages_back), cmocka_unit_test(test_accounts),	    cmocka_unit_test(test_dhcp),
+		cmocka_unit_test(test_tree),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
