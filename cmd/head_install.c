@@ -15,6 +15,7 @@
 #include "sys/http_client.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct install {
@@ -81,9 +82,10 @@ static void say_facts(const struct cmd *c, const struct head_facts *f)
 
 	str_from_bytes(f->ram_bytes, ram);
 	str_from_bytes(f->store_free_bytes, room);
-	cmd_say(c, "machine    %s, Debian %s (%s), kernel %s, %s", f->hostname, f->debian, f->suite, f->kernel, f->uefi ? "UEFI" : "BIOS");
-	cmd_say(c, "           %llu x %s, %s of memory, %s free for images", (unsigned long long)f->cpus, f->cpu[0] ? f->cpu : "processor", ram,
-		room);
+	cmd_say(c, "machine    %s, Debian %s (%s), kernel %s, %s", f->hostname, f->debian, f->suite, f->kernel,
+		f->uefi ? "UEFI" : "BIOS");
+	cmd_say(c, "           %llu x %s, %s of memory, %s free for images", (unsigned long long)f->cpus,
+		f->cpu[0] ? f->cpu : "processor", ram, room);
 	say_interfaces(c, f);
 	for (size_t i = 0; i < f->dhcp.len; i++) {
 		addr4_print(f->dhcp.items[i].server, server);
@@ -91,7 +93,8 @@ static void say_facts(const struct cmd *c, const struct head_facts *f)
 	}
 	for (size_t i = 0; i < f->n_ports; i++)
 		cmd_say(c, "port       %s %u is in use by %s%s%s", f->ports[i].udp ? "UDP" : "TCP", f->ports[i].port,
-			f->ports[i].program ? f->ports[i].program : "somebody", f->ports[i].address[0] ? " on " : "", f->ports[i].address);
+			f->ports[i].program ? f->ports[i].program : "somebody", f->ports[i].address[0] ? " on " : "",
+			f->ports[i].address);
 	for (size_t i = 0; i < f->n_confs; i++)
 		cmd_say(c, "configured %s, by %s", f->confs[i].service, f->confs[i].path);
 	for (size_t i = 0; i < f->n_needs; i++)
@@ -137,11 +140,14 @@ static bool is_applied(struct install *i)
 	return str_eq(buf_str(&text), buf_str(&i->text));
 }
 
-static void is_open(struct install *i)
+static void read_record(struct install *i)
 {
 	const struct head_journal *j = &i->record.j;
 
+	const struct head_pkg *sshd = head_journal_package(j, "openssh-server");
+
 	i->wish.recorded = j->complete;
+	i->wish.brought_sshd = j->complete && (!sshd || !sshd->was_there);
 	for (size_t k = 0; k < j->n_steps; k++)
 		if (!j->steps[k].done)
 			str_list_add(&i->wish.open, j->steps[k].step);
@@ -152,14 +158,22 @@ static int prepare(struct install *i, struct err *err)
 {
 	autoclean(buf_free) struct buf text = { 0 };
 	struct cmd *c = i->c;
+	char host[256] = "";
 
 	if (cmd_read_site(c->site_path, &text, err) < 0 || site_read(buf_str(&text), text.len, c->site_path, &i->site, err) < 0)
 		return -1;
 	site_print(&i->site, &i->text);
-	if (head_record_open(c->root, !c->plan, &i->record, err) < 0 || (!c->plan && head_record_catch_up(&i->record, true, err) < 0))
+	if (head_record_open(c->root, false, &i->record, err) < 0)
 		return -1;
-	is_open(i);
-	i->probe.interface = site_head_interface(&i->site, 0, site_provision(&i->site)->name);
+	if (i->record.leaving) {
+		err_set(err, ERR_REFUSED, "an uninstallation of this head was begun and has not ended");
+		return err_hint(err, "`orthrus head uninstall` goes on with it");
+	}
+	read_record(i);
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		host[0] = '\0';
+	host[strcspn(host, ".")] = '\0';
+	i->probe.interface = site_head_interface(&i->site, head_of_site(&i->site, host), site_provision(&i->site)->name);
 	i->probe.simulate = true;
 	if (i->probe.interface)
 		str_list_add(&i->probe.ask, i->probe.interface);
@@ -212,6 +226,10 @@ static int perform(struct install *i, struct err *err)
 {
 	struct head_apply a = { .record = &i->record, .facts = &i->facts, .say = head_say_step, .ctx = i->c };
 
+	/* Until now nothing was written, not even that somebody wanted to. */
+	head_record_close(&i->record);
+	if (head_record_open(i->c->root, true, &i->record, err) < 0 || head_record_catch_up(&i->record, true, err) < 0)
+		return -1;
 	i->c->json_lines = true;
 	if (head_apply(&a, &i->plan, err) < 0)
 		return -1;
@@ -240,17 +258,20 @@ static int install(struct install *i, struct err *err)
 		if (cmd_confirm(c, err, "make this machine a head of cluster %s", i->site.cluster) < 0)
 			return -1;
 	}
-	if (perform(i, err) < 0)
+	if ((head_plan_changes(&i->plan) || i->wish.open.len) && perform(i, err) < 0)
 		return -1;
-	cmd_say(c, "This machine is a head of cluster %s. Next: `orthrus image build`, then power nodes on; `orthrus head uninstall` gives it "
-		   "back as it was.",
+	cmd_say(c,
+		"This machine is a head of cluster %s. Next: `orthrus image build`, then power nodes on; `orthrus head "
+		"uninstall` gives it "
+		"back as it was.",
 		i->site.cluster);
 	return 0;
 }
 
 int cmd_head_install(struct cmd *c, struct err *err)
 {
-	autoclean(install_free) struct install i = { .c = c, .record = { .lock_fd = -1, .fd = -1 }, .probe = { .root = c->root } };
+	autoclean(
+		install_free) struct install i = { .c = c, .record = { .lock_fd = -1, .fd = -1 }, .probe = { .root = c->root } };
 
 	if (cmd_args(c, 0, 0, err) < 0)
 		return -1;

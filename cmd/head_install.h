@@ -11,7 +11,8 @@ struct plan_step;
 
 /* The steps, with diffs of files; {"steps":[..]} with --json. */
 void head_show_plan(const struct cmd *c, const struct plan *plan);
-/* headinstall/apply.h's head_say, with the command as `ctx`: a line for people when a step begins; with --json one for each change. */
+/* headinstall/apply.h's head_say, with the command as `ctx`: a line for people when a step begins; with --json one for each
+ * change. */
 void head_say_step(void *ctx, const struct plan_step *step, size_t number, size_t of, const char *state);
 
 #endif

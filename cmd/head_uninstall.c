@@ -42,15 +42,12 @@ static int prepare(struct uninstall *u, struct err *err)
 	if (read_data(c, &back.data, err) < 0 || head_record_open(c->root, false, &u->record, err) < 0)
 		return -1;
 	if (!u->record.j.complete) {
-		err_set(err, ERR_NOT_FOUND, "this machine was not made a head by `orthrus head install`: nothing is written down of how it was before");
+		err_set(err, ERR_NOT_FOUND,
+			"this machine was not made a head by `orthrus head install`: nothing is written down of how it was "
+			"before");
 		return err_hint(err, "what `make install` or the Debian package brought, goes with these");
 	}
-	if (!c->plan) {
-		head_record_close(&u->record);
-		if (head_record_open(c->root, true, &u->record, err) < 0)
-			return -1;
-	}
-	if (head_record_catch_up(&u->record, !c->plan, err) < 0 || head_tree_look(&u->record.tree, false, &u->now, err) < 0 ||
+	if (head_record_catch_up(&u->record, false, err) < 0 || head_tree_look(&u->record.tree, false, &u->now, err) < 0 ||
 	    program_packages(c->root, &u->now, err) < 0 || head_packages_wanted(&u->record, &u->now, &u->wanted, err) < 0)
 		return -1;
 	head_plan_back(&back, &u->plan);
@@ -91,6 +88,10 @@ int cmd_head_uninstall(struct cmd *c, struct err *err)
 	if (!c->json && !c->yes)
 		head_show_plan(c, &u.plan);
 	if (cmd_confirm(c, err, "give this machine back: the cluster's state on it is lost") < 0)
+		return -1;
+	/* From here on it is written to. */
+	head_record_close(&u.record);
+	if (head_record_open(c->root, true, &u.record, err) < 0 || head_record_catch_up(&u.record, true, err) < 0)
 		return -1;
 	c->json_lines = true;
 	if (head_undo(&a, &u.plan, &u.kept, err) < 0)

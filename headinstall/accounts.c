@@ -65,7 +65,8 @@ static void add_members(const char *list, size_t len, const struct str_list *use
 	}
 }
 
-void head_accounts_without(const char *text, const struct str_list *names, bool members, const struct str_list *users, struct buf *out)
+void head_accounts_without(const char *text, const struct str_list *names, bool members, const struct str_list *users,
+			   struct buf *out)
 {
 	const char *line;
 	size_t len;

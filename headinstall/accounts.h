@@ -9,6 +9,7 @@
 /* Names that `now` has and `was` has not. */
 void head_accounts_added(const char *was, const char *now, struct str_list *names);
 /* `text` without the lines of these names; with `members`, the last field of each line without them too (/etc/group). */
-void head_accounts_without(const char *text, const struct str_list *names, bool members, const struct str_list *users, struct buf *out);
+void head_accounts_without(const char *text, const struct str_list *names, bool members, const struct str_list *users,
+			   struct buf *out);
 
 #endif

@@ -55,7 +55,8 @@ static int hold_services(const struct head_apply *a, bool hold, struct err *err)
 	autofree char *full = apply_place(a, HEAD_POLICY);
 	autoclean(buf_free) struct buf is = { 0 };
 	struct err none = { 0 };
-	bool there = fs_exists(full), ours = there && fs_read(full, 4096, &is, &none) == 0 && str_eq(buf_str(&is), HEAD_POLICY_TEXT);
+	bool there = fs_exists(full),
+	     ours = there && fs_read(full, 4096, &is, &none) == 0 && str_eq(buf_str(&is), HEAD_POLICY_TEXT);
 
 	/* One that is the administrator's holds already what they want held. */
 	if (hold)
@@ -68,10 +69,6 @@ static int hold_services(const struct head_apply *a, bool hold, struct err *err)
 /* Debian's sshd would be there with the next start: that somebody may log in is the administrator's word. */
 static int close_sshd(const struct head_apply *a, struct err *err)
 {
-	const struct head_unit *u = head_unit(a->facts, "ssh.service");
-
-	if (u && u->there)
-		return 0;
 	return PROGRAM(a->record->root, NULL, err, "systemctl", "disable", "ssh.service", "ssh.socket");
 }
 
@@ -92,7 +89,8 @@ static int install_packages(struct head_apply *a, const struct head_step *s, str
 
 static int configure_packages(struct head_apply *a, struct err *err)
 {
-	if (hold_services(a, true, err) < 0 || PROGRAM(a->record->root, NULL, err, "dpkg", "--configure", "-a", "--force-confold") < 0)
+	if (hold_services(a, true, err) < 0 ||
+	    PROGRAM(a->record->root, NULL, err, "dpkg", "--configure", "-a", "--force-confold") < 0)
 		return -1;
 	return hold_services(a, false, err);
 }
@@ -106,7 +104,8 @@ static int make_users(struct head_apply *a, struct err *err)
 static int note_unit(struct head_apply *a, const char *name, struct err *err)
 {
 	const struct head_unit *u = head_unit(a->facts, name);
-	autofree char *was = str_format("%s and %s", u && u->enabled ? "enabled" : "disabled", u && u->active ? "running" : "stopped");
+	autofree char *was =
+		str_format("%s and %s", u && u->enabled ? "enabled" : "disabled", u && u->active ? "running" : "stopped");
 	autoclean(buf_free) struct buf line = { 0 };
 
 	if (head_journal_unit(&a->record->j, name))
@@ -130,16 +129,16 @@ static int set_unit(struct head_apply *a, const struct head_step *s, const char 
 
 int apply_value(const char *name, const char *value, struct err *err)
 {
-	autofree char *path = str_format("/proc/sys/%s", name);
+	autofree char *path = str_format("/proc/sys/%s", name), *line = str_format("%s\n", value);
 	autoclose int fd = -1;
 
 	for (char *p = path + strlen("/proc/sys/"); *p; p++)
 		if (*p == '.')
 			*p = '/';
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, errno, "open %s", path);
-	return fs_write_all(fd, path, value, strlen(value), err);
+	return fs_write_all(fd, path, line, strlen(line), err);
 }
 
 static int set_value(struct head_apply *a, const struct head_step *s, struct err *err)
@@ -154,14 +153,29 @@ static int set_value(struct head_apply *a, const struct head_step *s, struct err
 	return apply_value(s->words.items[0], s->words.items[1], err);
 }
 
+/* The rest of the line of `text` that begins with `mark`; "" when there is none. Caller frees. */
+static char *line_of(const char *text, const char *mark)
+{
+	const char *at = strstr(text, mark);
+
+	return at ? mem_strndup(at + strlen(mark), strcspn(at + strlen(mark), "\n")) : mem_strdup("");
+}
+
 static int perform_apply(struct err *err)
 {
 	const char *const argv[] = { "orthrus", "site", "apply", "--yes", "--quiet", NULL };
 	struct spawn run = { .argv = argv, .program = SPAWN_SELF, .timeout_ns = APPLY_TIME };
+	autoclean(spawn_result_free) struct spawn_result r = { 0 };
+	autofree char *why = NULL, *next = NULL;
 
-	if (spawn_run(&run, NULL, err) == 0)
+	if (spawn_run(&run, &r, err) < 0)
+		return -1;
+	if (r.status == 0)
 		return 0;
-	return err_hint(err, "`orthrus site plan` shows what it would do, `orthrus head status` what keeps it; " AGAIN);
+	why = line_of(buf_str(&r.err), "orthrus: ");
+	next = line_of(buf_str(&r.err), "  next: ");
+	err_set(err, ERR_FAILED, "orthrus site apply: %s", *why ? why : "it ended without a word");
+	return err_hint(err, "%s; " AGAIN, *next ? next : "`orthrus head status` says what keeps it");
 }
 
 static int perform(struct head_apply *a, const struct plan_step *step, struct err *err)
@@ -177,6 +191,8 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 		return configure_packages(a, err);
 	case HEAD_STEP_PACKAGES:
 		return install_packages(a, s, err);
+	case HEAD_STEP_SSHD:
+		return close_sshd(a, err);
 	case HEAD_STEP_USERS:
 		return make_users(a, err);
 	case HEAD_STEP_FILE:
@@ -248,10 +264,8 @@ void apply_say(const struct head_apply *a, const struct plan *plan, size_t i, co
 
 int head_apply(struct head_apply *a, const struct plan *plan, struct err *err)
 {
-	if (a->record->leaving) {
-		err_set(err, ERR_REFUSED, "an uninstallation of this head was begun and has not ended");
-		return err_hint(err, "`orthrus head uninstall` goes on with it");
-	}
+	if (a->record->leaving)
+		return err_set(err, ERR_REFUSED, "an uninstallation of this head was begun meanwhile");
 	for (size_t i = 0; i < plan->len; i++) {
 		if (plan->steps[i].type == HEAD_STEP_NOTE) {
 			apply_say(a, plan, i, "kept");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Performs the steps of plan.h, and writes down what each found and changed. Killed at any moment and begun again (a new probe, a new
- * plan), it ends where it would have ended. */
+/* Performs the steps of plan.h, and writes down what each found and changed. Killed at any moment and begun again (a new probe, a
+ * new plan), it ends where it would have ended. */
 #ifndef ORTHRUS_HEADINSTALL_APPLY_H
 #define ORTHRUS_HEADINSTALL_APPLY_H
 
@@ -30,6 +30,7 @@ int head_packages_wanted(const struct head_record *r, const struct head_journal 
 			 struct err *err) WARN_UNUSED;
 
 /* verify.c: probes again and compares: everything is as a plan would have it. ERR_FAILED names the first that is not. */
-int head_verify(const struct head_probe *p, const struct site *site, const struct head_wish *wish, bool applied, struct err *err) WARN_UNUSED;
+int head_verify(const struct head_probe *p, const struct site *site, const struct head_wish *wish, bool applied,
+		struct err *err) WARN_UNUSED;
 
 #endif

@@ -29,16 +29,16 @@ static int give(const struct head_apply *a, const char *interface, struct err *e
 {
 	if (a->facts->networker == HEAD_NET_NETWORKD)
 		return PROGRAM("", NULL, err, "networkctl", "reload") < 0 ||
-				       PROGRAM("", NULL, err, "networkctl", "reconfigure", interface) < 0 ?
-			       -1 :
-			       0;
+				       PROGRAM("", NULL, err, "networkctl", "reconfigure", interface) < 0
+			       ? -1
+			       : 0;
 	if (a->facts->networker == HEAD_NET_IFUPDOWN)
 		return PROGRAM("", NULL, err, "ifup", "--force", interface);
 	return 0;
 }
 
-/* networkd answers before it is done; and an address that a program took for given need not be there. `ip address replace` gives what
- * is missing at once, and changes nothing where it is there. */
+/* networkd answers before it is done; and an address that a program took for given need not be there. `ip address replace` gives
+ * what is missing at once, and changes nothing where it is there. */
 static int make_sure(const struct head_step *s, struct err *err)
 {
 	const char *interface = s->words.items[0];
@@ -48,8 +48,8 @@ static int make_sure(const struct head_step *s, struct err *err)
 	for (size_t i = 1; i < s->words.len; i++) {
 		const char *address = s->words.items[i];
 
-		if ((strchr(address, ':') ? PROGRAM("", NULL, err, "ip", "address", "replace", address, "dev", interface, "nodad") :
-					    PROGRAM("", NULL, err, "ip", "address", "replace", address, "dev", interface)) < 0)
+		if ((strchr(address, ':') ? PROGRAM("", NULL, err, "ip", "address", "replace", address, "dev", interface, "nodad")
+					  : PROGRAM("", NULL, err, "ip", "address", "replace", address, "dev", interface)) < 0)
 			return -1;
 	}
 	return 0;

@@ -50,8 +50,8 @@ static void add_message(struct buf *out, const uint8_t mac[DHCP_MAC_LEN], uint32
 	buf_add(out, mac, DHCP_MAC_LEN);
 	add_zeros(out, 10 + 64 + 128);
 	buf_add(out, MAGIC, 4);
-	buf_add(out, "\x35\1\1", 3);	 /* DHCPDISCOVER */
-	buf_add(out, "\x37\2\1\3", 4);	 /* it would like a mask and a router */
+	buf_add(out, "\x35\1\1", 3);   /* DHCPDISCOVER */
+	buf_add(out, "\x37\2\1\3", 4); /* it would like a mask and a router */
 	buf_addc(out, (char)OPT_END);
 	add_zeros(out, 300 - BOOTP_LEN - 4 - 8); /* RFC 1542: not below 300 bytes */
 }

@@ -191,9 +191,9 @@ static int read_step(struct json_obj *o, struct head_journal *j, struct err *err
 	*e = (struct head_event){ .order = j->n_steps };
 	j->n_steps++;
 	return json_str(o, "step", JSON_MUST, &e->step, err) < 0 || json_bool(o, "done", JSON_MUST, &e->done, err) < 0 ||
-			       json_str(o, "at", JSON_MAY, &at, err) < 0 ?
-		       -1 :
-		       0;
+			       json_str(o, "at", JSON_MAY, &at, err) < 0
+		       ? -1
+		       : 0;
 }
 
 static int read_account(struct json_obj *o, struct head_journal *j, struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an installation of a head found and changed, written down before and after each step so that it can go on after a kill, and be
- * taken back: JSON lines in /var/lib/orthrus-install. Two files have them: `before`, written once, says what was there; `journal` grows.
- * The contents of files that were there lie beside them in `originals`, named by their digest. */
+/* What an installation of a head found and changed, written down before and after each step so that it can go on after a kill,
+ * and be taken back: JSON lines in /var/lib/orthrus-install. Two files have them: `before`, written once, says what was there;
+ * `journal` grows. The contents of files that were there lie beside them in `originals`, named by their digest. */
 #ifndef ORTHRUS_HEADINSTALL_JOURNAL_H
 #define ORTHRUS_HEADINSTALL_JOURNAL_H
 
@@ -16,14 +16,15 @@
 
 enum head_type { HEAD_ABSENT, HEAD_REGULAR, HEAD_DIRECTORY, HEAD_LINK, HEAD_OTHER };
 
-/* What a path is. Of a file whose content was not read (it is long, or changes by itself), digest is "" and the time stands for it. */
+/* What a path is. Of a file whose content was not read (it is long, or changes by itself), digest is "" and the time stands for
+ * it. */
 struct head_state {
 	enum head_type type;
 	uint32_t mode, uid, gid; /* of a link the mode says nothing */
 	uint64_t size_bytes, mtime_s;
-	bool kept;			/* its content lies in `originals` */
+	bool kept;		     /* its content lies in `originals` */
 	char digest[DIGEST_HEX_LEN]; /* of a regular file */
-	char *target;			/* of a link */
+	char *target;		     /* of a link */
 };
 void head_state_clear(struct head_state *s);
 void head_state_copy(struct head_state *to, const struct head_state *from);
@@ -40,7 +41,7 @@ struct head_path {
 	size_t order;
 };
 struct head_pkg {
-	char *name, *version;	    /* version: the one that was there; NULL: none */
+	char *name, *version; /* version: the one that was there; NULL: none */
 	bool was_there, was_auto;
 	bool has_now, now_there, now_auto;
 	size_t order;
@@ -54,8 +55,8 @@ struct head_event {
 	bool done;
 	size_t order;
 };
-/* All that was read. Each list is sorted by name or path, each name there once: what it was is what was said first, what it is now,
- * what was said last. */
+/* All that was read. Each list is sorted by name or path, each name there once: what it was is what was said first, what it is
+ * now, what was said last. */
 struct head_journal {
 	struct head_path *paths;
 	size_t n_paths, cap_paths;

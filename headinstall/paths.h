@@ -4,6 +4,7 @@
 #define ORTHRUS_HEADINSTALL_PATHS_H
 
 #define HEAD_SITE "/etc/orthrus/site.json"
+#define HEAD_GUARD_KEY "/etc/orthrus/guard.key"
 #define HEAD_CHRONY "/etc/chrony/chrony.conf"
 #define HEAD_CHRONY_OURS "/etc/chrony/conf.d/orthrus.conf"
 #define HEAD_INTERFACES "/etc/network/interfaces"
@@ -12,7 +13,8 @@
 
 /* While packages are installed, their services are not started: a head starts what it needs itself, and no sshd. */
 #define HEAD_POLICY "/usr/sbin/policy-rc.d"
-#define HEAD_POLICY_TEXT "#!/bin/sh\n# Of `orthrus head install`, while it installs packages; it goes when they are there.\nexit 101\n"
+#define HEAD_POLICY_TEXT                                                                                                         \
+	"#!/bin/sh\n# Of `orthrus head install`, while it installs packages; it goes when they are there.\nexit 101\n"
 
 /* Not below /var/lib/orthrus, which is the daemon's user's: root writes files back from here. */
 #define HEAD_RECORD_DIR "/var/lib/orthrus-install"

@@ -117,9 +117,22 @@ static void plan_packages(const struct head_facts *f, struct plan *out)
 		head_words(&text, &f->takes, WORDS);
 	}
 	buf_adds(&text, ". Their services are not started");
+	if (str_list_has(&names, "openssh-server"))
+		buf_adds(&text, ", and the sshd among them stays switched off");
 	s = head_add(out, HEAD_STEP_PACKAGES, PLAN_WRITES, "packages", buf_steal(&text));
 	for (size_t i = 0; i < names.len; i++)
 		str_list_add(&s->words, names.items[i]);
+}
+
+/* The step that brings it switches it off; it was cut off before. */
+static void plan_sshd(const struct head_facts *f, const struct head_wish *wish, struct plan *out)
+{
+	const struct head_unit *u = head_unit(f, "ssh.service");
+
+	if (wish->brought_sshd && u && u->enabled && (str_list_has(&wish->open, "packages") || str_list_has(&wish->open, "sshd")))
+		head_add(out, HEAD_STEP_SSHD, PLAN_WRITES, "sshd",
+			 mem_strdup("switch off the sshd that came with openssh-server: whether somebody may log in here is not "
+				    "Orthrus' to say"));
 }
 
 static void plan_users(const struct head_facts *f, struct plan *out)
@@ -165,16 +178,18 @@ static void plan_values(const struct head_facts *f, struct plan *out)
 		    str_to_u64(v->want, 0, UINT64_MAX, &want, &none) < 0 || now >= want)
 			continue;
 		name = str_format("value:%s", v->name);
-		s = head_add(out, HEAD_STEP_VALUE, PLAN_WRITES, name,
-			     str_format("let %s be %s instead of %s, so that no report of a cast is lost (at the next start of this "
-					"machine sysctl.d does it)",
-					v->name, v->want, v->now));
+		s = head_add(
+			out, HEAD_STEP_VALUE, PLAN_WRITES, name,
+			str_format("let %s be %s instead of %s, so that no report of a cast is lost (at the next start of this "
+				   "machine sysctl.d does it)",
+				   v->name, v->want, v->now));
 		str_list_add(&s->words, v->name);
 		str_list_add(&s->words, v->want);
 	}
 }
 
-static void plan_unit(const struct head_facts *f, const struct head_wish *wish, const char *name, const char *what, struct plan *out)
+static void plan_unit(const struct head_facts *f, const struct head_wish *wish, const char *name, const char *what,
+		      struct plan *out)
 {
 	const struct head_unit *u = head_unit(f, name);
 	autofree char *id = str_format("unit:%s", name);
@@ -184,25 +199,45 @@ static void plan_unit(const struct head_facts *f, const struct head_wish *wish, 
 	if (!enable && !start)
 		return;
 	s = head_add(out, HEAD_STEP_UNIT, PLAN_WRITES, id,
-		     str_format("%s %s, %s", enable && start ? "start, now and with this machine," : start ? "start" : "start with this machine",
-				name, what));
+		     str_format("start %s, %s, %s", name, what,
+				enable && start ? "now and with every start of this machine"
+				: start		? "now"
+						: "with every start of this machine"));
 	str_list_add(&s->words, name);
 	s->enable = enable;
 	s->start = start;
+}
+
+/* Of two heads one answers: their guards say which, once both have the same key. */
+static void plan_guard(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out)
+{
+	const struct head_unit *u = head_unit(f, "orthrus-guard.service");
+
+	if (site->n_heads < 2)
+		return;
+	if (f->guard_key && u && u->there)
+		plan_unit(f, wish, "orthrus-guard.service", "which keeps the lease of the pair of heads", out);
+	else
+		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:guard",
+			 mem_strdup("leave the guard of the pair of heads stopped: there is no " HEAD_GUARD_KEY
+				    " yet. `orthrus-guard --make-key " HEAD_GUARD_KEY
+				    "` makes it on one head; copy it to the other, then run this again"));
 }
 
 static void plan_notes(const struct head_facts *f, struct plan *out)
 {
 	if (f->drops)
 		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:firewall",
-			 mem_strdup("leave the firewall as it is. It drops what no rule allows: on the provision network nodes need UDP 53, 67, "
+			 mem_strdup("leave the firewall as it is. It drops what no rule allows: on the provision network nodes "
+				    "need UDP 53, 67, "
 				    "69, 123 and 547, TCP 53 and 8443, and IGMP; allow these in its own configuration"));
 	for (size_t i = 0; i < f->n_confs; i++) {
 		autofree char *id = str_format("note:%s", f->confs[i].path);
 
 		if (str_eq(f->confs[i].service, "dnsmasq"))
 			head_add(out, HEAD_STEP_NOTE, PLAN_READS, id,
-				 str_format("leave %s as it is: Orthrus runs a dnsmasq of its own, with a configuration of its own, on the "
+				 str_format("leave %s as it is: Orthrus runs a dnsmasq of its own, with a configuration of its "
+					    "own, on the "
 					    "provision interface alone",
 					    f->confs[i].path));
 		if (str_eq(f->confs[i].service, "nfs"))
@@ -211,15 +246,18 @@ static void plan_notes(const struct head_facts *f, struct plan *out)
 	}
 }
 
-int head_plan(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err)
+int head_plan(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+	      struct err *err)
 {
 	if (check_machine(f, err) < 0 || check_takes(f, err) < 0 || plan_wire(f, site, wish, out, err) < 0)
 		return -1;
 	if (!wish->recorded)
 		head_add(out, HEAD_STEP_RECORD, PLAN_WRITES, "record",
-			 mem_strdup("write down in " HEAD_RECORD_DIR " how this machine is now, with a copy of every file in /etc and /boot, so "
+			 mem_strdup("write down in " HEAD_RECORD_DIR
+				    " how this machine is now, with a copy of every file in /etc and /boot, so "
 				    "that `orthrus head uninstall` can give it back"));
 	plan_packages(f, out);
+	plan_sshd(f, wish, out);
 	plan_users(f, out);
 	plan_site(f, wish, out);
 	if (plan_address(f, site, wish, out, err) < 0 || plan_time(f, site, wish, out, err) < 0)
@@ -227,10 +265,13 @@ int head_plan(const struct head_facts *f, const struct site *site, const struct 
 	plan_values(f, out);
 	plan_unit(f, wish, "orthrus-helper.socket", "by which orthrusd has dnsmasq started", out);
 	plan_unit(f, wish, "orthrusd.service", "the head's daemon", out);
+	plan_guard(f, site, wish, out);
 	if (f->running && !f->applied)
 		head_add(out, HEAD_STEP_APPLY, PLAN_WRITES, "apply",
-			 str_format("apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers DHCP on %s",
-				    site->cluster, site_head_interface(site, 0, site_provision(site)->name)));
+			 str_format("apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers "
+				    "DHCP on %s",
+				    site->cluster,
+				    site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name)));
 	plan_notes(f, out);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From facts and a site to the steps that make this machine its head, and from what was written down to those that take it back. Pure.
- * What is as it should be needs no step: a plan made again after a kill has what is left. */
+/* From facts and a site to the steps that make this machine its head, and from what was written down to those that take it back.
+ * Pure. What is as it should be needs no step: a plan made again after a kill has what is left. */
 #ifndef ORTHRUS_HEADINSTALL_PLAN_H
 #define ORTHRUS_HEADINSTALL_PLAN_H
 
@@ -18,6 +18,7 @@ enum head_step_type {
 	HEAD_STEP_RECORD,
 	HEAD_STEP_CONFIGURE,
 	HEAD_STEP_PACKAGES,
+	HEAD_STEP_SSHD,
 	HEAD_STEP_USERS,
 	HEAD_STEP_FILE,
 	HEAD_STEP_ADDRESS,
@@ -45,10 +46,10 @@ struct head_write {
 struct head_step {
 	struct head_write *writes;
 	size_t n_writes;
-	struct str_list words;	/* packages; a unit; NAME=VALUE; an interface and its addresses; paths that are removed */
-	struct str_list more;	/* packages that are put back */
-	struct str_list paths;	/* shown as touched */
-	bool enable, start;	/* of a unit */
+	struct str_list words; /* packages; a unit; NAME=VALUE; an interface and its addresses; paths that are removed */
+	struct str_list more;  /* packages that are put back */
+	struct str_list paths; /* shown as touched */
+	bool enable, start;    /* of a unit */
 };
 
 /* How the journal has it by now. */
@@ -56,16 +57,21 @@ struct head_wish {
 	const char *site_text; /* what /etc/orthrus/site.json shall hold */
 	bool accept_dhcp;      /* another DHCP server on the provision network is known and wanted */
 	bool recorded;	       /* `before` is complete */
+	bool brought_sshd;     /* there was none before */
 	struct str_list open;  /* steps that were begun and not done */
 };
-/* ERR_REFUSED when something must be put right first: the error says what, and how. Without steps but notes all is as it should be. */
+/* Which of the site's heads this machine is: by its name, else the first. */
+size_t head_of_site(const struct site *site, const char *hostname);
+/* ERR_REFUSED when something must be put right first: the error says what, and how. Without steps but notes all is as it should
+ * be. */
 int head_plan(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err) WARN_UNUSED;
 /* How many steps change something. */
 size_t head_plan_changes(const struct plan *plan);
 
 enum head_data { HEAD_KEEP_IMAGES, HEAD_REMOVE_DATA };
-/* `packages`: as they are now, settled; `wanted`: those of ours that something else needs by now. `now`: paths as they are now. */
+/* `packages`: as they are now, settled; `wanted`: those of ours that something else needs by now. `now`: paths as they are now.
+ */
 struct head_back {
 	const struct head_journal *journal, *now, *packages;
 	const struct str_list *wanted;

@@ -51,8 +51,8 @@ static void back_values(const struct head_back *b, struct plan *out)
 	for (size_t i = 0; i < b->journal->n_settings; i++) {
 		const struct head_setting *v = &b->journal->settings[i];
 		autofree char *id = str_format("value:%s", v->name);
-		struct head_step *s = head_add(out, HEAD_STEP_VALUE_BACK, PLAN_WRITES, id,
-					       str_format("let %s be %s again", v->name, v->value));
+		struct head_step *s =
+			head_add(out, HEAD_STEP_VALUE_BACK, PLAN_WRITES, id, str_format("let %s be %s again", v->name, v->value));
 
 		str_list_add(&s->words, v->name);
 		str_list_add(&s->words, v->value);
@@ -122,7 +122,9 @@ static void back_files(const struct head_back *b, struct plan *out)
 		/* What was only ever changed by others is theirs. */
 		if (!p->touched || head_state_same(now, was))
 			continue;
-		if ((p->foreign || !head_state_same(now, &p->now)) && !is_account_file(p->path)) {
+		/* What packages keep in /var goes with them. */
+		if ((p->foreign || !head_state_same(now, &p->now)) && !is_account_file(p->path) &&
+		    !str_starts(p->path, "/var/")) {
 			str_list_add(&kept, p->path);
 			continue;
 		}
@@ -144,15 +146,16 @@ static void back_files(const struct head_back *b, struct plan *out)
 
 static void back_data(const struct head_back *b, struct plan *out)
 {
-	static const char *const always[] = { "/run/orthrus", "/run/orthrus-helper.sock", "/srv/orthrus/diskless", "/srv/orthrus/tftp",
-					      "/var/lib/orthrus" };
+	static const char *const always[] = { "/run/orthrus", "/run/orthrus-helper.sock", "/srv/orthrus/diskless",
+					      "/srv/orthrus/tftp", "/var/lib/orthrus" };
 	static const char *const data[] = { "/srv/orthrus" };
 	bool all = b->data == HEAD_REMOVE_DATA;
 	struct head_step *s;
 
 	if (!all)
 		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:images",
-			 mem_strdup("keep images and backups in /srv/orthrus, and beside them sign.pub, by which they can be verified; --remove-data "
+			 mem_strdup("keep images and backups in /srv/orthrus, and beside them sign.pub, by which they can be "
+				    "verified; --remove-data "
 				    "removes them too. The audit log in /var/log/orthrus stays"));
 	s = head_add(out, HEAD_STEP_DATA, PLAN_DESTROYS, "data",
 		     str_format("remove the cluster's state: nodes, keys, secrets and certificates in /var/lib/orthrus%s",

@@ -7,11 +7,10 @@
 
 #include <string.h>
 
-/* The head of the site that this machine is: by its name, else the first. */
-static size_t own_head(const struct head_facts *f, const struct site *site)
+size_t head_of_site(const struct site *site, const char *hostname)
 {
 	for (size_t i = 0; i < site->n_heads; i++)
-		if (str_eq(site->heads[i].name, f->hostname))
+		if (str_eq(site->heads[i].name, hostname))
 			return i;
 	return 0;
 }
@@ -40,8 +39,9 @@ static bool is_there(const struct head_port *p, const struct head_interface *n)
 
 static int refuse_port(const struct head_port *p, const char *interface, struct err *err)
 {
-	err_set(err, ERR_REFUSED, "port %u (%s) is in use on %s by %s, and a head needs it there", p->port, p->udp ? "UDP" : "TCP",
-		p->address[0] ? p->address : "all interfaces", p->program ? p->program : "a program that can't be named");
+	err_set(err, ERR_REFUSED, "port %u (%s) is in use on %s by %s, and a head needs it there", p->port,
+		p->udp ? "UDP" : "TCP", p->address[0] ? p->address : "all interfaces",
+		p->program ? p->program : "a program that can't be named");
 	if (str_eq(p->program, "dnsmasq"))
 		return err_hint(err,
 				"keep that dnsmasq off this interface: 'except-interface=%s' and 'bind-dynamic' in a file of "
@@ -50,9 +50,10 @@ static int refuse_port(const struct head_port *p, const char *interface, struct 
 	return err_hint(err, "stop it, or keep it off %s by its own configuration, then run this again", interface);
 }
 
-int plan_wire(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err)
+int plan_wire(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+	      struct err *err)
 {
-	const char *name = site_head_interface(site, own_head(f, site), site_provision(site)->name);
+	const char *name = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
 	const struct head_interface *n = name ? head_interface(f, name) : NULL;
 	char server[ADDR4_LEN];
 
@@ -62,15 +63,18 @@ int plan_wire(const struct head_facts *f, const struct site *site, const struct 
 
 		for (size_t i = 0; i < f->n_interfaces; i++)
 			buf_addf(&have, "%s%s", i ? ", " : "", f->interfaces[i].name);
-		err_set(err, ERR_REFUSED, "the site has the nodes on interface %s, which this machine has not", name ? name : "(none)");
-		return err_hint(err, "it has %s: choose one of these in site.json (heads.interface)", have.len ? buf_str(&have) : "none");
+		err_set(err, ERR_REFUSED, "the site has the nodes on interface %s, which this machine has not",
+			name ? name : "(none)");
+		return err_hint(err, "it has %s: choose one of these in site.json (heads.interface)",
+				have.len ? buf_str(&have) : "none");
 	}
 	for (size_t i = 0; i < f->dhcp.len && !wish->accept_dhcp; i++) {
 		if (!str_eq(f->dhcp.items[i].interface, name))
 			continue;
 		addr4_print(f->dhcp.items[i].server, server);
 		err_set(err, ERR_REFUSED, "on %s another DHCP server answers: %s", name, server);
-		return err_hint(err, "switch its DHCP off on that network, or choose another interface; --accept-dhcp goes on in spite of it, and "
+		return err_hint(err, "switch its DHCP off on that network, or choose another interface; --accept-dhcp goes on in "
+				     "spite of it, and "
 				     "nodes then get addresses from whichever is faster");
 	}
 	for (size_t i = 0; i < f->n_ports; i++)
@@ -108,7 +112,8 @@ static bool names_interface(const char *text, const char *interface)
 static bool sources_directory(const char *text)
 {
 	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
-		if (str_starts(at, "source /etc/network/interfaces.d/*") || str_starts(at, "source-directory /etc/network/interfaces.d") ||
+		if (str_starts(at, "source /etc/network/interfaces.d/*") ||
+		    str_starts(at, "source-directory /etc/network/interfaces.d") ||
 		    str_starts(at, "source-directory interfaces.d") || str_starts(at, "source interfaces.d/*"))
 			return true;
 	return false;
@@ -123,9 +128,11 @@ static int by_ifupdown(const struct head_facts *f, struct head_step *s, const ch
 	const char *is = main && main->there && main->text.data ? main->text.data : "";
 
 	if (names_interface(is, interface)) {
-		err_set(err, ERR_REFUSED, "%s has a configuration of its own in " HEAD_INTERFACES ", which gives it another address than the site",
+		err_set(err, ERR_REFUSED,
+			"%s has a configuration of its own in " HEAD_INTERFACES ", which gives it another address than the site",
 			interface);
-		return err_hint(err, "give it %s there, or remove its lines, or change the site", ip4->addr[0] ? ip4->addr : ip6->addr);
+		return err_hint(err, "give it %s there, or remove its lines, or change the site",
+				ip4->addr[0] ? ip4->addr : ip6->addr);
 	}
 	if (!sources_directory(is))
 		head_add_write(f, s, HEAD_INTERFACES,
@@ -136,7 +143,8 @@ static int by_ifupdown(const struct head_facts *f, struct head_step *s, const ch
 	if (ip4->addr[0])
 		buf_addf(&text, "iface %s inet static\n\taddress %s/%u\n", interface, ip4->addr, ip4->prefix);
 	if (ip6->addr[0])
-		buf_addf(&text, "iface %s inet6 static\n\taddress %s/%u\n\tdad-attempts 0\n\taccept_ra 0\n", interface, ip6->addr, ip6->prefix);
+		buf_addf(&text, "iface %s inet6 static\n\taddress %s/%u\n\tdad-attempts 0\n\taccept_ra 0\n", interface, ip6->addr,
+			 ip6->prefix);
 	head_add_write(f, s, path, buf_steal(&text), 0644);
 	return 0;
 }
@@ -161,8 +169,9 @@ static void by_networkd(const struct head_facts *f, struct head_step *s, const c
 static int refuse_address(const char *interface, const struct head_ip *ip, const char *why, struct err *err)
 {
 	err_set(err, ERR_REFUSED, "%s has not the head's address %s, and %s", interface, ip->addr, why);
-	return err_hint(err, "give it %s/%u by what configures the network here, for this start and every next one, then run this again",
-			ip->addr, ip->prefix);
+	return err_hint(
+		err, "give it %s/%u by what configures the network here, for this start and every next one, then run this again",
+		ip->addr, ip->prefix);
 }
 
 static int choose_way(const struct head_facts *f, struct head_step *s, const char *interface, const struct head_ip *ip4,
@@ -184,11 +193,12 @@ static int choose_way(const struct head_facts *f, struct head_step *s, const cha
 	return refuse_address(interface, first, "this machine has neither ifupdown nor systemd-networkd to give it by", err);
 }
 
-int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err)
+int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+		 struct err *err)
 {
 	const struct site_network *net = site_provision(site);
-	const struct site_head *head = &site->heads[own_head(f, site)];
-	const char *interface = site_head_interface(site, own_head(f, site), net->name);
+	const struct site_head *head = &site->heads[head_of_site(site, f->hostname)];
+	const char *interface = site_head_interface(site, head_of_site(site, f->hostname), net->name);
 	const struct head_interface *n = head_interface(f, interface);
 	struct head_ip ip4 = { .prefix = net->net4.prefix }, ip6 = { .prefix = net->net6.prefix };
 	autofree char *id = str_format("address:%s", interface);

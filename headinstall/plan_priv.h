@@ -11,10 +11,13 @@ struct head_step *head_add(struct plan *out, enum head_step_type type, enum plan
 void head_words(struct buf *out, const struct str_list *words, size_t max);
 
 /* plan_network.c: ERR_REFUSED when the interface can't become the head's. */
-int plan_wire(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err);
-int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err);
+int plan_wire(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+	      struct err *err);
+int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+		 struct err *err);
 /* plan_time.c */
-int plan_time(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err);
+int plan_time(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+	      struct err *err);
 /* Have `s` write the file; its diff is made when it is there. False when it is so already. Takes `text`. */
 bool head_add_write(const struct head_facts *f, struct head_step *s, const char *path, char *text, uint32_t mode);
 

@@ -26,8 +26,10 @@ static char *ours(const struct site *site)
 	autoclean(buf_free) struct buf out = { 0 };
 	char text[NET6_LEN];
 
-	buf_adds(&out, "# Written by `orthrus head install`: nodes ask this head for the time, and get one also while it has none from\n"
-		       "# outside.\n");
+	buf_adds(
+		&out,
+		"# Written by `orthrus head install`: nodes ask this head for the time, and get one also while it has none from\n"
+		"# outside.\n");
 	if (net->has4) {
 		net4_print(&net->net4, text);
 		buf_addf(&out, "allow %s\n", text);
@@ -40,7 +42,8 @@ static char *ours(const struct site *site)
 	return buf_steal(&out);
 }
 
-int plan_time(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out, struct err *err)
+int plan_time(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+	      struct err *err)
 {
 	const struct head_text *main = head_text(f, HEAD_CHRONY);
 	const struct head_unit *unit = head_unit(f, "chrony.service");
@@ -50,13 +53,16 @@ int plan_time(const struct head_facts *f, const struct site *site, const struct 
 	(void)err;
 	if (f->ntpsec) {
 		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:time",
-			 mem_strdup("leave this machine's own time server as it is: allow the provision network in its configuration, nodes ask "
+			 mem_strdup("leave this machine's own time server as it is: allow the provision network in its "
+				    "configuration, nodes ask "
 				    "this head for the time"));
 		return 0;
 	}
 	s = head_add(out, HEAD_STEP_TIME, PLAN_WRITES, "time",
 		     str_format("have chrony give nodes the time, by " HEAD_CHRONY_OURS "%s",
-				main && main->there && !reads_directory(buf_str(&main->text)) ? ", which " HEAD_CHRONY " is to read" : ""));
+				main && main->there && !reads_directory(buf_str(&main->text)) ? ", which " HEAD_CHRONY
+												" is to read"
+											      : ""));
 	str_list_add(&s->words, "chrony.service");
 	if (main && main->there && !reads_directory(buf_str(&main->text)))
 		writes |= head_add_write(f, s, HEAD_CHRONY,

@@ -51,7 +51,8 @@ static void lists_free(struct head_facts *f)
 
 void head_facts_free(struct head_facts *f)
 {
-	char *const words[] = { f->root, f->hostname, f->domain, f->timezone, f->machine_id, f->debian, f->suite, f->kernel, f->cpu };
+	char *const words[] = { f->root,   f->hostname, f->domain, f->timezone, f->machine_id,
+				f->debian, f->suite,	f->kernel, f->cpu };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		free(words[i]);
@@ -241,8 +242,7 @@ static void ask_dhcp(const struct head_probe *p, struct head_facts *f)
 		if (is_ours(f, all.items[i].server))
 			continue;
 		f->dhcp.items = mem_room(f->dhcp.items, f->dhcp.len, &f->dhcp.cap, sizeof(*f->dhcp.items));
-		f->dhcp.items[f->dhcp.len++] =
-			(struct dhcp_server){ mem_strdup(all.items[i].interface), all.items[i].server };
+		f->dhcp.items[f->dhcp.len++] = (struct dhcp_server){ mem_strdup(all.items[i].interface), all.items[i].server };
 	}
 }
 

@@ -77,17 +77,18 @@ struct head_facts {
 	struct head_text *texts;
 	size_t n_texts, cap_texts;
 	enum head_networker networker;
-	bool drops;   /* a firewall drops what nothing allows */
-	bool ntpsec;  /* another server of the time, which chrony would push out */
-	bool running; /* the root is this machine's: units can be started */
-	bool applied; /* orthrusd runs, and by the site that is to be */
+	bool drops;	/* a firewall drops what nothing allows */
+	bool ntpsec;	/* another server of the time, which chrony would push out */
+	bool guard_key; /* the secret that the guards of two heads share */
+	bool running;	/* the root is this machine's: units can be started */
+	bool applied;	/* orthrusd runs, and by the site that is to be */
 };
 void head_facts_free(struct head_facts *f);
 
 struct head_probe {
-	const char *root;	   /* "" for "/" */
-	const char *interface;	   /* of the site, for its files; may be NULL */
-	struct str_list ask;	   /* interfaces to ask for DHCP servers on; empty: all that have a link */
+	const char *root;      /* "" for "/" */
+	const char *interface; /* of the site, for its files; may be NULL */
+	struct str_list ask;   /* interfaces to ask for DHCP servers on; empty: all that have a link */
 	bool no_ask;
 	bool simulate; /* have apt say what it would do: needs its lists */
 };

@@ -57,8 +57,9 @@ static bool has_default_route(const char *routes, const char *interface)
 
 static unsigned int prefix_of(const struct sockaddr *mask)
 {
-	const uint8_t *p = mask->sa_family == AF_INET ? (const uint8_t *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr :
-							((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr.s6_addr;
+	const uint8_t *p = mask->sa_family == AF_INET
+				   ? (const uint8_t *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
+				   : ((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr.s6_addr;
 	size_t len = mask->sa_family == AF_INET ? 4 : 16;
 	unsigned int n = 0;
 
@@ -130,7 +131,7 @@ void probe_interfaces(struct head_facts *f)
 static const struct {
 	bool udp;
 	unsigned int port;
-} needed[] = { { true, 53 },  { false, 53 },   { true, 67 },	{ true, 69 },	 { true, 123 },
+} needed[] = { { true, 53 },  { false, 53 },   { true, 67 },   { true, 69 },   { true, 123 },
 	       { true, 547 }, { false, 2049 }, { true, 2049 }, { false, 8443 } };
 
 /* Whose socket it is: the process that has it open. `*ours`: a process of Orthrus. */

@@ -81,8 +81,8 @@ void probe_packages(const struct head_probe *p, struct head_facts *f)
 	}
 	f->ntpsec = has_package(&installed, "ntpsec") || has_package(&installed, "openntpd");
 	for (size_t i = 0; i < f->n_needs; i++)
-		f->needs[i].installed = has_package(&installed, f->needs[i].name) ||
-					(f->ntpsec && str_eq(f->needs[i].name, "chrony"));
+		f->needs[i].installed =
+			has_package(&installed, f->needs[i].name) || (f->ntpsec && str_eq(f->needs[i].name, "chrony"));
 	f->half_done = PROGRAM(f->root, &audit, &why, "dpkg", "--audit") == 0 && audit.out.len > 0;
 	f->half_ours = f->half_done && head_began_packages(f->root);
 	if (f->half_done && !f->half_ours)
@@ -169,7 +169,8 @@ static bool unit_is(const struct head_facts *f, const char *question, const char
 
 static void probe_units(struct head_facts *f)
 {
-	static const char *const names[] = { "chrony.service", "orthrus-helper.socket", "orthrusd.service", "ssh.service" };
+	static const char *const names[] = { "chrony.service", "orthrus-guard.service", "orthrus-helper.socket",
+					     "orthrusd.service", "ssh.service" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		autofree char *lib = str_format("%s/usr/lib/systemd/system/%s", f->root, names[i]);
@@ -215,7 +216,7 @@ static bool firewall_drops(const struct head_facts *f)
 
 /* As packages/60-orthrus.conf has them for the next start. */
 static const struct head_value values[HEAD_VALUES] = { { "net.core.rmem_max", "33554432", NULL },
-							{ "net.core.wmem_max", "4194304", NULL } };
+						       { "net.core.wmem_max", "4194304", NULL } };
 
 const char *head_value_want(const char *name)
 {
@@ -254,6 +255,9 @@ static void probe_users(struct head_facts *f)
 
 void probe_services(const struct head_probe *p, struct head_facts *f)
 {
+	autofree char *key = str_format("%s" HEAD_GUARD_KEY, f->root);
+
+	f->guard_key = fs_exists(key);
 	add_text(f, HEAD_SITE);
 	add_text(f, HEAD_CHRONY);
 	add_text(f, HEAD_CHRONY_OURS);

@@ -24,8 +24,13 @@ static void add_root(struct str_list *argv, const char *program, const char *roo
 	}
 }
 
-static const char *const quiet_env[] = { "DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true", "LC_ALL=C.UTF-8",
-					 "UCF_FORCE_CONFFOLD=1", "APT_LISTCHANGES_FRONTEND=none", "NEEDRESTART_SUSPEND=1", NULL };
+static const char *const quiet_env[] = { "DEBIAN_FRONTEND=noninteractive",
+					 "DEBCONF_NONINTERACTIVE_SEEN=true",
+					 "LC_ALL=C.UTF-8",
+					 "UCF_FORCE_CONFFOLD=1",
+					 "APT_LISTCHANGES_FRONTEND=none",
+					 "NEEDRESTART_SUSPEND=1",
+					 NULL };
 
 int program_run(const char *root, const struct str_list *words, struct spawn_result *r, struct err *err)
 {
@@ -96,10 +101,10 @@ static int read_installed(const char *root, struct head_journal *out, struct err
 			continue;
 		out->packages = mem_room(out->packages, out->n_packages, &out->cap_packages, sizeof(*out->packages));
 		out->packages[out->n_packages] = (struct head_pkg){ .name = mem_strdup(line),
-								     .version = mem_strdup(version),
-								     .has_now = true,
-								     .now_there = true,
-								     .order = out->n_packages };
+								    .version = mem_strdup(version),
+								    .has_now = true,
+								    .now_there = true,
+								    .order = out->n_packages };
 		out->n_packages++;
 	}
 	if (out->n_packages)
@@ -128,7 +133,8 @@ int program_packages(const char *root, struct head_journal *out, struct err *err
 	return 0;
 }
 
-int program_simulate(const char *root, const struct str_list *args, struct str_list *brings, struct str_list *takes, struct err *err)
+int program_simulate(const char *root, const struct str_list *args, struct str_list *brings, struct str_list *takes,
+		     struct err *err)
 {
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
 	autoclean(str_list_free) struct str_list argv = { 0 };
@@ -164,16 +170,11 @@ int program_simulate(const char *root, const struct str_list *args, struct str_l
 
 int program_apt(const char *root, const struct str_list *args, struct err *err)
 {
-	static const char *const words[] = { "-q",
-					     "-y",
-					     "-o",
-					     "DPkg::Lock::Timeout=120",
-					     "-o",
-					     "Dpkg::Options::=--force-confold",
-					     "-o",
-					     "Dpkg::Options::=--force-confdef",
-					     "-o",
-					     "Dpkg::Use-Pty=0" };
+	static const char *const words[] = { "-q", "-y",
+					     "-o", "DPkg::Lock::Timeout=120",
+					     "-o", "Dpkg::Options::=--force-confold",
+					     "-o", "Dpkg::Options::=--force-confdef",
+					     "-o", "Dpkg::Use-Pty=0" };
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
 	autoclean(str_list_free) struct str_list argv = { 0 };
 	const char *why;
@@ -190,5 +191,6 @@ int program_apt(const char *root, const struct str_list *args, struct err *err)
 	why = strstr(buf_str(&r.err), "E: ");
 	err_set(err, ERR_FAILED, "apt-get %s: %.*s", args->items[0], (int)strcspn(why ? why + 3 : "failed", "\n"),
 		why ? why + 3 : "failed");
-	return err_hint(err, "put right what apt-get says (`apt-get update`, /etc/apt/sources.list, free space), then run this again");
+	return err_hint(err,
+			"put right what apt-get says (`apt-get update`, /etc/apt/sources.list, free space), then run this again");
 }

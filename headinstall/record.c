@@ -36,7 +36,8 @@ static int read_lines(const struct head_record *r, const char *path, struct head
 	if (head_journal_read(buf_str(&text), text.len, j, good, err) == 0)
 		return 0;
 	err_wrap(err, "%s", full);
-	return err_hint(err, "what was written down of the installation is damaged: nothing is changed by it; compare its lines with this machine");
+	return err_hint(err, "what was written down of the installation is damaged: nothing is changed by it; compare its lines "
+			     "with this machine");
 }
 
 /* A directory of root's alone: files are written back from here. */
@@ -170,9 +171,10 @@ int head_record_before(struct head_record *r, struct err *err)
 
 	if (r->j.complete)
 		return 0;
-	return describe(r, &lines, err) < 0 || fs_write_atomic(path, lines.data, lines.len, 0600, err) < 0 || take(r, &lines, err) < 0 ?
-		       -1 :
-		       0;
+	return describe(r, &lines, err) < 0 || fs_write_atomic(path, lines.data, lines.len, 0600, err) < 0 ||
+			       take(r, &lines, err) < 0
+		       ? -1
+		       : 0;
 }
 
 /* What the journal has a path for by now. */
@@ -315,7 +317,8 @@ bool head_began_packages(const char *root)
 	if (head_record_open(root, false, &r, &none) < 0)
 		return false;
 	for (size_t i = 0; i < r.j.n_steps; i++)
-		began = began || (!r.j.steps[i].done && (str_eq(r.j.steps[i].step, "packages") || str_eq(r.j.steps[i].step, "dpkg")));
+		began = began ||
+			(!r.j.steps[i].done && (str_eq(r.j.steps[i].step, "packages") || str_eq(r.j.steps[i].step, "dpkg")));
 	head_record_close(&r);
 	return began;
 }

@@ -17,15 +17,15 @@ struct head_record {
 	char *root, *originals;
 	int lock_fd, fd;
 };
-/* Read it; with `write`, made when absent, and locked (ERR_CONFLICT: another holds it). Without, nothing is written, and none there is
- * an empty one. */
+/* Read it; with `write`, made when absent, and locked (ERR_CONFLICT: another holds it). Without, nothing is written, and none
+ * there is an empty one. */
 int head_record_open(const char *root, bool write, struct head_record *out, struct err *err) WARN_UNUSED;
 void head_record_close(struct head_record *r);
 
 /* `before`: all that is watched, and every package. */
 int head_record_before(struct head_record *r, struct err *err) WARN_UNUSED;
-/* What changed since was changed by us, or (`foreign`) by somebody else: paths, packages and accounts. Not `durable`: only r->j has it,
- * for a look. */
+/* What changed since was changed by us, or (`foreign`) by somebody else: paths, packages and accounts. Not `durable`: only r->j
+ * has it, for a look. */
 int head_record_changes(struct head_record *r, bool foreign, bool durable, struct err *err) WARN_UNUSED;
 /* At the beginning: what a step that was cut off did, else what others did since. */
 int head_record_catch_up(struct head_record *r, bool durable, struct err *err) WARN_UNUSED;

@@ -12,22 +12,35 @@
 
 #define DEPTH_MAX 64
 
-/* Where scripts of packages write, and how long a file may be whose content is read. What is longer is known by its size and time. */
+/* Where scripts of packages write, and how long a file may be whose content is read. What is longer is known by its size and
+ * time. */
 static const struct watched {
 	const char *path;
 	uint64_t read_max;
 } watched[] = {
-	{ "/boot", (uint64_t)512 << 20 }, { "/etc", (uint64_t)16 << 20 }, { "/opt", 0 },
-	{ "/root", 0 },			  { "/usr/local", 65536 },	  { "/var/lib", 65536 },
-	{ "/var/spool", 65536 },
+	{ "/boot", (uint64_t)512 << 20 }, { "/etc", (uint64_t)16 << 20 }, { "/opt", 0 }, { "/root", 0 }, { "/usr/local", 262144 },
+	{ "/var/lib", 262144 },		  { "/var/spool", 262144 },
 };
 /* Of these: what has a keeper of its own (dpkg, apt, us), what changes by itself all the time, and what may be endless. */
 static const char *const passed[] = {
-	"/var/lib/apt",		     "/var/lib/containers",	  "/var/lib/docker",	   "/var/lib/dpkg",
-	"/var/lib/libvirt",	     "/var/lib/lxc",		  "/var/lib/lxd",	   "/var/lib/mysql",
-	"/var/lib/orthrus",	     "/var/lib/orthrus-install",  "/var/lib/plocate",	   "/var/lib/postgresql",
-	"/var/lib/systemd/coredump", "/var/lib/systemd/pstore",	  "/var/lib/systemd/timers", "/var/lib/systemd/random-seed",
-	"/var/lib/logrotate",	     "/var/lib/systemd/timesync",
+	"/var/lib/apt",
+	"/var/lib/containers",
+	"/var/lib/docker",
+	"/var/lib/dpkg",
+	"/var/lib/libvirt",
+	"/var/lib/lxc",
+	"/var/lib/lxd",
+	"/var/lib/mysql",
+	"/var/lib/orthrus",
+	"/var/lib/orthrus-install",
+	"/var/lib/plocate",
+	"/var/lib/postgresql",
+	"/var/lib/systemd/coredump",
+	"/var/lib/systemd/pstore",
+	"/var/lib/systemd/timers",
+	"/var/lib/systemd/random-seed",
+	"/var/lib/logrotate",
+	"/var/lib/systemd/timesync",
 };
 
 static bool within(const char *path, const char *top)
@@ -74,8 +87,8 @@ static int keep_content(const struct head_tree *t, struct fs_batch *batch, const
 {
 	autofree char *path = str_format("%s/%s", t->originals, s->digest);
 
-	if (!fs_exists(path) && (batch ? fs_batch_write(batch, path, buf_str(content), content->len, 0600, err) :
-					 fs_write_atomic(path, buf_str(content), content->len, 0600, err)) < 0)
+	if (!fs_exists(path) && (batch ? fs_batch_write(batch, path, buf_str(content), content->len, 0600, err)
+				       : fs_write_atomic(path, buf_str(content), content->len, 0600, err)) < 0)
 		return -1;
 	s->kept = true;
 	return 0;
@@ -277,7 +290,8 @@ static int restore_directory(const char *full, const struct head_state *to, stru
 }
 
 /* Only its mode or owner may differ: then the content stays as it is, which need not have been kept. */
-static int restore_regular(const struct head_tree *t, const char *path, const char *full, const struct head_state *to, struct err *err)
+static int restore_regular(const struct head_tree *t, const char *path, const char *full, const struct head_state *to,
+			   struct err *err)
 {
 	autoclean(head_state_clear) struct head_state now = { 0 };
 

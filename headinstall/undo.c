@@ -11,7 +11,8 @@
 
 #define ROUNDS 16
 
-static void add_go(const struct head_record *r, const struct head_journal *packages, const struct str_list *wanted, struct str_list *go)
+static void add_go(const struct head_record *r, const struct head_journal *packages, const struct str_list *wanted,
+		   struct str_list *go)
 {
 	autoclean(str_list_free) struct str_list come = { 0 }, stay = { 0 };
 	struct head_back b = { .journal = &r->j, .packages = packages, .wanted = wanted };
@@ -53,7 +54,8 @@ static int takes_others(const struct head_record *r, const char *name, const str
 	return 0;
 }
 
-int head_packages_wanted(const struct head_record *r, const struct head_journal *packages, struct str_list *wanted, struct err *err)
+int head_packages_wanted(const struct head_record *r, const struct head_journal *packages, struct str_list *wanted,
+			 struct err *err)
 {
 	for (int round = 0; round < ROUNDS; round++) {
 		autoclean(str_list_free) struct str_list go = { 0 }, takes = { 0 };
@@ -80,27 +82,43 @@ int head_packages_wanted(const struct head_record *r, const struct head_journal 
 	return err_set(err, ERR_FAILED, "which packages may go can't be found out: apt names others again and again");
 }
 
+/* The very version that was there, where the archive still has it. */
+static int install_again(struct head_apply *a, const struct head_step *s, bool same_version, struct err *err)
+{
+	autoclean(str_list_free) struct str_list args = { 0 };
+
+	str_list_add(&args, "--no-install-recommends");
+	str_list_add(&args, "install");
+	for (size_t i = 0; i < s->more.len; i++) {
+		const struct head_pkg *was = head_journal_package(&a->record->j, s->more.items[i]);
+
+		if (same_version && was && was->version)
+			str_list_addf(&args, "%s=%s", s->more.items[i], was->version);
+		else
+			str_list_add(&args, s->more.items[i]);
+	}
+	return program_apt(a->record->root, &args, err);
+}
+
 int undo_packages(struct head_apply *a, const struct head_step *s, struct err *err)
 {
-	autoclean(str_list_free) struct str_list purge = { 0 }, install = { 0 }, autos = { 0 };
+	autoclean(str_list_free) struct str_list purge = { 0 }, autos = { 0 };
+	struct err first = { 0 };
 
 	str_list_add(&purge, "purge");
 	for (size_t i = 0; i < s->words.len; i++)
 		str_list_add(&purge, s->words.items[i]);
-	str_list_add(&install, "--no-install-recommends");
-	str_list_add(&install, "install");
 	str_list_add(&autos, "apt-mark");
 	str_list_add(&autos, "auto");
 	for (size_t i = 0; i < s->more.len; i++) {
 		const struct head_pkg *was = head_journal_package(&a->record->j, s->more.items[i]);
 
-		str_list_addf(&install, "%s=%s", s->more.items[i], was && was->version ? was->version : "*");
 		if (was && was->was_auto)
 			str_list_add(&autos, s->more.items[i]);
 	}
 	if (s->words.len && program_apt(a->record->root, &purge, err) < 0)
 		return -1;
-	if (s->more.len && program_apt(a->record->root, &install, err) < 0)
+	if (s->more.len && install_again(a, s, true, &first) < 0 && install_again(a, s, false, err) < 0)
 		return -1;
 	return autos.len > 2 ? program_run(a->record->root, &autos, NULL, err) : 0;
 }
@@ -223,7 +241,9 @@ int head_undo(struct head_apply *a, const struct plan *plan, struct str_list *ke
 		if (perform(a, &plan->steps[i], &leaving, kept, err) < 0) {
 			apply_say(a, plan, i, "failed");
 			err_wrap(err, "%s", plan->steps[i].name);
-			return err->hint[0] ? -1 : err_hint(err, "put that right, then run `orthrus head uninstall` again: it goes on");
+			return err->hint[0]
+				       ? -1
+				       : err_hint(err, "put that right, then run `orthrus head uninstall` again: it goes on");
 		}
 		apply_say(a, plan, i, "done");
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Paths are given back as they were. What is ours was seen before the packages were removed, since their scripts write there too: what
- * these change without need is put back as well. */
+/* Paths are given back as they were. What is ours was seen before the packages were removed, since their scripts write there too:
+ * what these change without need is put back as well. */
 #include "base/mem.h"
 #include "headinstall/accounts.h"
 #include "headinstall/apply_priv.h"
@@ -67,6 +67,21 @@ static int without_accounts(struct undo *u, const char *path, bool members, cons
 	return chown(full, from->uid, from->gid) < 0 ? err_set(err, ERR_FAILED, "give %s its owner", full) : 0;
 }
 
+/* What a package that goes has learned while it ran: in a directory that it brought, or that its script made. */
+static bool is_its_state(const struct undo *u, const char *path)
+{
+	if (u->some_stay || (!str_starts(path, "/var/lib/") && !str_starts(path, "/var/spool/")))
+		return false;
+	for (size_t len = strlen(path); len > 1; len--) {
+		autofree char *dir = path[len] == '/' || !path[len] ? mem_strndup(path, len) : NULL;
+		const struct head_path *p = dir ? head_journal_path(&u->a->record->j, dir) : NULL;
+
+		if (p && p->touched && (!p->has_was || p->was.type == HEAD_ABSENT))
+			return true;
+	}
+	return false;
+}
+
 /* What a path shall be. */
 static const struct head_state *target_of(struct undo *u, const char *path)
 {
@@ -77,18 +92,34 @@ static const struct head_state *target_of(struct undo *u, const char *path)
 	/* Made by orthrusd for programs that are installed here: it leads to what is gone. */
 	if (n->type == HEAD_LINK && str_starts(n->target, "/var/lib/orthrus/"))
 		return &absent;
+	if (is_its_state(u, path))
+		return &absent;
 	if (!p || !p->touched)
 		return l;
 	if (str_list_has(&u->owned, path))
 		return n;
 	/* Of what a script of a package that stays has made, nobody knows whose it is. */
-	if (u->some_stay && !p->own && was->type == HEAD_ABSENT && n->type != HEAD_ABSENT)
+	if (u->some_stay && !p->own && was->type == HEAD_ABSENT && n->type != HEAD_ABSENT) {
+		str_list_addf(u->kept, "%s: it may be of a package that stays", path);
 		return n;
+	}
 	if (!p->foreign && head_state_same(l, &p->now))
 		return was;
 	if (!head_state_same(l, was))
 		str_list_addf(u->kept, "%s: it was changed since it was installed", path);
 	return l;
+}
+
+/* A script may have removed the directory of what is kept. */
+static int make_parents(struct undo *u, const char *path, struct err *err)
+{
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		autofree char *dir = mem_strndup(path, (size_t)(slash - path)), *full = apply_place(u->a, dir);
+
+		if (!fs_exists(full) && head_tree_restore(&u->a->record->tree, dir, left(u, dir), err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int restore_path(struct undo *u, const char *path, bool removing, struct err *err)
@@ -103,6 +134,8 @@ static int restore_path(struct undo *u, const char *path, bool removing, struct 
 	to = target_of(u, path);
 	if ((to->type == HEAD_ABSENT) != removing || head_state_same(n, to))
 		return 0;
+	if (!removing && make_parents(u, path, err) < 0)
+		return -1;
 	if (head_tree_restore(&u->a->record->tree, path, to, &why) == 0)
 		return 0;
 	if (why.kind == ERR_EXISTS)
@@ -190,8 +223,10 @@ static int restore_all(struct undo *u, struct err *err)
 		if (restore_path(u, paths.items[i], true, err) < 0)
 			return -1;
 	/* Each is looked at twice, and named once. */
-	while (u->kept->len > named)
+	while (u->kept->len > named) {
 		free(u->kept->items[--u->kept->len]);
+		u->kept->items[u->kept->len] = NULL;
+	}
 	for (size_t i = 0; i < paths.len; i++)
 		if (restore_path(u, paths.items[i], false, err) < 0)
 			return -1;

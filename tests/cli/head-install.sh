@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `orthrus head install` and `head uninstall` in a machine of its own (a chroot with namespaces), with a small Debian of scripts
 # (tests/fakes/debian.sh) and a real orthrusd: installed, killed at every change that a program makes and begun again, given back byte for
-# byte; and what somebody has changed since is kept and named.
+# byte; and what somebody has changed since is kept and named. EVERY=1: at each of all changes (tests/full/head-install.sh).
 set -u
+every=${EVERY:-3}
 [ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
 if [ -z "${HEAD_INSTALL_INSIDE:-}" ]; then
     HEAD_INSTALL_INSIDE=1 exec unshare --mount --net --pid --fork --kill-child "$0" "$@"
@@ -13,7 +14,7 @@ failed=0
 fail() { echo "FAIL: $*" >&2; failed=1; }
 die() { echo "FAIL: $*" >&2; exit 1; }
 cleanup() {
-    [ "$failed" = 0 ] || { tail -n 20 "$work/daemon.log" 2>/dev/null | sed 's/^/orthrusd: /' >&2; }
+    [ "$failed" = 0 ] || { tail -n 20 "$m/fakes/daemon.log" 2>/dev/null | sed 's/^/orthrusd: /' >&2; }
     umount -R "$work" 2>/dev/null || umount -lR "$work"
     rm -rf "$work"
 }
@@ -42,7 +43,7 @@ machine() {
 #!/bin/bash
 case $1 in
 start)
-    [ ! -S /run/orthrus/api.sock ] || /fakes/orthrus head status >/dev/null 2>&1 && exit 0
+    if [ -S /run/orthrus/api.sock ] && /fakes/orthrus head status >/dev/null 2>&1; then exit 0; fi
     rm -f /run/orthrus/api.sock
     setsid /fakes/orthrusd.real --no-dnsmasq --listen 127.0.0.1:0 --netboot-dir /fakes/netboot >>/fakes/daemon.log 2>&1 </dev/null &
     echo $! >/run/fake-orthrusd.pid
@@ -91,18 +92,15 @@ put_back() { # NAME
     tar -C "$m" --numeric-owner -xpf "$work/$1.tar"
     in_machine /fakes/systemctl noop
     [ ! -e "$m/var/lib/dpkg/fake/systemd-timesyncd" ] || echo '[Install]' >"$m/usr/lib/systemd/system/systemd-timesyncd.service"
+    echo 212992 | tee "$m/proc/sys/net/core/rmem_max" >"$m/proc/sys/net/core/wmem_max"
     ip address flush dev eth1
     ip link set eth1 down
 }
 # What a machine is: every file with mode, owner and content. What only a run makes (keys of the cluster, state, the record) is another matter.
 tree() {
     (cd "$m" && find etc var boot root srv opt usr/share/doc/chrony usr/share/doc/mdadm usr/sbin/policy-rc.d usr/lib/systemd/system/chrony.service \
-        -path var/log -prune -o -path var/lib/orthrus -prune -o -path var/lib/orthrus-install -prune -o -path srv/orthrus -prune -o -print0 2>/dev/null |
-        LC_ALL=C sort -z | while IFS= read -r -d '' f; do
-        c=""
-        if [ -L "$f" ]; then c="-> $(readlink "$f")"; elif [ -f "$f" ]; then c=$(sha256sum <"$f"); fi
-        printf '%s %s %s\n' "$(stat -c '%f %u:%g' "$f")" "$f" "$c"
-    done)
+        \( -path var/log -o -path var/lib/orthrus -o -path var/lib/orthrus-install -o -path srv/orthrus \) -prune -o \
+        \( -type f -printf '%p %m %U:%G\n' -exec sha256sum {} + -o -type l -printf '%p %U:%G %l\n' -o -printf '%p %m %U:%G %y\n' \) 2>/dev/null | grep -v '  var/lib/chrony/drift$' | LC_ALL=C sort)
     ls "$m/run/fake-active" | sed 's/^/runs /'
     cat "$m/proc/sys/net/core/rmem_max" "$m/proc/sys/net/core/wmem_max"
     ip -o -4 address show dev eth1 | awk '{print "address", $4}'
@@ -161,7 +159,7 @@ in_machine orthrus head uninstall --yes 2>&1 | grep -q 'was not made a head' || 
 
 # --- Killed at each change of a program, begun again. ---
 killed=0
-for n in $(seq "$ticks"); do
+for n in $(seq 1 "$every" "$ticks"); do
     put_back fresh
     echo "$n" >"$m/fakes/kill-at"
     install_it --quiet --site /root/site.json >/dev/null 2>&1 && { fail "tick $n did not kill it"; continue; }
@@ -170,7 +168,7 @@ for n in $(seq "$ticks"); do
     tree | diff "$work/installed" - >"$work/diff" || { fail "killed at $n, it ends otherwise:"; cat "$work/diff"; }
     applied | cmp -s "$work/site" - || fail "killed at $n, another site is applied"
     killed=$((killed + 1))
-    [ $((n % 4)) = 0 ] || continue
+    [ $((n % 2)) = 0 ] || continue
     in_machine orthrus head uninstall --yes --quiet >"$work/out" 2>&1 || fail "killed at $n, it can't be given back: $(cat "$work/out")"
     tree | diff "$work/before" - >"$work/diff" || { fail "killed at $n and given back, not as before:"; cat "$work/diff"; }
 done
@@ -179,11 +177,10 @@ echo "RESULT head_install killed=$killed same_result=$([ $failed = 0 ] && echo "
 # --- An uninstallation that was killed goes on; one of an installation that never ended, too. ---
 put_back fresh
 install_it --quiet --site /root/site.json || fail "install"
-pack installed_tree
 rm -f "$m/fakes/ticks"
 in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
 back=$(cat "$m/fakes/ticks")
-for n in $(seq 1 3 "$back"); do
+for n in $(seq 1 $((every * 2)) "$back"); do
     put_back fresh
     install_it --quiet --site /root/site.json || fail "install"
     echo 0 >"$m/fakes/ticks"
@@ -228,18 +225,19 @@ refuse() { # TEXT
     install_it --site /root/site.json >"$work/out" 2>&1 && fail "not refused: $1"
     grep -q -- "$1" "$work/out" || fail "'$1' is not in: $(cat "$work/out")"
     tree | diff "$work/before" - >/dev/null || fail "refused ($1), and something was changed"
+    [ ! -e "$m/var/lib/orthrus-install" ] || fail "refused ($1), and something was written down"
 }
 put_back fresh
-in_machine socat -u UDP4-RECV:67 - & other=$!
-for _ in $(seq 100); do grep -q ':0043 ' "$m/proc/$other/net/udp" 2>/dev/null && break; sleep 0.05; done
+socat -u UDP4-RECV:67 - >/dev/null & other=$!
+for _ in $(seq 100); do grep -q ':0043 ' "$m/proc/net/udp" && break; sleep 0.05; done
 refuse 'port 67 (UDP) is in use on all interfaces by socat'
 kill "$other"; wait "$other" 2>/dev/null
 sed -i 's/VERSION_ID="12"/VERSION_ID="11"/' "$m/etc/os-release"
 tree >"$work/before"
 refuse 'a head runs Debian 12 or 13'
 put_back fresh
-tree >"$work/before"
 : >"$m/var/lib/dpkg/fake/.half"
+tree >"$work/before"
 refuse 'dpkg --configure -a'
 put_back fresh
 printf 'source /etc/network/interfaces.d/*\nauto eth1\niface eth1 inet static\n\taddress 192.0.2.5/24\n' >"$m/etc/network/interfaces"

@@ -99,6 +99,7 @@ disable() { rm -f /etc/systemd/system/*.wants/"$1"; }
 enabled() { compgen -G "/etc/systemd/system/*.wants/$1" >/dev/null; }
 start() {
     [ "$1" != orthrusd.service ] || /fakes/orthrusd start || exit 1
+    [ "$1" != chrony.service ] || { mkdir -p /var/lib/chrony; cat /proc/sys/kernel/random/uuid >/var/lib/chrony/drift; }
     : >"$active/$1"
 }
 stop() {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* headinstall's pure parts: what would be done to a machine, said as a golden text each; the journal, read back; offers of DHCP servers. */
+/* headinstall's pure parts: what would be done to a machine, said as a golden text each; the journal, read back; offers of DHCP
+ * servers. */
 #include "base/mem.h"
 #include "headinstall/accounts.h"
 #include "headinstall/dhcp.h"
@@ -65,7 +66,9 @@ static void add_port(struct head_facts *f, bool udp, unsigned int port, const ch
 /* A Debian 12 with nothing but a network card for nodes, configured by nobody. */
 static void fresh(struct world *w)
 {
-	const struct site_seed seed = { .cluster = "demo", .interface = "eth1", .subnet = "10.1.0.0/16", .ipv6 = "off", .head_name = "head1" };
+	const struct site_seed seed = {
+		.cluster = "demo", .interface = "eth1", .subnet = "10.1.0.0/16", .ipv6 = "off", .head_name = "head1"
+	};
 	struct err err = { 0 };
 
 	*w = (struct world){ .f = { .running = true, .networker = HEAD_NET_IFUPDOWN } };
@@ -177,7 +180,8 @@ static void test_chrony_changed(void **state)
 	w.f.needs[0].installed = true;
 	str_list_free(&w.f.takes);
 	w.f.units[0] = (struct head_unit){ "chrony.service", true, true, true };
-	buf_adds(&w.f.texts[1].text, "# mine\nserver ntp.example.org iburst\nkeyfile /etc/chrony/chrony.keys\nmakestep 1 3\n# end\n");
+	buf_adds(&w.f.texts[1].text,
+		 "# mine\nserver ntp.example.org iburst\nkeyfile /etc/chrony/chrony.keys\nmakestep 1 3\n# end\n");
 	w.f.texts[1].there = true;
 	add_port(&w.f, true, 123, "", "chronyd");
 	planned(&w, "chrony-changed");
@@ -269,11 +273,13 @@ static void test_refusals(void **state)
 
 static void test_diff(void **state)
 {
-	autofree char *same = head_diff("/f", "a\nb\n", "a\nb\n"), *one = head_diff("/f", "1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nfive\n6\n7\n8\n9\nten\n");
+	autofree char *same = head_diff("/f", "a\nb\n", "a\nb\n"),
+		      *one = head_diff("/f", "1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nfive\n6\n7\n8\n9\nten\n");
 
 	(void)state;
 	assert_string_equal(same, "");
-	assert_string_equal(one, "--- /f (as it is)\n+++ /f (as it will be)\n@@ line 2 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n 9\n+ten\n");
+	assert_string_equal(
+		one, "--- /f (as it is)\n+++ /f (as it will be)\n@@ line 2 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n 9\n+ten\n");
 }
 
 static struct head_path file_at(char *path, const char *digest)
@@ -425,7 +431,8 @@ static void test_dhcp(void **state)
 /* A file, a link and a directory are made again as they were. */
 static void test_tree(void **state)
 {
-	autofree char *dir = mem_strdup("/tmp/orthrus-tree.XXXXXX"), *originals = NULL, *etc = NULL, *file = NULL, *link = NULL, *sub = NULL;
+	autofree char *dir = mem_strdup("/tmp/orthrus-tree.XXXXXX"), *originals = NULL, *etc = NULL, *file = NULL, *link = NULL,
+		      *sub = NULL;
 	autoclean(head_journal_free) struct head_journal was = { 0 }, now = { 0 };
 	struct head_tree t;
 	struct err err = { 0 };
@@ -443,7 +450,8 @@ static void test_tree(void **state)
 	t = (struct head_tree){ .root = dir, .originals = originals };
 	assert_int_equal(head_tree_look(&t, true, &was, &err), 0);
 	assert_int_equal(was.n_paths, 4);
-	assert_true(head_tree_watched("/etc/file") && !head_tree_watched("/usr/bin/true") && !head_tree_watched("/var/lib/dpkg/status"));
+	assert_true(head_tree_watched("/etc/file") && !head_tree_watched("/usr/bin/true") &&
+		    !head_tree_watched("/var/lib/dpkg/status"));
 	assert_int_equal(fs_write_atomic(file, "now", 3, 0600, &err) | unlink(link) | rmdir(sub) | symlink("x", sub), 0);
 	for (size_t i = 0; i < was.n_paths; i++)
 		assert_int_equal(head_tree_restore(&t, was.paths[i].path, &was.paths[i].now, &err), 0);
@@ -459,10 +467,10 @@ static void test_tree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fresh),	      cmocka_unit_test(test_own_dnsmasq),   cmocka_unit_test(test_chrony_changed),
-		cmocka_unit_test(test_second_run),    cmocka_unit_test(test_networkd),	    cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_diff),	      cmocka_unit_test(test_journal),	    cmocka_unit_test(test_journal_paths),
-		cmocka_unit_test(test_packages_back), cmocka_unit_test(test_accounts),	    cmocka_unit_test(test_dhcp),
+		cmocka_unit_test(test_fresh),	      cmocka_unit_test(test_own_dnsmasq), cmocka_unit_test(test_chrony_changed),
+		cmocka_unit_test(test_second_run),    cmocka_unit_test(test_networkd),	  cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_diff),	      cmocka_unit_test(test_journal),	  cmocka_unit_test(test_journal_paths),
+		cmocka_unit_test(test_packages_back), cmocka_unit_test(test_accounts),	  cmocka_unit_test(test_dhcp),
 		cmocka_unit_test(test_tree),
 	};
 
