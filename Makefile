@@ -174,6 +174,8 @@ install: programs
 	install -D -m 644 docs/site.schema.json $(DESTDIR)$(PREFIX)/share/orthrus/site.schema.json
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(BUILD)/orthrus completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
+	$(BUILD)/orthrus completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_orthrus
 	for s in 5 7 8; do for m in docs/man/*.$$s; do [ -e $$m ] || continue; \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done; done
 clean:

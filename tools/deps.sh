@@ -31,6 +31,7 @@ lab="$lab swtpm"
 head="$head fdisk openssh-server" # into the rescue system
 # Whose view of the nodes cli/exports asks for.
 lab="$lab clustershell genders munge slurm-client slurmctld"
+lab="$lab zsh" # its completion
 lab="$lab faketime" # heads and machines whose clock is wrong
 bench="borgbackup debian-archive-keyring ethtool fsarchiver iproute2 libarchive-tools mmdebstrap nftables procps restic rsync time udpcast uftp util-linux"
 bench="$bench jq keepalived" # the failover of two heads, beside ours
