@@ -23,6 +23,7 @@ expect() {
 expect 0 out 'Form: orthrus NOUN VERB' -- --help
 [ -s "$work/err" ] && fail "--help writes to standard error"
 expect 0 out 'node add NODESET' -- node --help
+expect 0 out 'The manual is orthrus-node(8)' -- node --help
 expect 0 out '--mac MAC   (may be repeated)' -- node add --help
 expect 0 out 'With --plan it shows what it would do' -- node add --help
 expect 0 out 'orthrus node add' -- node add n01 --help
