@@ -1,4 +1,4 @@
-# Orthrus: one, non-recursive.  make | make check [T=unit/nodeset] | make demo | make bench | make install DESTDIR=
+# Orthrus: one, non-recursive.  make | make check [T=unit/nodeset] | make demo | make bench | make install DESTDIR= | make deb
 # BUILD=dir puts the objects elsewhere; SAN=1 builds with ASan and UBSan (into build-san); WERROR=1 is what CI uses.
 
 VERSION := 0.1.0
@@ -26,7 +26,8 @@ OPT := $(if $(SAN),-O1,-O2 -D_FORTIFY_SOURCE=3)
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DORTHRUS_VERSION='"$(VERSION)"' -Ilib -I.
 CFLAGS += -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS)
-LDLIBS = $(shell pkg-config --libs $(PKGS) raft) -lIPSec_MB -lpthread
+RAFT_LIBS = $(shell pkg-config --libs raft)
+LDLIBS = $(shell pkg-config --libs $(PKGS)) $(RAFT_LIBS) -lIPSec_MB -lpthread
 
 # Everything but the mains is one archive; --as-needed and object granularity give each program only what it uses.
 MAINS := cmd/main.c daemon/main.c headfailover/guard/main.c imaging/imager/main.c node/main.c tui/main.c
@@ -122,7 +123,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(REPLAY) $(BUILD)/libprograms.a 
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/%.o
-.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store bench-cast bench-failover fuzz install clean format deps docs
+.PHONY: all programs tests check check-full check-vm check-san demo bench bench-store bench-cast bench-failover fuzz install deb clean format deps docs
 
 deps:
 	tools/deps.sh all
@@ -181,13 +182,21 @@ install: programs
 	install -m 644 packages/*.service packages/*.socket packages/*.path $(DESTDIR)/lib/systemd/system/
 	install -D -m 644 packages/orthrus.sysusers $(DESTDIR)/usr/lib/sysusers.d/orthrus.conf
 	$(if $(DESTDIR),,systemd-sysusers /usr/lib/sysusers.d/orthrus.conf)
+	install -D -m 644 packages/orthrus.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/orthrus.conf
+	$(if $(DESTDIR),,systemd-tmpfiles --create orthrus.conf)
 	install -D -m 644 packages/60-orthrus.conf $(DESTDIR)/usr/lib/sysctl.d/60-orthrus.conf
 	-$(if $(DESTDIR),,/lib/systemd/systemd-sysctl --prefix=/net/core/rmem_max --prefix=/net/core/wmem_max)
 	install -D -m 644 docs/site.schema.json $(DESTDIR)$(PREFIX)/share/orthrus/site.schema.json
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(BUILD)/orthrus completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
+	$(BUILD)/orthrus completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_orthrus
 	for s in 5 7 8; do for m in docs/man/*.$$s; do [ -e $$m ] || continue; \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done; done
+# The Debian packages, in $(BUILD)/deb: from the files that git knows, the same bytes each time (debian/README.Debian, tools/deb.sh).
+deb:
+	tools/deps.sh deb
+	JOBS=$(JOBS) tools/deb.sh $(BUILD)/deb
 clean:
 	rm -rf build build-san build-fuzz
 

@@ -113,7 +113,9 @@
 	X("head", "fenced", cmd_head_fenced, CMD_CHANGES_HERE, "HEAD", "", "say that the other head is switched off for certain") \
 	X("head", "certificate", cmd_head_certificate, CMD_CHANGES_HERE, "NAME", "out=DIR", \
 	  "make a client certificate for administering from another machine") \
-	X("completion", "bash", cmd_completion_bash, CMD_READS_HERE, "", "", "print the completion script for bash(1)")
+	X("completion", "bash", cmd_completion_bash, CMD_READS_HERE, "", "", "print the completion script for bash(1)") \
+	X("completion", "zsh", cmd_completion_zsh, CMD_READS_HERE, "", "", "print the completion function for zsh(1)") \
+	X("completion", "words", cmd_completion_words, CMD_READS, "KIND", "", "list what the scripts complete: nodes, images, ...")
 /* clang-format on */
 
 #include "base/err.h"

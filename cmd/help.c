@@ -49,7 +49,7 @@ static void help_noun(struct buf *out, const char *noun)
 		if (str_eq(cmd_nouns[i].name, noun))
 			buf_addf(out, "orthrus %s: %s\n\n", noun, cmd_nouns[i].help);
 	help_verbs(out, noun);
-	buf_addf(out, "\n`orthrus %s VERB --help` shows a verb's options.\n", noun);
+	buf_addf(out, "\n`orthrus %s VERB --help` shows a verb's options. The manual is orthrus-%s(8).\n", noun, noun);
 }
 
 static void help_verb(struct buf *out, const struct cmd_def *d)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A node asks whether it is to bring casts into a network: it does so from then on, by orthrus-node(8). */
+/* A node asks whether it is to bring casts into a network: it does so from then on, by orthrus-node: orthrus-sync(8). */
 #include "base/mem.h"
 #include "daemon/api.h"
 #include "daemon/ident.h"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Install what building, testing and the demo need, from the mirror this machine's apt already uses.
-# usage: tools/deps.sh [build|head|all|bench]   (nothing is done, and apt is not touched, when all is there)
+# usage: tools/deps.sh [build|deb|head|all|bench]   (nothing is done, and apt is not touched, when all is there)
 #   build: to compile.  head: to compile and to run a head.  all: to test and to run the demo, too.
-#   bench: to compile and to measure the store beside other programs.
+#   bench: to compile and to measure the store beside other programs.  deb: to compile, as Debian packages.
 set -euo pipefail
 
 build="build-essential pkg-config zstd libarchive-dev libblkid-dev libcmocka-dev libcurl4-openssl-dev
@@ -34,6 +34,9 @@ lab="$lab swtpm"
 head="$head fdisk openssh-server" # into the rescue system
 # Whose view of the nodes cli/exports asks for.
 lab="$lab clustershell genders munge slurm-client slurmctld"
+deb="debhelper dpkg-dev fakeroot liblz4-dev"
+lab="$lab $deb lintian" # the packages, and what is wrong with them
+lab="$lab zsh" # its completion
 lab="$lab faketime" # heads and machines whose clock is wrong
 bench="borgbackup debian-archive-keyring ethtool fsarchiver iproute2 libarchive-tools mmdebstrap nftables procps restic rsync time udpcast uftp util-linux"
 bench="$bench jq keepalived" # the failover of two heads, beside ours
@@ -45,10 +48,11 @@ trixie) build="$build $backports" backports="" lab="${lab/libclang-rt-14-dev/lib
 esac
 case ${1:-all} in
 build) want="$build" ;;
+deb) want="$build $deb" ;;
 head) want="$build $head" ;;
 all) want="$build $head $lab" ;;
 bench) want="$build $bench" ;;
-*) echo "usage: tools/deps.sh [build|head|all|bench]" >&2; exit 2 ;;
+*) echo "usage: tools/deps.sh [build|deb|head|all|bench]" >&2; exit 2 ;;
 esac
 
 # Of libraft any version is installed soon; only one that keeps its data counts.

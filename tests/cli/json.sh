@@ -49,6 +49,8 @@ failure 2 usage -- node list --frobnicate
 failure 2 usage --
 failure 2 usage -- head status extra
 failure 2 usage -- completion bash
+failure 2 usage -- completion zsh
+failure 2 usage -- completion words nonsense
 doc 0 '.version | test("^[0-9.]+$")' -- --version
 for words in 'head status' 'node list' 'node show n01' 'node install n01' 'node boot n01 --net' 'site plan'; do
     # shellcheck disable=SC2086

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The table of commands and the man page name the same verbs and options, and the man pages are sound mdoc.
+# The table of commands and the man pages name the same verbs and options: each noun has its page orthrus-NOUN(8), orthrus(8) leads to them.
+# What a page refers to is there (lint/man looks at the rest).
 set -eu
 # shellcheck source=tests/lint/common.bash
 . "$(dirname "$0")/common.bash"
@@ -12,8 +13,10 @@ table() { # "noun verb options" of every X("noun", "verb", function, effect, "ar
     code cmd/commands.h | sed 's/^[^:]*:[^:]*://; s/\\$//' | tr '\n' ' ' |
         perl -ne 'while (/X\("(\w+)", "(\w+)", \w+, \w+, "[^"]*",\s*"([^"]*)"/g) { print "$1 $2 $3\n" }'
 }
-entry() { # the lines that the man page gives to `noun verb`: from its .It Cm to the next one, or to the end of the section
-    awk -v want=".It Cm $1 $2" '/^\.It Cm [a-z]+ [a-z]+/ { on = $0 == want || index($0, want " ") == 1 } /^\.S[hs]/ { on = 0 } on' "$man"
+nouns() { sed -n '/^#define NOUNS/,/[^\\]$/s/^\tX("\([a-z]*\)",.*/\1/p' cmd/commands.h; }
+page() { echo "docs/man/orthrus-$1.8"; } # of a noun
+entry() { # the lines that its man page gives to `noun verb`: from its .It Cm to the next one, or to the end of the section
+    awk -v want=".It Cm $1 $2" '/^\.It Cm [a-z]+ [a-z]+/ { on = $0 == want || index($0, want " ") == 1 } /^\.S[hs]/ { on = 0 } on' "$(page "$1")"
 }
 says_option() { # is --$1 in the text on standard input? mdoc writes it .Fl -name
     grep -qE -- "Fl -$1( |\$)"
@@ -22,11 +25,20 @@ says_option() { # is --$1 in the text on standard input? mdoc writes it .Fl -nam
     [ -f "$man" ] || echo "$man: is missing"
     n=$(table | wc -l)
     [ "$n" -ge 10 ] || echo "cmd/commands.h: only $n rows of the table found: is its form a new one?"
-    sed -nE 's/^\.It Cm ([a-z]+) ([a-z]+)( .*)?$/\1 \2/p' "$man" | sort >"$TMPDIR_LINT/man"
-    table | cut -d' ' -f1,2 | sort >"$TMPDIR_LINT/table"
-    comm -23 "$TMPDIR_LINT/table" "$TMPDIR_LINT/man" | sed "s|.*|$man: there is no '.It Cm &'|"
-    comm -13 "$TMPDIR_LINT/table" "$TMPDIR_LINT/man" | sed "s|.*|$man: '&' is no command|"
+    [ "$(nouns | wc -l)" -ge 8 ] || echo "cmd/commands.h: the nouns were not found"
+    for noun in $(nouns); do
+        p=$(page "$noun")
+        [ -f "$p" ] || { echo "$p: is missing"; continue; }
+        grep -q "^\.It Xr orthrus-$noun 8\$" "$man" || echo "$man: does not lead to orthrus-$noun(8)"
+        sed -nE 's/^\.It Cm ([a-z]+) ([a-z]+)( .*)?$/\1 \2/p' "$p" | sort >"$TMPDIR_LINT/man"
+        table | cut -d' ' -f1,2 | grep "^$noun " | sort >"$TMPDIR_LINT/table"
+        comm -23 "$TMPDIR_LINT/table" "$TMPDIR_LINT/man" | sed "s|.*|$p: there is no '.It Cm &'|"
+        comm -13 "$TMPDIR_LINT/table" "$TMPDIR_LINT/man" | sed "s|.*|$p: '&' is no command|"
+    done
+    grep -nE '^\.It Cm [a-z]+ [a-z]+' "$man" | sed "s|^\([0-9]*\):.*|$man:\1: verbs are in the pages of their nouns|"
     table | while read -r noun verb options; do
+        man=$(page "$noun")
+        [ -f "$man" ] || continue
         entry "$noun" "$verb" >"$TMPDIR_LINT/entry"
         for o in ${options//,/ }; do
             o=${o%%=*}
@@ -49,9 +61,15 @@ says_option() { # is --$1 in the text on standard input? mdoc writes it .Fl -nam
         comm -13 "$TMPDIR_LINT/options" "$TMPDIR_LINT/told" | sed "s|^|$page: there is no --|"
     done <<<"daemon/options.c docs/man/orthrusd.8
 imaging/imager/main.c docs/man/orthrus-imager.8
-node/main.c docs/man/orthrus-node.8
+node/main.c docs/man/orthrus-sync.8
 tui/options.c docs/man/orthrus-setup.8"
-    if command -v mandoc >/dev/null; then
-        files 'docs/man/*' | xargs -r mandoc -T lint -W warning | sed 's/^mandoc: //' || true
-    fi
+    # A page is called as its file; those that it leads to are there.
+    files 'docs/man/*' | while IFS= read -r f; do
+        name=${f##*/}
+        want=".Dt $(echo "${name%.*}" | tr '[:lower:]' '[:upper:]') ${name##*.}"
+        grep -qxF "$want" "$f" || echo "$f: has no line '$want'"
+        grep -oE 'Xr (orthrus[a-z-]*|site\.json) [0-9]' "$f" | sort -u | while read -r _ other section; do
+            [ -f "docs/man/$other.$section" ] || echo "$f: leads to $other($section), which is not there"
+        done
+    done
 } | verdict
