@@ -290,6 +290,10 @@ static enum announce_kind judge_link(struct announce *a, const struct ifinfomsg 
 			return ANNOUNCE_NOTHING; /* it is going; we'll hear of it */
 		make_frames(a, i);		 /* it may have got another address */
 		p->tell = p->tell && p->up == was;
+		if (was && p->up && !((info->ifi_flags & IFF_UP) && (info->ifi_flags & IFF_RUNNING))) {
+			p->tell = true; /* down, and up again before we looked: told as both, for its neighbours may have moved */
+			return ANNOUNCE_LINK_DOWN;
+		}
 		return p->up == was ? ANNOUNCE_NOTHING : p->up ? ANNOUNCE_LINK_UP : ANNOUNCE_LINK_DOWN;
 	}
 	return ANNOUNCE_NOTHING;

@@ -52,7 +52,7 @@ int gate_open(const struct gate_config *config, struct gate **out, struct err *e
 /* Open until `boot_ns` of CLOCK_BOOTTIME; 0: shut now. It may move either way.
  * BPF: one store into memory, no system call; never fails. nftables: two netlink messages; -1: it is as it was before,
  * so it shuts when it would have. That a *shutting* failed is ERR_REFUSED: it is open until the last deadline, and what must not
- * be before it is shut (a release) must wait for that. */
+ * be before it is shut (a release; the own voter's grant to another) must wait for that. */
 int gate_deadline(struct gate *g, int64_t boot_ns, struct err *err) WARN_UNUSED;
 
 struct gate_view {

@@ -75,12 +75,15 @@ ip link set p-a down
 forget b
 exec_in n ip -ts monitor neigh >/run/monitor &
 monitor=$!
-listens() { ls -l "/proc/$1/fd" | grep -q socket; } # PROCESS
+listens() { ip netns exec n awk -v p="$1" 'NR > 1 && $2 == 0 && $3 == p && $4 != "00000000" { n = 1 } END { exit !n }' /proc/net/netlink; } # PROCESS
 until_so "the monitor listens" listens $monitor
 began=$EPOCHREALTIME
 tell b take
 until_so "the neighbour learns of b by IPv4" neighbour 10.9.0.1 b
 until_so "the neighbour learns of b by IPv6" neighbour fd09::1 b
+monitored() { grep -q "^\[.*\] *$1 .*lladdr ${mac[b]}" /run/monitor; } # ADDRESS
+until_so "the monitor has seen it by IPv4" monitored 10.9.0.1
+until_so "the monitor has seen it by IPv6" monitored fd09::1
 kill $monitor
 moved() { # ADDRESS: milliseconds from when b was told to the neighbour's new entry
     date -d "$(sed -n "s/^\[\(.*\)\] *$1 .*lladdr ${mac[b]}.*/\1/p" /run/monitor | sed -n 1p)" +%s.%N | awk -v b="$began" '{ printf "%.1f", ($1 - b) * 1000 }'

@@ -57,15 +57,18 @@ cable down
 for _ in $(seq 500); do [ "$(grep -c 'if it stays so' "$work/head2.log")" -gt "$before" ] && break; sleep 0.01; done
 cable up
 until_said head2 'head1 is heard again: it stays on'
-until_value head2 role holder # or head1: who asks first
+until_one() { # one has it, the other one not: $one, $other
+    for _ in $(seq 500); do
+        case $(value head1 role)$(value head2 role) in holderstandby) one=head1 other=head2; return ;; standbyholder) one=head2 other=head1; return ;; esac
+        sleep 0.02
+    done
+    die "nobody answers: $(status head1) $(status head2)"
+}
+until_one # who asks first
 asked head1 || asked head2 && fail "a head was switched off for a moment's silence"
 [ -z "$(value head2 problem | grep 'may be on')" ] || fail "head2 has a problem: $(value head2 problem)"
 
 # --- one that is out for long: who had the addresses stays
-for _ in $(seq 500); do
-    case $(value head1 role)$(value head2 role) in holderstandby) one=head1 other=head2; break ;; standbyholder) one=head2 other=head1; break ;; esac
-    sleep 0.02
-done
 cable down
 until_asked "$other"
 asked "$one" && fail "both are switched off"
@@ -88,8 +91,8 @@ until_said head2 'make sure that head1 is off, and say so'
 guard_start head1 --site "$work/manual.json" # it was not off, and is back
 for _ in $(seq 1000); do [ "$(value head2 problem)" = null ] && break; sleep 0.02; done
 [ "$(value head2 problem)" = null ] || fail "an administrator is still told to do something: $(value head2 problem)"
-for _ in $(seq 500); do case $(value head1 role)$(value head2 role) in holderstandby) other=head1; break ;; standbyholder) other=head2; break ;; esac; sleep 0.02; done
-[ "$other" = head1 ] || { for _ in $(seq 500); do head_does head2 switch && break; sleep 0.02; done; until_pair head1 head2; }
+until_one
+[ "$one" = head1 ] || { for _ in $(seq 500); do head_does head2 switch && break; sleep 0.02; done; until_pair head1 head2; }
 waited=$(grep -c 'make sure that head1' "$work/head2.log")
 guard_kill head1 KILL
 for _ in $(seq 1000); do [ "$(grep -c 'make sure that head1' "$work/head2.log")" -gt "$waited" ] && break; sleep 0.02; done

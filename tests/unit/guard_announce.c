@@ -192,6 +192,15 @@ static void sockets_and_addresses(void **state)
 	}
 	assert_true(addr6_same(&e.addr, &four));
 	assert_int_equal(announce_read(a, &e), ANNOUNCE_NOTHING);
+	/* Down, and up again before anyone looked: both are told. */
+	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g0", "down"), 0);
+	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g0", "up"), 0);
+	assert_int_equal(announce_read(a, &e), ANNOUNCE_LINK_DOWN);
+	while (announce_read(a, &e) != ANNOUNCE_LINK_UP)
+		assert_int_not_equal(e.kind, ANNOUNCE_CONFLICT);
+	assert_string_equal(e.interface, "g0");
+	while (announce_read(a, &e) != ANNOUNCE_NOTHING)
+		;
 	/* So much happens elsewhere that the kernel has no room to say what becomes of ours: it is told all the same. */
 	crowd();
 	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g1", "down"), 0);

@@ -170,6 +170,11 @@ static void test_heir_of_old(void **state)
 	get_it(&o, 2);
 	hear(&o, LEASE_HELLO, 0, 0);
 	on(&o, LEASE_ON_SWITCH);
+	/* Neither while nobody took what it gave away... */
+	hear_msg(&o, r);
+	assert_int_equal(o.l.state, HEAD_RELEASING);
+	assert_int_equal(o.l.hold_off_until, o.now + HOLD_OFF);
+	/* ... nor then. */
 	hear(&o, LEASE_PROPOSE, 0, BALLOT(200, 0));
 	pass(&o, R);
 	hear_msg(&o, r);
