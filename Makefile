@@ -39,7 +39,7 @@ IMAGER_SRCS := $(filter-out $(MAINS),$(wildcard imaging/imager/*.c))
 TUI_SRCS := $(filter-out $(MAINS),$(wildcard tui/*.c))
 LIB := $(BUILD)/liborthrus.a
 PROGRAMS := $(BUILD)/orthrus $(BUILD)/orthrusd $(BUILD)/orthrus-imager $(BUILD)/orthrus-node \
-	$(BUILD)/orthrus-guard $(if $(wildcard tui/pages.c),$(BUILD)/orthrus-setup)
+	$(BUILD)/orthrus-guard $(BUILD)/orthrus-setup
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -108,8 +108,8 @@ $(BUILD)/tests/unit/daemon_change: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,sta
 $(BUILD)/tests/unit/daemon_pending: LDFLAGS += -Wl,--wrap=state_write
 $(BUILD)/tests/lab/fleet: LDLIBS += -lssl
 # orthrus-setup with pages of a test's own.
-$(BUILD)/tests/lab/setup: $(call obj,tui/main.c)
-$(BUILD)/tests/lab/setup: LDLIBS += $(shell pkg-config --libs libnewt)
+$(BUILD)/tests/lab/setup: $(call obj,tests/lab/setup.c tui/main.c) $(BUILD)/libprograms.a $(LIB)
+	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs libnewt)
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libprograms.a $(LIB)
 	@echo "LINK $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # Preloaded by a test.
@@ -172,7 +172,7 @@ install: programs
 	$(if $(DESTDIR),,tools/deps.sh head)
 	install -D -m 755 $(BUILD)/orthrus $(DESTDIR)$(PREFIX)/bin/orthrus
 	install -D -m 755 $(BUILD)/orthrusd $(DESTDIR)$(PREFIX)/sbin/orthrusd
-	$(if $(wildcard tui/pages.c),install -D -m 755 $(BUILD)/orthrus-setup $(DESTDIR)$(PREFIX)/sbin/orthrus-setup)
+	install -D -m 755 $(BUILD)/orthrus-setup $(DESTDIR)$(PREFIX)/sbin/orthrus-setup
 	install -D -m 755 $(BUILD)/orthrus-guard $(DESTDIR)$(PREFIX)/sbin/orthrus-guard
 	install -D -m 755 $(BUILD)/orthrus-imager $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-imager
 	install -D -m 755 $(BUILD)/orthrus-node $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-node
