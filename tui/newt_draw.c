@@ -84,10 +84,10 @@ static void draw_row(struct newt *n, newtComponent form, const struct form_row *
 		newt_label(n, form, (int)r->column + PAD, row, filled, width, NEWT_COLORSET_ENTRY);
 	} else if (*r->text) {
 		newt_label(n, form, (int)r->column + PAD, row, r->text, room(n, r->column),
-			   r->here			       ? NEWT_COLORSET_ACTLISTBOX
-			   : r->kind == FORM_ROW_PROBLEM       ? NEWT_COLORSET_TITLE
-			   : r->kind == FORM_ROW_BUTTON	       ? NEWT_COLORSET_COMPACTBUTTON
-							       : NEWT_COLORSET_LABEL);
+			   r->here			 ? NEWT_COLORSET_ACTLISTBOX
+			   : r->kind == FORM_ROW_PROBLEM ? NEWT_COLORSET_TITLE
+			   : r->kind == FORM_ROW_BUTTON	 ? NEWT_COLORSET_COMPACTBUTTON
+							 : NEWT_COLORSET_LABEL);
 	}
 }
 
@@ -123,8 +123,8 @@ newtComponent newt_draw(struct newt *n, const struct screen_how *how)
 		draw_row(n, form, &rows.rows[i], rows.width, (int)(i - n->form.top));
 	draw_buttons(n, form);
 	if (rows.len > n->form.height) {
-		newtComponent bar = newtVerticalScrollbar((int)n->form.columns + NEWT_BAR_COLUMNS - 1, 0, (int)n->form.height, NEWT_COLORSET_LABEL,
-							  NEWT_COLORSET_ACTLISTBOX);
+		newtComponent bar = newtVerticalScrollbar((int)n->form.columns + NEWT_BAR_COLUMNS - 1, 0, (int)n->form.height,
+							  NEWT_COLORSET_LABEL, NEWT_COLORSET_ACTLISTBOX);
 
 		newtFormAddComponent(form, bar);
 		newtScrollbarSet(bar, (int)n->form.top, (int)(rows.len - n->form.height));
