@@ -71,12 +71,17 @@ void site_wish_print(const struct order *o, const char *image, struct buf *out);
 
 /* Appends the steps to `plan`, which has those of the site's values already. With `diff`, steps of files have the lines. */
 int site_steps(const struct site_facts *f, bool diff, struct plan *plan, struct err *err) WARN_UNUSED;
-/* site_steps_nodes.c: the part of it that is about nodes. */
+/* Its parts: site_steps_files.c, site_steps_services.c, site_steps_dangers.c; site_steps_nodes.c has what is about nodes. */
+int site_steps_files(const struct site_facts *f, bool diff, struct plan *plan, struct err *err) WARN_UNUSED;
+void site_steps_services(const struct site_facts *f, struct plan *plan);
+int site_steps_dangers(const struct site_facts *f, struct plan *plan, struct err *err) WARN_UNUSED;
 int site_steps_nodes(const struct site_facts *f, struct plan *plan, struct err *err) WARN_UNUSED;
 int site_steps_networks(const struct site_facts *f, struct plan *plan, struct err *err) WARN_UNUSED;
 
 struct plan_step *site_step_add(struct plan *plan, enum site_step_kind kind, const char *name, const struct site_step *about,
 				const char *fmt, ...) PRINTF_LIKE(5, 6); /* takes the strings of about, which may be NULL */
+/* "provision (10.1.0.0/16, fd00::/64)"; the caller frees it. */
+char *site_step_network(const struct site_network *net);
 /* {"digest":..,"steps":[{"name","effect","text","kind",..}]}: its keys into the open object. */
 void site_steps_put(const struct plan *plan, struct json_out *w);
 

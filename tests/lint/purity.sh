@@ -36,7 +36,7 @@ mapfile -t pure < <(files 'lib/base/*.c' 'lib/site/*.c' 'lib/api/*.c' '*/plan.c'
     done)
 # Of the guard's gate and announcing, what is made and read there.
 pure+=(headfailover/guard/gate_nft_rules.c headfailover/guard/gate_msg.c headfailover/guard/announce_frame.c)
-pure+=(daemon/site_steps.c daemon/site_steps_nodes.c daemon/text_diff.c)
+pure+=(daemon/site_steps.c daemon/site_steps_{files,services,dangers,nodes}.c daemon/text_diff.c)
 # Of the wizard, all that decides what is shown and what becomes of what was typed.
 pure+=(tui/view.c tui/wizard.c tui/form.c tui/form_rows.c tui/text.c tui/plain_answer.c tui/review.c tui/apply.c)
 # Of the dashboard, all but what asks, draws and runs.
