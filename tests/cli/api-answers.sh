@@ -81,6 +81,21 @@ put_site 400 /v1/site "$work/bad.json"
 request --unix-socket "$sock" -X PUT -H 'Content-Type: application/json' -H 'If-Match: "77"' --data-binary "@$root/etc/orthrus/site.json" http://x/v1/site
 want 412 "another version"
 ask 200 GET /v1/site
+# Another one, and back.
+undo() { # STATUS BODY
+    request --unix-socket "$sock" -X POST -H 'Content-Type: application/json' -H 'If-Match: *' --data-binary "$2" http://x/v1/site/undo
+    want "$1" "POST /v1/site/undo of $2"
+}
+undo 403 '{}'
+jq '.cluster.domain = "hpc.internal" | .networks[0].mtu = 9000' "$root/etc/orthrus/site.json" >"$work/another.json"
+put_site 200 '/v1/site?plan=1&diff=1' "$work/another.json"
+put_site 200 '/v1/site?reason=another' "$work/another.json"
+undo 200 '{"plan":true,"diff":true}'
+undo 200 '{"to":1,"reason":"the first one was right"}'
+undo 404 '{"to":77}'
+ask 200 GET /v1/site/history
+ask 200 GET /v1/site/history/2
+ask 404 GET /v1/site/history/77
 tiny_image compute
 image=$(basename "$root"/srv/orthrus/store/images/compute/*)
 pack=$(basename "$root"/srv/orthrus/store/packs/*.pack)
@@ -157,6 +172,9 @@ machine_asks 200 $mac1 POST /v1/imager/done "{\"install_id\":\"$id\",\"report\":
 machine_asks 200 $mac1 POST /v1/imager/booted "{\"install_id\":\"$id\",\"root\":\"UUID=x\",\"kernel\":\"6.1\",\"boot_id\":\"b1\",\"os\":\"bookworm\",\"mdstat\":null,\"esp\":\"C5EA-41D0\"}"
 ask 200 GET /v1/nodes/n01
 ask 200 GET "/v1/image-users/compute/$image"
+# What is said of nodes, when the site changes.
+jq '.networks[0].ipv4 = {subnet: "10.88.0.0/24"} | .heads[0].ipv4 = "10.88.0.1" | .cluster.domain = "hpc.internal"' "$root/etc/orthrus/site.json" >"$work/another.json"
+put_site 200 '/v1/site?plan=1' "$work/another.json"
 ask 403 DELETE "/v1/images/compute/$image"
 
 # --- what a node fetches

@@ -44,6 +44,7 @@ for i in $(seq 16); do
 done
 echo secret >"$work/lab/ldap.key"
 "$orthrus" secret set ldap "$work/lab/ldap.key" --path /etc/ldap.key >/dev/null || die "secret set"
+"$orthrus" secret set cookie --path /etc/app.cookie --generate 32 >/dev/null || die "secret set"
 "$orthrus" head certificate anna --out "$work/lab/anna" >/dev/null || die "head certificate"
 
 # The files that the documentation names.
@@ -51,6 +52,7 @@ cd "$work/lab" || exit 1
 head -c 100000 /dev/urandom >disk.img
 cp disk.img data.tar
 tar -C "$work/tree" -c . | zstd -q >rootfs.tar.zst
+(umask 077; echo secret >bind.pw)
 printf 'name,group,mac\nr3n01,compute,52:54:00:00:03:01\n' >nodes.csv
 cat >"$work/scene" <<EOS
 20261101T021500Z-golden=$older
@@ -58,6 +60,6 @@ https://10.1.0.1:8443=https://127.0.0.1:$port
 /root/anna=$work/lab/new-anna
 EOS
 mapfile -t pages < <(find "$TOP/README.md" "$TOP/CONTRIBUTING.md" "$TOP/docs" -name '*.md' -o -path '*/man/*.[1-8]' | sort)
-mapfile -t -O ${#pages[@]} pages < <(find "$TOP"/{cast,cmd,daemon,headfailover,imaging,installer,lib,netboot,node,power,raidsetup} -name '*.c' | sort)
+mapfile -t -O ${#pages[@]} pages < <(find "$TOP"/{cast,cmd,daemon,headfailover,headinstall,imaging,installer,lib,netboot,node,power,raidsetup,tui} -name '*.c' | sort)
 /usr/bin/python3 "$TOP/tests/lab/docs_commands.py" run "$TOP/tests/cli/docs-commands.table" "$work/scene" "${pages[@]}" || failed=1
 exit $failed

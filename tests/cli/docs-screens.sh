@@ -49,6 +49,11 @@ Disks
 <!-- end of screens -->
 E2
 screens --check || fail "made, and yet not right: $(cat out)"
+echo Ten >tests/golden/setup/10-end.txt
+screens || fail "$(cat out)"
+[ "$(grep '^### ' docs/page.md | paste -sd' ')" = "### Cluster ### Node disks ### End" ] || fail "the order: $(grep '^### ' docs/page.md)"
+rm tests/golden/setup/10-end.txt
+screens || fail "$(cat out)"
 # --- one screen by its name is not shown twice; a golden that changes is found
 printf '# Other\n\n<!-- screen: tests/golden/setup/01-cluster.txt -->\n<!-- end of screens -->\n' >>docs/page.md
 screens || fail "$(cat out)"
