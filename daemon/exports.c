@@ -265,13 +265,15 @@ int exports_look(struct exports *f, const struct site *site, const struct roster
 	for (size_t i = 0; i < N_FOLLOWERS; i++) {
 		autofree char *path = path_of(f, &followers[i]);
 		autoclean(buf_free) struct buf text = { 0 }, before = { 0 };
+		struct err why = { 0 };
 
 		if (!is_wanted(f, &followers[i]))
 			continue;
-		if (fs_exists(path) && fs_read(path, FILE_MAX, &before, err) < 0)
-			return -1;
 		followers[i].render(facts.nodes, roster->len, &text);
-		fn(ctx, followers[i].slurm, path, fs_exists(path) ? buf_str(&before) : NULL, buf_str(&text));
+		if (fs_exists(path) && fs_read(path, FILE_MAX, &before, &why) < 0)
+			fn(ctx, followers[i].slurm, path, NULL, buf_str(&text), why.text);
+		else
+			fn(ctx, followers[i].slurm, path, fs_exists(path) ? buf_str(&before) : NULL, buf_str(&text), NULL);
 	}
 	return 0;
 }

@@ -13,9 +13,10 @@ struct roster;
  * there. */
 int exports_link(const struct daemon_paths *p, struct err *err) WARN_UNUSED;
 int exports_start(struct daemon *d, struct exports **out, struct err *err) WARN_UNUSED;
-/* What they would be by another site, with the nodes as they would be: each file that is wanted, as it is (NULL: not there) and
- * as it would be. `slurm`: Slurm has to read it. From any thread. */
-typedef void (*exports_file_fn)(void *ctx, bool slurm, const char *path, const char *before, const char *after);
+/* What they would be by another site, with the nodes as they would be: each file that is wanted, as it is (NULL: not there, or
+ * `unread` says why it can't be read) and as it would be. `slurm`: Slurm has to read it. From any thread. */
+typedef void (*exports_file_fn)(void *ctx, bool slurm, const char *path, const char *before, const char *after,
+				const char *unread);
 int exports_look(struct exports *f, const struct site *site, const struct roster *roster, exports_file_fn fn, void *ctx,
 		 struct err *err) WARN_UNUSED;
 /* Do they differ in what Slurm takes of them? */

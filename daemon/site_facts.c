@@ -38,15 +38,17 @@ static void on_netboot(void *ctx, const struct netboot_file *f)
 	struct site_file *x = add_file(ctx, kinds[f->kind], f->path, f->before, f->after);
 
 	x->node = f->node ? mem_strdup(f->node) : NULL;
+	x->unread = f->unread ? mem_strdup(f->unread) : NULL;
 }
 
-static void on_export(void *ctx, bool slurm, const char *path, const char *before, const char *after)
+static void on_export(void *ctx, bool slurm, const char *path, const char *before, const char *after, const char *unread)
 {
 	struct site_file *x;
 
-	if (str_eq(before, after))
+	if (!unread && str_eq(before, after))
 		return;
 	x = add_file(ctx, slurm ? SITE_FILE_SLURM : SITE_FILE_EXPORT, path, before, after);
+	x->unread = unread ? mem_strdup(unread) : NULL;
 	x->slurm_takes_note = slurm && exports_slurm_differs(before ? before : "", after);
 }
 
@@ -54,13 +56,16 @@ static int look_at_known_hosts(struct daemon *d, const struct site *site, struct
 {
 	autofree char *path = fs_join(d->paths.ssh_dir, "known_hosts");
 	autoclean(buf_free) struct buf before = { 0 }, after = { 0 };
+	struct err why = { 0 };
 
 	/* The authority is made with the first site. */
 	if (!fs_exists(path))
 		return 0;
-	if (fs_read(path, FILE_MAX, &before, err) < 0 || ssh_known_hosts(d, site, &after, err) < 0)
+	if (ssh_known_hosts(d, site, &after, err) < 0)
 		return -1;
-	if (!str_eq(buf_str(&before), buf_str(&after)))
+	if (fs_read(path, FILE_MAX, &before, &why) < 0)
+		on_export(f, false, path, NULL, buf_str(&after), why.text);
+	else if (!str_eq(buf_str(&before), buf_str(&after)))
 		add_file(f, SITE_FILE_EXPORT, path, buf_str(&before), buf_str(&after));
 	return 0;
 }

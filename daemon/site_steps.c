@@ -43,6 +43,7 @@ void site_facts_free(struct site_facts *f)
 		free(f->files[i].node);
 		free(f->files[i].before);
 		free(f->files[i].after);
+		free(f->files[i].unread);
 	}
 	for (size_t i = 0; i < f->n_wishes; i++) {
 		free(f->wishes[i].node);

@@ -41,6 +41,7 @@ struct site_file {
 	enum site_file_kind kind;
 	char *path, *node;     /* node: of SITE_FILE_NODE; NULL: nobody's any more */
 	char *before, *after;  /* NULL: not there, goes */
+	char *unread;	       /* why what is there can't be looked at; before is NULL then. Without after: of a directory */
 	bool slurm_takes_note; /* of SITE_FILE_SLURM */
 };
 /* What is on a node now. */

@@ -24,6 +24,18 @@ static char *lines_text(size_t added, size_t removed)
 		     : str_format(" (%zu line%s removed)", removed, removed == 1 ? "" : "s");
 }
 
+/* It is no reason to refuse: doing it says what is in its way, and it is tried again. */
+static void say_unread(const struct site_file *f, struct plan *plan)
+{
+	autofree char *name = str_format("file:%s", f->path);
+	const struct site_step about = { .path = mem_strdup(f->path), .action = "change", .files = 1 };
+
+	site_step_add(plan, SITE_STEP_FILE, name, &about,
+		      f->after ? "write %s (what is there now can't be read: %s)"
+			       : "remove what is nobody's any more from %s (it can't be read now: %s)",
+		      f->path, f->unread);
+}
+
 static void say_file(const struct site_file *f, bool diff, struct plan *plan)
 {
 	autofree char *name = str_format("file:%s", f->path);
@@ -53,7 +65,7 @@ static int say_node_files(const struct site_facts *f, const char *action, bool d
 		const struct site_file *x = &f->files[i];
 		struct text_diff n;
 
-		if (x->kind != SITE_FILE_NODE || !str_eq(action_of(x), action))
+		if (x->kind != SITE_FILE_NODE || x->unread || !str_eq(action_of(x), action))
 			continue;
 		text_diff(x->path, x->before, x->after, &n, diff ? &text : NULL);
 		about.files++;
@@ -83,7 +95,9 @@ int site_steps_files(const struct site_facts *f, bool diff, struct plan *plan, s
 	for (size_t i = 0; i < f->n_files; i++)
 		nodes += f->files[i].kind == SITE_FILE_NODE;
 	for (size_t i = 0; i < f->n_files; i++)
-		if (f->files[i].kind != SITE_FILE_NODE || nodes <= ONE_BY_ONE)
+		if (f->files[i].unread)
+			say_unread(&f->files[i], plan);
+		else if (f->files[i].kind != SITE_FILE_NODE || nodes <= ONE_BY_ONE)
 			say_file(&f->files[i], diff, plan);
 	for (size_t i = 0; nodes > ONE_BY_ONE && i < ARRAY_LEN(actions); i++)
 		if (say_node_files(f, actions[i], diff, plan, err) < 0)

@@ -72,6 +72,7 @@ struct netboot_file {
 	const char *path;
 	const char *node;	    /* of NODE: whose; NULL: nobody's any more */
 	const char *before, *after; /* NULL: it is not there, it goes */
+	const char *unread;	    /* why what is there can't be looked at; before is NULL then. Without after: of a directory */
 };
 typedef void (*netboot_file_fn)(void *ctx, const struct netboot_file *f);
 int netboot_look(const struct netboot_input *in, netboot_file_fn fn, void *ctx, enum netboot_effect *effect,

@@ -73,6 +73,8 @@ behind_json '.problem and .ordered' -- node install n01 --yes --wait
 behind "$not" -- node remove 'n[02-03]' --yes
 [ "$("$orthrus" node list --json | jq -c '[.nodes[].name]')" = '["n01"]' ] || fail "what was asked is not done"
 jq '.time.zone = "Europe/Berlin"' "$root/etc/orthrus/site.json" >"$work/site" && cp "$work/site" "$root/etc/orthrus/site.json"
+"$orthrus" site plan >"$work/out" 2>"$work/err" || fail "site plan when a directory can't be read: $(cat "$work/err")"
+grep -q "remove what is nobody's any more from $dir (it can't be read now: " "$work/out" || fail "the plan hides what it can't read: $(cat "$work/out")"
 behind 'applied, but: ' -- site apply --yes
 "$orthrus" node add n04 --mac $m:04 --group compute >/dev/null 2>&1
 "$orthrus" head status >"$work/out" || fail "head status: exit $?"

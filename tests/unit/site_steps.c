@@ -360,11 +360,37 @@ static void test_many_files_are_one_step(void **state)
 	assert_null(((struct site_step *)plan.steps[0].arg)->diff);
 }
 
+/* What can't be read is a step that says so, and no reason to show nothing. */
+static void test_unread_files(void **state)
+{
+	autoclean(site_free) struct site site = { 0 };
+	autoclean(site_facts_free) struct site_facts f = { .site = &site, .no_dnsmasq = true };
+	autoclean(plan_free) struct plan plan = { 0 };
+	autoclean(buf_free) struct buf base = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	read_file("base.json", &base);
+	assert_int_equal(site_read(buf_str(&base), base.len, "base", &site, &err), 0);
+	f.head = &site.heads[0];
+	f.files = mem_array(2, sizeof(*f.files));
+	f.files[0] = (struct site_file){ .kind = SITE_FILE_GRUB,
+					 .path = mem_strdup("/t/grub.cfg"),
+					 .after = mem_strdup("b\n"),
+					 .unread = mem_strdup("open /t/grub.cfg: no") };
+	f.files[1] = (struct site_file){ .kind = SITE_FILE_NODE, .path = mem_strdup("/t/nodes"), .unread = mem_strdup("no") };
+	f.n_files = 2;
+	assert_int_equal(site_steps(&f, true, &plan, &err), 0);
+	assert_string_equal(plan.steps[0].text, "write /t/grub.cfg (what is there now can't be read: open /t/grub.cfg: no)");
+	assert_string_equal(plan.steps[1].text, "remove what is nobody's any more from /t/nodes (it can't be read now: no)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_many_files_are_one_step),
+		cmocka_unit_test(test_unread_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
