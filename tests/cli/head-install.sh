@@ -141,6 +141,7 @@ ticks=$(cat "$m/fakes/ticks")
 [ -x "$m/usr/sbin/policy-rc.d" ] && fail "policy-rc.d is still there"
 grep -q '^address 10.77.0.1/16' "$work/installed" || fail "eth1 has not the head's address"
 grep -q '^runs chrony.service' "$work/installed" || fail "chrony does not run"
+grep -qx 'maxslewrate 400' "$m/etc/chrony/conf.d/orthrus.conf" || fail "a head's clock may run faster than its lease allows"
 grep -q 'runs ssh.service' "$work/installed" && fail "an sshd was started"
 [ -e "$m/etc/systemd/system/multi-user.target.wants/ssh.service" ] && fail "an sshd will be started"
 in_machine orthrus head install --plan | grep -q 'Nothing is to be done' || fail "a second run finds something to do: $(in_machine orthrus head install --plan)"
