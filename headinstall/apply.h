@@ -12,7 +12,8 @@
 struct site;
 struct head_wish;
 
-/* How a step does: "begun", "done", "failed" or "kept". */
+/* How a step does: "begun", then "done" or "failed"; or only "kept", of one that changes nothing and says what is left as it is.
+ * What was done by an earlier run is in no plan, so that no state says it. */
 typedef void (*head_say)(void *ctx, const struct plan_step *step, size_t number, size_t of, const char *state);
 
 struct head_apply {

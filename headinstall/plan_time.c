@@ -7,17 +7,19 @@
 
 #include <string.h>
 
-/* Debian's chrony.conf reads the directory; one that somebody wrote may not. */
-static bool reads_directory(const char *text)
+#define SLEW_PPM 400
+
+/* Where it does. Debian's chrony.conf reads the directory; one that somebody wrote may not. */
+static const char *reads_directory(const char *text)
 {
 	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
 		const char *line = at + strspn(at, " \t");
 
 		if (str_starts(line, "confdir ") && strstr(line, "/etc/chrony/conf.d") &&
 		    (size_t)(strstr(line, "/etc/chrony/conf.d") - line) < strcspn(line, "\n"))
-			return true;
+			return line;
 	}
-	return false;
+	return NULL;
 }
 
 static char *ours(const struct site *site)
@@ -39,7 +41,37 @@ static char *ours(const struct site *site)
 		buf_addf(&out, "allow %s\n", text);
 	}
 	buf_adds(&out, "local stratum 10\n");
+	/* The guards of a pair of heads count on clocks that run alike: as it comes, chrony has one run faster by up to 8 %. */
+	buf_addf(&out,
+		 "# How fast a wrong clock is set right, in ppm: the lease of a pair of heads counts on no more.\nmaxslewrate "
+		 "%d\n",
+		 SLEW_PPM);
 	return buf_steal(&out);
+}
+
+/* The last word counts in chrony's configuration: one behind the line that reads our file stands against it. */
+static void note_slew(const char *rest, const struct site *site, struct plan *out)
+{
+	for (const char *at = rest; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+		const char *line = at + strspn(at, " \t");
+		const char *number = line + strlen("maxslewrate ");
+		autofree char *value = NULL, *whole = NULL;
+		struct err none = { 0 };
+		uint64_t ppm;
+
+		if (!str_starts(line, "maxslewrate "))
+			continue;
+		number += strspn(number, " \t");
+		whole = mem_strndup(number, strspn(number, "0123456789"));
+		if (str_to_u64(whole, 0, UINT64_MAX, &ppm, &none) == 0 && ppm <= SLEW_PPM)
+			continue;
+		value = mem_strndup(line, strcspn(line, "\n"));
+		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:maxslewrate",
+			 str_format("leave '%s' in " HEAD_CHRONY " as it is%s", value,
+				    site->n_heads > 1 ? ": the guards of the pair of heads need 400 or less, so lower it there"
+						      : ""));
+		return;
+	}
 }
 
 int plan_time(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
@@ -58,6 +90,7 @@ int plan_time(const struct head_facts *f, const struct site *site, const struct 
 				    "this head for the time"));
 		return 0;
 	}
+	note_slew(main && main->there ? reads_directory(buf_str(&main->text)) : NULL, site, out);
 	s = head_add(out, HEAD_STEP_TIME, PLAN_WRITES, "time",
 		     str_format("have chrony give nodes the time, by " HEAD_CHRONY_OURS "%s",
 				main && main->there && !reads_directory(buf_str(&main->text)) ? ", which " HEAD_CHRONY

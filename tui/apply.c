@@ -66,7 +66,7 @@ static size_t find(struct apply *a, const struct told *t)
 static void note(struct apply *a, const struct told *t)
 {
 	static const enum apply_state states[] = { APPLY_RUNS, APPLY_DONE, APPLY_FAILED, APPLY_KEPT };
-	static const char *const words[] = { "...", "done", "FAILED", "was done before" };
+	static const char *const words[] = { "...", "done", "FAILED", "left as it is" };
 	struct apply_step *s;
 	autofree char *why = NULL;
 
@@ -163,7 +163,7 @@ struct page *apply_page(const struct apply *a, bool plain, int64_t elapsed_ns, s
 	if (!plain)
 		page_add(p, FIELD_NOTE, "progress", "", progress, NULL);
 	page_add(p, FIELD_NOTE, APPLY_STEPS, "", lines,
-		 "[x] done, [=] was done before, [>] under way, [!] failed, [ ] still to come. Esc asks whether to stop; what is "
+		 "[x] done, [=] left as it is, [>] under way, [!] failed, [ ] still to come. Esc asks whether to stop; what is "
 		 "done stays done, "
 		 "and orthrus-setup goes on from there when it is started again.");
 	*line = a->at;
@@ -176,7 +176,7 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 	autofree char *said = NULL;
 
 	if (!err) {
-		p->intro = str_format("This machine is a head now: %zu steps were done, %zu had been done before.",
+		p->intro = str_format("This machine is a head now: %zu steps were done, %zu left as they are.",
 				      apply_count(a, APPLY_DONE), apply_count(a, APPLY_KEPT));
 		page_add(p, FIELD_NOTE, "next", "What comes next:",
 			 "Power the nodes on: they start from the network and report what they are.\n"

@@ -30,7 +30,8 @@ void apply_free(struct apply *a);
 /* All steps of the plan, none begun. */
 void apply_begin(struct apply *a, const struct review *r);
 /* One line of what it prints: {"step","number","of","state":"begun|done|failed|kept","text"}, or {"error":{..}}. One that is
- * neither is passed over. A step that the plan did not have is added. */
+ * neither is passed over. `kept`: it changes nothing, and says what is left as it is (a step that is done already is in no plan).
+ * A step that the plan did not have is added. */
 void apply_line(struct apply *a, const char *line);
 size_t apply_count(const struct apply *a, enum apply_state state);
 

@@ -43,7 +43,7 @@ pure+=(tui/view.c tui/wizard.c tui/form.c tui/form_rows.c tui/text.c tui/plain_a
 pure+=(tui/dash_state.c tui/dash_screen.c tui/dash_shown.c tui/dash_acts.c tui/dash_keys.c tui/dash_input.c tui/dash_view.c tui/dash_panels.c tui/dash_nodes.c tui/dash_box.c)
 # And what makes pages of answers.
 mapfile -t -O ${#pure[@]} pure < <(files 'tui/facts.c' 'tui/answers*.c' 'tui/image_sets.c' 'tui/networks_check.c' 'tui/pages*.c')
-pure+=(headinstall/journal.c headinstall/journal_look.c headinstall/accounts.c headinstall/dhcp.c) # beside its plan*.c
+pure+=(headinstall/journal.c headinstall/journal_look.c headinstall/journal_settle.c headinstall/accounts.c headinstall/dhcp.c) # beside its plan*.c
 mapfile -t all < <(files '*.c' | grep -vE '^tests/|(^|/)main\.c$')
 
 {

@@ -191,7 +191,7 @@ static void test_apply(void **state)
 	apply_line(&a, "{\"error\":{\"kind\":\"failed\",\"text\":\"write the site: no space left\",\"hint\":\"make room\"}}");
 	assert_string_equal(a.err.text, "write the site: no space left");
 	p = apply_page(&a, true, 0, &line);
-	assert_string_equal(page_field(p, APPLY_STEPS)->value, "[1/3] install 3 packages: was done before\n"
+	assert_string_equal(page_field(p, APPLY_STEPS)->value, "[1/3] install 3 packages: left as it is\n"
 							       "[2/3] write the site: ...\n"
 							       "[2/3] write the site: FAILED: no space left");
 	page_free(p);
