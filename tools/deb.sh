@@ -29,7 +29,7 @@ tracked() {
 SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -S Timestamp)
 tracked | tar -c --null -T - --mtime="@$SOURCE_DATE_EPOCH" --mode='u=rwX,go=rX' | tar -x -p --no-same-owner -C "$tree"
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 DEB_BUILD_OPTIONS="parallel=${JOBS:-$(nproc)}${DEB_BUILD_OPTIONS:+ $DEB_BUILD_OPTIONS}"
-# What a make that called this one has for its own makes is not for debian/rules.
-(cd "$tree" && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u CI dpkg-buildpackage -us -uc)
+# What a make that called this one, or a test, has for its own makes is not for debian/rules.
+(cd "$tree" && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u CI -u BUILD -u SAN -u WERROR -u DESTDIR dpkg-buildpackage -us -uc)
 rm -rf "$tree"
 cd "$out" && ls -l ./*.deb
