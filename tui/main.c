@@ -57,7 +57,15 @@ static int wizard(const struct tui_options *o, struct saved *saved, enum setup_e
 static int dashboard(const struct tui_options *o, struct err *err)
 {
 	autofree char *orthrus = child_orthrus();
-	struct dash_opts dash = { .root = o->root, .orthrus = orthrus, .plain = is_plain(o) };
+	struct dash_opts dash = { .root = o->root,
+				  .api = o->api,
+				  .ca = o->ca,
+				  .cert = o->cert,
+				  .key = o->key,
+				  .orthrus = orthrus,
+				  .plain = is_plain(o),
+				  .watch = o->watch,
+				  .ascii = o->ascii };
 
 	return dash_run(&dash, err);
 }
@@ -131,6 +139,9 @@ int main(int argc, char **argv)
 		tui_options_print(&o);
 		return 0;
 	}
+	/* Everybody asks the locale. */
+	if (o.ascii)
+		setlocale(LC_CTYPE, "C");
 	if (run(&o, &code, &err) == 0)
 		return code;
 	if (!err.hint[0] && geteuid() != 0 && str_ends(err.text, "Permission denied"))
