@@ -182,6 +182,7 @@ static int prepare(struct install *i, struct err *err)
 	i->facts.applied = is_applied(i);
 	i->wish.site_text = buf_str(&i->text);
 	i->wish.accept_dhcp = cmd_flag(c, "accept-dhcp");
+	i->wish.images = cmd_flag(c, "images");
 	return head_plan(&i->facts, &i->site, &i->wish, &i->plan, err);
 }
 
@@ -261,10 +262,8 @@ static int install(struct install *i, struct err *err)
 	if ((head_plan_changes(&i->plan) || i->wish.open.len) && perform(i, err) < 0)
 		return -1;
 	cmd_say(c,
-		"This machine is a head of cluster %s. Next: `orthrus image build`, then power nodes on; `orthrus head "
-		"uninstall` gives it "
-		"back as it was.",
-		i->site.cluster);
+		"This machine is a head of cluster %s. Next: %spower nodes on; `orthrus head uninstall` gives it back as it was.",
+		i->site.cluster, i->wish.images ? "" : "`orthrus image build`, then ");
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 
 #define AGAIN "put that right, then run the same again: it goes on with this step"
 #define APPLY_TIME (600 * NS_PER_S)
+#define IMAGE_TIME (3 * 3600 * NS_PER_S)
 
 char *apply_place(const struct head_apply *a, const char *path)
 {
@@ -161,10 +162,10 @@ static char *line_of(const char *text, const char *mark)
 	return at ? mem_strndup(at + strlen(mark), strcspn(at + strlen(mark), "\n")) : mem_strdup("");
 }
 
-static int perform_apply(struct err *err)
+/* This program, by other words: "NOUN VERB" is what it is called when it fails. */
+static int perform_self(const char *what, const char *const *argv, int64_t timeout_ns, struct err *err)
 {
-	const char *const argv[] = { "orthrus", "site", "apply", "--yes", "--quiet", NULL };
-	struct spawn run = { .argv = argv, .program = SPAWN_SELF, .timeout_ns = APPLY_TIME };
+	struct spawn run = { .argv = argv, .program = SPAWN_SELF, .timeout_ns = timeout_ns };
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
 	autofree char *why = NULL, *next = NULL;
 
@@ -174,8 +175,22 @@ static int perform_apply(struct err *err)
 		return 0;
 	why = line_of(buf_str(&r.err), "orthrus: ");
 	next = line_of(buf_str(&r.err), "  next: ");
-	err_set(err, ERR_FAILED, "orthrus site apply: %s", *why ? why : "it ended without a word");
+	err_set(err, ERR_FAILED, "orthrus %s: %s", what, *why ? why : "it ended without a word");
 	return err_hint(err, "%s; " AGAIN, *next ? next : "`orthrus head status` says what keeps it");
+}
+
+static int perform_apply(struct err *err)
+{
+	const char *const argv[] = { "orthrus", "site", "apply", "--yes", "--quiet", NULL };
+
+	return perform_self("site apply", argv, APPLY_TIME, err);
+}
+
+static int build_image(const struct head_step *s, struct err *err)
+{
+	const char *const argv[] = { "orthrus", "image", "build", s->words.items[0], "--yes", "--quiet", NULL };
+
+	return perform_self("image build", argv, IMAGE_TIME, err);
 }
 
 static int perform(struct head_apply *a, const struct plan_step *step, struct err *err)
@@ -207,6 +222,8 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 		return set_unit(a, s, "start", err);
 	case HEAD_STEP_APPLY:
 		return perform_apply(err);
+	case HEAD_STEP_IMAGE:
+		return build_image(s, err);
 	case HEAD_STEP_UNIT_BACK:
 	case HEAD_STEP_VALUE_BACK:
 	case HEAD_STEP_ADDRESS_BACK:

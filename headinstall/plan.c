@@ -272,6 +272,7 @@ int head_plan(const struct head_facts *f, const struct site *site, const struct 
 				    "DHCP on %s",
 				    site->cluster,
 				    site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name)));
+	plan_images(f, site, wish, out);
 	plan_notes(f, out);
 	return 0;
 }

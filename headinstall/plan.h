@@ -26,6 +26,7 @@ enum head_step_type {
 	HEAD_STEP_VALUE,
 	HEAD_STEP_UNIT,
 	HEAD_STEP_APPLY,
+	HEAD_STEP_IMAGE,
 	/* Of an uninstallation. */
 	HEAD_STEP_UNIT_BACK,
 	HEAD_STEP_VALUE_BACK,
@@ -56,6 +57,7 @@ struct head_step {
 struct head_wish {
 	const char *site_text; /* what /etc/orthrus/site.json shall hold */
 	bool accept_dhcp;      /* another DHCP server on the provision network is known and wanted */
+	bool images;	       /* those that the store has not are built */
 	bool recorded;	       /* `before` is complete */
 	bool brought_sshd;     /* there was none before */
 	struct str_list open;  /* steps that were begun and not done */

@@ -18,6 +18,8 @@ int plan_address(const struct head_facts *f, const struct site *site, const stru
 /* plan_time.c */
 int plan_time(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err);
+/* plan_images.c */
+void plan_images(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out);
 /* Have `s` write the file; its diff is made when it is there. False when it is so already. Takes `text`. */
 bool head_add_write(const struct head_facts *f, struct head_step *s, const char *path, char *text, uint32_t mode);
 

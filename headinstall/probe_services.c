@@ -253,6 +253,24 @@ static void probe_users(struct head_facts *f)
 	}
 }
 
+/* An image is there when one version of it is. */
+static void probe_images(struct head_facts *f)
+{
+	autofree char *dir = str_format("%s/srv/orthrus/store/images", f->root);
+	autoclean(str_list_free) struct str_list names = { 0 };
+	struct err none = { 0 };
+
+	if (fs_list(dir, &names, &none) < 0)
+		return;
+	for (size_t i = 0; i < names.len; i++) {
+		autofree char *one = fs_join(dir, names.items[i]);
+		autoclean(str_list_free) struct str_list versions = { 0 };
+
+		if (fs_list(one, &versions, &none) == 0 && versions.len)
+			str_list_add(&f->images, names.items[i]);
+	}
+}
+
 void probe_services(const struct head_probe *p, struct head_facts *f)
 {
 	autofree char *key = str_format("%s" HEAD_GUARD_KEY, f->root);
@@ -270,6 +288,7 @@ void probe_services(const struct head_probe *p, struct head_facts *f)
 		add_text(f, networkd);
 	}
 	probe_users(f);
+	probe_images(f);
 	probe_confs(f);
 	probe_units(f);
 	probe_networker(f);

@@ -8,7 +8,9 @@ int head_verify(const struct head_probe *p, const struct site *site, const struc
 {
 	autoclean(head_facts_free) struct head_facts facts = { 0 };
 	autoclean(plan_free) struct plan plan = { 0 };
-	struct head_wish now = { .site_text = wish->site_text, .accept_dhcp = wish->accept_dhcp, .recorded = true };
+	struct head_wish now = {
+		.site_text = wish->site_text, .accept_dhcp = wish->accept_dhcp, .images = wish->images, .recorded = true
+	};
 
 	if (head_probe(p, &facts, err) < 0)
 		return -1;

@@ -92,6 +92,7 @@ void answers_install_words(const struct answers *a, const struct facts *f, struc
 	autofree char *raid = answers_get(a, f, ANSWER_STORE_RAID), *disks = answers_get(a, f, ANSWER_STORE_DISKS);
 	autoclean(str_list_free) struct str_list ids = { 0 };
 
+	str_list_add(out, "--images");
 	if (str_eq(raid, "none"))
 		return;
 	answers_split(disks, ",", &ids);

@@ -150,6 +150,28 @@ static void test_fresh(void **state)
 	planned(&w, "fresh");
 }
 
+/* Where the store has the image already, nothing is built. */
+static void test_images(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int there = 0; there < 2; there++) {
+		autoclean(plan_free) struct plan plan = { 0 };
+		struct err err = { 0 };
+
+		fresh(&w);
+		w.wish.images = true;
+		if (there)
+			str_list_add(&w.f.images, "compute");
+		assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &plan, &err), 0);
+		assert_int_equal(str_eq(plan.steps[plan.len - 1].name, "image:compute"), !there);
+		if (!there)
+			assert_non_null(strstr(plan.steps[plan.len - 1].text, "orthrus image build compute"));
+		world_free(&w);
+	}
+}
+
 static void test_own_dnsmasq(void **state)
 {
 	autoclean(world_free) struct world w;
@@ -340,7 +362,7 @@ int main(void)
 		cmocka_unit_test(test_fresh),	   cmocka_unit_test(test_own_dnsmasq), cmocka_unit_test(test_chrony_changed),
 		cmocka_unit_test(test_second_run), cmocka_unit_test(test_networkd),    cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_diff),	   cmocka_unit_test(test_slew),	       cmocka_unit_test(test_packages_back),
-
+		cmocka_unit_test(test_images),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

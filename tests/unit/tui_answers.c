@@ -207,12 +207,13 @@ static void install_words(void **state)
 	(void)state;
 	machine(MACHINE_USUAL, &f);
 	answers_install_words(&a, &f, &none);
-	assert_int_equal(none.len, 0);
+	assert_int_equal(none.len, 1);
+	assert_string_equal(none.items[0], "--images");
 	answers_put(&a, &f, ANSWER_STORE_RAID, "1");
 	answers_put(&a, &f, ANSWER_STORE_DISKS, "serial QM1,serial QM2");
 	answers_install_words(&a, &f, &some);
 	line = answers_line(&some);
-	assert_string_equal(line, "--store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2'");
+	assert_string_equal(line, "--images --store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2'");
 }
 
 static void take(struct answers *a, const struct facts *f, const char *page, enum answer k, const char *value)

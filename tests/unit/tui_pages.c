@@ -252,7 +252,7 @@ static void head_disks(void **state)
 	assert_int_equal(page_field(p, "store_disks")->n_choices, 2);
 	assert_non_null(strstr(page_field(p, "store_disks")->choices[1].label, "serial QM2, 10"));
 	assert_non_null(strstr(page_field(p, "store_disks")->choices[1].label, "; holds ext4 'old'"));
-	assert_string_equal(p->command, "orthrus head install");
+	assert_string_equal(p->command, "orthrus head install --images");
 	page_free(p);
 	shows("headdisks", "others", "serial SYS1, 10", &a, &usual);
 	shows("headdisks", "others", "mounted at /", &a, &usual);
@@ -271,7 +271,7 @@ static void head_disks(void **state)
 	assert_int_equal(kind("headdisks")->check(&a, &usual, &key, &err), 0);
 	p = kind("headdisks")->build(&a, &usual);
 	assert_string_equal(p->command,
-			    "orthrus head install --store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2'");
+			    "orthrus head install --images --store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2'");
 	page_free(p);
 	take(&b, &usual, "headdisks", "store_disks", "serial QM1");
 	assert_int_equal(kind("headdisks")->check(&b, &usual, &key, &err), -1);
