@@ -176,11 +176,15 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 	autofree char *said = NULL;
 
 	if (!err) {
-		p->intro = str_format("This machine is a head now: %zu steps were done, %zu left as they are.",
-				      apply_count(a, APPLY_DONE), apply_count(a, APPLY_KEPT));
+		size_t kept = apply_count(a, APPLY_KEPT), done = apply_count(a, APPLY_DONE);
+
+		p->intro = kept ? str_format("This machine is a head now: %zu steps were done, %zu left as they are.", done, kept)
+				: str_format("This machine is a head now: all %zu steps are done.", done);
 		page_add(p, FIELD_NOTE, "next", "What comes next:",
-			 "Power the nodes on: they start from the network and report what they are.\n"
-			 "`orthrus node discover` shows them, `orthrus node approve` takes them in.\n"
+			 "Power the nodes on: they start from the network, report what they are, and wait for your approval.\n"
+			 "The dashboard shows them: `orthrus-setup`, from now on. On the command line it is `orthrus node "
+			 "discover` and "
+			 "`orthrus node approve`.\n"
 			 "`orthrus head status` says how this head is.",
 			 "Everything that was done can be taken back with `orthrus head uninstall`.");
 		return p;

@@ -122,7 +122,7 @@ void form_focus(struct form *f, const char *key, size_t line)
 	}
 	form_rows(f, &r);
 	for (size_t i = 0; !x && i < r.len; i++)
-		if (r.rows[i].stop && r.rows[i].kind != FORM_ROW_NOTE) {
+		if (r.rows[i].stop && r.rows[i].kind != FORM_ROW_NOTE && r.rows[i].kind != FORM_ROW_BUTTON) {
 			f->field = r.rows[i].field;
 			f->item = first_item(f, f->field);
 			break;

@@ -26,6 +26,18 @@ void pages_note(struct page *page, const char *key, const char *label, const str
 	page_add(page, FIELD_NOTE, key, label, text, help);
 }
 
+void pages_speed(uint64_t mbit, struct buf *out)
+{
+	uint64_t tenths = mbit % 1000 / 100;
+
+	if (mbit < 1000 || mbit % 100)
+		buf_addf(out, "%llu Mbit/s", (unsigned long long)mbit);
+	else if (tenths)
+		buf_addf(out, "%llu.%llu Gbit/s", (unsigned long long)(mbit / 1000), (unsigned long long)tenths);
+	else
+		buf_addf(out, "%llu Gbit/s", (unsigned long long)(mbit / 1000));
+}
+
 struct page *pages_build(const struct page_def *def, const struct answers *a, const struct facts *f)
 {
 	struct page *page = page_new(def->key, def->title);

@@ -5,16 +5,13 @@
 
 #include <string.h>
 
-/* "igb, 1000 Mbit/s, 192.0.2.7/24, the way elsewhere" */
+/* "igb, 1 Gbit/s, 192.0.2.7/24, default route" */
 static void describe(const struct facts_interface *x, struct buf *out)
 {
 	buf_adds(out, *x->driver ? x->driver : x->physical ? "no driver" : "virtual");
-	if (!x->link)
-		buf_adds(out, ", no link");
-	else if (x->speed_mbit)
-		buf_addf(out, ", %llu Mbit/s", (unsigned long long)x->speed_mbit);
-	else
-		buf_adds(out, ", link");
+	buf_adds(out, !x->link ? ", no link" : x->speed_mbit ? ", " : ", link");
+	if (x->link && x->speed_mbit)
+		pages_speed(x->speed_mbit, out);
 	for (size_t i = 0; i < x->n_ipv4; i++) {
 		char addr[ADDR4_LEN];
 
@@ -24,7 +21,7 @@ static void describe(const struct facts_interface *x, struct buf *out)
 	if (!x->n_ipv4)
 		buf_adds(out, x->ipv6.len ? ", IPv6 only" : ", no address");
 	if (x->default_route)
-		buf_adds(out, ", the way elsewhere");
+		buf_adds(out, ", default route");
 }
 
 static void choose_interface(const struct answers *a, const struct facts *f, struct field *field)
@@ -109,7 +106,7 @@ static void warn(const struct answers *a, const struct facts *f, struct buf *out
 	if (!x->link)
 		buf_addf(out, "! %s has no link: is its cable plugged in, and the switch on?\n", name);
 	if (x->default_route)
-		buf_addf(out, "! %s is the way elsewhere: every machine on that network will be answered\n", name);
+		buf_addf(out, "! %s has the default route: every machine on that network will be answered\n", name);
 	for (size_t i = 0; addr4_read(address, &addr, &ignored) == 0 && i < x->n_ipv4; i++)
 		has |= x->ipv4[i].addr == addr;
 	if (!has)

@@ -75,7 +75,7 @@ static const struct page_field fields[] = {
 static const struct page_def def = {
 	"nodedisks",
 	"Node disks",
-	"How nodes' disks are used. They are erased when a node is installed, not before, and the plan says which.",
+	"How nodes' disks are used. Nothing is erased before a node is installed; `orthrus node install --plan` says what.",
 	fields,
 	ARRAY_LEN(fields),
 	ANSWER_FIRMWARE

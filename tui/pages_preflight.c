@@ -34,12 +34,11 @@ static void put_interfaces(const struct facts *f, struct buf *out)
 {
 	for (size_t i = 0; i < f->n_interfaces; i++) {
 		const struct facts_interface *x = &f->interfaces[i];
-		autofree char *speed = str_format("%llu Mbit/s", (unsigned long long)x->speed_mbit);
-
-		buf_addf(out, "%s: %s, %s, %s", x->name, *x->driver ? x->driver : "virtual", x->mac,
-			 !x->link	 ? "no link"
-			 : x->speed_mbit ? speed
-					 : "link");
+		buf_addf(out, "%s: %s, %s, ", x->name, *x->driver ? x->driver : "virtual", x->mac);
+		if (x->link && x->speed_mbit)
+			pages_speed(x->speed_mbit, out);
+		else
+			buf_adds(out, x->link ? "link" : "no link");
 		for (size_t k = 0; k < x->n_ipv4; k++) {
 			char addr[ADDR4_LEN];
 
@@ -48,7 +47,7 @@ static void put_interfaces(const struct facts *f, struct buf *out)
 		}
 		for (size_t k = 0; k < x->ipv6.len; k++)
 			buf_addf(out, ", %s", x->ipv6.items[k]);
-		buf_adds(out, x->default_route ? ", the way elsewhere\n" : "\n");
+		buf_adds(out, x->default_route ? ", default route\n" : "\n");
 	}
 }
 
@@ -72,6 +71,10 @@ static void put_findings(const struct facts *f, struct buf *out)
 		buf_adds(out, "! that is little memory: a head needs 2 GiB\n");
 	for (size_t i = 0; i < f->n_missing; i++)
 		buf_addf(out, "missing: %s (%s)\n", f->missing[i].name, f->missing[i].why);
+	if (f->n_missing == 1)
+		buf_adds(out, "The plan installs it; nothing has to be done now\n");
+	else if (f->n_missing)
+		buf_addf(out, "The plan installs these %zu; nothing has to be done now\n", f->n_missing);
 	if (!out->len)
 		buf_adds(out, "nothing is missing, and nothing is in the way\n");
 }
@@ -85,18 +88,18 @@ static struct page *build(const struct answers *a, const struct facts *f)
 	page->intro = mem_strdup(
 		"What this machine has. Nothing is changed before the last page, and there you see all that would be.");
 	put_findings(f, &findings);
-	pages_note(page, "findings", "What was found", &findings,
-		   "What may be in the way of a head. Lines with '!' are worth a look; what is missing is installed with the "
-		   "rest of the plan, so "
-		   "that `orthrus head uninstall` can take it back.");
+	pages_note(
+		page, "findings", "What was found", &findings,
+		"What may be in the way of a head. Lines with '!' are worth a look. Packages that are missing are installed as "
+		"the first step of the plan, from the archive that this machine's apt uses, so that `orthrus head uninstall` can "
+		"take them away again.");
 	put_machine(f, &machine);
 	pages_note(page, "machine", "This machine", &machine, "The system, its processors, its memory, and its disks.");
 	put_interfaces(f, &interfaces);
 	pages_note(page, "interfaces", "Its networks", &interfaces,
 		   "Each interface with its driver, MAC address, link, and addresses. One of them leads to the nodes.");
-	if (f->problems.len) /* else it would be the first thing that Enter does */
-		page_add(page, FIELD_ACTION, "again", "Look again", "",
-			 "Looks at this machine once more: after you have mended what is in the way.");
+	page_add(page, FIELD_ACTION, "again", "Look again", "",
+		 "Looks at this machine once more: after you have mended what is in the way.");
 	pages_command(page, "orthrus head install --probe");
 	return page;
 }
@@ -114,7 +117,7 @@ static int check(const struct answers *a, const struct facts *f, const char **ke
 	(void)a;
 	if (!f->problems.len)
 		return 0;
-	*key = "findings";
+	*key = "again"; /* looks once more, when it is mended */
 	return err_set(err, ERR_REFUSED, "%s", f->problems.items[0]);
 }
 

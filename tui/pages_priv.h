@@ -38,6 +38,9 @@ int pages_site(const struct page_def *def, const struct answers *a, const struct
 void pages_command(struct page *page, const char *command);
 void pages_note(struct page *page, const char *key, const char *label, const struct buf *lines, const char *help);
 
+/* "1 Gbit/s", "2.5 Gbit/s", "100 Mbit/s"; appended. */
+void pages_speed(uint64_t mbit, struct buf *out);
+
 /* For FIELD_SWITCH. */
 int pages_yes_no(const struct answers *a, const struct facts *f, const char *value, struct err *err) WARN_UNUSED;
 /* An address in the subnet that was answered; `what` names it: "the gateway". */

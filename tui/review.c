@@ -100,7 +100,7 @@ static void add_choices(struct field *f, const struct review *r, const struct pa
 		field_choice(f, kinds[i]->key, label);
 	}
 	field_choice(f, REVIEW_LEAVE, "Leave, and do nothing yet");
-	field_set(f, r->problem ? (n_kinds ? kinds[0]->key : REVIEW_LEAVE) : REVIEW_APPLY);
+	field_set(f, !r->problem ? REVIEW_APPLY : r->page ? r->page : n_kinds ? kinds[0]->key : REVIEW_LEAVE);
 }
 
 static void add_problem(struct page *p, const struct review *r)

@@ -22,6 +22,7 @@ struct review {
 	struct review_step *steps;
 	size_t n_steps, n_destructive;
 	char *problem, *hint; /* why there is no plan, or NULL */
+	const char *page;     /* the page on which that is mended, not owned; NULL: not known */
 };
 /* `autoclean(review_free) struct review r = { 0 };` */
 void review_free(struct review *r);

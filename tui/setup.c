@@ -169,7 +169,7 @@ static bool page(struct setup *s, enum wizard_turn *turn, enum setup_end *end)
 /* The review, and what follows from it. False: the wizard ends here. */
 static int review(struct setup *s, enum wizard_turn *turn, enum setup_end *end, bool *goes_on, struct err *err)
 {
-	autofree char *to = NULL;
+	autoclean(review_to_free) struct review_to to = { 0 };
 
 	*goes_on = true;
 	switch (setup_review(s->o, s->screen, &s->answers, &s->facts, &to)) {
@@ -177,7 +177,9 @@ static int review(struct setup *s, enum wizard_turn *turn, enum setup_end *end, 
 		*turn = wizard_back(&s->wizard);
 		return 0;
 	case REVIEWED_PAGE:
-		*turn = wizard_goto(&s->wizard, to);
+		*turn = wizard_goto(&s->wizard, to.page);
+		if (to.why)
+			wizard_refuse(&s->wizard, to.field, to.why);
 		return 0;
 	case REVIEWED_AGAIN:
 		return probe(s, err);

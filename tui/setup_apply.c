@@ -184,22 +184,54 @@ static int confirm(struct screen *screen, const struct review *r, const char *co
 	return fresh ? 0 : -1;
 }
 
+void review_to_free(struct review_to *to)
+{
+	free(to->page);
+	free(to->field);
+	free(to->why);
+	*to = (struct review_to){ 0 };
+}
+
+/* What was answered on one page may not go with what was changed on another one since: that is said before anything is planned.
+ */
+static int contradiction(const struct answers *a, const struct facts *f, struct review *r, struct review_to *to, struct err *err)
+{
+	const char *page = NULL, *key = NULL;
+
+	if (pages_check(a, f, &page, &key, err) == 0)
+		return 0;
+	r->page = page;
+	to->field = key ? mem_strdup(key) : NULL;
+	to->why = mem_strdup(err->text);
+	for (size_t i = 0; i < n_pages; i++)
+		if (str_eq(pages[i]->key, page))
+			err_wrap(err, "%s", pages[i]->title);
+	return err_hint(err, "change it on that page; the plan follows");
+}
+
+static struct page *review_make(const struct setup_opts *o, const struct answers *a, const struct facts *f, struct review *r,
+				const char *command, struct review_to *to)
+{
+	struct err why = { 0 };
+
+	if (contradiction(a, f, r, to, &why) < 0 || plan(o, a, f, r, &why) < 0) {
+		r->problem = str_printable(why.text, strlen(why.text));
+		r->hint = str_printable(why.hint, strlen(why.hint));
+	}
+	return review_page(r, pages, n_pages, command);
+}
+
 enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts,
-			   char **to)
+			   struct review_to *to)
 {
 	autoclean(review_free) struct review r = { 0 };
 	autofree char *command = install_line(o, answers, facts), *then = NULL;
-	struct err why = { 0 };
 	enum reviewed instead;
 	enum screen_event event;
 	struct page *page;
 
 	screen->ops->say(screen, "Making the plan ...");
-	if (plan(o, answers, facts, &r, &why) < 0) {
-		r.problem = str_printable(why.text, strlen(why.text));
-		r.hint = str_printable(why.hint, strlen(why.hint));
-	}
-	page = review_page(&r, pages, n_pages, command);
+	page = review_make(o, answers, facts, &r, command, to);
 	event = look(screen, page, r.problem ? NULL : "plan", true, "Next", "Back");
 	then = mem_strdup(page_field(page, REVIEW_THEN)->value);
 	page_free(page);
@@ -210,17 +242,20 @@ enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, st
 	if (event == SCREEN_QUIT || str_eq(then, REVIEW_LEAVE))
 		return REVIEWED_LEAVE;
 	if (!str_eq(then, REVIEW_APPLY)) {
-		*to = steal(then);
+		if (!str_eq(then, r.page)) { /* it is another one that is gone to */
+			free(steal(to->field));
+			free(steal(to->why));
+		}
+		to->page = steal(then);
 		return REVIEWED_PAGE;
 	}
 	return confirm(screen, &r, command, &instead) < 0 ? instead : apply(o, screen, answers, facts, &r);
 }
 
-/* What pages offer to do at once. */
+/* The one thing that pages offer: packages, for one, are installed by the plan, which can be taken back. */
 int setup_act(const char *key, struct err *err)
 {
 	if (str_eq(key, "again"))
 		return 0; /* the caller looks at this machine again, whatever it was */
-	return err_set(err, ERR_REFUSED,
-		       "this is done with the rest of the plan, so that `orthrus head uninstall` can take it back");
+	return err_set(err, ERR_INVALID, "'%.40s' is nothing that can be done here", key);
 }

@@ -19,15 +19,21 @@ int setup_act(const char *key, struct err *err) WARN_UNUSED;
 
 enum reviewed {
 	REVIEWED_BACK,
-	REVIEWED_PAGE,	/* *to is its key; the caller frees it */
+	REVIEWED_PAGE,	/* to->page */
 	REVIEWED_AGAIN, /* look at this machine again, and plan anew */
 	REVIEWED_LEAVE,
 	REVIEWED_INSTALLED,
 	REVIEWED_GONE,
 	REVIEWED_GONE_INSTALLED, /* it came to its end, though nobody looked on any more */
 };
-/* Shows the plan, and carries it out when that is wanted. */
+/* Where to go from there; `autoclean(review_to_free) struct review_to to = { 0 };` */
+struct review_to {
+	char *page, *field, *why; /* field and why: what is to be mended there, or NULL */
+};
+void review_to_free(struct review_to *to);
+/* Shows the plan, and carries it out when that is wanted. Where answers of several pages contradict each other there is no plan,
+ * but the way to the page that is to be mended. */
 enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts,
-			   char **to);
+			   struct review_to *to);
 
 #endif

@@ -216,19 +216,26 @@ static size_t take_rest(struct wizard *w, const struct str_list *taken)
 	return refused;
 }
 
+void wizard_refuse(struct wizard *w, const char *key, const char *why)
+{
+	struct field *f = w->page ? page_field(w->page, key) : NULL;
+
+	if (!f && w->page && w->page->n_fields)
+		f = &w->page->fields[0];
+	if (!f)
+		return;
+	field_refuse(f, why);
+	set_focus(w, f->key);
+}
+
 static int may_leave(struct wizard *w)
 {
 	struct err err = { 0 };
 	const char *key = NULL;
-	struct field *f;
 
 	if (!kind_of(w)->check || kind_of(w)->check(w->answers, w->facts, &key, &err) == 0)
 		return 0;
-	f = page_field(w->page, key);
-	if (!f && w->page->n_fields)
-		f = &w->page->fields[0];
-	if (f)
-		field_refuse(f, err.text);
+	wizard_refuse(w, key, err.text);
 	return -1;
 }
 

@@ -60,6 +60,8 @@ enum wizard_turn wizard_next(struct wizard *w);
 enum wizard_turn wizard_back(struct wizard *w);
 /* The cursor left the field of that key, or another choice was made there: takes it, and makes the page anew. */
 enum wizard_turn wizard_changed(struct wizard *w, const char *key);
+/* The field of that key (NULL, or none of that key: the first one) says why it must be changed, and has the focus. */
+void wizard_refuse(struct wizard *w, const char *key, const char *why);
 /* All that was typed is taken or kept: before something else happens than turning the page. */
 void wizard_keep(struct wizard *w);
 /* Makes the page anew: what was found on this machine is another. */

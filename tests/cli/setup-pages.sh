@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The pages of orthrus-setup on a machine as most are: each at 80x24 and in plain text against a golden one, its help, back and forth; how many
-# keys it takes where defaults do; and that the site which comes of it is right.
+# The pages of orthrus-setup on a machine as most are: each at 80x24, in ASCII and in plain text against a golden one, its help, back and
+# forth; killed on each; bad input refused on its field; how many keys it takes where defaults do; and that the site which comes of it is right.
 set -u
 export LC_ALL=C.UTF-8
 command -v tmux >/dev/null || { echo "needs tmux"; exit 77; }
-work=$(mktemp -d /tmp/pages.XXXXXX)
+work=$(mktemp -d /tmp/setup.XXXXXX) # its name stands on screens
 failed=0
 fail() { echo "FAIL: $*" >&2; failed=1; }
 die() { fail "$@"; exit 1; }
@@ -13,7 +13,7 @@ die() { fail "$@"; exit 1; }
 trap 'screen_close; rm -rf "$work"' EXIT
 mkdir "$work/bin"
 cp "$BUILD/orthrus-setup" "$work/bin/" || die "orthrus-setup is not built"
-cp "$TOP/tests/golden/setup/machine.json" "$work/machine.json"
+machine=$TOP/tests/golden/setup/machine.json
 # This machine is another one: what it has is in a file, and nothing is done to it.
 cat >"$work/bin/orthrus" <<'SH'
 #!/bin/bash
@@ -21,50 +21,202 @@ work=$(dirname "$(dirname "$0")")
 echo "$*" >>"$work/calls"
 case "$* " in
 *'--probe '*) cat "$work/machine.json" ;;
-*'--plan '*) echo '{"steps":[{"id":"site","text":"write the site","files":[],"destructive":false}]}' ;;
-*'--yes '*) echo '{"step":"site","number":1,"of":1,"state":"done","text":"write the site"}' ;;
+*'--plan '*)
+    cat <<'PLAN'
+{"steps":[{"id":"packages","text":"install 2 packages: dnsmasq-base, mmdebstrap","files":[],"destructive":false},
+{"id":"site","text":"write the site","files":["/etc/orthrus/site.json"],"destructive":false},
+{"id":"start","text":"start orthrusd","files":[],"destructive":false}]}
+PLAN
+    ;;
+*'--yes '*)
+    for s in packages site start; do printf '{"step":"%s","number":1,"of":3,"state":"done"}\n' $s; done
+    touch "$work/applied"
+    ;;
 esac
 SH
 chmod +x "$work/bin/orthrus"
 root=$work/root
-site=$root/etc/orthrus/site.json
+site=$root/var/lib/orthrus/setup-site.json
+saved=$root/var/lib/orthrus/setup.json
 setup=("$work/bin/orthrus-setup" --root "$root")
 pages=("This machine" Cluster Networks Head "Node image" "Node disks" Naming Keys)
-keys=0
-press() { screen_keys "$@"; keys=$((keys + $#)); }
+[ -z "${HEAD_DISKS:-}" ] || pages=("${pages[@]:0:4}" "Disks of the head" "${pages[@]:4}")
+fresh() { # [FILTER]: nothing answered yet, on the usual machine changed by a filter of jq
+    screen_close
+    rm -rf "$root" "$work/calls" "$work/applied"
+    jq "${1:-.}" "$machine" >"$work/machine.json" || die "jq $1"
+}
+begin() { screen_open "$@" "${setup[@]}"; turned "${pages[0]}"; }
+turned() { screen_shows "Orthrus setup: $1 "; }
+file() { local f=${1// /-}; echo "${f,,}"; }
 
-# Each page as it is shown, with the help of its first field, and Esc: back, and nothing is lost.
-screen_open 80x24 vt100 utf8 "${setup[@]}"
+# Each page as it is shown, its end where that is not seen, the help of its first field, and Esc: back, and nothing is lost.
+fresh
+begin 80x24 vt100 utf8
 for ((i = 0; i < ${#pages[@]}; i++)); do
-    name=${pages[i]// /-}
-    name=${name,,}
-    screen_shows "Orthrus setup: ${pages[i]} "; screen_still
-    golden "setup/pages/$name"
+    name=$(file "${pages[i]}")
+    turned "${pages[i]}"; screen_still
+    golden "setup/$((i + 1))-$name.txt"
     screen_keys F1; screen_shows "Help"; golden "setup/pages/$name.help"
     screen_keys Escape; screen_hides "Help"
     if [ $i -gt 0 ]; then
-        screen_keys Escape; screen_shows "Orthrus setup: ${pages[i - 1]} "
-        screen_keys F12; screen_shows "Orthrus setup: ${pages[i]} "; screen_still
-        golden "setup/pages/$name"
+        screen_keys Escape; turned "${pages[i - 1]}"
+        screen_keys F12; turned "${pages[i]}"; screen_still
+        golden "setup/$((i + 1))-$name.txt"
     fi
+    if screen_text | grep -q '[▒↓]│$'; then screen_keys BTab; screen_still; golden "setup/pages/$name.end"; fi
     screen_keys F12
 done
-screen_shows "What next"
-screen_close
+screen_shows "What next"; golden "setup/$((${#pages[@]} + 1))-review.txt"
+screen_keys F1; screen_shows "Help"; golden setup/pages/review.help; screen_keys Escape; screen_hides "Help"
+screen_keys F12; screen_shows "Type yes"; golden "setup/$((${#pages[@]} + 2))-apply.txt"
+screen_keys F1; screen_shows "Help"; golden setup/pages/apply.help; screen_keys Escape; screen_hides "Help"
+
+# On a terminal that has no other characters.
+fresh
+begin 80x24 vt100 ascii
+for page in "${pages[@]}"; do
+    turned "$page"; screen_still; golden "setup/pages/$(file "$page").ascii"; screen_keys F12
+done
+screen_shows "What next"; golden setup/pages/review.ascii
+! LC_ALL=C grep -l '[^ -~]' "$TOP"/tests/golden/setup/pages/*.ascii || fail "not all is ASCII"
 
 # From the first page to the last with what is proposed.
-rm -rf "$root"
-screen_open 80x24 vt100 utf8 "${setup[@]}"
-for page in "${pages[@]}"; do screen_shows "Orthrus setup: $page "; press F12; done
+fresh
+keys=0
+press() { screen_keys "$@"; keys=$((keys + $#)); }
+begin 80x24 vt100 utf8
+for page in "${pages[@]}"; do turned "$page"; press F12; done
 screen_shows "What next"; press F12; screen_shows "Type yes"; screen_type yes; keys=$((keys + 3)); press Enter
-screen_shows "What comes next"; press Enter; screen_ended
+screen_shows "What comes next"; golden "setup/$((${#pages[@]} + 3))-done.txt"; press Enter
+screen_shows "orthrusd does not run here"; screen_keys q; screen_ended
 echo "RESULT wizard_pages pages=${#pages[@]} keys=$keys"
 [ $keys -le 60 ] || fail "$keys keys"
 "$BUILD/orthrus" site check "$site" >"$work/out" 2>&1 || fail "site check: $(cat "$work/out")"
-# In plain text.
-rm -rf "$root"
-yes '' | head -200 | "${setup[@]}" --plain >"$work/out" 2>"$work/err"
-sed -i "s|$work|${work%.*}.golden|g" "$work/out"
-[ -z "${UPDATE_GOLDEN:-}" ] || cp "$work/out" "$TOP/tests/golden/setup/pages/plain"
-diff "$TOP/tests/golden/setup/pages/plain" "$work/out" >"$work/diff" || fail "in plain text: $(cat "$work/diff")"
+cp "$site" "$work/defaults.json"
+
+# Bad input on each page: its field says why, and goes on saying it after Esc, and after a kill; it is mended to what was proposed.
+bad='Cluster|0|Hound!|may hold only a-z, 0-9|cluster
+Cluster|2|Berlin time|is not a time zone|Europe/Berlin
+Networks|1|10.1.0.0/33|a number from 8 to 30|10.1.0.0/16
+Networks|3|192.168.0.1|is outside the subnet 10.1.0.0/16|10.1.0.1
+Networks|6|10.1.254.1|is not FIRST-LAST|10.1.254.1-10.1.255.254
+Head|0|head1.example|write the name alone: head1|head1
+Head|1|10.1.0.1|own address|
+Node image|2|slurm Foo_|is not a package|
+Node image|3|ttyS0;reboot|is not a serial console|ttyS0,115200
+Node disks|1|1|RAID 1 needs at least 2 disks|2
+Naming|0|head1|is the name of this head|n[001-064]
+Keys|1|-----BEGIN OPENSSH PRIVATE KEY-----|this is a private key|'
+n_bad=$(grep -c . <<<"$bad")
+flat() { screen_text | perl -0pe 's/[^ -~]+/ /g; s/ +/ /g'; } # reasons are wrapped
+flat_shows() {
+    local n
+    for ((n = 0; n < 300; n++)); do flat | grep -qF -- "$1" && return 0; sleep 0.05; done
+    fail "'$1' is not shown: $(screen_text)"
+}
+flat_hides() {
+    local n
+    for ((n = 0; n < 300; n++)); do flat | grep -qF -- "$1" || return 0; sleep 0.05; done
+    fail "'$1' is still shown: $(screen_text)"
+}
+refused() { flat_shows "${value:0:40}"; screen_shows "! "; flat_shows "$why"; }
+fresh
+begin 80x24 vt100 utf8
+at=0
+while IFS='|' read -r page tabs value why good <&3; do
+    while [ "${pages[at]}" != "$page" ]; do
+        screen_keys F12; at=$((at + 1)); turned "${pages[at]}"
+    done
+    for ((i = 0; i < tabs; i++)); do screen_keys Tab; done
+    screen_keys C-e C-u; screen_type "$value"; screen_keys Tab; refused
+    screen_keys Escape; turned "${pages[at - 1]}"; screen_keys F12; turned "$page"; refused
+    kill -KILL "$(screen_pid)"; screen_ended; screen_open 80x24 vt100 utf8 "${setup[@]}"; turned "$page"; refused
+    screen_keys F12; screen_still; turned "$page"; refused
+    screen_keys C-e C-u; screen_type "$good"; screen_keys BTab; flat_hides "$why"; flat_shows "${good:-$page}"
+    screen_keys Escape; turned "${pages[at - 1]}"; screen_keys F12; turned "$page"
+done 3<<<"$bad"
+# To the review, and killed there too.
+while [ $((at += 1)) -lt ${#pages[@]} ]; do screen_keys F12; turned "${pages[at]}"; done
+screen_keys F12; screen_shows "What next"
+kill -KILL "$(screen_pid)"; screen_ended; screen_open 80x24 vt100 utf8 "${setup[@]}"; screen_shows "What next"
+screen_keys F12; screen_shows "Type yes"
+kill -KILL "$(screen_pid)"; screen_ended; screen_open 80x24 vt100 utf8 "${setup[@]}"; screen_shows "What next"
+cmp "$site" "$work/defaults.json" || fail "the site differs from the undisturbed one"
+! grep -q -- --yes "$work/calls" || fail "something was done before it was confirmed"
+
+# Pages that contradict each other by now: there is no plan but a way to the field, and nothing reaches `orthrus head install`.
+screen_keys Escape; turned "${pages[-1]}"
+for ((at = ${#pages[@]} - 1; at > 3; at--)); do screen_keys Escape; turned "${pages[at - 1]}"; done
+screen_keys Tab; screen_type 10.1.0.2
+while [ $((at += 1)) -lt ${#pages[@]} ]; do screen_keys F12; turned "${pages[at]}"; done
+screen_keys F12; screen_shows "What next"; cp "$site" "$work/before.json"
+screen_keys Tab Down Down Down Enter; screen_shows "(*) Change: Networks"; screen_keys Enter; turned Networks
+screen_keys Tab C-e C-u; screen_type 10.9.0.0/16; screen_keys Enter
+flat_shows "Head: 10.1.0.2 is outside the subnet 10.9.0.0/16"; screen_shows "(*) Change: Head"; golden setup/pages/review.contradiction
+cmp "$site" "$work/before.json" || fail "a site that contradicts itself was written"
+screen_keys F12; turned Head; screen_shows "! 10.1.0.2 is outside"; golden setup/pages/head.contradiction
+screen_keys C-e C-u; screen_type 10.9.0.2; screen_keys Enter; screen_shows "start orthrusd"
+grep -q '10\.9\.0\.2' "$site" || fail "$(cat "$site")"
+
+# Machines that are otherwise: one interface only, none at all, much that is in the way, and something that forbids it.
+other() { # NAME FILTER PAGE: that page of such a machine
+    fresh "$2"
+    begin 80x24 vt100 utf8
+    golden "setup/pages/$1.this-machine"
+    while [ "${3:-}" ] && ! screen_text | grep -qF "Orthrus setup: $3 "; do screen_keys F12; screen_still; done
+    [ -z "${3:-}" ] || golden "setup/pages/$1.$(file "$3")"
+}
+other one-interface '.interfaces |= .[:1] | .disks |= .[:1] | .missing_packages = [] | .configurations = []' Networks
+screen_keys F12; screen_shows "! "; turned Networks # which one it is can't be guessed
+screen_keys Enter; flat_shows "has the default route"; screen_keys F12; turned Head
+other none '.interfaces = [] | .disks = [] | .ssh_keys = [] | .missing_packages = [] | .configurations = [] | .timezone = ""' Networks
+screen_keys F12; screen_shows "! "; turned Networks
+other busy '.ports = [{protocol: "udp", port: 67, program: "dhcpd"}, {protocol: "tcp", port: 8443, program: null}]
+    | .dhcp_servers = [{interface: "eno2", server: "10.5.0.1"}] | .store_free_bytes = 3000000000 | .ram_bytes = 1000000000' Networks
+screen_keys Down Space; flat_shows "two of them"; screen_keys F12; screen_still; turned Networks
+other forbidden '.problems = ["this is no Debian: /etc/os-release says Fedora Linux"]' ""
+screen_keys F12; screen_shows "Enter do it"; turned "This machine"; golden setup/pages/forbidden.refused
+# It was mended meanwhile.
+cp "$machine" "$work/machine.json"
+screen_shows "Enter do it"; screen_keys Enter; screen_hides "Fedora"; screen_keys F12; turned Cluster
+
+# In plain text. What is proposed, and nothing else.
+same() { # GOLDEN
+    masked <"$work/out" >"$work/masked"
+    [ -z "${UPDATE_GOLDEN:-}" ] || cp "$work/masked" "$TOP/tests/golden/$1"
+    diff "$TOP/tests/golden/$1" "$work/masked" >"$work/diff" || fail "not $1: $(cat "$work/diff")"
+}
+plain() { "${setup[@]}" --plain >"$work/out" 2>"$work/err" || fail "plain: exit $?: $(cat "$work/err")"; }
+lines() { printf '%s\n' "$@"; }
+fields=(1 4 8 2 4 4 1 3) # of each page, Look again too
+[ -z "${HEAD_DISKS:-}" ] || fields=("${fields[@]:0:4}" 2 "${fields[@]:4}")
+blank() { local n; for ((n = 0; n < $1; n++)); do echo; done; }
+fresh
+{ for n in "${fields[@]}"; do blank "$n"; done; lines '' yes; } | plain
+same setup/pages/plain
+cmp "$site" "$work/defaults.json" || fail "the site differs from the one of the newt screens"
+[ -e "$work/applied" ] || fail "nothing was applied"
+# The help of every field; the same bad input as above, refused and mended; and back once from each page.
+fresh
+for ((i = 0; i < ${#pages[@]}; i++)); do
+    [ $i = 0 ] || { lines '<'; blank "${fields[i - 1]}"; }
+    for ((k = 0; k < fields[i]; k++)); do
+        lines '?'
+        good=
+        while IFS='|' read -r page field value why better; do
+            [ "$page/$field" != "${pages[i]}/$k" ] || { lines "$value"; good=${better:--}; }
+        done <<<"$bad"
+        lines "$good"
+    done
+done >"$work/in"
+lines '?' '' '?' Yes yes >>"$work/in"
+plain <"$work/in"
+same setup/pages/plain.help
+[ "$(grep -c '^! ' "$work/out")" -ge "$n_bad" ] || fail "not all of the bad input was refused"
+while IFS='|' read -r page field value why good; do
+    tr -s ' \n' ' ' <"$work/out" | grep -qF -- "$why" || fail "in plain text '$value' is not refused: $why"
+done <<<"$bad"
+cmp "$site" "$work/defaults.json" || fail "the site differs after bad input"
+echo "RESULT wizard_bad_screens newt=$n_bad plain=$n_bad"
 exit $failed

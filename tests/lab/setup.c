@@ -152,6 +152,16 @@ static const struct page_kind many = { "names", "Names", build_many, take_many, 
 const struct page_kind *const pages[] = { &cluster, &disks, &many };
 const size_t n_pages = ARRAY_LEN(pages);
 
+int pages_check(const struct answers *a, const struct facts *f, const char **page, const char **key, struct err *err)
+{
+	for (size_t i = 0; i < n_pages; i++) {
+		*page = pages[i]->key;
+		if (pages[i]->check && pages[i]->check(a, f, key, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 void answers_free(struct answers *a)
 {
 	for (size_t i = 0; i < ANSWER_END; i++)

@@ -205,7 +205,7 @@ static void each_is_refused(void **state)
 		refused(&busy[i], &two);
 	for (size_t i = 0; i < ARRAY_LEN(bare); i++)
 		refused(&bare[i], &three);
-	printf("RESULT wizard_bad_input kinds=%zu\n", ARRAY_LEN(usual) + ARRAY_LEN(busy) + ARRAY_LEN(bare));
+	printf("RESULT wizard_bad refused=%zu\n", ARRAY_LEN(usual) + ARRAY_LEN(busy) + ARRAY_LEN(bare));
 }
 
 /* Whatever is typed into any field: it is taken or refused, and what was taken makes a site or is said to make none. */

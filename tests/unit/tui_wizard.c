@@ -167,6 +167,29 @@ static void test_refused(void **state)
 	wizard_clear(&w);
 }
 
+/* What the review found wrong between pages stands on the field that is to be changed. */
+static void test_sent_back(void **state)
+{
+	struct answers a;
+	struct wizard w;
+
+	(void)state;
+	begin(&w, &a);
+	wizard_goto(&w, WIZARD_REVIEW);
+	wizard_refuse(&w, "network", "at the review there is no field"); /* nothing happens */
+	assert_null(w.page);
+	wizard_goto(&w, "network");
+	wizard_refuse(&w, "network", "10.1 is taken");
+	assert_string_equal(page_field(w.page, "network")->problem, "10.1 is taken");
+	assert_string_equal(w.focus, "network");
+	wizard_refuse(&w, NULL, "something is wrong");
+	assert_string_equal(w.page->fields[0].problem, "something is wrong");
+	assert_string_equal(w.focus, w.page->fields[0].key);
+	type(&w, "network", "10.2");
+	assert_int_equal(wizard_next(&w), WIZARD_AT_REVIEW);
+	wizard_clear(&w);
+}
+
 /* A field that was left with another value is taken at once, and what follows from it is shown. */
 static void test_changed(void **state)
 {
@@ -316,9 +339,10 @@ static void test_drafts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_refused), cmocka_unit_test(test_changed),
-		cmocka_unit_test(test_check),	       cmocka_unit_test(test_secret),  cmocka_unit_test(test_jump),
-		cmocka_unit_test(test_other_facts),    cmocka_unit_test(test_help),    cmocka_unit_test(test_drafts),
+		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_refused),	   cmocka_unit_test(test_sent_back),
+		cmocka_unit_test(test_changed),	       cmocka_unit_test(test_check),	   cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_jump),	       cmocka_unit_test(test_other_facts), cmocka_unit_test(test_help),
+		cmocka_unit_test(test_drafts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
