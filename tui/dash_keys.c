@@ -13,6 +13,7 @@ void dash_ui_free(struct dash_ui *ui)
 	dash_act_end(ui);
 	for (size_t i = 0; i < DASH_PANELS; i++)
 		free(ui->chosen[i]);
+	free(ui->about_what);
 	str_list_free(&ui->program);
 	str_list_free(&ui->marked);
 	*ui = (struct dash_ui){ 0 };
@@ -138,6 +139,20 @@ static void mark_all(struct dash_ui *ui, const struct dash_state *s)
 		str_list_add(&ui->marked, s->nodes.items[shown[i]].name);
 }
 
+/* What is chosen where one walks, whatever is chosen by the time it is read. */
+static void about(struct dash_ui *ui)
+{
+	const char *what = ui->focus <= DASH_WAITING ? ui->chosen[ui->focus] : NULL;
+
+	if (!what)
+		return;
+	free(ui->about_what);
+	ui->about_what = mem_strdup(what);
+	ui->about_node = ui->focus == DASH_NODES;
+	ui->mode = DASH_ABOUT;
+	ui->scroll = 0;
+}
+
 static enum dash_want browse(struct dash_ui *ui, const struct dash_state *s, int key, size_t page)
 {
 	switch (key) {
@@ -184,6 +199,9 @@ static enum dash_want browse(struct dash_ui *ui, const struct dash_state *s, int
 		break;
 	case '*':
 		mark_all(ui, s);
+		break;
+	case DASH_KEY_ENTER:
+		about(ui);
 		break;
 	case 'a':
 		return dash_act_begin(ui, s, DASH_APPROVE);
@@ -252,8 +270,8 @@ static enum dash_want form(struct dash_ui *ui, const struct dash_state *s, int k
 	return DASH_WANT_NOTHING;
 }
 
-/* What is shown, and nothing else, is what a yes is given to. */
-static void bind_plan(struct dash_ui *ui)
+/* What is shown, and nothing else, is what a yes is given to. False: it can't be bound to that. */
+static bool bind_plan(struct dash_ui *ui)
 {
 	static const char mark[] = "as shown: ";
 
@@ -262,24 +280,29 @@ static void bind_plan(struct dash_ui *ui)
 			continue;
 		str_list_add(&ui->words, "--as-shown");
 		str_list_add(&ui->words, ui->said.items[i] + strlen(mark));
-		return;
+		return true;
 	}
-}
-
-static enum dash_want go(struct dash_ui *ui)
-{
-	bind_plan(ui);
-	ui->mode = DASH_RUNNING;
-	ui->last = "--yes";
-	ui->scroll = 0;
-	str_list_free(&ui->said);
-	return DASH_WANT_RUN;
+	return ui->act != DASH_INSTALL;
 }
 
 static void leave(struct dash_ui *ui)
 {
 	dash_act_end(ui);
 	snprintf(ui->message, sizeof(ui->message), "Not confirmed; nothing was changed.");
+}
+
+static enum dash_want go(struct dash_ui *ui)
+{
+	if (!bind_plan(ui)) {
+		leave(ui);
+		snprintf(ui->message, sizeof(ui->message), "This plan has no digest to bind a yes to; nothing was changed.");
+		return DASH_WANT_NOTHING;
+	}
+	ui->mode = DASH_RUNNING;
+	ui->last = "--yes";
+	ui->scroll = 0;
+	str_list_free(&ui->said);
+	return DASH_WANT_RUN;
 }
 
 static enum dash_want confirm(struct dash_ui *ui, int key, size_t page)
@@ -315,6 +338,7 @@ enum dash_want dash_key(struct dash_ui *ui, const struct dash_state *s, int key,
 		filter(ui, s, key);
 		break;
 	case DASH_HELP:
+	case DASH_ABOUT:
 		if (!scroll(ui, key, page) && key != DASH_KEY_NONE)
 			ui->mode = DASH_BROWSE;
 		break;
