@@ -21,7 +21,7 @@ build() { # DIRECTORY: the packages, there
     die "the build in $1 failed"
 }
 build "$work/a"
-(umask 077; export TZ=Pacific/Kiritimati HOME=/nonexistent LOGNAME=other USER=other; build "$work/another place") || exit 1
+(umask 077; export TZ=Pacific/Kiritimati HOME=/nonexistent LOGNAME=other USER=other DEB_BUILD_OPTIONS=nocheck; build "$work/another place") || exit 1
 sums() { (cd "$1" && sha256sum ./*.deb ./*.dsc ./*.tar.*); }
 sums "$work/a" >"$work/sums"
 [ "$(wc -l <"$work/sums")" -ge 4 ] || fail "there are only: $(cat "$work/sums")"
@@ -32,6 +32,31 @@ sums "$work/another place" | diff "$work/sums" - >&2 || { reproducible=no; fail 
 lintian --allow-root --fail-on error,warning --display-level '>=warning' --info "$work"/a/*.changes >"$work/lintian" 2>&1 ||
     fail "lintian: $(grep -E '^[EW]:' "$work/lintian" || cat "$work/lintian")"
 errors=$(grep -c '^E:' "$work/lintian") warnings=$(grep -c '^W:' "$work/lintian")
+
+# --- the manual pages that are in them ---------------------------------------------------------------------------------------
+packages=0
+for d in "$work"/a/*.deb; do
+    case $d in *-dbgsym_*) continue ;; esac
+    packages=$((packages + 1))
+    dpkg-deb -x "$d" "$work/files"
+done
+[ "$packages" = 3 ] || fail "there are $packages packages, not orthrus, orthrus-setup and orthrus-imager"
+for f in docs/man/*; do
+    [ -e "$work/files/usr/share/man/man${f##*.}/${f##*/}.gz" ] || fail "no package has ${f##*/}"
+done
+for noun in $(sed -n 's/^_orthrus_nouns="\(.*\)"$/\1/p' "$work/files/usr/share/bash-completion/completions/orthrus"); do
+    nouns=${nouns:-}$noun,
+    [ -e "$work/files/usr/share/man/man8/orthrus-$noun.8.gz" ] || fail "'orthrus $noun' has no manual page"
+done
+[ -n "${nouns:-}" ] || fail "the completion names no noun"
+for f in "$work"/files/usr/bin/* "$work"/files/usr/sbin/* "$work"/files/usr/lib/orthrus/orthrus-imager; do
+    [ -e "$work/files/usr/share/man/man8/${f##*/}.8.gz" ] || fail "${f##*/} has no manual page"
+done
+mkdir "$work/man"
+for f in "$work"/files/usr/share/man/man*/*.gz; do zcat "$f" >"$work/man/$(basename "$f" .gz)"; done
+mandoc -T lint -W warning "$work"/man/* >"$work/mandoc"
+mandoc_warnings=$(wc -l <"$work/mandoc")
+[ "$mandoc_warnings" = 0 ] || fail "mandoc: $(cat "$work/mandoc")"
 
 # --- a copy of this machine --------------------------------------------------------------------------------------------------
 # Two layers over its root: in the lower one whatever Orthrus has left here is gone, in the upper one is what the packages change.
@@ -75,6 +100,8 @@ debs=$(for p in $packages; do ls root/debs/"${p}"_*.deb; done | sed 's/^root//')
 echo "== install"; in_root dpkg -i $debs
 echo "== smoke"; in_root /tmp/smoke
 in_root orthrus --version >"$work/version"
+in_root dpkg --verify $packages
+[ -z "$(in_root dpkg --verify $packages)" ] || { echo "an installed file is not as in its package"; exit 1; }
 echo "== remove"; in_root dpkg -r $packages
 in_root dpkg-query -W $packages || true
 
@@ -94,10 +121,13 @@ rm -r root/run/systemd
 echo "== purge, while there is state"
 mkdir -p root/var/lib/orthrus/raft root/srv/orthrus/store
 echo kept >root/var/lib/orthrus/raft/log
+echo '{}' >root/var/lib/orthrus/setup.json
+echo '{}' >root/var/lib/orthrus/setup-site.json
 echo kept >root/srv/orthrus/store/image
 in_root dpkg -P $packages
 [ "$(cat root/var/lib/orthrus/raft/log root/srv/orthrus/store/image)" = "kept
 kept" ] || { echo "a purge removed state or images"; exit 1; }
+[ ! -e root/var/lib/orthrus/setup.json ] && [ ! -e root/var/lib/orthrus/setup-site.json ] || { echo "a purge keeps what was answered in the wizard"; exit 1; }
 in_root getent passwd orthrus >/dev/null || { echo "a purge removed the user whose files are still there"; exit 1; }
 rm -r root/var/lib/orthrus/raft root/srv/orthrus
 echo "== purge, where nothing is left"
@@ -139,5 +169,5 @@ done
 differences=$(wc -l <"$work/differences")
 [ "$differences" = 0 ] || fail "after the purge: $(cat "$work/differences")"
 
-echo "RESULT deb lintian_errors=$errors lintian_warnings=$warnings differences=$differences reproducible=$reproducible"
+echo "RESULT deb packages=$packages lintian_errors=$errors lintian_warnings=$warnings mandoc_warnings=$mandoc_warnings differences=$differences reproducible=$reproducible"
 [ "$failed" = 0 ]
