@@ -162,7 +162,7 @@ headvm_on() { # MIB
     # QEMU forgets what the guest has not taken yet when whoever wrote it goes: one stays until the end.
     mkfifo "$W/vm/head.keys"
     exec {HEADVM_KEYS}<>"$W/vm/head.keys"
-    socat -u - "UNIX-CONNECT:$W/vm/head.sock2" <"$W/vm/head.keys" &
+    socat - "UNIX-CONNECT:$W/vm/head.sock2" <"$W/vm/head.keys" >/dev/null &
     lab_pids+=($!)
 }
 headvm_alive() { kill -0 "$HEADVM_PID" 2>/dev/null || lab_fail "the head's QEMU ended: $(tail -n 2 "$W/vm/head.qemu")"; }
