@@ -13,6 +13,7 @@
 #include "daemon/cast_priv.h"
 #include "daemon/change.h"
 #include "daemon_cast_child.h"
+#include "golden_site.h"
 #include "state_help.h"
 #include "sys/clock.h"
 #include "sys/keys.h"
@@ -36,12 +37,8 @@ struct rig {
 
 static void put_site(struct rig *r, const char *cast)
 {
-	const char *top = getenv("TOP");
-	autofree char *path = str_format("%s/tests/golden/site/ok-small.json", top ? top : "."), *text = NULL;
-	autoclean(buf_free) struct buf b = { 0 };
+	autofree char *small = golden_text("ok-small.json"), *text = str_format("{\"cast\":{%s},%s", cast, small + 1);
 
-	OK(fs_read(path, 1 << 20, &b, err));
-	text = str_format("{\"cast\":{%s},%s", cast, buf_str(&b) + 1);
 	must_put(r->d.state, "site", text, STATE_ANY);
 }
 
