@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cast/wire.h"
 
+#include "base/bigend.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -12,26 +14,9 @@ static_assert(POLL_FIXED + WIRE_PROMISES_MAX * PROMISE_BYTES + WIRE_SIGNATURE <=
 static_assert(REPORT_FIXED + WIRE_NEEDS_MAX * NEED_BYTES <= PLAIN_MAX, "a REPORT fits");
 static_assert(ROWS_FIXED + WIRE_ROWS_MAX * DIGEST_LEN + WIRE_SIGNATURE <= PLAIN_MAX, "ROWS fit");
 
-static uint8_t *put(uint8_t *at, uint64_t v, unsigned int bytes)
-{
-	for (unsigned int i = bytes; i-- > 0; v >>= 8)
-		at[i] = (uint8_t)v;
-	return at + bytes;
-}
-
-/* Reads on from *at, which is moved; whoever calls has seen that so many bytes are there. */
-static uint64_t get(const uint8_t **at, unsigned int bytes)
-{
-	uint64_t v = 0;
-
-	while (bytes-- > 0)
-		v = v << 8 | *(*at)++;
-	return v;
-}
-
 static uint32_t get32(const uint8_t **at)
 {
-	return (uint32_t)get(at, 4);
+	return (uint32_t)bigend_get(at, 4);
 }
 
 /* --- heads */
@@ -40,11 +25,11 @@ void wire_head_write(const struct wire_head *h, uint8_t out[WIRE_HEAD])
 {
 	uint8_t *at = out;
 
-	at = put(at, WIRE_MAGIC, 1);
-	at = put(at, h->type, 1);
-	at = put(at, h->from, 2);
-	at = put(at, h->cast, 4);
-	put(at, h->counter, 8);
+	at = bigend_put(at, WIRE_MAGIC, 1);
+	at = bigend_put(at, h->type, 1);
+	at = bigend_put(at, h->from, 2);
+	at = bigend_put(at, h->cast, 4);
+	bigend_put(at, h->counter, 8);
 }
 
 int wire_head_read(const uint8_t *packet, size_t len, struct wire_head *out, struct err *err)
@@ -58,9 +43,9 @@ int wire_head_read(const uint8_t *packet, size_t len, struct wire_head *out, str
 	if (packet[1] < WIRE_DATA || packet[1] > WIRE_PROBE)
 		return err_set(err, ERR_DAMAGED, "packets of type %u are not known", packet[1]);
 	out->type = (enum wire_type)packet[1];
-	out->from = (uint16_t)get(&at, 2);
+	out->from = (uint16_t)bigend_get(&at, 2);
 	out->cast = get32(&at);
-	out->counter = get(&at, 8);
+	out->counter = bigend_get(&at, 8);
 	return 0;
 }
 
@@ -69,10 +54,10 @@ void wire_data_write(const struct wire_data *d, uint8_t out[WIRE_DATA_HEAD])
 	uint8_t *at = out + WIRE_HEAD;
 
 	wire_head_write(&d->head, out);
-	at = put(at, d->block, 4);
-	at = put(at, d->index, 1);
-	at = put(at, d->pass, 1);
-	put(at, 0, 2);
+	at = bigend_put(at, d->block, 4);
+	at = bigend_put(at, d->index, 1);
+	at = bigend_put(at, d->pass, 1);
+	bigend_put(at, 0, 2);
 }
 
 int wire_data_read(const uint8_t *packet, size_t len, struct wire_data *out, struct err *err)
@@ -86,9 +71,9 @@ int wire_data_read(const uint8_t *packet, size_t len, struct wire_data *out, str
 	if (out->head.from != WIRE_FROM_SENDER)
 		return err_set(err, ERR_DAMAGED, "DATA from %u, which is not the sender", out->head.from);
 	out->block = get32(&at);
-	out->index = (uint8_t)get(&at, 1);
-	out->pass = (uint8_t)get(&at, 1);
-	if (get(&at, 2))
+	out->index = (uint8_t)bigend_get(&at, 1);
+	out->pass = (uint8_t)bigend_get(&at, 1);
+	if (bigend_get(&at, 2))
 		return err_set(err, ERR_DAMAGED, "DATA of block %u: what is to be zero is not", out->block);
 	return 0;
 }
@@ -107,7 +92,7 @@ size_t wire_probe_write(const struct wire_probe *p, uint8_t out[WIRE_PROBE_JUMBO
 	const size_t len = wire_probe_len(p->size) - WIRE_HEAD - WIRE_TAG;
 
 	memset(out, 0, len);
-	put(put(out, p->way, 1), p->size, 1);
+	bigend_put(bigend_put(out, p->way, 1), p->size, 1);
 	return len;
 }
 
@@ -130,22 +115,22 @@ int wire_probe_read(const uint8_t *plain, size_t len, struct wire_probe *out, st
 
 static uint8_t *poll_put(uint8_t *at, const struct wire_poll *p)
 {
-	at = put(at, p->seq, 4);
-	at = put(at, p->stage, 1);
-	at = put(at, p->pass, 1);
-	at = put(at, p->ways, 1);
-	at = put(at, p->sent, 8);
-	at = put(at, p->now_us, 8);
-	at = put(at, p->grtt_us, 4);
-	at = put(at, p->crowd, 4);
-	at = put(at, p->marks, 4);
-	at = put(at, p->loss_limit, 4);
-	at = put(at, p->asked_from, 4);
-	at = put(at, p->asked_to, 4);
-	at = put(at, p->n_promises, 2);
+	at = bigend_put(at, p->seq, 4);
+	at = bigend_put(at, p->stage, 1);
+	at = bigend_put(at, p->pass, 1);
+	at = bigend_put(at, p->ways, 1);
+	at = bigend_put(at, p->sent, 8);
+	at = bigend_put(at, p->now_us, 8);
+	at = bigend_put(at, p->grtt_us, 4);
+	at = bigend_put(at, p->crowd, 4);
+	at = bigend_put(at, p->marks, 4);
+	at = bigend_put(at, p->loss_limit, 4);
+	at = bigend_put(at, p->asked_from, 4);
+	at = bigend_put(at, p->asked_to, 4);
+	at = bigend_put(at, p->n_promises, 2);
 	for (unsigned int i = 0; i < p->n_promises; i++) {
-		at = put(at, p->promises[i].block, 4);
-		at = put(at, p->promises[i].count, 1);
+		at = bigend_put(at, p->promises[i].block, 4);
+		at = bigend_put(at, p->promises[i].count, 1);
 	}
 	return at;
 }
@@ -156,7 +141,7 @@ size_t wire_poll_signed(uint32_t cast, uint64_t counter, const struct wire_poll 
 	uint8_t *at = out + strlen(what);
 
 	memcpy(out, what, strlen(what));
-	return (size_t)(poll_put(put(put(at, cast, 4), counter, 8), p) - out);
+	return (size_t)(poll_put(bigend_put(bigend_put(at, cast, 4), counter, 8), p) - out);
 }
 
 size_t wire_poll_write(const struct wire_poll *p, uint8_t out[WIRE_PACKET_MAX])
@@ -198,18 +183,18 @@ int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, stru
 	if (len < POLL_FIXED)
 		return err_set(err, ERR_DAMAGED, "a POLL of %zu bytes is too short", len);
 	out->seq = get32(&at);
-	stage = (uint8_t)get(&at, 1);
-	out->pass = (uint8_t)get(&at, 1);
-	out->ways = (uint8_t)get(&at, 1);
-	out->sent = get(&at, 8);
-	out->now_us = get(&at, 8);
+	stage = (uint8_t)bigend_get(&at, 1);
+	out->pass = (uint8_t)bigend_get(&at, 1);
+	out->ways = (uint8_t)bigend_get(&at, 1);
+	out->sent = bigend_get(&at, 8);
+	out->now_us = bigend_get(&at, 8);
 	out->grtt_us = get32(&at);
 	out->crowd = get32(&at);
 	out->marks = get32(&at);
 	out->loss_limit = get32(&at);
 	out->asked_from = get32(&at);
 	out->asked_to = get32(&at);
-	out->n_promises = (uint16_t)get(&at, 2);
+	out->n_promises = (uint16_t)bigend_get(&at, 2);
 	if (stage < WIRE_GATHER || stage > WIRE_OVER)
 		return err_set(err, ERR_DAMAGED, "POLL %u: there is no stage %u", out->seq, stage);
 	out->stage = (enum wire_stage)stage;
@@ -219,7 +204,7 @@ int wire_poll_read(const uint8_t *plain, size_t len, struct wire_poll *out, stru
 		return err_set(err, ERR_DAMAGED, "POLL %u: %u promises in %zu bytes", out->seq, out->n_promises, len);
 	for (unsigned int i = 0; i < out->n_promises; i++) {
 		out->promises[i].block = get32(&at);
-		out->promises[i].count = (uint8_t)get(&at, 1);
+		out->promises[i].count = (uint8_t)bigend_get(&at, 1);
 	}
 	if (out->is_signed)
 		memcpy(out->signature, at, WIRE_SIGNATURE);
@@ -232,23 +217,23 @@ size_t wire_report_write(const struct wire_report *r, uint8_t out[WIRE_PACKET_MA
 {
 	uint8_t *at = out;
 
-	at = put(at, r->seq, 4);
-	at = put(at, r->poll_us, 8);
-	at = put(at, r->held_us, 4);
-	at = put(at, r->heard, 8);
-	at = put(at, r->top, 8);
-	at = put(at, r->buffer_kib, 4);
-	at = put(at, r->loss_ppm, 4);
-	at = put(at, r->blocks_lacking, 4);
-	at = put(at, r->rows_from, 4);
-	at = put(at, r->state, 1);
-	at = put(at, r->pressed, 1);
-	at = put(at, r->probes, 2);
-	at = put(at, r->n_needs, 2);
+	at = bigend_put(at, r->seq, 4);
+	at = bigend_put(at, r->poll_us, 8);
+	at = bigend_put(at, r->held_us, 4);
+	at = bigend_put(at, r->heard, 8);
+	at = bigend_put(at, r->top, 8);
+	at = bigend_put(at, r->buffer_kib, 4);
+	at = bigend_put(at, r->loss_ppm, 4);
+	at = bigend_put(at, r->blocks_lacking, 4);
+	at = bigend_put(at, r->rows_from, 4);
+	at = bigend_put(at, r->state, 1);
+	at = bigend_put(at, r->pressed, 1);
+	at = bigend_put(at, r->probes, 2);
+	at = bigend_put(at, r->n_needs, 2);
 	for (unsigned int i = 0; i < r->n_needs; i++) {
-		at = put(at, r->needs[i].first, 4);
-		at = put(at, r->needs[i].count, 4);
-		at = put(at, r->needs[i].deficit, 1);
+		at = bigend_put(at, r->needs[i].first, 4);
+		at = bigend_put(at, r->needs[i].count, 4);
+		at = bigend_put(at, r->needs[i].deficit, 1);
 	}
 	return (size_t)(at - out);
 }
@@ -282,18 +267,18 @@ int wire_report_read(const uint8_t *plain, size_t len, struct wire_report *out, 
 	if (len < REPORT_FIXED)
 		return err_set(err, ERR_DAMAGED, "a REPORT of %zu bytes is too short", len);
 	out->seq = get32(&at);
-	out->poll_us = get(&at, 8);
+	out->poll_us = bigend_get(&at, 8);
 	out->held_us = get32(&at);
-	out->heard = get(&at, 8);
-	out->top = get(&at, 8);
+	out->heard = bigend_get(&at, 8);
+	out->top = bigend_get(&at, 8);
 	out->buffer_kib = get32(&at);
 	out->loss_ppm = get32(&at);
 	out->blocks_lacking = get32(&at);
 	out->rows_from = get32(&at);
-	state = (uint8_t)get(&at, 1);
-	pressed = (uint8_t)get(&at, 1);
-	out->probes = (uint16_t)get(&at, 2);
-	out->n_needs = (uint16_t)get(&at, 2);
+	state = (uint8_t)bigend_get(&at, 1);
+	pressed = (uint8_t)bigend_get(&at, 1);
+	out->probes = (uint16_t)bigend_get(&at, 2);
+	out->n_needs = (uint16_t)bigend_get(&at, 2);
 	if (state < WIRE_READY || state > WIRE_FAILED || pressed > 1)
 		return err_set(err, ERR_DAMAGED, "a REPORT of the state %u, pressed %u", state, pressed);
 	out->state = (enum wire_state)state;
@@ -303,7 +288,7 @@ int wire_report_read(const uint8_t *plain, size_t len, struct wire_report *out, 
 	for (unsigned int i = 0; i < out->n_needs; i++) {
 		out->needs[i].first = get32(&at);
 		out->needs[i].count = get32(&at);
-		out->needs[i].deficit = (uint8_t)get(&at, 1);
+		out->needs[i].deficit = (uint8_t)bigend_get(&at, 1);
 	}
 	return report_check(out, err);
 }
@@ -312,8 +297,8 @@ int wire_report_read(const uint8_t *plain, size_t len, struct wire_report *out, 
 
 static uint8_t *rows_put(uint8_t *at, const struct wire_rows *r)
 {
-	at = put(at, r->first, 4);
-	at = put(at, r->n, 2);
+	at = bigend_put(at, r->first, 4);
+	at = bigend_put(at, r->n, 2);
 	memcpy(at, r->digests, (size_t)r->n * DIGEST_LEN);
 	return at + (size_t)r->n * DIGEST_LEN;
 }
@@ -324,7 +309,7 @@ size_t wire_rows_signed(uint32_t cast, const struct wire_rows *r, uint8_t out[WI
 	uint8_t *at = out + strlen(what);
 
 	memcpy(out, what, strlen(what));
-	return (size_t)(rows_put(put(at, cast, 4), r) - out);
+	return (size_t)(rows_put(bigend_put(at, cast, 4), r) - out);
 }
 
 size_t wire_rows_write(const struct wire_rows *r, uint8_t out[WIRE_PACKET_MAX])
@@ -343,7 +328,7 @@ int wire_rows_read(const uint8_t *plain, size_t len, struct wire_rows *out, stru
 	if (len < ROWS_FIXED)
 		return err_set(err, ERR_DAMAGED, "ROWS of %zu bytes are too short", len);
 	out->first = get32(&at);
-	out->n = (uint16_t)get(&at, 2);
+	out->n = (uint16_t)bigend_get(&at, 2);
 	if (out->n == 0 || out->n > WIRE_ROWS_MAX || len != ROWS_FIXED + (size_t)out->n * DIGEST_LEN + WIRE_SIGNATURE)
 		return err_set(err, ERR_DAMAGED, "%u ROWS in %zu bytes", out->n, len);
 	if (out->first > UINT32_MAX - out->n)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/querier_wire.h"
 
+#include "base/bigend.h"
+
 #include <string.h>
 
 #define SIDE (QUERIER_WIRE / QUERIER_FAMILIES)
@@ -8,21 +10,6 @@
 #define ANONYMOUS 2
 
 _Static_assert(SIDE == 2 + 16 + 16 + 8 + 8, "what is written is the packet");
-
-static void put64(uint8_t *p, uint64_t v)
-{
-	for (int i = 0; i < 8; i++)
-		p[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 void querier_wire_write(const struct querier *q, uint8_t out[QUERIER_WIRE])
 {
@@ -34,15 +21,14 @@ void querier_wire_write(const struct querier *q, uint8_t out[QUERIER_WIRE])
 		p[1] = (uint8_t)((s->has_own ? HAS_OWN : 0) | (s->anonymous ? ANONYMOUS : 0));
 		memcpy(p + 2, s->own.bytes, 16);
 		memcpy(p + 18, s->other.bytes, 16);
-		put64(p + 34, s->sent);
-		put64(p + 42, s->heard);
+		bigend_put(bigend_put(p + 34, s->sent, 8), s->heard, 8);
 	}
 }
 
 int querier_wire_read(const void *data, size_t len, struct querier_view *out, struct err *err)
 {
 	struct querier_view v = { 0 };
-	const uint8_t *p = data;
+	const uint8_t *p = data, *numbers;
 
 	if (len != QUERIER_WIRE)
 		return err_set(err, ERR_REFUSED, "the querier tells %zu bytes: it must be %d", len, QUERIER_WIRE);
@@ -54,8 +40,9 @@ int querier_wire_read(const void *data, size_t len, struct querier_view *out, st
 		v.side[f].anonymous = p[1] & ANONYMOUS;
 		memcpy(v.side[f].own.bytes, p + 2, 16);
 		memcpy(v.side[f].other.bytes, p + 18, 16);
-		v.side[f].sent = get64(p + 34);
-		v.side[f].heard = get64(p + 42);
+		numbers = p + 34;
+		v.side[f].sent = bigend_get(&numbers, 8);
+		v.side[f].heard = bigend_get(&numbers, 8);
 	}
 	*out = v;
 	return 0;

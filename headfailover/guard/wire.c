@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "headfailover/guard/wire.h"
 
+#include "base/bigend.h"
+
 #include <assert.h>
 #include <sodium.h>
 #include <string.h>
@@ -17,22 +19,6 @@ struct datagram {
 	uint8_t kind, from, to, link, owner, flags, zero;
 	uint64_t cluster, boot, number, echo_boot, echo_number, ballot, epoch, lease_ns;
 };
-
-static uint8_t *put(uint8_t *at, uint64_t v, unsigned int bytes)
-{
-	for (unsigned int i = bytes; i-- > 0; v >>= 8)
-		at[i] = (uint8_t)v;
-	return at + bytes;
-}
-
-static uint64_t get(const uint8_t **at, unsigned int bytes)
-{
-	uint64_t v = 0;
-
-	while (bytes-- > 0)
-		v = v << 8 | *(*at)++;
-	return v;
-}
 
 const char *guard_refused_name(enum guard_refused why)
 {
@@ -99,24 +85,24 @@ static void datagram_write(const struct datagram *d, const struct guard_key *key
 {
 	uint8_t *at = out;
 
-	at = put(at, MAGIC, 4);
-	at = put(at, GUARD_WIRE_VERSION, 1);
-	at = put(at, d->kind, 1);
-	at = put(at, d->from, 1);
-	at = put(at, d->to, 1);
-	at = put(at, d->link, 1);
-	at = put(at, d->owner, 1);
-	at = put(at, d->flags, 1);
-	at = put(at, 0, 1);
-	at = put(at, key->id, 4);
-	at = put(at, key->cluster, 8);
-	at = put(at, d->boot, 8);
-	at = put(at, d->number, 8);
-	at = put(at, d->echo_boot, 8);
-	at = put(at, d->echo_number, 8);
-	at = put(at, d->ballot, 8);
-	at = put(at, d->epoch, 8);
-	at = put(at, d->lease_ns, 8);
+	at = bigend_put(at, MAGIC, 4);
+	at = bigend_put(at, GUARD_WIRE_VERSION, 1);
+	at = bigend_put(at, d->kind, 1);
+	at = bigend_put(at, d->from, 1);
+	at = bigend_put(at, d->to, 1);
+	at = bigend_put(at, d->link, 1);
+	at = bigend_put(at, d->owner, 1);
+	at = bigend_put(at, d->flags, 1);
+	at = bigend_put(at, 0, 1);
+	at = bigend_put(at, key->id, 4);
+	at = bigend_put(at, key->cluster, 8);
+	at = bigend_put(at, d->boot, 8);
+	at = bigend_put(at, d->number, 8);
+	at = bigend_put(at, d->echo_boot, 8);
+	at = bigend_put(at, d->echo_number, 8);
+	at = bigend_put(at, d->ballot, 8);
+	at = bigend_put(at, d->epoch, 8);
+	at = bigend_put(at, d->lease_ns, 8);
 	assert(at == out + SIGNED);
 	tag_of(out, key, at);
 }
@@ -169,7 +155,7 @@ void guard_wire_answer(struct guard_wire *w, const struct guard_heard *heard, ui
 
 static bool has_magic(const uint8_t *data, size_t len)
 {
-	return len > AT_VERSION && get(&data, AT_VERSION) == MAGIC;
+	return len > AT_VERSION && bigend_get(&data, AT_VERSION) == MAGIC;
 }
 
 /* 0: it is authentic. Nothing of it is used before that but to refuse it. */
@@ -186,7 +172,7 @@ static enum guard_refused authentic(const struct guard_wire *w, const uint8_t *d
 		return len < GUARD_WIRE_LEN ? GUARD_SHORT : GUARD_LONG;
 	if (!has_magic(data, len))
 		return GUARD_MAGIC;
-	signed_by = (uint32_t)get(&id, 4);
+	signed_by = (uint32_t)bigend_get(&id, 4);
 	*key = NULL;
 	for (unsigned int i = 0; i < w->keys.n && !*key; i++)
 		if (w->keys.key[i].id == signed_by)
@@ -201,22 +187,22 @@ static void datagram_read(const uint8_t *data, struct datagram *d)
 {
 	const uint8_t *at = data + AT_VERSION + 1;
 
-	d->kind = (uint8_t)get(&at, 1);
-	d->from = (uint8_t)get(&at, 1);
-	d->to = (uint8_t)get(&at, 1);
-	d->link = (uint8_t)get(&at, 1);
-	d->owner = (uint8_t)get(&at, 1);
-	d->flags = (uint8_t)get(&at, 1);
-	d->zero = (uint8_t)get(&at, 1);
+	d->kind = (uint8_t)bigend_get(&at, 1);
+	d->from = (uint8_t)bigend_get(&at, 1);
+	d->to = (uint8_t)bigend_get(&at, 1);
+	d->link = (uint8_t)bigend_get(&at, 1);
+	d->owner = (uint8_t)bigend_get(&at, 1);
+	d->flags = (uint8_t)bigend_get(&at, 1);
+	d->zero = (uint8_t)bigend_get(&at, 1);
 	at += 4; /* the key */
-	d->cluster = get(&at, 8);
-	d->boot = get(&at, 8);
-	d->number = get(&at, 8);
-	d->echo_boot = get(&at, 8);
-	d->echo_number = get(&at, 8);
-	d->ballot = get(&at, 8);
-	d->epoch = get(&at, 8);
-	d->lease_ns = get(&at, 8);
+	d->cluster = bigend_get(&at, 8);
+	d->boot = bigend_get(&at, 8);
+	d->number = bigend_get(&at, 8);
+	d->echo_boot = bigend_get(&at, 8);
+	d->echo_number = bigend_get(&at, 8);
+	d->ballot = bigend_get(&at, 8);
+	d->epoch = bigend_get(&at, 8);
+	d->lease_ns = bigend_get(&at, 8);
 }
 
 /* 0: a voter of this cluster said this to us, by this link, at some time. */

@@ -20,7 +20,10 @@ chmod +x "$work/bin/ipmitool"
 PATH=$work/bin:$PATH start_daemon
 make_site
 change_site '.images[0].packages += ["munge"]'
-"$orthrus" site apply --yes >/dev/null || die "site apply"
+for reason in one two three four; do # something to go back to
+    change_site ".cluster.domain = \"$reason.internal\""
+    "$orthrus" site apply --yes --reason "$reason" >/dev/null || die "site apply"
+done
 port=$(tls_port)
 mkdir -p "$work/tree/etc" && echo '# none' >"$work/tree/etc/fstab"
 tiny_image compute
@@ -51,11 +54,13 @@ echo secret >"$work/lab/ldap.key"
 cd "$work/lab" || exit 1
 head -c 100000 /dev/urandom >disk.img
 cp disk.img data.tar
+cp "$root/etc/orthrus/site.json" site.json
 tar -C "$work/tree" -c . | zstd -q >rootfs.tar.zst
 (umask 077; echo secret >bind.pw)
 printf 'name,group,mac\nr3n01,compute,52:54:00:00:03:01\n' >nodes.csv
 cat >"$work/scene" <<EOS
 20261101T021500Z-golden=$older
+/root/site.json=$work/lab/site.json
 https://10.1.0.1:8443=https://127.0.0.1:$port
 /root/anna=$work/lab/new-anna
 EOS

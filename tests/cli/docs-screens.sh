@@ -74,6 +74,8 @@ printf '<!-- screen: x -->\n' >>docs/page.md
 screens --check && fail "a screen without an end"
 
 # --- docs-check
+# A string that has the beginning of a comment in it ends no string.
+printf 'int g(void) { return open("/etc/x/*"); }\nint h(void) { return err_set(err, "seen behind it"); }\n/* over */\n' >cmd/b.c
 printf 'int f(void) { return err_set(err, "the whole disk %%s is only "\n\t"%%u %%%% full", a, b); }\n' >cmd/a.c
 {
     echo '# Symptoms'
@@ -83,6 +85,9 @@ echo 'The code is in `cmd/`, `tools/`.' >docs/architecture.md
 echo '[page](page.md) [part](page.md#a-page) [symptoms](symptoms.md) [drawn](architecture.md)' >docs/README.md
 look() { find . -type f ! -path './out' ! -path './before' -printf '%P\n' | tools/docs-check docs/symptoms.md >out 2>&1; }
 look || fail "all is right: $(cat out)"
+echo 'It says `seen behind it`.' >>docs/symptoms.md
+look || fail "a message behind a string with the beginning of a comment: $(cat out)"
+sed -i '$d' docs/symptoms.md
 wrong() { # TEXT: it is found
     look && fail "'$1' is not found"
     grep -qF -- "$1" out || fail "'$1' is not said: $(cat out)"

@@ -3,11 +3,11 @@
  * of the command line. For measuring, and for tests of what lies below the tickets. The receiver gets the length by --bytes.
  * Prints `RESULT castpair ...`; exit 0: all is there (of the sender: everybody has all). */
 #include "base/mem.h"
-#include "cast/net.h"
 #include "cast/rx.h"
-#include "cast/treehash.h"
 #include "cast/tx.h"
 #include "cast/wire.h"
+#include "castpair.h"
+#include "castpair_words.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -17,117 +17,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-
-#define PIECE ((uint32_t)1 << 20)
-#define HANDS_MAX 64
-
-struct options {
-	const char *file, *secret, *group, *sender, *group2, *sender2, *broadcast, *interface;
-	uint64_t bytes, rate;
-	unsigned int port, receivers, expected, number, hands, symbol, piece, gather_ms, empty_ms, memory_mib, silence_ms;
-	bool one_by_one, no_rows, no_check, sync, watch;
-};
-
-static _Noreturn void die(const char *what, const struct err *err)
-{
-	fprintf(stderr, "castpair: %s: %s\n", what, err ? err->text : strerror(errno));
-	exit(1);
-}
-
-/* --- what both sides make of the secret */
-static void key_of(const struct options *o, const char *what, unsigned int number, uint8_t out[SESSION_KEY])
-{
-	char text[512];
-	struct digest d;
-
-	snprintf(text, sizeof(text), "%s/%s/%u", o->secret, what, number);
-	digest_of(text, strlen(text), &d);
-	memcpy(out, d.bytes, SESSION_KEY);
-}
-
-static void session_of(const struct options *o, struct session *s, uint8_t sign_secret[64])
-{
-	uint8_t seed[SESSION_KEY];
-	struct err err = { 0 };
-
-	*s = (struct session){ .symbol_bytes = (uint16_t)o->symbol, .number = (uint16_t)o->number };
-	key_of(o, "cast", 0, seed);
-	memcpy(&s->cast, seed, sizeof(s->cast));
-	key_of(o, "group", 0, s->group_key);
-	key_of(o, "own", o->number, s->own_key);
-	key_of(o, "sign", 0, seed);
-	crypto_sign_seed_keypair(s->sign_public, sign_secret, seed);
-	if (net_parse(o->group, (uint16_t)(o->port + 1), &s->group, &err) < 0 ||
-	    net_parse(o->sender, (uint16_t)o->port, &s->sender, &err) < 0)
-		die("addresses", &err);
-	if (o->group2 && (net_parse(o->group2, (uint16_t)(o->port + 1), &s->group2, &err) < 0 ||
-			  net_parse(o->sender2, (uint16_t)o->port, &s->sender2, &err) < 0))
-		die("addresses", &err);
-	if (o->broadcast && net_parse(o->broadcast, (uint16_t)(o->port + 1), &s->broadcast, &err) < 0)
-		die("addresses", &err);
-}
-
-static struct layout *layout_for(const struct options *o, uint64_t bytes)
-{
-	struct layout *l = NULL;
-	struct err err = { 0 };
-
-	if (layout_of_pieces(bytes, o->piece, (uint16_t)o->symbol, &l, &err) < 0)
-		die("layout", &err);
-	return l;
-}
-
-/* --- one treehash for each thread that hashes at the same time */
-struct hashers {
-	pthread_mutex_t lock;
-	struct treehash *free[HANDS_MAX];
-	unsigned int n;
-};
-
-static void hash_piece(struct hashers *h, const uint8_t *data, size_t len, struct digest *out)
-{
-	struct treehash *t = NULL;
-
-	pthread_mutex_lock(&h->lock);
-	if (h->n)
-		t = h->free[--h->n];
-	pthread_mutex_unlock(&h->lock);
-	if (!t)
-		t = treehash_new();
-	treehash_of(t, data, len, out);
-	pthread_mutex_lock(&h->lock);
-	h->free[h->n++] = t;
-	pthread_mutex_unlock(&h->lock);
-}
-
-static void hashers_clear(struct hashers *h)
-{
-	while (h->n)
-		treehash_free(h->free[--h->n]);
-	pthread_mutex_destroy(&h->lock);
-}
-
-/* --- figures */
-static double cpu_s(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static void print_common(const char *side, uint64_t bytes, double seconds)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	printf("RESULT castpair side=%s seconds=%.3f mb_s=%.1f cpu_s=%.3f user_s=%.3f sys_s=%.3f rss_mib=%ld", side, seconds,
-	       seconds > 0 ? (double)bytes / seconds / 1e6 : 0, cpu_s(),
-	       (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6,
-	       (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6, u.ru_maxrss / 1024);
-}
 
 /* --- the sender */
 struct file_source {
@@ -398,95 +288,6 @@ static int do_receive(const struct options *o)
 	hashers_clear(&sink.hashers);
 	layout_drop(layout);
 	return rc;
-}
-
-/* --- the command line */
-static _Noreturn void usage(const char *what)
-{
-	fprintf(stderr,
-		"castpair: %s\n"
-		"castpair send|receive FILE --secret TEXT --group ADDRESS --sender ADDRESS [--port N] [--interface NAME] "
-		"[--hands N]\n"
-		"    [--group2 ADDRESS --sender2 ADDRESS] [--broadcast ADDRESS]\n"
-		"    [--symbol BYTES] [--piece BYTES] [--no-rows] [--one-by-one] [--watch]\n"
-		"  send: --receivers N [--expected N] [--rate BYTES/S] [--gather-ms N] [--empty-ms N]\n"
-		"  receive: --number N --bytes N [--no-check] [--sync] [--memory-mib N] [--silence-ms N]\n",
-		what);
-	exit(2);
-}
-
-static uint64_t number(const char *text)
-{
-	char *end;
-	const unsigned long long v = strtoull(text, &end, 10);
-
-	if (!*text || *end)
-		usage(text);
-	return v;
-}
-
-struct word {
-	const char *name;
-	char kind; /* s: text, q: 64 bits, u: unsigned, b: a flag */
-	size_t at;
-};
-#define WORD(name, kind, member)                                                                                                 \
-	{                                                                                                                        \
-		name, kind, offsetof(struct options, member)                                                                     \
-	}
-static const struct word words[] = {
-	WORD("--secret", 's', secret),
-	WORD("--group", 's', group),
-	WORD("--sender", 's', sender),
-	WORD("--group2", 's', group2),
-	WORD("--sender2", 's', sender2),
-	WORD("--broadcast", 's', broadcast),
-	WORD("--interface", 's', interface),
-	WORD("--bytes", 'q', bytes),
-	WORD("--rate", 'q', rate),
-	WORD("--port", 'u', port),
-	WORD("--receivers", 'u', receivers),
-	WORD("--expected", 'u', expected),
-	WORD("--number", 'u', number),
-	WORD("--hands", 'u', hands),
-	WORD("--symbol", 'u', symbol),
-	WORD("--piece", 'u', piece),
-	WORD("--gather-ms", 'u', gather_ms),
-	WORD("--empty-ms", 'u', empty_ms),
-	WORD("--memory-mib", 'u', memory_mib),
-	WORD("--silence-ms", 'u', silence_ms),
-	WORD("--one-by-one", 'b', one_by_one),
-	WORD("--no-rows", 'b', no_rows),
-	WORD("--no-check", 'b', no_check),
-	WORD("--sync", 'b', sync),
-	WORD("--watch", 'b', watch),
-};
-
-static void take(struct options *o, const struct word *w, const char *value)
-{
-	void *to = (char *)o + w->at;
-
-	if (w->kind == 's')
-		*(const char **)to = value;
-	else if (w->kind == 'q')
-		*(uint64_t *)to = number(value);
-	else if (w->kind == 'u')
-		*(unsigned int *)to = (unsigned int)number(value);
-	else
-		*(bool *)to = true;
-}
-
-static void read_options(struct options *o, int n, char **args)
-{
-	for (int i = 0; i < n; i++) {
-		const struct word *w = NULL;
-
-		for (size_t j = 0; j < ARRAY_LEN(words) && !w; j++)
-			w = strcmp(words[j].name, args[i]) == 0 ? &words[j] : NULL;
-		if (!w || (w->kind != 'b' && i + 1 == n))
-			usage(args[i]);
-		take(o, w, w->kind == 'b' ? NULL : args[++i]);
-	}
 }
 
 int main(int argc, char **argv)

@@ -28,7 +28,7 @@ import sys
 
 TOP = os.environ["TOP"]
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
-OURS = ("orthrus", "orthrusd", "orthrus-guard", "orthrus-imager", "orthrus-node")
+OURS = ("orthrus", "orthrusd", "orthrus-guard", "orthrus-imager", "orthrus-node", "orthrus-setup")
 KNOWN = OURS + ("make", "systemctl", "journalctl")
 # Their indented blocks are commands and nothing else: a program that nobody knows is a mistake.
 GUIDES = ("README.md", "docs/first-hour.md", "docs/operations.md", "docs/troubleshooting.md")

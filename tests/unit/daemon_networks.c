@@ -3,13 +3,9 @@
 #include "base/mem.h"
 #include "daemon/node_networks.h"
 #include "daemon/roster.h"
-#include "sys/fs.h"
+#include "golden_site.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-/* cmocka.h wants setjmp.h and stdarg.h. */
-#include <cmocka.h>
 
 #define MAC1 "52:54:00:77:00:01"
 #define MAC2 "52:54:00:77:00:02"
@@ -19,19 +15,16 @@
 /* ok-networks.json with its group's interfaces replaced. */
 static void make_site(const char *interfaces, struct site *out)
 {
-	const char *top = getenv("TOP");
-	autofree char *path = str_format("%s/tests/golden/site/ok-networks.json", top ? top : ".");
-	autoclean(buf_free) struct buf text = { 0 }, edited = { 0 };
+	autofree char *text = golden_text("ok-networks.json");
+	autoclean(buf_free) struct buf edited = { 0 };
 	static const char begin[] = "\"interfaces\": [\n";
 	struct err err = { 0 };
 	const char *at, *end;
 
-	if (fs_read(path, 1 << 20, &text, &err) < 0)
-		fail_msg("%s", err.text);
-	at = strstr(buf_str(&text), begin);
+	at = strstr(text, begin);
 	end = at ? strstr(at, "\n      ]\n") : NULL;
 	assert_non_null(end);
-	buf_add(&edited, text.data, (size_t)(at - text.data));
+	buf_add(&edited, text, (size_t)(at - text));
 	buf_addf(&edited, "\"interfaces\": [%s]", interfaces);
 	buf_adds(&edited, end + strlen("\n      ]"));
 	if (site_read(buf_str(&edited), edited.len, "test", out, &err) < 0)

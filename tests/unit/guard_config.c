@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "golden_site.h"
 #include "headfailover/guard/bare.h"
 #include "headfailover/guard/notes.h"
 #include "site/site.h"
@@ -21,17 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void read_golden(const char *name, struct site *site)
-{
-	const char *top = getenv("TOP");
-	autofree char *path = str_format("%s/tests/golden/site/%s.json", top ? top : ".", name);
-	autoclean(buf_free) struct buf text = { 0 };
-	struct err err = { 0 };
-
-	if (fs_read(path, (size_t)1 << 20, &text, &err) < 0 || site_read(buf_str(&text), text.len, path, site, &err) < 0)
-		fail_msg("%s", err.text);
-}
 
 static void expect_address(const struct sockaddr_storage *a, const char *ip, uint16_t port)
 {
@@ -58,7 +48,7 @@ static void test_a_head_with_two_links(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	read_golden("ok-pair", &site);
+	golden_site("ok-pair.json", &site);
 	assert_int_equal(guard_config_of(&site, "head2", c, &err), 0);
 	assert_true(c->head);
 	assert_int_equal(c->lease.self, 1);
@@ -119,14 +109,12 @@ static bool take_times(const struct buf *text, unsigned int lease, unsigned int 
 static void test_times_that_the_site_takes(void **state)
 {
 	static const unsigned int leases[] = { 10, 11, 12, 13, 30, 100, 101, 999, 1000, 1500, 1501, 2000, 9999, 10000 };
-	const char *top = getenv("TOP");
-	autofree char *path = str_format("%s/tests/golden/site/ok-pair.json", top ? top : ".");
+	autofree char *pair = golden_text("ok-pair.json");
 	autoclean(buf_free) struct buf text = { 0 };
 	unsigned int refused = 0;
-	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(fs_read(path, (size_t)1 << 20, &text, &err), 0);
+	buf_adds(&text, pair);
 	for (size_t i = 0; i < ARRAY_LEN(leases); i++) {
 		assert_true(take_times(&text, leases[i], 0, -1)); /* the others fit any lease when nobody gives them */
 		for (unsigned int less = 0; less < 4 && less + 1 <= leases[i] / 3; less++)
@@ -144,7 +132,7 @@ static void test_a_witness_has_no_gate(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	read_golden("ok-pair-five", &site);
+	golden_site("ok-pair-five.json", &site);
 	assert_int_equal(guard_config_of(&site, "w1", c, &err), 0);
 	assert_false(c->head);
 	assert_int_equal(c->lease.self, 3);
@@ -167,10 +155,10 @@ static void test_what_is_no_guard(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	read_golden("ok-pair", &pair);
+	golden_site("ok-pair.json", &pair);
 	assert_int_equal(guard_config_of(&pair, "n01", c, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
-	read_golden("ok-full", &single);
+	golden_site("ok-full.json", &single);
 	if (!single.pair.given) {
 		assert_int_equal(guard_config_of(&single, "head1", c, &err), -1);
 		assert_int_equal(err.kind, ERR_REFUSED);
@@ -241,7 +229,7 @@ static void test_notes_in_words(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	read_golden("ok-pair", &site);
+	golden_site("ok-pair.json", &site);
 	assert_int_equal(guard_config_of(&site, "head1", c, &err), 0);
 	for (uint32_t kind = 1; kind <= LOOP_GATE_FAIL; kind++) {
 		const struct loop_note n = { .kind = kind, .who = 1, .value = 12300000, .interface = "eth1" };

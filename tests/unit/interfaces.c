@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interfaces of nodes in site.json: which list holds, whose router is used, and which address a node has elsewhere. What is wrong
  * in a file is in tests/golden/site. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/mem.h"
+#include "golden_site.h"
 #include "site/site.h"
 #include "site/words.h"
-#include "sys/fs.h"
 
 #include <string.h>
-
-static void read_golden(const char *name, struct site *site)
-{
-	const char *top = getenv("TOP");
-	autofree char *path = str_format("%s/tests/golden/site/%s", top ? top : ".", name);
-	autoclean(buf_free) struct buf text = { 0 };
-	struct err err = { 0 };
-
-	if (fs_read(path, 1 << 20, &text, &err) < 0 || site_read(buf_str(&text), text.len, name, site, &err) < 0)
-		fail_msg("%s", err.text);
-}
 
 static void every_field_is_read(void **state)
 {
@@ -31,7 +14,7 @@ static void every_field_is_read(void **state)
 	const struct site_interfaces *l;
 
 	(void)state;
-	read_golden("ok-full.json", &s);
+	golden_site("ok-full.json", &s);
 	l = site_interfaces(&s, "base", "nobody");
 	assert_int_equal(l->len, 4);
 	assert_string_equal(l->items[0].network, "provision");
@@ -62,7 +45,7 @@ static void the_nearest_list_holds(void **state)
 	const struct site_group *compute;
 
 	(void)state;
-	read_golden("ok-full.json", &s);
+	golden_site("ok-full.json", &s);
 	compute = site_group(&s, "compute");
 	assert_string_equal(compute->extends, "base");
 	assert_false(compute->interfaces.given);
@@ -80,7 +63,7 @@ static void one_network_has_the_default_route(void **state)
 	bool two = true;
 
 	(void)state;
-	read_golden("ok-networks.json", &s);
+	golden_site("ok-networks.json", &s);
 	l = site_interfaces(&s, "compute", NULL);
 	assert_string_equal(site_default_network(&s, l, &two)->name, "provision");
 	assert_false(two);
@@ -143,7 +126,7 @@ static void addresses_follow_the_number(void **state)
 	struct addr6 a6;
 
 	(void)state;
-	read_golden("ok-networks.json", &s);
+	golden_site("ok-networks.json", &s);
 	is_addr4(&s, "fabric", "n01", 11, "10.2.0.11");
 	is_addr4(&s, "fabric", "n07", 17, "10.2.0.99"); /* named in the file */
 	is_addr4(&s, "fabric", "n01", 254, "10.2.0.254");

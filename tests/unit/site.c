@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* site.json: a corpus of files, each with all the problems it has (none: .err is empty), and what the reader makes of a right
  * one. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/mem.h"
+#include "golden_site.h"
 #include "site/site.h"
 #include "sys/fs.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static char *golden(const char *name)
-{
-	const char *top = getenv("TOP");
-
-	return str_format("%s/tests/golden/site/%s", top ? top : ".", name);
-}
-
-static char *slurp(const char *name)
-{
-	autoclean(buf_free) struct buf text = { 0 };
-	autofree char *path = golden(name);
-	struct err err = { 0 };
-
-	if (fs_read(path, 1 << 20, &text, &err) < 0)
-		fail_msg("%s", err.text);
-	return buf_steal(&text);
-}
-
-static void read_golden(const char *name, struct site *site)
-{
-	autofree char *text = slurp(name);
-	struct err err = { 0 };
-
-	if (site_read(text, strlen(text), name, site, &err) < 0)
-		fail_msg("%s", err.text);
-}
 
 static void check_case(const char *json)
 {
@@ -48,7 +16,7 @@ static void check_case(const char *json)
 	autoclean(site_free) struct site site = { 0 };
 	autofree char *stem = mem_strndup(json, strlen(json) - strlen(".json"));
 	autofree char *err_name = str_format("%s.err", stem);
-	autofree char *text = slurp(json), *wanted = slurp(err_name);
+	autofree char *text = golden_text(json), *wanted = golden_text(err_name);
 	struct err err = { 0 };
 	int rc = site_read(text, strlen(text), json, &site, &err);
 	size_t n = site_problems(text, strlen(text), &problems);
@@ -70,7 +38,7 @@ static void check_case(const char *json)
 static void golden_cases(void **state)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
-	autofree char *dir = golden("");
+	autofree char *dir = golden_path("");
 	struct err err = { 0 };
 	size_t n = 0;
 
@@ -98,7 +66,7 @@ static void prints_what_it_read(void **state)
 		autoclean(buf_free) struct buf first = { 0 }, second = { 0 };
 		struct err err = { 0 };
 
-		read_golden(names[i], &a);
+		golden_site(names[i], &a);
 		site_print(&a, &first);
 		if (site_read(buf_str(&first), first.len, "printed", &b, &err) < 0)
 			fail_msg("%s", err.text);
@@ -113,7 +81,7 @@ static void reads_every_field(void **state)
 	const struct site_network *n;
 
 	(void)state;
-	read_golden("ok-full.json", &s);
+	golden_site("ok-full.json", &s);
 	assert_string_equal(s.cluster, "hound");
 	assert_string_equal(s.domain, "hound.internal");
 	assert_string_equal(s.timezone, "Europe/Berlin");
@@ -158,7 +126,7 @@ static void cast_settings(void **state)
 	char *name;
 
 	(void)state;
-	read_golden("ok-full.json", &full);
+	golden_site("ok-full.json", &full);
 	assert_false(full.cast.on);
 	assert_false(full.cast.querier);
 	assert_int_equal(full.cast.gather_s, 30);
@@ -170,7 +138,7 @@ static void cast_settings(void **state)
 	site_cast_group6(&full.cast, 65, &group);
 	assert_int_equal(group.bytes[1], 0x15);
 	assert_int_equal(group.bytes[15], 0x41);
-	read_golden("ok-small.json", &small);
+	golden_site("ok-small.json", &small);
 	assert_true(small.cast.on && small.cast.querier);
 	assert_int_equal(small.cast.gather_s, 10);
 	assert_int_equal(small.cast.rate_mbit, 0);
@@ -200,7 +168,7 @@ static void relays(void **state)
 	struct site_relay_role role;
 
 	(void)state;
-	read_golden("ok-full.json", &s);
+	golden_site("ok-full.json", &s);
 	assert_int_equal(s.cast.n_relays, 2);
 	fabric = site_relay(&s.cast, "fabric");
 	storage = site_relay(&s.cast, "storage");
@@ -233,7 +201,7 @@ static void groups_inherit(void **state)
 	const struct site_group *base, *compute, *test;
 
 	(void)state;
-	read_golden("ok-full.json", &s);
+	golden_site("ok-full.json", &s);
 	base = site_group(&s, "base");
 	compute = site_group(&s, "compute");
 	test = site_group(&s, "test");
@@ -253,7 +221,7 @@ static void small_gets_defaults(void **state)
 	autoclean(site_free) struct site s = { 0 };
 
 	(void)state;
-	read_golden("ok-small.json", &s);
+	golden_site("ok-small.json", &s);
 	assert_int_equal(s.api_port, 8443);
 	assert_string_equal(s.timezone, "Etc/UTC");
 	assert_false(s.trust_mac);
@@ -430,7 +398,7 @@ static void pool6(void **state)
 	struct addr6 a;
 
 	(void)state;
-	read_golden("ok-full.json", &s);
+	golden_site("ok-full.json", &s);
 	n = site_provision(&s);
 	assert_true(n->has_pool6 && n->has_gateway6);
 	a = n->pool6_last;

@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* "pair" of site.json: what is read, what is filled in, and what an administrator is warned of. (What is refused: the corpus in
  * tests/golden/site.) */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/mem.h"
+#include "golden_site.h"
 #include "site/site.h"
 #include "site/words.h"
-#include "sys/fs.h"
 
 #include <string.h>
-
-static void read_golden(const char *name, struct site *site)
-{
-	const char *top = getenv("TOP");
-	autofree char *path = str_format("%s/tests/golden/site/%s", top ? top : ".", name);
-	autoclean(buf_free) struct buf text = { 0 };
-	struct err err = { 0 };
-
-	if (fs_read(path, 1 << 20, &text, &err) < 0 || site_read(buf_str(&text), text.len, name, site, &err) < 0)
-		fail_msg("%s", err.text);
-}
 
 static void assert_ip(const struct site_ip *a, const char *wanted)
 {
@@ -39,7 +22,7 @@ static void every_field(void **state)
 	const struct site_pair *p = &s.pair;
 
 	(void)state;
-	read_golden("ok-full.json", &s);
+	golden_site("ok-full.json", &s);
 	assert_true(p->given);
 	assert_int_equal(p->lease_ms, 20);
 	assert_int_equal(p->renew_ms, 4);
@@ -83,7 +66,7 @@ static void defaults(void **state)
 	const struct site_pair *p = &s.pair;
 
 	(void)state;
-	read_golden("ok-pair-default.json", &s);
+	golden_site("ok-pair-default.json", &s);
 	assert_int_equal(p->lease_ms, 100);
 	assert_int_equal(p->renew_ms, 20);
 	assert_int_equal(p->hold_off_s, 3);
@@ -96,17 +79,17 @@ static void defaults(void **state)
 	assert_string_equal(p->links[0].network, "provision");
 	assert_ip(&p->links[0].heads[1], "10.1.0.2");
 	/* On another network the heads have their numbers; one address of a witness is for every link. */
-	read_golden("ok-pair.json", &two);
+	golden_site("ok-pair.json", &two);
 	assert_ip(&two.pair.links[1].heads[0], "10.2.0.1");
 	assert_ip(&two.pair.links[1].heads[1], "10.2.0.2");
 	assert_ip(site_witness_address(&two.pair.witnesses[0], 1), "10.1.0.5");
 	/* Over IPv6, by three witnesses. */
-	read_golden("ok-pair-five.json", &five);
+	golden_site("ok-pair-five.json", &five);
 	assert_int_equal(five.pair.n_witnesses, 3);
 	assert_ip(&five.pair.links[0].heads[0], "fd00:1::1");
 	assert_ip(site_witness_address(&five.pair.witnesses[2], 0), "fd00:9::3");
 	/* A site that says nothing of a pair has none, and nothing of it is printed. */
-	read_golden("ok-small.json", &none);
+	golden_site("ok-small.json", &none);
 	assert_false(none.pair.given);
 	{
 		autoclean(buf_free) struct buf text = { 0 };
@@ -127,9 +110,9 @@ static void warnings(void **state)
 	struct site_fence *own;
 
 	(void)state;
-	read_golden("ok-small.json", &none);
+	golden_site("ok-small.json", &none);
 	assert_int_equal(site_warnings(&none, &said), 0);
-	read_golden("ok-pair.json", &s);
+	golden_site("ok-pair.json", &s);
 	assert_int_equal(site_warnings(&s, &said), 0);
 	/* Two voters: each head must be fenced, and by what needs no person. */
 	s.pair.n_witnesses--;
@@ -163,7 +146,7 @@ static void nodes_keep_off(void **state)
 	uint32_t a;
 
 	(void)state;
-	read_golden("ok-pair.json", &s);
+	golden_site("ok-pair.json", &s);
 	fabric = site_network(&s, "fabric");
 	s.pair.links[1].heads[1].addr4 = 0x0a020007;
 	assert_int_equal(site_node_addr4(&s, fabric, "n01", 7, &a, &err), -1);
