@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 	no_core();
 	if (tui_options_read(argc, argv, &o, &err) < 0)
 		return complain(&err);
-	if (o.help || o.version) {
+	if (o.help || o.version || o.completion) {
 		tui_options_print(&o);
 		return 0;
 	}
