@@ -76,8 +76,8 @@ int answers_site(const struct answers *a, const struct facts *f, struct buf *out
 void answers_init_words(const struct answers *a, const struct facts *f, enum answer last, struct str_list *out);
 /* The same as one line for a shell, quoted where it must be. Caller frees. */
 char *answers_init_line(const struct answers *a, const struct facts *f, enum answer last) __attribute__((returns_nonnull));
-/* What `orthrus head install` is to be told beside site.json: that it makes the images, and --store-raid and the --store-disk
- * options where there is to be an array. */
+/* What `orthrus head install` is to be told beside site.json: that it makes the images, and --store-raid, --store-disk, and
+ * --store-wipe for disks that hold something, where there is to be an array. */
 void answers_install_words(const struct answers *a, const struct facts *f, struct str_list *out);
 /* Words as one line for a shell. Caller frees. */
 char *answers_line(const struct str_list *words) __attribute__((returns_nonnull));

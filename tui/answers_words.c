@@ -87,6 +87,18 @@ void answers_init_words(const struct answers *a, const struct facts *f, enum ans
 		add_special(&s, ANSWER_INTERFACE, out);
 }
 
+/* What a disk holds was said where it was marked: marking it was the word that it may be lost. */
+static bool holds_something(const struct facts *f, const char *id)
+{
+	for (size_t i = 0; i < f->disks.len; i++) {
+		autofree char *is = disk_id(&f->disks.items[i]);
+
+		if (str_eq(is, id))
+			return f->disks.items[i].found.len > 0;
+	}
+	return false;
+}
+
 void answers_install_words(const struct answers *a, const struct facts *f, struct str_list *out)
 {
 	autofree char *raid = answers_get(a, f, ANSWER_STORE_RAID), *disks = answers_get(a, f, ANSWER_STORE_DISKS);
@@ -98,6 +110,9 @@ void answers_install_words(const struct answers *a, const struct facts *f, struc
 	answers_split(disks, ",", &ids);
 	add("--store-raid", raid, out);
 	add_all("--store-disk", &ids, out);
+	for (size_t i = 0; i < ids.len; i++)
+		if (holds_something(f, ids.items[i]))
+			add("--store-wipe", ids.items[i], out);
 }
 
 /* One word for a shell: as it is where no shell sees anything in it, else between single quotes. */

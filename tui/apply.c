@@ -178,7 +178,8 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 	if (!err) {
 		size_t kept = apply_count(a, APPLY_KEPT), done = apply_count(a, APPLY_DONE);
 
-		p->intro = kept ? str_format("This machine is a head now: %zu steps were done, %zu left as they are.", done, kept)
+		p->intro = kept ? str_format("This machine is a head now: %zu step%s done, %zu left as %s.", done,
+					     done == 1 ? " was" : "s were", kept, kept == 1 ? "it was" : "they were")
 				: str_format("This machine is a head now: all %zu steps are done.", done);
 		page_add(p, FIELD_NOTE, "next", "What comes next:",
 			 "Power the nodes on: they start from the network, report what they are, and wait for your approval.\n"

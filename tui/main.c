@@ -70,11 +70,13 @@ static int dashboard(const struct tui_options *o, struct err *err)
 	return dash_run(&dash, err);
 }
 
+/* Its daemon need not run just now: the dashboard says so then, and the pages would say nothing of it. */
 static bool is_head(const struct tui_options *o, const struct saved *saved)
 {
 	autofree char *socket = str_format("%s/run/orthrus/api.sock", o->root);
+	autofree char *unit = str_format("%s/etc/systemd/system/multi-user.target.wants/orthrusd.service", o->root);
 
-	return saved->installed || (!saved->page && fs_exists(socket));
+	return saved->installed || (!saved->page && (fs_exists(socket) || fs_exists(unit)));
 }
 
 /* The last words, when the screen is as it was. */
@@ -135,7 +137,7 @@ int main(int argc, char **argv)
 	no_core();
 	if (tui_options_read(argc, argv, &o, &err) < 0)
 		return complain(&err);
-	if (o.help || o.version) {
+	if (o.help || o.version || o.completion) {
 		tui_options_print(&o);
 		return 0;
 	}

@@ -27,6 +27,7 @@ static const char usage[] =
 	"  --root DIR    where this machine's files are (default $ORTHRUS_ROOT, else /)\n"
 	"  --site FILE   where the site that was answered is written, for `orthrus head install`\n"
 	"                (default ROOT/var/lib/orthrus/setup-site.json)\n"
+	"  --completion SHELL   what completes these options: bash or zsh\n"
 	"  --help        this\n"
 	"  --version     the version\n";
 
@@ -42,17 +43,26 @@ enum {
 	OPT_KEY,
 	OPT_ROOT,
 	OPT_SITE,
+	OPT_COMPLETION,
 	OPT_HELP,
 	OPT_VERSION
 };
 static const struct option options[] = {
-	{ "plain", no_argument, NULL, OPT_PLAIN },     { "ascii", no_argument, NULL, OPT_ASCII },
-	{ "wizard", no_argument, NULL, OPT_WIZARD },   { "dashboard", no_argument, NULL, OPT_DASHBOARD },
-	{ "watch", no_argument, NULL, OPT_WATCH },     { "api", required_argument, NULL, OPT_API },
-	{ "ca", required_argument, NULL, OPT_CA },     { "cert", required_argument, NULL, OPT_CERT },
-	{ "key", required_argument, NULL, OPT_KEY },   { "root", required_argument, NULL, OPT_ROOT },
-	{ "site", required_argument, NULL, OPT_SITE }, { "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION }, { 0 },
+	{ "plain", no_argument, NULL, OPT_PLAIN },
+	{ "ascii", no_argument, NULL, OPT_ASCII },
+	{ "wizard", no_argument, NULL, OPT_WIZARD },
+	{ "dashboard", no_argument, NULL, OPT_DASHBOARD },
+	{ "watch", no_argument, NULL, OPT_WATCH },
+	{ "api", required_argument, NULL, OPT_API },
+	{ "ca", required_argument, NULL, OPT_CA },
+	{ "cert", required_argument, NULL, OPT_CERT },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "root", required_argument, NULL, OPT_ROOT },
+	{ "site", required_argument, NULL, OPT_SITE },
+	{ "completion", required_argument, NULL, OPT_COMPLETION },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ 0 },
 };
 
 void tui_options_free(struct tui_options *o)
@@ -63,6 +73,7 @@ void tui_options_free(struct tui_options *o)
 	free(o->ca);
 	free(o->cert);
 	free(o->key);
+	free(o->completion);
 }
 
 static void set(char **to, const char *value)
@@ -97,8 +108,13 @@ static bool take_flag(struct tui_options *o, int c)
 
 static bool take_value(struct tui_options *o, int c, const char *value)
 {
-	char **const values[] = { [OPT_API] = &o->api, [OPT_CA] = &o->ca,     [OPT_CERT] = &o->cert,
-				  [OPT_KEY] = &o->key, [OPT_ROOT] = &o->root, [OPT_SITE] = &o->site };
+	char **const values[] = { [OPT_API] = &o->api,
+				  [OPT_CA] = &o->ca,
+				  [OPT_CERT] = &o->cert,
+				  [OPT_KEY] = &o->key,
+				  [OPT_ROOT] = &o->root,
+				  [OPT_SITE] = &o->site,
+				  [OPT_COMPLETION] = &o->completion };
 
 	if (c <= 0 || (size_t)c >= ARRAY_LEN(values) || !values[c])
 		return false;
@@ -134,6 +150,10 @@ int tui_options_read(int argc, char **argv, struct tui_options *o, struct err *e
 		err_set(err, ERR_USAGE, c == ':' ? "%s needs a value" : "%s is no option, or takes no value", argv[optind - 1]);
 		return err_hint(err, USAGE_HINT);
 	}
+	if (o->completion && !str_eq(o->completion, "bash") && !str_eq(o->completion, "zsh")) {
+		err_set(err, ERR_USAGE, "--completion %s: there is bash and zsh", o->completion);
+		return err_hint(err, USAGE_HINT);
+	}
 	if (optind < argc) {
 		err_set(err, ERR_USAGE, "'%s': orthrus-setup takes options only", argv[optind]);
 		return err_hint(err, USAGE_HINT);
@@ -144,7 +164,62 @@ int tui_options_read(int argc, char **argv, struct tui_options *o, struct err *e
 	return 0;
 }
 
+/* What an option's value is completed with, as the two shells call it. */
+static const struct {
+	int option;
+	const char *bash, *zsh;
+} values[] = {
+	{ OPT_ROOT, "compgen -d -- \"$cur\"", "DIR:_files -/" },
+	{ OPT_API, ":", "URL: " },
+	{ OPT_CA, "compgen -f -- \"$cur\"", "FILE:_files" },
+	{ OPT_CERT, "compgen -f -- \"$cur\"", "FILE:_files" },
+	{ OPT_KEY, "compgen -f -- \"$cur\"", "FILE:_files" },
+	{ OPT_SITE, "compgen -f -- \"$cur\"", "FILE:_files" },
+	{ OPT_COMPLETION, "compgen -W 'bash zsh' -- \"$cur\"", "SHELL:(bash zsh)" },
+};
+
+/* A value stands behind a blank or behind '=', which bash takes for a word of its own. */
+static void complete_bash(void)
+{
+	printf("# bash completion for orthrus-setup, made by `orthrus-setup --completion bash`\n"
+	       "_orthrus_setup()\n{\n"
+	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD-1]}\n"
+	       "\tif [[ $cur == = ]]; then cur=\n"
+	       "\telif [[ $option == = ]]; then option=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+	       "\tcase $option in\n");
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		for (const struct option *x = options; x->name; x++)
+			if (x->val == values[i].option)
+				printf("\t--%s) mapfile -t COMPREPLY < <(%s) ;;\n", x->name, values[i].bash);
+	printf("\t*) mapfile -t COMPREPLY < <(compgen -W '");
+	for (const struct option *x = options; x->name; x++)
+		printf("%s--%s", x == options ? "" : " ", x->name);
+	printf("' -- \"$cur\") ;;\n\tesac\n}\ncomplete -o filenames -F _orthrus_setup orthrus-setup\n");
+}
+
+static void complete_zsh(void)
+{
+	printf("#compdef orthrus-setup\n# zsh completion for orthrus-setup, made by `orthrus-setup --completion "
+	       "zsh`\n_arguments");
+	for (const struct option *x = options; x->name; x++) {
+		const char *value = NULL;
+
+		for (size_t i = 0; i < ARRAY_LEN(values); i++)
+			if (values[i].option == x->val)
+				value = values[i].zsh;
+		printf(" \\\n\t'--%s%s%s'", x->name, value ? "=:" : "", value ? value : "");
+	}
+	printf("\n");
+}
+
 void tui_options_print(const struct tui_options *o)
 {
+	if (o->completion && !o->help) {
+		if (str_eq(o->completion, "bash"))
+			complete_bash();
+		else
+			complete_zsh();
+		return;
+	}
 	fputs(o->help ? usage : "orthrus-setup " ORTHRUS_VERSION "\n", stdout);
 }

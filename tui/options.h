@@ -11,13 +11,14 @@ struct tui_options {
 	char *root;		     /* "" for /, else without a '/' at the end */
 	char *site;		     /* ROOT/var/lib/orthrus/setup-site.json unless --site says another */
 	char *api, *ca, *cert, *key; /* NULL, or as given: of the dashboard of another head */
+	char *completion;	     /* the shell whose completion is to be printed, or NULL */
 	bool plain, ascii, wizard, help, version;
 	bool dashboard, watch; /* --watch and --api are of the dashboard, and --watch of plain text */
 };
 /* ERR_USAGE names what is wrong. */
 int tui_options_read(int argc, char **argv, struct tui_options *o, struct err *err) WARN_UNUSED;
 void tui_options_free(struct tui_options *o);
-/* --help, --version */
+/* --help, --version, --completion */
 void tui_options_print(const struct tui_options *o);
 
 #endif

@@ -111,10 +111,14 @@ static int check_choices(const struct page_field *x, const struct answers *a, co
 }
 
 /* Bytes that no field has a use for, whatever it is about: they could turn a terminal or a file's line into something else. */
-static int check_text(const char *value, struct err *err)
+static int check_text(const struct page_field *x, const char *value, struct err *err)
 {
-	if (strlen(value) > 4000)
-		return err_set(err, ERR_INVALID, "has %zu characters; write less than 4000", strlen(value));
+	bool list = x->kind == FIELD_SET || x->answer == ANSWER_PACKAGES || x->answer == ANSWER_NAMES ||
+		    x->answer == ANSWER_ADMIN_KEY || x->answer == ANSWER_TIME_SERVERS;
+	size_t most = list ? 4000 : 255;
+
+	if (strlen(value) > most)
+		return err_set(err, ERR_INVALID, "has %zu characters; write at most %zu", strlen(value), most);
 	for (const char *p = value; *p; p += str_utf8_len(p, strlen(p)))
 		if ((unsigned char)*p < ' ' || *p == 0x7f || !str_utf8_len(p, strlen(p)))
 			return err_set(err, ERR_INVALID, "holds a control character (0x%02x); write it without",
@@ -137,7 +141,7 @@ static int take_field(const struct page_field *x, struct answers *a, const struc
 {
 	autofree char *clean = trimmed(value);
 	char *held = steal(a->given[x->answer]); /* the check sees the answers without this one */
-	int ret = check_text(clean, err);
+	int ret = check_text(x, clean, err);
 
 	if (ret == 0 && x->kind == FIELD_SWITCH)
 		ret = pages_yes_no(a, f, clean, err);

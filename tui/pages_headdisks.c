@@ -4,10 +4,19 @@
 
 #include <string.h>
 
+/* In the array that an earlier run made, and that this one goes on with. */
+static bool is_ours(const struct disk *d)
+{
+	for (size_t i = 0; i < d->found.len; i++)
+		if (str_starts(d->found.items[i], "md member") && strstr(d->found.items[i], ":orthrus'"))
+			return true;
+	return false;
+}
+
 /* A disk that nothing uses and that can be told from others. Commas divide what was marked. */
 static bool is_spare(const struct disk *d)
 {
-	return (d->serial[0] || d->wwn[0]) && !d->in_use && !d->bad && !d->read_only && !d->removable &&
+	return (d->serial[0] || d->wwn[0]) && (!d->in_use || is_ours(d)) && !d->bad && !d->read_only && !d->removable &&
 	       !str_eq(d->transport, "usb") && d->size_bytes && !strchr(d->serial, ',') && !strchr(d->wwn, ',');
 }
 

@@ -56,6 +56,8 @@ static void put_findings(const struct facts *f, struct buf *out)
 {
 	for (size_t i = 0; i < f->problems.len; i++)
 		buf_addf(out, "! %s\n", f->problems.items[i]);
+	if (!f->n_interfaces)
+		buf_adds(out, "! this machine has no network interface: a head needs one that leads to the nodes\n");
 	for (size_t i = 0; i < f->n_dhcp; i++)
 		buf_addf(out, "! a DHCP server, %s, answers on %s: that network can't be the nodes'\n", f->dhcp[i].server,
 			 f->dhcp[i].interface);
@@ -96,6 +98,8 @@ static struct page *build(const struct answers *a, const struct facts *f)
 	put_machine(f, &machine);
 	pages_note(page, "machine", "This machine", &machine, "The system, its processors, its memory, and its disks.");
 	put_interfaces(f, &interfaces);
+	if (!f->n_interfaces)
+		buf_adds(&interfaces, "none\n");
 	pages_note(page, "interfaces", "Its networks", &interfaces,
 		   "Each interface with its driver, MAC address, link, and addresses. One of them leads to the nodes.");
 	page_add(page, FIELD_ACTION, "again", "Look again", "",

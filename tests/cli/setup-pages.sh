@@ -48,6 +48,7 @@ fresh() { # [FILTER]: nothing answered yet, on the usual machine changed by a fi
 }
 begin() { screen_open "$@" "${setup[@]}"; turned "${pages[0]}"; }
 turned() { screen_shows "Orthrus setup: $1 "; }
+number() { printf %02d $(($1 + 1)); } # in the order of the documentation
 file() { local f=${1// /-}; echo "${f,,}"; }
 
 # Each page as it is shown, its end where that is not seen, the help of its first field, and Esc: back, and nothing is lost.
@@ -56,20 +57,20 @@ begin 80x24 vt100 utf8
 for ((i = 0; i < ${#pages[@]}; i++)); do
     name=$(file "${pages[i]}")
     turned "${pages[i]}"; screen_still
-    golden "setup/$((i + 1))-$name.txt"
+    golden "setup/$(number $i)-$name.txt"
     screen_keys F1; screen_shows "Help"; golden "setup/pages/$name.help"
     screen_keys Escape; screen_hides "Help"
     if [ $i -gt 0 ]; then
         screen_keys Escape; turned "${pages[i - 1]}"
         screen_keys F12; turned "${pages[i]}"; screen_still
-        golden "setup/$((i + 1))-$name.txt"
+        golden "setup/$(number $i)-$name.txt"
     fi
     if screen_text | grep -q '[▒↓]│$'; then screen_keys BTab; screen_still; golden "setup/pages/$name.end"; fi
     screen_keys F12
 done
-screen_shows "What next"; golden "setup/$((${#pages[@]} + 1))-review.txt"
+screen_shows "What next"; golden "setup/$(number ${#pages[@]})-review.txt"
 screen_keys F1; screen_shows "Help"; golden setup/pages/review.help; screen_keys Escape; screen_hides "Help"
-screen_keys F12; screen_shows "Type yes"; golden "setup/$((${#pages[@]} + 2))-apply.txt"
+screen_keys F12; screen_shows "Type yes"; golden "setup/$(number $((${#pages[@]} + 1)))-apply.txt"
 screen_keys F1; screen_shows "Help"; golden setup/pages/apply.help; screen_keys Escape; screen_hides "Help"
 
 # On a terminal that has no other characters.
@@ -88,7 +89,7 @@ press() { screen_keys "$@"; keys=$((keys + $#)); }
 begin 80x24 vt100 utf8
 for page in "${pages[@]}"; do turned "$page"; press F12; done
 screen_shows "What next"; press F12; screen_shows "Type yes"; screen_type yes; keys=$((keys + 3)); press Enter
-screen_shows "What comes next"; golden "setup/$((${#pages[@]} + 3))-done.txt"; press Enter
+screen_shows "What comes next"; golden "setup/$(number $((${#pages[@]} + 2)))-done.txt"; press Enter
 screen_shows "orthrusd does not run here"; screen_keys q; screen_ended
 echo "RESULT wizard_pages pages=${#pages[@]} keys=$keys"
 [ $keys -le 60 ] || fail "$keys keys"

@@ -154,7 +154,7 @@ screen_keys BSpace; screen_type "t"; screen_shows "hount"
 screen_size 100x30; screen_shows "hount"; screen_still; golden setup/newt/large
 screen_size 40x12; screen_shows "hount"; golden setup/newt/small
 screen_type "ed"; screen_shows "hounted"
-screen_size 80x24; screen_keys F1; screen_shows Help; screen_size 70x20; screen_hides Help; screen_shows "hounted"
+screen_size 80x24; screen_shows "unlock it. The domain follows"; screen_keys F1; screen_shows Help; screen_size 70x20; screen_hides Help; screen_shows "hounted"
 screen_keys Tab; screen_shows "hounted.internal"
 
 # Lines in ASCII, and in the terminal's own set.
@@ -204,6 +204,35 @@ touch "$work/go-all"
 screen_close
 [ -e "$work/done-5" ] || fail "it was not carried out to its end"
 says_saved '"installed": true'
+# Killed at each step while it is under way, and gone on with: what comes of it is what comes of one that nobody disturbed.
+result() { (cd "$work" && find root/var done-* -type f -exec sha256sum {} + | sort -k 2); }
+result >"$work/undisturbed"
+fresh
+begin 80x24 vt100 utf8
+screen_keys F12; screen_shows "2 of 4"; screen_keys F12; screen_shows "3 of 4"; screen_keys F12
+for step in "install 3" write "make RAID" "start orthrusd" "make the first"; do
+    screen_shows "What next"; screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter
+    screen_shows "[>] $step"
+    kill -KILL "$(screen_pid)"; screen_ended
+    says_saved '"installed": false'
+    n=$(ls "$work"/done-* 2>/dev/null | wc -l)
+    screen_open 80x24 vt100 utf8 "${setup[@]}"; screen_shows "What next"
+    [ "$(ls "$work"/done-* 2>/dev/null | wc -l)" = "$n" ] || fail "after $step: what was carried out went on without anybody"
+    # The next time it comes as far as the step behind that one.
+    touch "$work/go-$((n + 1))"
+done
+screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter; screen_shows "What comes next"
+flat=$(screen_text | tr -s " \n" " "); [[ $flat == *"1 step was done, and 4 had been done before"* ]] || fail "the end says: $flat"
+screen_keys Enter; screen_shows "orthrusd does not run here"; screen_keys q; screen_ended
+result >"$work/killed"
+diff "$work/undisturbed" "$work/killed" >"$work/diff" || fail "killed at each step: $(cat "$work/diff")"
+# What is pasted by mistake: it stands in its field and is refused there, and the screen is whole.
+fresh
+begin 80x24 vt100 utf8
+screen_keys C-e C-u; head -c 3000 /dev/zero | tr '\0' X >"$work/long"; screen_type "$(cat "$work/long")"; screen_keys Tab; screen_shows "! 'XXXXXX"
+says_saved "$(cat "$work/long")"
+screen_keys C-u; screen_type "$(printf 'a\302\233b\377c\360\237\220\266\357\273\277d')"; screen_keys Tab; screen_shows "is no name"; screen_shows "DNS domain"
+screen_keys C-e C-u; screen_type hound; screen_keys Tab; screen_shows "hound.internal"; screen_hides "is no name"; golden setup/newt/pasted
 # Esc stops it after a question; it can be gone on with.
 fresh
 begin 80x24 vt100 utf8
@@ -217,6 +246,25 @@ screen_keys Enter; screen_shows "What next"
 "${setup[@]}" --version | grep -q '^orthrus-setup [0-9]' || fail "--version"
 "${setup[@]}" --nothing >"$work/out" 2>&1
 [ $? = 2 ] || fail "--nothing: $(cat "$work/out")"
+"${setup[@]}" --completion fish >"$work/out" 2>&1
+[ $? = 2 ] || fail "--completion fish: $(cat "$work/out")"
+# Its completion, in real shells.
+mkdir -p "$work/zsh" "$work/here/some-dir"; touch "$work/here/some-file"
+"${setup[@]}" --completion bash >"$work/complete" || fail "--completion bash"
+"${setup[@]}" --completion zsh >"$work/zsh/_orthrus-setup" || fail "--completion zsh"
+cases='orthrus-setup --pl|orthrus-setup --plain
+orthrus-setup --da|orthrus-setup --dashboard
+orthrus-setup --root some-|orthrus-setup --root some-dir
+orthrus-setup --root=some-|orthrus-setup --root=some-dir
+orthrus-setup --site some-f|orthrus-setup --site some-file
+orthrus-setup --completion z|orthrus-setup --completion zsh
+orthrus-setup --plain --nothing|orthrus-setup --plain --nothing'
+for shell in bash zsh; do
+    command -v zsh >/dev/null || { fail "zsh is not installed"; break; }
+    [ $shell = bash ] && script=$work/complete || script=$work/zsh/_orthrus-setup
+    (cd "$work/here" && cut -d'|' -f1 <<<"$cases" | zsh -f "$TOP/tests/cli/completion.zsh" $shell "$script") | sed 's|/* *$||' >"$work/lines"
+    diff "$work/lines" <(cut -d'|' -f2 <<<"$cases") >"$work/diff" || fail "$shell completes: $(cat "$work/diff")"
+done
 echo '{"version":9}' >"$saved"
 "${setup[@]}" --plain </dev/null >"$work/out" 2>&1 && fail "a damaged setup.json was taken"
 grep -q 'setup.json' "$work/out" || fail "a damaged setup.json: $(cat "$work/out")"

@@ -68,7 +68,7 @@ golden() { # FILE: the screen is what it was; UPDATE_GOLDEN=1 writes it anew, to
 # For golden files: a name for $work that is always the same, and lines of the terminal's own set (smacs) are ASCII.
 screen_golden() {
     tmux -S "$work/tmux" capture-pane -pe |
-        perl -pe 's/\x0e([^\x0f]*)(?:\x0f|$)/my $l = $1; $l =~ tr{lqkxmjtuvwna}{+\-+|++++++++#}; $l/ge; s/\e\[[0-9;]*m//g; s/[\x0e\x0f]//g; s/ +$//' |
+        perl -pe 's/\x0e([^\x0f]*)(?:\x0f|$)/my $l = $1; $l =~ tr{lqkxmjtuvwna}{+\-+|+++++++#}; $l/ge; s/\e\[[0-9;]*m//g; s/[\x0e\x0f]//g; s/ +$//' |
         masked
 }
 masked() { perl -pe 's{(/tmp/setup\.)(\w{1,6})}{$1 . substr("golden", 0, length $2)}ge'; } # mktemp's name, even where it is cut

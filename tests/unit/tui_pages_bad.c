@@ -191,6 +191,17 @@ static void refused(const struct bad *b, const struct facts *f)
 	assert_string_equal(buf_str(&before), buf_str(&after));
 }
 
+/* More than anybody types, as after a paste by mistake: the reason is not as long as the value. */
+static void too_long(const struct facts *f)
+{
+	char value[301];
+
+	memset(value, 'n', 300);
+	value[300] = '\0';
+	refused(&(struct bad){ "cluster", value, "has 300 characters; write at most 255", NULL }, f);
+	refused(&(struct bad){ "subnet", value, "has 300 characters", NULL }, f);
+}
+
 static void each_is_refused(void **state)
 {
 	autoclean(facts_free) struct facts one = { 0 }, two = { 0 }, three = { 0 };
@@ -205,6 +216,7 @@ static void each_is_refused(void **state)
 		refused(&busy[i], &two);
 	for (size_t i = 0; i < ARRAY_LEN(bare); i++)
 		refused(&bare[i], &three);
+	too_long(&one);
 	printf("RESULT wizard_bad refused=%zu\n", ARRAY_LEN(usual) + ARRAY_LEN(busy) + ARRAY_LEN(bare));
 }
 
