@@ -170,31 +170,31 @@ format:
 # What a head runs on is installed too, except into a DESTDIR.
 install: programs
 	$(if $(DESTDIR),,tools/deps.sh head)
-	install -D -m 755 $(BUILD)/orthrus $(DESTDIR)$(PREFIX)/bin/orthrus
-	install -D -m 755 $(BUILD)/orthrusd $(DESTDIR)$(PREFIX)/sbin/orthrusd
-	install -D -m 755 $(BUILD)/orthrus-setup $(DESTDIR)$(PREFIX)/sbin/orthrus-setup
-	install -D -m 755 $(BUILD)/orthrus-guard $(DESTDIR)$(PREFIX)/sbin/orthrus-guard
-	install -D -m 755 $(BUILD)/orthrus-imager $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-imager
-	install -D -m 755 $(BUILD)/orthrus-node $(DESTDIR)$(PREFIX)/lib/orthrus/orthrus-node
-	install -d $(DESTDIR)$(PREFIX)/lib/orthrus/netboot $(DESTDIR)/etc/orthrus
-	install -m 755 netboot/initramfs/* $(DESTDIR)$(PREFIX)/lib/orthrus/netboot/
-	install -d $(DESTDIR)/lib/systemd/system
-	install -m 644 packages/*.service packages/*.socket packages/*.path $(DESTDIR)/lib/systemd/system/
-	install -D -m 644 packages/orthrus.sysusers $(DESTDIR)/usr/lib/sysusers.d/orthrus.conf
+	install -D -m 755 $(BUILD)/orthrus '$(DESTDIR)'$(PREFIX)/bin/orthrus
+	install -D -m 755 $(BUILD)/orthrusd '$(DESTDIR)'$(PREFIX)/sbin/orthrusd
+	install -D -m 755 $(BUILD)/orthrus-setup '$(DESTDIR)'$(PREFIX)/sbin/orthrus-setup
+	install -D -m 755 $(BUILD)/orthrus-guard '$(DESTDIR)'$(PREFIX)/sbin/orthrus-guard
+	install -D -m 755 $(BUILD)/orthrus-imager '$(DESTDIR)'$(PREFIX)/lib/orthrus/orthrus-imager
+	install -D -m 755 $(BUILD)/orthrus-node '$(DESTDIR)'$(PREFIX)/lib/orthrus/orthrus-node
+	install -d '$(DESTDIR)'$(PREFIX)/lib/orthrus/netboot '$(DESTDIR)'/etc/orthrus
+	install -m 755 netboot/initramfs/* '$(DESTDIR)'$(PREFIX)/lib/orthrus/netboot/
+	install -d '$(DESTDIR)'/lib/systemd/system
+	install -m 644 packages/*.service packages/*.socket packages/*.path '$(DESTDIR)'/lib/systemd/system/
+	install -D -m 644 packages/orthrus.sysusers '$(DESTDIR)'/usr/lib/sysusers.d/orthrus.conf
 	$(if $(DESTDIR),,systemd-sysusers /usr/lib/sysusers.d/orthrus.conf)
-	install -D -m 644 packages/orthrus.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/orthrus.conf
+	install -D -m 644 packages/orthrus.tmpfiles '$(DESTDIR)'/usr/lib/tmpfiles.d/orthrus.conf
 	$(if $(DESTDIR),,systemd-tmpfiles --create orthrus.conf)
-	install -D -m 644 packages/60-orthrus.conf $(DESTDIR)/usr/lib/sysctl.d/60-orthrus.conf
+	install -D -m 644 packages/60-orthrus.conf '$(DESTDIR)'/usr/lib/sysctl.d/60-orthrus.conf
 	-$(if $(DESTDIR),,/lib/systemd/systemd-sysctl --prefix=/net/core/rmem_max --prefix=/net/core/wmem_max)
-	install -D -m 644 docs/site.schema.json $(DESTDIR)$(PREFIX)/share/orthrus/site.schema.json
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	$(BUILD)/orthrus completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus
-	install -d $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
-	$(BUILD)/orthrus completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_orthrus
-	$(BUILD)/orthrus-setup --completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus-setup
-	$(BUILD)/orthrus-setup --completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_orthrus-setup
+	install -D -m 644 docs/site.schema.json '$(DESTDIR)'$(PREFIX)/share/orthrus/site.schema.json
+	install -d '$(DESTDIR)'$(PREFIX)/share/bash-completion/completions
+	$(BUILD)/orthrus completion bash >'$(DESTDIR)'$(PREFIX)/share/bash-completion/completions/orthrus
+	install -d '$(DESTDIR)'$(PREFIX)/share/zsh/vendor-completions
+	$(BUILD)/orthrus completion zsh >'$(DESTDIR)'$(PREFIX)/share/zsh/vendor-completions/_orthrus
+	$(BUILD)/orthrus-setup --completion bash >'$(DESTDIR)'$(PREFIX)/share/bash-completion/completions/orthrus-setup
+	$(BUILD)/orthrus-setup --completion zsh >'$(DESTDIR)'$(PREFIX)/share/zsh/vendor-completions/_orthrus-setup
 	for s in 5 7 8; do for m in docs/man/*.$$s; do [ -e $$m ] || continue; \
-		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done; done
+		install -D -m 644 $$m '$(DESTDIR)'$(PREFIX)/share/man/man$$s/$${m##*/}; done; done
 # The Debian packages, in $(BUILD)/deb: from the files that git knows, the same bytes each time (debian/README.Debian, tools/deb.sh).
 deb:
 	tools/deps.sh deb
