@@ -12,18 +12,19 @@
 /* All nodes are one request, so that they are ordered all or none; with every step of thousands the answer is long. */
 #define ANSWER_MAX ((size_t)1 << 30)
 #define ANSWER_MAX_NS (600 * NS_PER_S)
-#define TOLD_AT "      its disks as it told at "
 #define AS_SHOWN_LEN 17
 
 /* What was shown, so that exactly this is ordered: the daemon refuses when a digest is no longer right. */
 struct shown {
 	struct str_list names, digests;
+	struct buf sum; /* a line for each node: its image, what is lost, and the digest of its disks and steps */
 };
 
 static void shown_free(struct shown *s)
 {
 	str_list_free(&s->names);
 	str_list_free(&s->digests);
+	buf_free(&s->sum);
 }
 
 /* POST /v1/install. Without `shown` the daemon only says what each node would do. */
@@ -79,16 +80,19 @@ static int show_error(struct json_obj *node, const char *name, struct buf *out, 
 }
 
 /* Whether somebody's work may be lost with it, and how old the knowledge of its disks is. */
-static int show_now(struct json_obj *node, struct buf *out, struct err *err)
+static int show_now(struct json_obj *node, struct shown *shown, struct buf *out, struct err *err)
 {
 	autofree char *state = NULL, *seen = NULL;
+	bool lost;
 
 	if (json_str(node, "state", JSON_MUST, &state, err) < 0 || json_str(node, "seen", JSON_MAY, &seen, err) < 0)
 		return -1;
-	if (str_eq(state, "installed") || str_eq(state, "up"))
+	lost = str_eq(state, "installed") || str_eq(state, "up");
+	if (lost)
 		buf_addf(out, "      it is %s now: the system there and all data on the disks marked '!' are lost\n", state);
 	if (seen)
-		buf_addf(out, TOLD_AT "%s\n", seen);
+		buf_addf(out, "      its disks as it told at %s\n", seen);
+	buf_addf(&shown->sum, " %s\n", lost ? "lost" : "empty");
 	return 0;
 }
 
@@ -110,7 +114,8 @@ static int show_node(struct json_obj *node, struct shown *shown, struct buf *out
 		str_list_add(&shown->digests, digest);
 	}
 	buf_addf(out, "%s: install %s\n", name, image ? image : "its image");
-	if (show_now(node, out, err) < 0)
+	buf_addf(&shown->sum, "%s %s %s", name, image ? image : "-", digest ? digest : "unseen");
+	if (show_now(node, shown, out, err) < 0)
 		return -1;
 	rc = json_obj(node, "plan", JSON_MAY, &plan, err);
 	if (rc == 0)
@@ -151,19 +156,15 @@ static int say_refused(const struct cmd *c, size_t refused, size_t total, struct
 	return err_hint(err, "the reason and the next step stand with each node above");
 }
 
-/* What stands for all that is shown, but for when nodes told it: they tell the same again. */
-static void as_shown(const struct buf *text, char out[AS_SHOWN_LEN])
+/* What stands for all that is shown. Each try has identifiers of its own in its steps, and when a node told its disks says
+ * nothing of them: by the daemon's digests it is told whether two plans are the same. */
+static void as_shown(const struct shown *shown, char out[AS_SHOWN_LEN])
 {
 	struct digest_ctx *ctx = digest_new();
 	char hex[DIGEST_HEX_LEN];
 	struct digest d;
 
-	for (const char *line = buf_str(text), *end; *line; line = end) {
-		end = line + strcspn(line, "\n");
-		end += *end == '\n';
-		if (!str_starts(line, TOLD_AT))
-			digest_add(ctx, line, (size_t)(end - line));
-	}
+	digest_add(ctx, buf_str(&shown->sum), shown->sum.len);
 	digest_end(ctx, &d);
 	digest_hex(&d, hex);
 	memcpy(out, hex, AS_SHOWN_LEN - 1);
@@ -204,7 +205,7 @@ int cmd_node_install(struct cmd *c, struct err *err)
 		cmd_say(c, "%.*s", (int)(text.len ? text.len - 1 : 0), buf_str(&text));
 	if (refused)
 		return say_refused(c, refused, nodeset_count(&set), err);
-	as_shown(&text, digest);
+	as_shown(&shown, digest);
 	if (c->plan)
 		cmd_say(c, "as shown: %s", digest);
 	if (check_shown(c, digest, err) < 0 || c->plan)

@@ -18,8 +18,6 @@ struct dash_opts {
 	bool plain;		     /* print how things are and return, in place of drawing: needs no terminal */
 	bool watch;		     /* with plain: once more after each change, until SIGINT, SIGTERM or nobody reads */
 	bool ascii;		     /* nothing but ASCII, whatever the locale says */
-	bool mono;		     /* no colours, whatever the terminal has */
-	unsigned int columns, rows;  /* of what plain prints; 0: 80, and as many rows as there is to say */
 };
 
 /* Runs until the administrator leaves (q, Ctrl-C, SIGTERM, SIGHUP): then 0, and the terminal is as it was. setlocale(LC_ALL, "")

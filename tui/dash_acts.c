@@ -142,8 +142,9 @@ static enum dash_want begin_approve(struct dash_ui *ui, const struct dash_state 
 		return DASH_WANT_NOTHING;
 	}
 	ui->subject = mem_strdup(m->fingerprint);
-	ui->about = str_format("%s%s%sThe console of %s must show: %s", m->other_key ? "NOTE: " : "", m->other_key ? m->node : "",
-			       m->other_key ? " has another key, which this one replaces. " : "", m->mac, m->words);
+	/* The words come first: they are compared, and stand in one line. */
+	ui->about = str_format("Its console must show: %s (%s)%s%s%s", m->words, m->mac, m->other_key ? " NOTE: " : "",
+			       m->other_key ? m->node : "", m->other_key ? " has another key, which this one replaces." : "");
 	if (m->node) {
 		approve_words(ui, m, m->node, NULL);
 		return dash_act_plan(ui);

@@ -39,7 +39,7 @@ static int make_raw(struct termios *before, struct err *err)
 }
 
 /* S-Lang's "objects" are our attributes. */
-static void make_colours(bool mono)
+static void make_colours(void)
 {
 	static const SLtt_Char_Type masks[] = { [DASH_NORMAL] = 0,
 						[DASH_BOLD] = SLTT_BOLD_MASK,
@@ -47,8 +47,6 @@ static void make_colours(bool mono)
 						[DASH_WARN] = SLTT_BOLD_MASK,
 						[DASH_WARN_REVERSE] = SLTT_REV_MASK | SLTT_BOLD_MASK };
 
-	if (mono)
-		SLtt_Use_Ansi_Colors = 0;
 	for (int i = 0; i < DASH_ATTRS; i++) {
 		SLtt_set_mono(i, NULL, masks[i]);
 		if (!SLtt_Use_Ansi_Colors)
@@ -58,7 +56,7 @@ static void make_colours(bool mono)
 	}
 }
 
-int dash_draw_open(bool ascii, bool mono, struct dash_draw **out, struct err *err)
+int dash_draw_open(bool ascii, struct dash_draw **out, struct err *err)
 {
 	autofree struct dash_draw *d = mem_zalloc(sizeof(*d));
 	const char *term = getenv("TERM");
@@ -77,7 +75,7 @@ int dash_draw_open(bool ascii, bool mono, struct dash_draw **out, struct err *er
 	SLtt_Blink_Mode = 0;
 	if (make_raw(&d->before, err) < 0)
 		return -1;
-	make_colours(mono);
+	make_colours();
 	SLtt_get_screen_size();
 	if (SLsmg_init_smg() < 0) {
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &d->before);

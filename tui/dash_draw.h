@@ -13,7 +13,7 @@ struct dash_screen;
 
 /* Standard input and output become the screen. One at a time: S-Lang has its state for itself. ERR_FAILED where they are no
  * terminal that one can draw on. */
-int dash_draw_open(bool ascii, bool mono, struct dash_draw **out, struct err *err) WARN_UNUSED;
+int dash_draw_open(bool ascii, struct dash_draw **out, struct err *err) WARN_UNUSED;
 /* The terminal is as it was before. NULL is fine. */
 void dash_draw_close(struct dash_draw *d);
 

@@ -42,8 +42,12 @@ static void add_quoted(const char *word, struct buf *out)
 
 void dash_command(const struct dash_ui *ui, const char *last, struct buf *out)
 {
-	for (size_t i = 0; i < ui->program.len; i++)
-		add_quoted(ui->program.items[i], out);
+	for (size_t i = 0; i < ui->program.len; i++) {
+		const char *word = ui->program.items[i], *slash = i ? NULL : strrchr(word, '/');
+
+		/* Where the program lies is not what one would type. */
+		add_quoted(slash ? slash + 1 : word, out);
+	}
 	for (size_t i = 0; i < ui->words.len; i++)
 		add_quoted(ui->words.items[i], out);
 	if (last)

@@ -83,7 +83,7 @@ static void add_gap(const struct guard_view *g, struct dash_lines *out)
 {
 	size_t all, votes = dash_votes(g, &all);
 	const bool few = votes * 2 <= all;
-	char gap[128] = "no gap seen by this guard";
+	char gap[128] = "no gap yet: this head took over from nobody";
 
 	if (g->gaps.count)
 		snprintf(gap, sizeof(gap), "last gap %.1f ms, half within %.1f ms, worst %.1f ms (%llu in all)",

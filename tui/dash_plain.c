@@ -32,7 +32,7 @@ static char *text_of(const struct dash_state *s, const struct dash_opts *o, bool
 	struct dash_screen screen = { 0 };
 	struct buf out = { 0 };
 
-	dash_view(s, &ui, o->rows, o->columns ? o->columns : COLUMNS, ascii, &screen);
+	dash_view(s, &ui, 0, COLUMNS, ascii, &screen);
 	dash_screen_text(&screen, &out);
 	dash_screen_free(&screen);
 	dash_ui_free(&ui);

@@ -324,7 +324,7 @@ static int on_terminal(const struct dash_opts *o, struct err *err)
 		return -1;
 	set_program(&r.ui, o);
 	r.ui.names = o->names;
-	if (dash_draw_open(o->ascii, o->mono, &r.draw, err) == 0) {
+	if (dash_draw_open(o->ascii, &r.draw, err) == 0) {
 		rc = start(&r, err);
 		if (rc == 0)
 			loop_run(r.loop);

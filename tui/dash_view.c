@@ -234,7 +234,7 @@ static size_t draw_panel(const struct view *v, int which, struct dash_screen *ou
 		if (from + i < p->lines.len && p->first + i < p->n) {
 			const struct dash_line *l = &p->lines.items[from + i];
 
-			dash_put(out, row + i, col, p->width, l->attr, l->text);
+			dash_put(out, row + i, col, v->ui->plain ? out->cols : p->width, l->attr, l->text);
 			if (l->attr == DASH_REVERSE || l->attr == DASH_WARN_REVERSE)
 				dash_paint(out, row + i, col, p->width, l->attr);
 		}
@@ -280,8 +280,11 @@ static void draw_bottom(const struct view *v, struct dash_screen *out)
 		dash_put(out, row, 0, out->cols, DASH_BOLD, ui->message);
 		return;
 	}
-	dash_put(out, row, 0, out->cols, DASH_NORMAL,
-		 "a Approve  n Add  i Reinstall  d Remove  s Switch  / Filter  Tab Panel  q Quit");
+	if (ui->mode == DASH_BROWSE)
+		dash_put(out, row, 0, out->cols, DASH_NORMAL,
+			 "a Approve  n Add  i Reinstall  d Remove  s Switch  / Filter  Tab Panel  q Quit");
+	else if (ui->mode == DASH_HELP)
+		dash_put(out, row, 0, out->cols, DASH_NORMAL, "Up, Down, PgUp, PgDn: more of it   Esc back");
 }
 
 /* --- all of it --- */
@@ -305,6 +308,18 @@ static size_t rows_wanted(const struct view *v)
 	for (size_t i = 0; i < ALL; i++)
 		rows += v->panels[i].n + title_rows(&v->panels[i]);
 	return least(rows, ROWS_MOST);
+}
+
+/* Lines are cut where they would go beyond a screen; text that goes to a file or a pipe is whole. */
+static size_t columns_wanted(const struct view *v, size_t cols)
+{
+	for (size_t i = 0; v->ui->plain && i < ALL; i++)
+		for (size_t k = 0; k < v->panels[i].lines.len; k++) {
+			const size_t width = dash_width(v->panels[i].lines.items[k].text);
+
+			cols = width > cols ? width : cols;
+		}
+	return cols;
 }
 
 static void two_columns(struct view *v, struct dash_screen *out)
@@ -351,15 +366,17 @@ void dash_view(const struct dash_state *s, struct dash_ui *ui, size_t rows, size
 		v.panels[EVENTS].focused = ui->focus == DASH_EVENTS;
 	}
 	fill(&v);
-	dash_screen_init(out, rows ? rows : rows_wanted(&v) + 1, cols, ascii);
-	draw_top(&v, out);
 	if (two) {
+		dash_screen_init(out, rows, cols, ascii);
 		two_columns(&v, out);
 	} else {
-		share(&v, one, ARRAY_LEN(one), out->rows - (rows && !ui->plain ? 2 : 1));
+		rows = rows ? rows : rows_wanted(&v) + 1;
+		share(&v, one, ARRAY_LEN(one), rows - (ui->plain ? 1 : 2));
 		scroll(&v);
+		dash_screen_init(out, rows, columns_wanted(&v, cols), ascii);
 		(void)draw_all(&v, one, ARRAY_LEN(one), out, 1, 0);
 	}
+	draw_top(&v, out);
 	draw_bottom(&v, out);
 	dash_box(ui, out);
 }

@@ -66,7 +66,15 @@ static int dashboard(const struct tui_options *o, const struct saved *saved, str
 	autoclean(answers_free) struct answers answers = { 0 };
 	autofree char *orthrus = child_orthrus();
 	struct err none = { 0 };
-	struct dash_opts dash = { .root = o->root, .orthrus = orthrus, .plain = is_plain(o) };
+	struct dash_opts dash = { .root = o->root,
+				  .api = o->api,
+				  .ca = o->ca,
+				  .cert = o->cert,
+				  .key = o->key,
+				  .orthrus = orthrus,
+				  .plain = is_plain(o),
+				  .watch = o->watch,
+				  .ascii = o->ascii };
 
 	/* What the wizard was told; where it was not, or can't be read, the dashboard proposes names of its own. */
 	if (saved->answers && json_read(saved->answers, strlen(saved->answers), read_answers, &answers, &none) == 0)
@@ -144,6 +152,9 @@ int main(int argc, char **argv)
 		tui_options_print(&o);
 		return 0;
 	}
+	/* Everybody asks the locale. */
+	if (o.ascii)
+		setlocale(LC_CTYPE, "C");
 	if (run(&o, &code, &err) == 0)
 		return code;
 	if (!err.hint[0] && geteuid() != 0 && str_ends(err.text, "Permission denied"))

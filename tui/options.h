@@ -8,9 +8,11 @@
 #include <stdbool.h>
 
 struct tui_options {
-	char *root; /* "" for /, else without a '/' at the end */
-	char *site; /* ROOT/var/lib/orthrus/setup-site.json unless --site says another */
-	bool plain, wizard, dashboard, help, version;
+	char *root;		     /* "" for /, else without a '/' at the end */
+	char *site;		     /* ROOT/var/lib/orthrus/setup-site.json unless --site says another */
+	char *api, *ca, *cert, *key; /* NULL, or as given: of the dashboard of another head */
+	bool plain, ascii, wizard, help, version;
+	bool dashboard, watch; /* --watch and --api are of the dashboard, and --watch of plain text */
 };
 /* ERR_USAGE names what is wrong. */
 int tui_options_read(int argc, char **argv, struct tui_options *o, struct err *err) WARN_UNUSED;

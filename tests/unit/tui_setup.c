@@ -312,6 +312,11 @@ static void options_are(const char *words, int want, const char *root, const cha
 	}
 	assert_string_equal(o.root, root);
 	assert_string_equal(o.site, site);
+	/* What is printed again and again is a dashboard in plain text. */
+	assert_int_equal(o.watch && !(o.plain && o.dashboard), 0);
+	assert_int_equal(o.watch, strstr(words, "--watch") != NULL);
+	assert_int_equal(o.ascii, strstr(words, "--ascii") != NULL);
+	assert_int_equal(o.api != NULL, strstr(words, "--api") != NULL);
 }
 
 static void test_options(void **state)
@@ -325,6 +330,10 @@ static void test_options(void **state)
 	options_are("--nothing", -1, NULL, NULL);
 	options_are("word", -1, NULL, NULL);
 	options_are("--wizard --dashboard", -1, NULL, NULL);
+	options_are("--wizard --watch", -1, NULL, NULL);
+	options_are("--wizard --api https://h:1", -1, NULL, NULL);
+	options_are("--ca f", -1, NULL, NULL);
+	options_are("--watch --ascii --api https://h:1 --ca f --cert g --key h", 0, "", "/var/lib/orthrus/setup-site.json");
 	setenv("ORTHRUS_ROOT", "/r/", 1);
 	options_are("", 0, "/r", "/r/var/lib/orthrus/setup-site.json");
 }
