@@ -32,7 +32,9 @@ void dash_ask_free(struct dash_ask *a)
 
 static int get(struct dash_ask *a, const char *path, int64_t limit_ns, struct http_reply *reply, struct err *err)
 {
-	const struct http_request req = { .method = "GET", .path = path, .timeout_ns = limit_ns, .max_body = LARGE_MAX };
+	const struct http_request req = {
+		.method = "GET", .path = path, .timeout_ns = limit_ns, .max_body = LARGE_MAX, .stop = &a->stop
+	};
 
 	if (http_send(a->client, &req, reply, err) < 0)
 		return -1;

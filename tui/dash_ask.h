@@ -5,6 +5,7 @@
 
 #include "tui/dash_state.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct dash_opts;
@@ -12,6 +13,7 @@ struct http_client;
 
 struct dash_ask { /* of one thread at a time; zeroed but for opts */
 	const struct dash_opts *opts;
+	atomic_bool stop; /* from any thread: nobody waits for the answer any more */
 	struct http_client *client;
 	uint64_t since;	  /* the last event that was seen */
 	bool begun;	  /* `since` is known */

@@ -268,18 +268,22 @@ void dash_array_lines(const struct dash_state *s, struct dash_lines *out)
 	}
 }
 
-void dash_event_lines(const struct dash_state *s, size_t width, struct dash_lines *out)
+void dash_event_lines(const struct dash_state *s, size_t width, bool whole, struct dash_lines *out)
 {
 	for (size_t i = 0; i < s->events.len; i++) {
 		const struct event_row *e = &s->events.items[i];
-		const bool bad = !str_eq(e->level, "info");
+		const enum dash_attr attr = str_eq(e->level, "info") ? DASH_NORMAL : DASH_WARN;
 		/* 2026-11-21T05:30:00Z: the date only where there is room. */
 		const size_t from = strlen(e->at) >= 19 ? (width >= WIDE ? 5 : 11) : 0;
-		autofree char *when = mem_strndup(e->at + from, from == 5 ? 14 : 8);
+		autofree char *when = mem_strndup(e->at + from, from == 5 ? 14 : 8), *line = NULL;
 
 		if (from == 5)
 			when[5] = ' ';
-		dash_line_add(out, bad ? DASH_WARN : DASH_NORMAL, "%c %s  %s%s%s", bad ? '!' : ' ', when, e->node ? e->node : "",
-			      e->node ? ": " : "", e->text);
+		line = str_format("%c %s  %s%s%s", attr == DASH_WARN ? '!' : ' ', when, e->node ? e->node : "",
+				  e->node ? ": " : "", e->text);
+		if (whole)
+			dash_line_wrap(out, attr, width, line);
+		else
+			dash_line_add(out, attr, "%s", line);
 	}
 }

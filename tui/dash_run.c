@@ -21,6 +21,8 @@
 #define DAEMON_NS (200 * NS_PER_MS) /* between two questions to the daemon, each of which waits for news */
 #define AGAIN_NS (1 * NS_PER_S)	    /* until one that did not answer is asked again */
 #define LINES_NS (100 * NS_PER_MS)  /* lines of a command come by thousands: they are shown so often */
+#define SLOW_NS (4 * NS_PER_S)	    /* an answer that was not there by then is waited for in public */
+#define MESSAGE_NS (10 * NS_PER_S)  /* what a message says may not be so any more */
 #define ESC_NS (100 * NS_PER_MS)    /* the rest of a sequence comes sooner, also over ssh */
 
 /* Somebody who is asked by turns, on a helper thread. */
@@ -44,7 +46,7 @@ struct run {
 	struct asker daemon, guard;
 	struct dash_child *child;
 	struct loop_fd *keys;
-	struct loop_timer *esc, *lines;
+	struct loop_timer *esc, *lines, *slow, *message;
 	bool lines_due;
 	struct loop_signal *signals[4];
 	bool over;
@@ -70,6 +72,7 @@ static void quit(struct run *r)
 	r->over = true;
 	if (r->child)
 		dash_child_stop(r->child);
+	atomic_store(&r->ask.stop, true);
 	/* Whoever is asked may still take a moment: the terminal is given back before that. */
 	dash_draw_close(r->draw);
 	r->draw = NULL;
@@ -105,6 +108,8 @@ static void begin(struct asker *a, bool now)
 		return;
 	}
 	a->busy = true;
+	if (a == &a->run->daemon)
+		loop_timer_set(a->run->slow, SLOW_NS, 0);
 	a->now = now;
 	a->parts = 0;
 	if (loop_work(a->run->loop, a->work, answered, a, &err) == 0)
@@ -125,6 +130,10 @@ static void answered(void *ctx)
 	const bool silent = a->news.daemon.text || a->news.guard_silence.text;
 
 	a->busy = false;
+	if (a == &r->daemon) {
+		loop_timer_stop(r->slow);
+		r->state.daemon_slow = false;
+	}
 	/* Who reads older events goes on reading them. */
 	if (r->ui.at[DASH_EVENTS] && a->parts & DASH_EVENT_ROWS)
 		r->ui.at[DASH_EVENTS] += a->news.events.len;
@@ -139,6 +148,22 @@ static void answered(void *ctx)
 		return;
 	}
 	loop_timer_set(a->timer, silent ? AGAIN_NS : a == &r->guard ? GUARD_NS : DAEMON_NS, 0);
+}
+
+static void on_slow(void *ctx)
+{
+	struct run *r = ctx;
+
+	r->state.daemon_slow = true;
+	show(r);
+}
+
+static void on_message(void *ctx)
+{
+	struct run *r = ctx;
+
+	r->ui.message[0] = '\0';
+	show(r);
 }
 
 static void refresh(struct run *r)
@@ -225,6 +250,8 @@ static void do_key(struct run *r, int key)
 	case DASH_WANT_NOTHING:
 		break;
 	}
+	if (!r->over && r->ui.message[0])
+		loop_timer_set(r->message, MESSAGE_NS, 0);
 }
 
 static void on_esc(void *ctx)
@@ -305,6 +332,8 @@ static int start(struct run *r, struct err *err)
 		return -1;
 	r->esc = loop_timer_new(r->loop, on_esc, r);
 	r->lines = loop_timer_new(r->loop, on_lines, r);
+	r->slow = loop_timer_new(r->loop, on_slow, r);
+	r->message = loop_timer_new(r->loop, on_message, r);
 	r->signals[0] = loop_signal_new(r->loop, SIGWINCH, on_resize, r);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		r->signals[i + 1] = loop_signal_new(r->loop, ends[i], on_end, r);

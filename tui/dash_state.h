@@ -39,6 +39,7 @@ struct dash_arrays {			 /* of this machine, and of the nodes as they told them w
 
 struct dash_state {
 	bool asked;		    /* the daemon has answered, or failed to */
+	bool daemon_slow;	    /* it was asked, and has not answered for seconds */
 	struct dash_silence daemon; /* text not NULL: it does not answer; the rest is what it said before */
 	struct dash_status status;
 	struct dash_site site;

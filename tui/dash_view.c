@@ -121,7 +121,7 @@ static void fill(struct view *v)
 	dash_waiting_lines(v->s, v->ui, p[WAITING].width, &p[WAITING].lines);
 	dash_cast_lines(v->s, v->ui, p[CASTS].width, v->ascii, &p[CASTS].lines);
 	dash_array_lines(v->s, &p[ARRAYS].lines);
-	dash_event_lines(v->s, p[EVENTS].width, &p[EVENTS].lines);
+	dash_event_lines(v->s, p[EVENTS].width, p[EVENTS].focused, &p[EVENTS].lines);
 	name(v);
 	if (!v->s->nodes.len && v->s->status.version && !v->s->daemon.text)
 		dash_line_wrap(&p[NODES].lines, DASH_NORMAL, p[NODES].width,
@@ -253,7 +253,10 @@ static void draw_top(const struct view *v, struct dash_screen *out)
 		left = mem_strdup(" Orthrus   orthrusd does not answer");
 	else
 		left = str_format(" Orthrus   cluster %s   head %s   orthrusd %s", t->cluster ? t->cluster : "none yet",
-				  t->head ? t->head : "-", v->s->daemon.text ? "does not answer" : t->version);
+				  t->head ? t->head : "-",
+				  v->s->daemon.text   ? "does not answer"
+				  : v->s->daemon_slow ? "is slow to answer"
+						      : t->version);
 	dash_put(out, 0, 0, out->cols - (v->ui->plain ? 0 : 10), DASH_REVERSE, left);
 	if (!v->ui->plain) {
 		dash_put(out, 0, out->cols - 9, 8, DASH_REVERSE, "F1 help");

@@ -36,7 +36,8 @@ void dash_head_lines(const struct dash_state *s, const struct dash_ui *ui, size_
 void dash_waiting_lines(const struct dash_state *s, const struct dash_ui *ui, size_t width, struct dash_lines *out);
 void dash_cast_lines(const struct dash_state *s, const struct dash_ui *ui, size_t width, bool ascii, struct dash_lines *out);
 void dash_array_lines(const struct dash_state *s, struct dash_lines *out);
-void dash_event_lines(const struct dash_state *s, size_t width, struct dash_lines *out);
+/* WHOLE: a text that is too long for one line goes on in the next. */
+void dash_event_lines(const struct dash_state *s, size_t width, bool whole, struct dash_lines *out);
 /* Nodes are many: only those that are seen become lines. `shown` is of dash_shown(). */
 void dash_node_lines(const struct dash_state *s, const struct dash_ui *ui, const size_t *shown, size_t first, size_t n,
 		     size_t width, bool ascii, struct dash_lines *out);

@@ -224,6 +224,15 @@ static void set_peer(const struct http_client *c, const char *url)
 		curl_easy_setopt(c->curl, CURLOPT_SSLKEY, c->client_key);
 }
 
+/* libcurl asks about once a second, whatever comes or does not. */
+static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+	const atomic_bool *stop = ctx;
+
+	(void)down_all, (void)down, (void)up_all, (void)up;
+	return atomic_load(stop);
+}
+
 static struct curl_slist *set_request(const struct http_client *c, struct flight *f)
 {
 	const struct http_request *req = f->req;
@@ -239,6 +248,11 @@ static struct curl_slist *set_request(const struct http_client *c, struct flight
 	if (req->if_match)
 		add_header(&headers, "If-Match", req->if_match);
 	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)(timeout_ns / NS_PER_MS));
+	if (req->stop) {
+		curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)req->stop);
+	}
 	if (str_eq(req->method, "HEAD"))
 		curl_easy_setopt(c->curl, CURLOPT_NOBODY, 1L);
 	else

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,7 +51,8 @@ struct http_request {
 	/* Streaming instead of body: called with pieces as they come; return -1 to stop. */
 	int (*sink)(void *ctx, const void *data, size_t len, struct err *err);
 	void *ctx;
-	int64_t timeout_ns; /* 0: the client's */
+	int64_t timeout_ns;	 /* 0: the client's */
+	const atomic_bool *stop; /* or NULL; once true, nobody waits for the answer any more: it is left within a second */
 };
 int http_send(struct http_client *c, const struct http_request *req, struct http_reply *reply, struct err *err) WARN_UNUSED;
 /* 0 for 2xx; else turns the server's error document {"error":{"kind":..,"text":..,"hint":..}} back into `err`. */

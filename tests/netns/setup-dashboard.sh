@@ -17,22 +17,25 @@ export ORTHRUS_ROOT=$root TMUX_TMPDIR=$work LC_ALL=C.UTF-8
 tool="$BUILD/orthrus-setup --dashboard"
 finish() {
     [ "$failed" = 0 ] || { echo "the last screen:"; screen 2>/dev/null; }
-    tmux kill-server 2>/dev/null
+    tm kill-server 2>/dev/null
     cleanup
 }
 trap finish EXIT
 
 # --- the terminal
+terminal=none
+tm() { tmux -L "$terminal" "$@"; }
 dashboard() { # COLUMNS ROWS TERM [OPTION ...]: in a new session; its terminal's settings before and after are in $work
     local cols=$1 rows=$2 term=$3
     shift 3
-    tmux kill-server 2>/dev/null
+    tm kill-server 2>/dev/null
+    terminal=d$cols$term # one that ends is not asked for the next
     rm -f "$work/after" "$work/sent"
-    tmux -f /dev/null new-session -d -s d -x "$cols" -y "$rows" "stty -a >$work/before; TERM=$term $tool --root $root $* 2>$work/tool-err; echo \$? >$work/rc; stty -a >$work/after; exec sleep 600"
-    tmux pipe-pane -t d "cat >>$work/sent"
+    tm -f /dev/null new-session -d -s d -x "$cols" -y "$rows" "stty -a >$work/before; TERM=$term $tool --root $root $* 2>$work/tool-err; echo \$? >$work/rc; stty -a >$work/after; exec sleep 600"
+    tm pipe-pane -t d "cat >>$work/sent"
 }
-screen() { tmux capture-pane -p -t d; }
-keys() { tmux send-keys -t d "$@"; }
+screen() { tm capture-pane -p -t d; }
+keys() { tm send-keys -t d "$@"; }
 sees() { screen | grep -qF -- "$1"; }
 until_sees() { for _ in $(seq 400); do sees "$1" && return; sleep 0.05; done; die "the screen does not say '$1': $(screen)"; }
 until_not() { for _ in $(seq 400); do sees "$1" || return 0; sleep 0.05; done; die "the screen still says '$1': $(screen)"; }
@@ -158,11 +161,11 @@ keys /; until_sees 'Filter (name'
 keys o r d e r; until_sees "filter 'order': 1"
 keys Escape; until_not 'filter'
 keys F1; until_sees 'Keys of the dashboard'; keys Escape; until_not 'Keys of the dashboard'
-tmux resize-window -t d -x 120 -y 40
+tm resize-window -t d -x 120 -y 40
 for _ in $(seq 100); do [ "$(screen | wc -l)" = 40 ] && screen | tail -n 1 | grep -q 'q Quit' && break; sleep 0.05; done
 screen | tail -n 1 | grep -q 'q Quit' || fail "it does not fill 40 rows: $(screen)"
-tmux resize-window -t d -x 60 -y 10; until_sees 'This terminal has 60 columns and 10 rows'
-tmux resize-window -t d -x 80 -y 24; until_sees 'Nodes 2'
+tm resize-window -t d -x 60 -y 10; until_sees 'This terminal has 60 columns and 10 rows'
+tm resize-window -t d -x 80 -y 24; until_sees 'Nodes 2'
 
 # --- nothing flickers: a key changes two rows; Esc alone is heard at once
 keys Home; until_sees '> n01'
@@ -178,9 +181,18 @@ until_sees 'What stands below is what it said before'
 start_daemon
 until_not 'What stands below'
 
+# --- the daemon hangs: that is said, keys do what they did, and nobody waits for it at the end
+kill -STOP "$daemon_pid"
+until_sees 'orthrusd is slow to answer'
+keys Home; until_sees '> n01'
+keys End; until_sees '> n03'
+
 # --- it ends, and the terminal is as it was
+begin=$(date +%s%N)
 keys q
 for _ in $(seq 200); do [ -e "$work/after" ] && break; sleep 0.05; done
+[ $((($(date +%s%N) - begin) / 1000000)) -lt 4000 ] || fail "q waits for a daemon that hangs"
+kill -CONT "$daemon_pid"
 cmp -s "$work/before" "$work/after" || fail "the terminal is not as it was: $(diff "$work/before" "$work/after")"
 [ "$(cat "$work/rc")" = 0 ] || fail "q ends it with $(cat "$work/rc"): $(cat "$work/tool-err")"
 
@@ -188,7 +200,7 @@ cmp -s "$work/before" "$work/after" || fail "the terminal is not as it was: $(di
 dashboard 80 24 vt100 --ascii
 until_sees 'head1 answers'
 until_sees '-- Events'
-tmux capture-pane -e -p -t d | grep -q $'\033\[[0-9;]*3[1-7]m' && fail "colours on a vt100"
+tm capture-pane -e -p -t d | grep -q $'\033\[[0-9;]*3[1-7]m' && fail "colours on a vt100"
 screen | LC_ALL=C grep -q '[^ -~]' && fail "it is not ASCII: $(screen)"
 keys q
 # On no terminal it is printed; nothing there is what a terminal would obey.

@@ -201,6 +201,20 @@ static inline void add_events(struct dash_state *s, size_t n)
 	dash_state_take(s, &news, DASH_EVENT_ROWS);
 }
 
+/* One more, of a hostile machine: what a terminal would obey is shown, not sent. */
+static inline void add_long_event(struct dash_state *s)
+{
+	static const char text[] =
+		"{\"events\":[{\"number\":900,\"at\":\"2026-11-21T06:00:00Z\",\"level\":\"warning\",\"kind\":\"node\",\"node\":"
+		"\"n01\",\"text\":\"the key GALL BODY RICK GEM SPA LENS is its key now: its MAC address alone, from 10.77.0.9 "
+		"\\u001b]0;owned\\u0007 \\u202e\\u009b31m\"}],\"last\":900}";
+	struct dash_state news = { 0 };
+	struct err err = { 0 };
+
+	must(event_page_read(text, sizeof(text) - 1, &news.events, &err), &err);
+	dash_state_take(s, &news, DASH_EVENT_ROWS);
+}
+
 /* All of it at once. */
 static inline void add_all(struct dash_state *s, size_t nodes, size_t digits)
 {

@@ -111,6 +111,15 @@ static void silence(void **state)
 	assert_null(t.daemon.text);
 	add_guard(&t, NULL, true);
 	shows("no-holder-80x24", &t, &ui, 24, 80, true);
+	t.daemon_slow = true;
+	shows("slow-daemon-80x24", &t, &ui, 24, 80, false);
+	t.daemon_slow = false;
+	/* Where one walks among the events, their texts are whole. */
+	ui.focus = DASH_EVENTS;
+	add_long_event(&t);
+	shows("events-80x24", &t, &ui, 24, 80, true);
+	ui.focus = DASH_NODES;
+	shows("event-cut-80x24", &t, &ui, 24, 80, true);
 }
 
 static void boxes(void **state)
