@@ -11,6 +11,7 @@
 static const char *const help[] = {
 	"Tab, Shift-Tab   the next panel (its title stands between double lines)",
 	"Up, Down, PgUp, PgDn, Home, End   walk in the panel",
+	"Enter all that is known of the node or machine that has '>'",
 	"/     filter the nodes: part of a name or address, a state (failed), a group (@compute), names (n[01-20]); several "
 	"words must all be "
 	"right. Esc takes the filter and the marks away",
@@ -93,6 +94,18 @@ static void help_box(struct dash_ui *ui, struct dash_screen *out)
 	put_lines(&b, ui, &lines, 0, b.rows);
 }
 
+static void about_box(const struct dash_state *s, struct dash_ui *ui, struct dash_screen *out)
+{
+	autoclean(str_list_free) struct str_list lines = { 0 };
+	/* As wide as the box will be: it is made as high as there are lines. */
+	const size_t cols = (out->cols - 4 < BOX_COLS_MAX ? out->cols - 4 : BOX_COLS_MAX) - 4;
+	autofree char *title = dash_about(s, ui, cols, &lines);
+	struct box b;
+
+	open_box(&b, out, lines.len, title);
+	put_lines(&b, ui, &lines, 0, b.rows);
+}
+
 /* --- what a command needs --- */
 
 static size_t put_wrapped(struct box *b, size_t row, enum dash_attr attr, const char *text)
@@ -158,6 +171,7 @@ static const char *prompt_of(const struct dash_ui *ui)
 	case DASH_BROWSE:
 	case DASH_FILTER:
 	case DASH_HELP:
+	case DASH_ABOUT:
 	case DASH_FORM:
 		break;
 	}
@@ -191,11 +205,14 @@ static void command_box(struct dash_ui *ui, struct dash_screen *out)
 	out->cursor_col = b.col + used + dash_put(out, out->cursor_row, b.col + used, b.cols - used, DASH_NORMAL, ui->typed);
 }
 
-void dash_box(struct dash_ui *ui, struct dash_screen *out)
+void dash_box(const struct dash_state *s, struct dash_ui *ui, struct dash_screen *out)
 {
 	switch (ui->mode) {
 	case DASH_HELP:
 		help_box(ui, out);
+		break;
+	case DASH_ABOUT:
+		about_box(s, ui, out);
 		break;
 	case DASH_FORM:
 		form_box(ui, out);

@@ -13,6 +13,7 @@ void dash_ui_free(struct dash_ui *ui)
 	dash_act_end(ui);
 	for (size_t i = 0; i < DASH_PANELS; i++)
 		free(ui->chosen[i]);
+	free(ui->about_what);
 	str_list_free(&ui->program);
 	str_list_free(&ui->marked);
 	*ui = (struct dash_ui){ 0 };
@@ -138,6 +139,20 @@ static void mark_all(struct dash_ui *ui, const struct dash_state *s)
 		str_list_add(&ui->marked, s->nodes.items[shown[i]].name);
 }
 
+/* What is chosen where one walks, whatever is chosen by the time it is read. */
+static void about(struct dash_ui *ui)
+{
+	const char *what = ui->focus <= DASH_WAITING ? ui->chosen[ui->focus] : NULL;
+
+	if (!what)
+		return;
+	free(ui->about_what);
+	ui->about_what = mem_strdup(what);
+	ui->about_node = ui->focus == DASH_NODES;
+	ui->mode = DASH_ABOUT;
+	ui->scroll = 0;
+}
+
 static enum dash_want browse(struct dash_ui *ui, const struct dash_state *s, int key, size_t page)
 {
 	switch (key) {
@@ -184,6 +199,9 @@ static enum dash_want browse(struct dash_ui *ui, const struct dash_state *s, int
 		break;
 	case '*':
 		mark_all(ui, s);
+		break;
+	case DASH_KEY_ENTER:
+		about(ui);
 		break;
 	case 'a':
 		return dash_act_begin(ui, s, DASH_APPROVE);
@@ -315,6 +333,7 @@ enum dash_want dash_key(struct dash_ui *ui, const struct dash_state *s, int key,
 		filter(ui, s, key);
 		break;
 	case DASH_HELP:
+	case DASH_ABOUT:
 		if (!scroll(ui, key, page) && key != DASH_KEY_NONE)
 			ui->mode = DASH_BROWSE;
 		break;

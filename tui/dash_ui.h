@@ -23,6 +23,7 @@ enum dash_mode {
 	DASH_BROWSE,
 	DASH_FILTER,   /* the filter is typed */
 	DASH_HELP,     /* F1 */
+	DASH_ABOUT,    /* all of one node or machine */
 	DASH_FORM,     /* what a command needs is typed */
 	DASH_PLANNING, /* the command runs with --plan */
 	DASH_CONFIRM,  /* its plan is shown, and a yes is awaited */
@@ -52,7 +53,9 @@ struct dash_ui {
 	size_t at[DASH_PANELS];	   /* its place among those that are shown; of the others, the first line that is shown; of events
 				      from the newest on */
 	struct str_list marked;	   /* nodes */
-	char message[160];	   /* said once in place of the keys */
+	char *about_what;	   /* of DASH_ABOUT: the node's name, else the machine's fingerprint; or NULL */
+	bool about_node;
+	char message[160]; /* said once in place of the keys */
 	/* A command in the making: of DASH_FORM and the modes behind it. */
 	enum dash_act act;
 	struct dash_field fields[DASH_FIELDS_MAX];

@@ -286,7 +286,7 @@ static void draw_bottom(const struct view *v, struct dash_screen *out)
 	if (ui->mode == DASH_BROWSE)
 		dash_put(out, row, 0, out->cols, DASH_NORMAL,
 			 "a Approve  n Add  i Reinstall  d Remove  s Switch  / Filter  Tab Panel  q Quit");
-	else if (ui->mode == DASH_HELP)
+	else if (ui->mode == DASH_HELP || ui->mode == DASH_ABOUT)
 		dash_put(out, row, 0, out->cols, DASH_NORMAL, "Up, Down, PgUp, PgDn: more of it   Esc back");
 }
 
@@ -381,5 +381,5 @@ void dash_view(const struct dash_state *s, struct dash_ui *ui, size_t rows, size
 	}
 	draw_top(&v, out);
 	draw_bottom(&v, out);
-	dash_box(ui, out);
+	dash_box(s, ui, out);
 }

@@ -45,6 +45,9 @@ void dash_node_lines(const struct dash_state *s, const struct dash_ui *ui, const
 void dash_node_counts(const struct dash_state *s, struct buf *out);
 
 /* The box of ui->mode, if it has one, over what is there. */
-void dash_box(struct dash_ui *ui, struct dash_screen *out);
+void dash_box(const struct dash_state *s, struct dash_ui *ui, struct dash_screen *out);
+/* Of DASH_ABOUT: the lines of its box, and its title, which the caller frees. */
+char *dash_about(const struct dash_state *s, const struct dash_ui *ui, size_t width, struct str_list *out)
+	__attribute__((returns_nonnull));
 
 #endif

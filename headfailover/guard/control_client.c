@@ -36,6 +36,18 @@ static int reach(const char *path, int *fd, struct err *err)
 	return 0;
 }
 
+/* Texts end where they must, whatever was sent. */
+static int end_status(struct control_status *s)
+{
+	s->cluster[CONTROL_NAME - 1] = s->self[CONTROL_NAME - 1] = s->holder[CONTROL_NAME - 1] = 0;
+	s->role[sizeof(s->role) - 1] = s->gate[sizeof(s->gate) - 1] = s->problem[CONTROL_TEXT - 1] = 0;
+	if (s->n_peers > LEASE_VOTERS)
+		return -1;
+	for (size_t i = 0; i < s->n_peers; i++)
+		s->peers[i].name[CONTROL_NAME - 1] = 0;
+	return 0;
+}
+
 static int ask(int fd, const struct control_request *q, struct control_answer *a, struct err *err)
 {
 	struct control_request whole = *q;
@@ -56,6 +68,8 @@ static int ask(int fd, const struct control_request *q, struct control_answer *a
 		return err_hint(err, "is it of another version? `systemctl restart orthrus-guard` after an upgrade");
 	}
 	a->text[CONTROL_TEXT - 1] = a->hint[CONTROL_TEXT - 1] = 0;
+	if (end_status(&a->status) < 0)
+		return err_set(err, ERR_DAMAGED, "the guard's status has %u voters", a->status.n_peers);
 	if (a->error == ERR_NONE)
 		return 0;
 	err_set(err, (enum err_kind)a->error, "%s", a->text);

@@ -148,9 +148,13 @@ keys d; until_sees 'node remove n02 --plan'
 until_sees 'Type yes'; keys Escape; until_sees 'nothing was changed'
 keys d; until_sees 'Type yes'; keys y e s Enter; until_sees 'Done.'
 keys Enter; until_sees 'Nodes 2'
-# One that somebody else removes while it is asked about.
-"$orthrus" node add n09 --mac 52:54:00:00:00:09 --group compute >/dev/null || die "node add"
+# One that is added by keys, and that somebody else removes while it is asked about.
+keys n; until_sees 'Add nodes'
+keys C-u n 0 9 Enter Enter; until_sees 'MAC addresses  '
+keys 52:54:00:00:00:0 9 Enter; until_sees '--mac 52:54:00:00:00:09 --plan'
+until_sees 'Do this?'; keys y; until_sees 'Done.'; keys Enter
 until_sees 'Nodes 3'; keys End; until_sees '> n09'
+keys Enter; until_sees 'MAC         52:54:00:00:00:09'; keys Escape; until_not 'More of it'
 keys d; until_sees 'Type yes'
 "$orthrus" node remove n09 --yes >/dev/null || die "node remove"
 keys y e s Enter; until_sees 'it is gone already'
@@ -173,6 +177,21 @@ before=$(bytes_sent)
 keys Down; until_sees '> n03'
 per_key=$(($(bytes_sent) - before))
 [ "$per_key" -lt 700 ] || fail "one key sent $per_key bytes"
+
+# --- many nodes, and events by the hundred: it goes on hearing keys
+macs=$(for i in $(seq 0 199); do printf ',52:54:00:00:01:%02x' "$i"; done)
+"$orthrus" node add 'n[100-299]' --mac "${macs#,}" --group compute >/dev/null || die "node add of 200"
+until_sees 'Nodes 202'
+keys / n 2 5; until_sees "filter 'n25': 10"
+for i in $(seq 150 160); do "$orthrus" node remove n$i --yes >/dev/null || die "node remove"; done &
+keys Enter End; until_sees '> n259'
+keys Escape; until_not 'filter'
+wait $!
+until_sees 'Nodes 191'
+keys / n Space; until_sees "filter 'n ': 191"
+keys Escape; until_not 'filter'
+"$orthrus" node remove 'n[100-149,161-299]' --yes >/dev/null || die "node remove of 189"
+until_sees 'Nodes 2 '
 
 # --- the daemon goes and comes
 stop_daemon TERM
@@ -202,7 +221,11 @@ until_sees 'head1 answers'
 until_sees '-- Events'
 tm capture-pane -e -p -t d | grep -q $'\033\[[0-9;]*3[1-7]m' && fail "colours on a vt100"
 screen | LC_ALL=C grep -q '[^ -~]' && fail "it is not ASCII: $(screen)"
-keys q
+# The terminal is lost.
+program=$(pgrep -P "$(tm list-panes -F '#{pane_pid}')") || fail "nothing runs on the terminal"
+tm kill-server
+for _ in $(seq 200); do [ -d "/proc/$program" ] || break; sleep 0.05; done
+[ ! -d "/proc/$program" ] || fail "it runs on without its terminal"
 # On no terminal it is printed; nothing there is what a terminal would obey.
 TERM=dumb $tool --root "$root" >"$work/out" 2>"$work/err" </dev/null || fail "without a terminal: $(cat "$work/err")"
 grep -q 'head1 answers' "$work/out" || fail "without a terminal it says: $(cat "$work/out")"
@@ -227,5 +250,5 @@ grep -q 'head2 answers' "$work/out" && grep -q 'n03' "$work/out" || fail "--api 
 $tool --api "https://127.0.0.1:1" --ca "$work/cert/ca.crt" --plain --ascii >"$work/out" 2>&1
 grep -q 'cannot reach https://127.0.0.1:1' "$work/out" || fail "--api where nobody is says: $(cat "$work/out")"
 
-[ "$failed" = 0 ] && echo "RESULT dashboard guard_panel=1 actions=approve,reinstall,remove,switch gap_ms=$gap_ms bytes_per_key=$per_key"
+[ "$failed" = 0 ] && echo "RESULT dashboard guard_panel=1 actions=approve,add,reinstall,remove,switch gap_ms=$gap_ms bytes_per_key=$per_key"
 exit "$failed"

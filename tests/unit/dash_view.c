@@ -134,6 +134,21 @@ static void boxes(void **state)
 	(void)dash_key(&ui, &s, DASH_KEY_F1, 8);
 	shows("help-80x24", &s, &ui, 24, 80, true);
 	(void)dash_key(&ui, &s, DASH_KEY_ESC, 8);
+	/* All of one: what did not fit is read there, also when it is gone. */
+	(void)dash_key(&ui, &s, DASH_KEY_DOWN, 4);
+	(void)dash_key(&ui, &s, DASH_KEY_PGDN, 3);
+	(void)dash_key(&ui, &s, DASH_KEY_ENTER, 8);
+	shows("about-node-80x24", &s, &ui, 24, 80, true);
+	add_nodes(&s, 3, 2);
+	shows("about-gone-80x24", &s, &ui, 24, 80, false);
+	(void)dash_key(&ui, &s, DASH_KEY_ESC, 8);
+	add_nodes(&s, 40, 2);
+	(void)dash_key(&ui, &s, DASH_KEY_TAB, 8);
+	(void)dash_key(&ui, &s, DASH_KEY_ENTER, 8);
+	shows("about-machine-80x24", &s, &ui, 24, 80, true);
+	(void)dash_key(&ui, &s, DASH_KEY_ESC, 8);
+	(void)dash_key(&ui, &s, DASH_KEY_BACKTAB, 8);
+	(void)dash_key(&ui, &s, DASH_KEY_HOME, 8);
 	(void)dash_key(&ui, &s, '/', 8);
 	(void)dash_key(&ui, &s, 'u', 8);
 	shows("typing-filter-80x24", &s, &ui, 24, 80, false);

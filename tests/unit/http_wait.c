@@ -69,6 +69,45 @@ static void test_long_polls_wait_without_a_thread(void **state)
 	http_client_free(c);
 }
 
+struct leaver {
+	struct bench *b;
+	atomic_bool stop;
+	int rc;
+	int64_t took_ns;
+};
+
+static void *ask_and_leave(void *arg)
+{
+	struct leaver *l = arg;
+	const struct http_request req = { .method = "GET", .path = "/bell?ms=30000", .stop = &l->stop };
+	autoclean(http_reply_free) struct http_reply r = { 0 };
+	struct http_client *c = on_unix(l->b);
+	struct err err = { 0 };
+	const int64_t begin = clock_now_ns();
+
+	l->rc = http_send(c, &req, &r, &err);
+	l->took_ns = clock_now_ns() - begin;
+	http_client_free(c);
+	return NULL;
+}
+
+/* Who asked does not want to know any more. */
+static void test_an_answer_is_not_waited_for(void **state)
+{
+	struct leaver l = { .b = *state };
+	pthread_t thread;
+
+	atomic_store(&l.b->rung, false);
+	atomic_store(&l.b->runs, 0);
+	assert_int_equal(pthread_create(&thread, NULL, ask_and_leave, &l), 0);
+	while (atomic_load(&l.b->runs) < 1)
+		clock_sleep_ns(NS_PER_MS);
+	atomic_store(&l.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(l.rc, -1);
+	assert_true(l.took_ns < 15 * NS_PER_S);
+}
+
 static void test_stop_answers_those_who_wait(void **state)
 {
 	struct bench *b = *state;
@@ -164,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_long_polls_wait_without_a_thread),
+		cmocka_unit_test(test_an_answer_is_not_waited_for),
 		cmocka_unit_test(test_a_header_has_a_limit),
 		cmocka_unit_test(test_stop_answers_those_who_wait),
 	};
