@@ -191,6 +191,9 @@ install: programs
 	$(BUILD)/orthrus completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
 	$(BUILD)/orthrus completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_orthrus
+	# Of orthrus-setup the shells read --help: one option a line.
+	echo 'complete -F _longopt orthrus-setup' >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/orthrus-setup
+	printf '%s\n' '#compdef orthrus-setup' '_gnu_generic' >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_orthrus-setup
 	for s in 5 7 8; do for m in docs/man/*.$$s; do [ -e $$m ] || continue; \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done; done
 # The Debian packages, in $(BUILD)/deb: from the files that git knows, the same bytes each time (debian/README.Debian, tools/deb.sh).

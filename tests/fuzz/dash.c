@@ -21,9 +21,15 @@ static void show(struct dash_state *s, struct dash_ui *ui, size_t rows, size_t c
 	dash_view(s, ui, rows, cols, ascii, &screen);
 	dash_screen_marked(&screen, &text);
 	/* Nothing that a terminal would obey. */
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.data[i] < ' ' && text.data[i] != '\n')
+	for (size_t i = 0; i < text.len; i++) {
+		const unsigned char c = (unsigned char)text.data[i];
+
+		if ((c < ' ' && c != '\n') || c == 127)
 			abort();
+		/* Those of ISO 6429 that are one character of UTF-8: U+0080 to U+009F. */
+		if (c == 0xc2 && i + 1 < text.len && (unsigned char)text.data[i + 1] < 0xa0)
+			abort();
+	}
 	dash_screen_free(&screen);
 }
 
@@ -92,6 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	show(&s, &ui, 24, 80, true);
 	if (data[0] & 8)
 		keys(&s, &ui, rest, strlen(rest));
-	show(&s, &ui, 24 + data[0] / 4u, 80 + data[0], data[0] & 16);
+	/* As it is printed, as wide as the longest line; or on another terminal. */
+	ui.plain = data[0] & 32;
+	show(&s, &ui, ui.plain ? 0 : 24 + data[0] / 4u, 80 + (ui.plain ? 0 : data[0]), data[0] & 16);
 	return 0;
 }

@@ -250,5 +250,14 @@ grep -q 'head2 answers' "$work/out" && grep -q 'n03' "$work/out" || fail "--api 
 $tool --api "https://127.0.0.1:1" --ca "$work/cert/ca.crt" --plain --ascii >"$work/out" 2>&1
 grep -q 'cannot reach https://127.0.0.1:1' "$work/out" || fail "--api where nobody is says: $(cat "$work/out")"
 
+# --- the guard of this machine goes: its panel says so, and the rest is as it was
+dashboard 80 24 vt100 --ascii
+until_sees 'head2 answers'
+guard_kill head1 KILL
+until_sees '! no guard runs on this machine'
+until_sees '> n01'
+keys s; until_sees 'No guard answers on this machine'
+keys q
+
 [ "$failed" = 0 ] && echo "RESULT dashboard guard_panel=1 actions=approve,add,reinstall,remove,switch gap_ms=$gap_ms bytes_per_key=$per_key"
 exit "$failed"
