@@ -270,8 +270,8 @@ static enum dash_want form(struct dash_ui *ui, const struct dash_state *s, int k
 	return DASH_WANT_NOTHING;
 }
 
-/* What is shown, and nothing else, is what a yes is given to. */
-static void bind_plan(struct dash_ui *ui)
+/* What is shown, and nothing else, is what a yes is given to. False: it can't be bound to that. */
+static bool bind_plan(struct dash_ui *ui)
 {
 	static const char mark[] = "as shown: ";
 
@@ -280,24 +280,29 @@ static void bind_plan(struct dash_ui *ui)
 			continue;
 		str_list_add(&ui->words, "--as-shown");
 		str_list_add(&ui->words, ui->said.items[i] + strlen(mark));
-		return;
+		return true;
 	}
-}
-
-static enum dash_want go(struct dash_ui *ui)
-{
-	bind_plan(ui);
-	ui->mode = DASH_RUNNING;
-	ui->last = "--yes";
-	ui->scroll = 0;
-	str_list_free(&ui->said);
-	return DASH_WANT_RUN;
+	return ui->act != DASH_INSTALL;
 }
 
 static void leave(struct dash_ui *ui)
 {
 	dash_act_end(ui);
 	snprintf(ui->message, sizeof(ui->message), "Not confirmed; nothing was changed.");
+}
+
+static enum dash_want go(struct dash_ui *ui)
+{
+	if (!bind_plan(ui)) {
+		leave(ui);
+		snprintf(ui->message, sizeof(ui->message), "This plan has no digest to bind a yes to; nothing was changed.");
+		return DASH_WANT_NOTHING;
+	}
+	ui->mode = DASH_RUNNING;
+	ui->last = "--yes";
+	ui->scroll = 0;
+	str_list_free(&ui->said);
+	return DASH_WANT_RUN;
 }
 
 static enum dash_want confirm(struct dash_ui *ui, int key, size_t page)

@@ -216,6 +216,12 @@ static void installs(void **state)
 	assert_int_equal(d->ui.mode, DASH_BROWSE);
 	assert_non_null(strstr(d->ui.message, "nothing was changed"));
 	assert_int_equal(d->ui.marked.len, 3);
+	/* A plan without a digest is of another version: nothing binds the yes to it. */
+	assert_int_equal(press(d, 'i'), DASH_WANT_PLAN);
+	dash_ended(&d->ui, 0, NULL);
+	type(d, "yes");
+	assert_int_equal(press(d, DASH_KEY_ENTER), DASH_WANT_NOTHING);
+	assert_int_equal(d->ui.mode, DASH_BROWSE);
 	assert_int_equal(press(d, 'i'), DASH_WANT_PLAN);
 	dash_heard(&d->ui, "as shown: 0123456789abcdef");
 	dash_ended(&d->ui, 0, NULL);
