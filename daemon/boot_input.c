@@ -152,6 +152,7 @@ static void fill_discover(struct payloads *p, struct boot_input *b, struct newes
 		const char *ref = image ? newest_ref(images, image) : NULL;
 
 		b->discover_payload = ref ? payload_of(b, p, ref) : NULL;
+		b->discover_wait |= ref && !payloads_failed(p, ref);
 	}
 }
 
@@ -185,6 +186,7 @@ static int fill(struct daemon *d, struct payloads *p, struct boot_input *b, stru
 					.nodes = b->nodes,
 					.n_nodes = b->roster->len,
 					.discover_payload = b->discover_payload,
+					.discover_wait = b->discover_wait,
 					.server_url = b->server_url,
 					.tftp_root = d->paths.tftp_dir,
 					.run_dir = d->paths.run_dir };

@@ -24,6 +24,7 @@ struct boot_input {
 	char **payloads;  /* keys, one per node, NULL where it boots its disk */
 	char **esp_uuids; /* one per node, NULL where it is not known */
 	char *server_url, *discover_payload;
+	bool discover_wait;
 	struct netboot_input in; /* points into the rest */
 };
 /* `missing` gets "NAME" of images that nodes need and the store lacks. ERR_NOT_FOUND: no site is applied. */

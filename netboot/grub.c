@@ -137,6 +137,16 @@ static void add_disk(const char *esp_uuid, struct buf *out)
 		      "exit\n");
 }
 
+/* Over the firmware: GRUB would nest one level deeper with each file it sources. */
+static void add_wait(const char *who, struct buf *out)
+{
+	buf_addf(out,
+		 "echo \"orthrus: %s: the head is still preparing the imager; asking again in 10 s\"\n"
+		 "sleep 10\n"
+		 "reboot\n",
+		 who);
+}
+
 void netboot_grub_main(const struct netboot_input *in, struct buf *out)
 {
 	buf_adds(out, "# Made by orthrusd: changes made here are lost.\n");
@@ -147,6 +157,8 @@ void netboot_grub_main(const struct netboot_input *in, struct buf *out)
 	if (in->site->discover && in->discover_payload) {
 		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: booting to be discovered\"\n");
 		add_imager(in, NULL, in->discover_payload, "probe", "\"01-$net_default_mac\"", out);
+	} else if (in->site->discover && in->discover_wait) {
+		add_wait("$net_default_mac is not known here", out);
 	} else {
 		buf_adds(out, "echo \"orthrus: $net_default_mac is not known here: going on to the disk\"\n");
 		add_disk(NULL, out);
@@ -166,12 +178,7 @@ void netboot_grub_node_mac(const struct netboot_input *in, const struct netboot_
 		add_disk(n->esp_uuid, out);
 		break;
 	case NETBOOT_WAIT:
-		/* Over the firmware: GRUB would nest one level deeper with each file it sources. */
-		buf_addf(out,
-			 "echo 'orthrus: %s: the head is still preparing the imager; asking again in 10 s'\n"
-			 "sleep 10\n"
-			 "reboot\n",
-			 n->name);
+		add_wait(n->name, out);
 		break;
 	case NETBOOT_PROBE:
 		buf_addf(out, "echo 'orthrus: %s: booting to report its hardware'\n", n->name);

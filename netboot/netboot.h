@@ -39,6 +39,7 @@ struct netboot_input {
 	struct addr6 head_addr6;
 	const struct netboot_node *nodes;
 	size_t n_nodes;
+	bool discover_wait;	      /* ... and it is under way: they ask again */
 	const char *discover_payload; /* payload for unknown machines when site->discover; else NULL */
 	const char *server_url; /* "https://10.0.0.1:8443" or "https://[fd00::1]:8443": given to the imager on the kernel command
 				   line */

@@ -13,6 +13,7 @@ struct dash_opts {
 	const char *root; /* "" for /: below it are the sockets of orthrusd and of the guard; as --root of orthrus(8) */
 	const char *api;  /* https://HOST:PORT of another head's orthrusd in place of the one here, or NULL; with it... */
 	const char *ca, *cert, *key; /* ...these, or NULL: as --api, --ca, --cert and --key of orthrus(8) */
+	const char *names;	     /* the rule that machines are named by (base/naming.h), as the wizard was told; NULL: none */
 	const char *orthrus;	     /* the program that does what is asked for; NULL: "orthrus", looked up on PATH */
 	bool plain;		     /* print how things are and return, in place of drawing: needs no terminal */
 	bool watch;		     /* with plain: once more after each change, until SIGINT, SIGTERM or nobody reads */

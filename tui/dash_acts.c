@@ -2,6 +2,7 @@
 #include "tui/dash_acts.h"
 
 #include "base/mem.h"
+#include "base/naming.h"
 #include "base/nodeset.h"
 
 #include <stdarg.h>
@@ -56,13 +57,36 @@ static struct dash_field *add_field(struct dash_ui *ui, const char *label, const
 	return f;
 }
 
-/* The name behind the last of those that there are: n07 is followed by n08. */
-static void next_name(const struct dash_state *s, char out[DASH_VALUE_MAX])
+static bool is_taken(void *ctx, const char *name)
+{
+	const struct dash_state *s = ctx;
+
+	return node_rows_find(&s->nodes, name) != NULL;
+}
+
+/* The lowest free name of the rule that the wizard was told. One that goes by switch ports names nobody here. */
+static bool ruled_name(const char *rule, const struct dash_state *s, char out[DASH_VALUE_MAX])
+{
+	autoclean(naming_free) struct naming n = { 0 };
+	struct dash_state seen = *s; /* a view */
+	struct err none = { 0 };
+	const char *name;
+
+	if (!rule || naming_add(&n, rule, &none) < 0 || naming_name(&n, NULL, 0, is_taken, &seen, &name, &none) < 0)
+		return false;
+	snprintf(out, DASH_VALUE_MAX, "%s", name);
+	return true;
+}
+
+/* As the rule says; else the name behind the last of those that there are: n07 is followed by n08. */
+static void next_name(const struct dash_ui *ui, const struct dash_state *s, char out[DASH_VALUE_MAX])
 {
 	const char *last = s->nodes.len ? s->nodes.items[s->nodes.len - 1].name : "n00";
 	size_t len = strlen(last), digits = 0;
 	unsigned long number;
 
+	if (ruled_name(ui->names, s, out))
+		return;
 	while (digits < len && digits < 9 && last[len - digits - 1] >= '0' && last[len - digits - 1] <= '9')
 		digits++;
 	number = digits ? strtoul(last + len - digits, NULL, 10) : 0;
@@ -75,7 +99,7 @@ static void add_node_fields(struct dash_ui *ui, const struct dash_state *s, cons
 {
 	char name[DASH_VALUE_MAX];
 
-	next_name(s, name);
+	next_name(ui, s, name);
 	ui->n_fields = ui->field = 0;
 	add_field(ui, "Node", name_help, name);
 	add_field(ui, "Group", "The group of the site whose image and disk layout it gets; `orthrus site show` lists the groups.",

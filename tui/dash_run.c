@@ -352,6 +352,7 @@ static int on_terminal(const struct dash_opts *o, struct err *err)
 	if (loop_new(&r.loop, err) < 0)
 		return -1;
 	set_program(&r.ui, o);
+	r.ui.names = o->names;
 	if (dash_draw_open(o->ascii, &r.draw, err) == 0) {
 		rc = start(&r, err);
 		if (rc == 0)

@@ -44,7 +44,8 @@ struct dash_field {
 
 struct dash_ui {
 	struct str_list
-		program; /* "orthrus" and the options of every command that it gets: --root, or --api and what belongs to it */
+		program;   /* "orthrus" and the options of every command that it gets: --root, or --api and what belongs to it */
+	const char *names; /* the rule that new nodes are named by, or NULL */
 	enum dash_panel focus;
 	enum dash_mode mode;
 	char filter[DASH_VALUE_MAX];

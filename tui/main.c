@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* orthrus-setup: the wizard until this machine is a head, the dashboard from then on. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "sys/fs.h"
 #include "sys/log.h"
+#include "tui/answers.h"
 #include "tui/child.h"
 #include "tui/dash.h"
 #include "tui/newt.h"
@@ -54,9 +56,16 @@ static int wizard(const struct tui_options *o, struct saved *saved, enum setup_e
 	return setup_run(&setup, saved, screen, end, err);
 }
 
-static int dashboard(const struct tui_options *o, struct err *err)
+static int read_answers(struct json_obj *o, void *ctx, struct err *err)
 {
+	return answers_read(o, ctx, err);
+}
+
+static int dashboard(const struct tui_options *o, const struct saved *saved, struct err *err)
+{
+	autoclean(answers_free) struct answers answers = { 0 };
 	autofree char *orthrus = child_orthrus();
+	struct err none = { 0 };
 	struct dash_opts dash = { .root = o->root,
 				  .api = o->api,
 				  .ca = o->ca,
@@ -66,6 +75,10 @@ static int dashboard(const struct tui_options *o, struct err *err)
 				  .plain = is_plain(o),
 				  .watch = o->watch,
 				  .ascii = o->ascii };
+
+	/* What the wizard was told; where it was not, or can't be read, the dashboard proposes names of its own. */
+	if (saved->answers && json_read(saved->answers, strlen(saved->answers), read_answers, &answers, &none) == 0)
+		dash.names = answers.given[ANSWER_NAMES];
 
 	return dash_run(&dash, err);
 }
@@ -105,11 +118,11 @@ static int run(const struct tui_options *o, int *code, struct err *err)
 	if (save_load(o->root, &saved, err) < 0)
 		return -1;
 	if (o->dashboard || (is_head(o, &saved) && !o->wizard))
-		return dashboard(o, err);
+		return dashboard(o, &saved, err);
 	if (wizard(o, &saved, &end, err) < 0)
 		return -1;
 	if (end == SETUP_INSTALLED && !is_plain(o))
-		return dashboard(o, err);
+		return dashboard(o, &saved, err);
 	*code = say_end(end);
 	return 0;
 }

@@ -45,6 +45,7 @@ for level in "$orthrusd_level" "$helper_level" "$relay_level" "$node_level"; do
     awk -v l="${level:-10}" 'BEGIN { exit !(l <= 2.0) }' || fail "systemd-analyze security says ${level:-nothing}: more than 2.0"
 done
 grep -qx 'CapabilityBoundingSet=' "$TOP/packages/orthrusd.service" || fail "orthrusd.service leaves orthrusd capabilities"
+! grep -q '^RestrictSUIDSGID=y' "$TOP/packages/orthrusd.service" || fail "orthrusd.service takes openat2 away, by which images are opened"
 for u in orthrusd orthrus-helper; do grep -q '^SystemCallFilter=.*\bseccomp\b' "$TOP/packages/$u.service" || fail "$u.service: what it starts can't give up system calls"; done
 
 say "users, from the package's file"

@@ -137,16 +137,16 @@ headvm_make() {
 }
 
 headvm_on() { # MIB
-    local i args=()
+    local args=()
     qemu-img create -q -f qcow2 -b "$VM/disk.raw" -F raw "$W/vm/head-a.qcow2"
     qemu-img create -q -f qcow2 -b "$VM/second.raw" -F raw "$W/vm/head-b.qcow2"
     ip -n "$NS_SW" tuntap add dev taph mode tap
     ip -n "$NS_SW" link set taph master br0 up
     : >"$W/vm/head.serial"
-    for i in 1 2; do
-        : >"$W/vm/head.line$i"
-        args+=(-chardev "socket,id=line$i,path=$W/vm/head.sock$i,server=on,wait=off,logfile=$W/vm/head.line$i,logappend=on" -serial "chardev:line$i")
-    done
+    : >"$W/vm/head.line1"
+    : >"$W/vm/head.line2"
+    args+=(-chardev "socket,id=line1,path=$W/vm/head.sock1,server=on,wait=off,logfile=$W/vm/head.line1,logappend=on" -serial chardev:line1)
+    args+=(-chardev "socket,id=line2,path=$W/vm/head.sock2,server=on,wait=off" -serial chardev:line2)
     ip netns exec "$NS_SW" qemu-system-x86_64 -machine q35,graphics=off -accel tcg,thread=multi -cpu max,-avx,-avx2,-bmi1,-bmi2 -smp 2 -m "$1" \
         -nodefaults -display none -vga none -no-reboot -serial "file:$W/vm/head.serial" "${args[@]}" -device virtio-rng-pci \
         -kernel "$VM/vmlinuz" -initrd "$VM/initrd.img" -append "console=ttyS0,115200 root=/dev/vda rw quiet" \
@@ -162,7 +162,7 @@ headvm_on() { # MIB
     # QEMU forgets what the guest has not taken yet when whoever wrote it goes: one stays until the end.
     mkfifo "$W/vm/head.keys"
     exec {HEADVM_KEYS}<>"$W/vm/head.keys"
-    socat - "UNIX-CONNECT:$W/vm/head.sock2" <"$W/vm/head.keys" >/dev/null &
+    socat - "UNIX-CONNECT:$W/vm/head.sock2" <"$W/vm/head.keys" >"$W/vm/head.line2" &
     lab_pids+=($!)
 }
 headvm_alive() { kill -0 "$HEADVM_PID" 2>/dev/null || lab_fail "the head's QEMU ended: $(tail -n 2 "$W/vm/head.qemu")"; }

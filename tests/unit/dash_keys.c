@@ -367,6 +367,15 @@ static void next_names(void **state)
 	add_nodes(&d->s, 0, 2);
 	press(d, 'n');
 	assert_string_equal(d->ui.fields[0].value, "n01");
+	press(d, DASH_KEY_ESC);
+	/* As the wizard was told; a rule by switch ports names nobody that is not seen on one. */
+	d->ui.names = "r1n[001-064]";
+	press(d, 'n');
+	assert_string_equal(d->ui.fields[0].value, "r1n001");
+	press(d, DASH_KEY_ESC);
+	d->ui.names = "sw1:swp[1-2]=n[01-02]";
+	press(d, 'n');
+	assert_string_equal(d->ui.fields[0].value, "n01");
 }
 
 static void switches(void **state)

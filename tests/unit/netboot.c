@@ -154,6 +154,25 @@ static void waits_for_payload(void **state)
 	assert_null(strstr(buf_str(&out), "exit"));
 }
 
+/* A machine that nobody knows, while the imager that it shall boot is made; without an image it is left to its disk. */
+static void unknown_waits(void **state)
+{
+	autoclean(buf_free) struct buf wait = { 0 }, disk = { 0 };
+	autoclean(world_close) struct world w;
+
+	(void)state;
+	world_open(&w, "discover");
+	w.in.discover_payload = NULL;
+	w.in.discover_wait = true;
+	netboot_grub_main(&w.in, &wait);
+	assert_non_null(strstr(buf_str(&wait), "$net_default_mac is not known here: the head is still preparing the imager"));
+	assert_non_null(strstr(buf_str(&wait), "reboot"));
+	assert_null(strstr(buf_str(&wait), "going on to the disk"));
+	w.in.discover_wait = false;
+	netboot_grub_main(&w.in, &disk);
+	assert_non_null(strstr(buf_str(&disk), "going on to the disk"));
+}
+
 static void plain_site(void **state)
 {
 	(void)state;
@@ -390,6 +409,7 @@ int main(void)
 		cmocka_unit_test(waits_for_payload),
 		cmocka_unit_test(plain_site),
 		cmocka_unit_test(site_with_discovery),
+		cmocka_unit_test(unknown_waits),
 		cmocka_unit_test(dual_stack_site),
 		cmocka_unit_test(site_with_ipv6_only),
 		cmocka_unit_test(addresses_fit_the_network),

@@ -62,13 +62,12 @@ press Enter
 said 120 "Waiting for approval"
 wizard_keys=$keys
 
-# Two bare machines.
+# Two bare machines. Until the head has made their imager, they ask again and again.
 lab_vm_new 1 bios 4G
 lab_vm_new 2 uefi 4G
-lab_until 900 "the head has what nodes boot" headvm_run 'orthrus head status --json | grep -q . && ! orthrus head status | grep -q ^problem'
 lab_vm_on 1
 lab_vm_on 2
-said 900 "Waiting for approval 2"
+said 1800 "Waiting for approval 2"
 lab_say "both machines wait on the dashboard"
 for n in 1 2; do
     press a
@@ -95,7 +94,7 @@ said "$CLUSTER_T" "Casts: 1 running"
 lab_say "one cast for both"
 said 1800 "up 2"
 screen_text
-for n in 1 2; do lab_wait $n 'orthrus-booted: n0[12] root=' 60; done
+for n in 1 2; do lab_wait $n 'orthrus-booted: n00[12] root=' 60; done
 headvm_run 'orthrus node list; orthrus event list --limit 1000' >"$W/events"
 cat "$W/events"
 by_cast=$(grep -c 'restore: done: .* by the cast' "$W/events" || true)
