@@ -269,8 +269,8 @@ if [ $? != 77 ]; then
     [ "$to" -gt "$((from + 10))" ] || fail "an apply writes $((to - from)) times?"
     start_daemon; run 0 site apply --yes --site "$work/A"; quiet; stop_daemon TERM
     old=A new=B killed=0 was_old=0 was_new=0
-    # Some of them, from a little before the first to the last; SITE_UNDO_KILLS=1000 for every one.
-    for k in $(seq $((from > 8 ? from - 8 : 1)) $(((to - from) / ${SITE_UNDO_KILLS:-16} + 1)) $((to + 2))); do
+    # Some of them, from a little before the first to the last; SITE_UNDO_KILLS=1000 for every one (tests/full/site-undo.sh).
+    for k in $(seq $((from > 12 ? from - 12 : 1)) $(((to - from) / ${SITE_UNDO_KILLS:-8} + 1)) $((to + 2))); do
         if with_fault --kill "$k" --out /dev/null; then
             "$orthrus" site apply --yes --site "$work/$new" >/dev/null 2>&1 </dev/null
             curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null || killed=$((killed + 1))
