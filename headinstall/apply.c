@@ -197,6 +197,12 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 		return make_users(a, err);
 	case HEAD_STEP_FILE:
 		return write_files(a, s, err);
+	case HEAD_STEP_STORE_STOP:
+		return apply_store_stop(a, err);
+	case HEAD_STEP_RAID:
+		return apply_raid(a, s, err);
+	case HEAD_STEP_STORE:
+		return write_files(a, s, err) < 0 ? -1 : apply_store(a, s, err);
 	case HEAD_STEP_ADDRESS:
 		return write_files(a, s, err) < 0 ? -1 : apply_address(a, s, err);
 	case HEAD_STEP_TIME:
@@ -213,6 +219,7 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 	case HEAD_STEP_PACKAGES_BACK:
 	case HEAD_STEP_FILES_BACK:
 	case HEAD_STEP_DATA:
+	case HEAD_STEP_STORE_BACK:
 	case HEAD_STEP_FORGET:
 		break;
 	}

@@ -34,6 +34,15 @@ struct head_step *head_add(struct plan *out, enum head_step_type type, enum plan
 	return s;
 }
 
+void head_drop_last(struct plan *out)
+{
+	struct plan_step *last = &out->steps[--out->len];
+
+	free(last->name);
+	free(last->text);
+	last->arg_free(last->arg);
+}
+
 void head_words(struct buf *out, const struct str_list *words, size_t max)
 {
 	size_t n = words->len > max ? max : words->len;
@@ -260,7 +269,8 @@ int head_plan(const struct head_facts *f, const struct site *site, const struct 
 	plan_sshd(f, wish, out);
 	plan_users(f, out);
 	plan_site(f, wish, out);
-	if (plan_address(f, site, wish, out, err) < 0 || plan_time(f, site, wish, out, err) < 0)
+	if (plan_store(f, wish, out, err) < 0 || plan_address(f, site, wish, out, err) < 0 ||
+	    plan_time(f, site, wish, out, err) < 0)
 		return -1;
 	plan_values(f, out);
 	plan_unit(f, wish, "orthrus-helper.socket", "by which orthrusd has dnsmasq started", out);

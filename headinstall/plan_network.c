@@ -227,12 +227,7 @@ int plan_address(const struct head_facts *f, const struct site *site, const stru
 	if (choose_way(f, s, interface, &ip4, &ip6, err) < 0)
 		return -1;
 	/* Nothing to write and nothing to give: below a root that is not this machine's. */
-	if (!f->running && !s->n_writes) {
-		out->len--;
-		s = out->steps[out->len].arg;
-		free(out->steps[out->len].name);
-		free(out->steps[out->len].text);
-		out->steps[out->len].arg_free(s);
-	}
+	if (!f->running && !s->n_writes)
+		head_drop_last(out);
 	return 0;
 }

@@ -77,11 +77,12 @@ struct head_facts {
 	struct head_text *texts;
 	size_t n_texts, cap_texts;
 	enum head_networker networker;
-	bool drops;	/* a firewall drops what nothing allows */
-	bool ntpsec;	/* another server of the time, which chrony would push out */
-	bool guard_key; /* the secret that the guards of two heads share */
-	bool running;	/* the root is this machine's: units can be started */
-	bool applied;	/* orthrusd runs, and by the site that is to be */
+	const char *store_used; /* NULL, or what is at /srv/orthrus that an array would hide */
+	bool drops;		/* a firewall drops what nothing allows */
+	bool ntpsec;		/* another server of the time, which chrony would push out */
+	bool guard_key;		/* the secret that the guards of two heads share */
+	bool running;		/* the root is this machine's: units can be started */
+	bool applied;		/* orthrusd runs, and by the site that is to be */
 };
 void head_facts_free(struct head_facts *f);
 

@@ -221,6 +221,8 @@ static int perform(struct head_apply *a, const struct plan_step *step, const str
 		return undo_files(a, leaving, kept, err) < 0 ? -1 : restart_changed(a, err);
 	if (step->type == HEAD_STEP_DATA)
 		return undo_data(a, s, err);
+	if (step->type == HEAD_STEP_STORE_BACK)
+		return undo_store(a, s, kept, err);
 	if (step->type == HEAD_STEP_FORGET)
 		return head_record_forget(a->record, err);
 	return err_set(err, ERR_INVALID, "it is no step of an uninstallation");
