@@ -161,14 +161,14 @@ static char *line_of(const char *text, const char *mark)
 	return at ? mem_strndup(at + strlen(mark), strcspn(at + strlen(mark), "\n")) : mem_strdup("");
 }
 
-static int perform_apply(struct err *err)
+static int perform_apply(const struct head_step *step, struct err *err)
 {
 	const char *const argv[] = { "orthrus", "site", "apply", "--yes", "--quiet", NULL };
 	struct spawn run = { .argv = argv, .program = SPAWN_SELF, .timeout_ns = APPLY_TIME };
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
 	autofree char *why = NULL, *next = NULL;
 
-	if (spawn_run(&run, &r, err) < 0)
+	if ((step->words.len && head_probe_alone(step->words.items[0], err) < 0) || spawn_run(&run, &r, err) < 0)
 		return -1;
 	if (r.status == 0)
 		return 0;
@@ -212,7 +212,7 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 	case HEAD_STEP_UNIT:
 		return set_unit(a, s, "start", err);
 	case HEAD_STEP_APPLY:
-		return perform_apply(err);
+		return perform_apply(s, err);
 	case HEAD_STEP_UNIT_BACK:
 	case HEAD_STEP_VALUE_BACK:
 	case HEAD_STEP_ADDRESS_BACK:

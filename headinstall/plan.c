@@ -276,12 +276,18 @@ int head_plan(const struct head_facts *f, const struct site *site, const struct 
 	plan_unit(f, wish, "orthrus-helper.socket", "by which orthrusd has dnsmasq started", out);
 	plan_unit(f, wish, "orthrusd.service", "the head's daemon", out);
 	plan_guard(f, site, wish, out);
-	if (f->running && !f->applied)
-		head_add(out, HEAD_STEP_APPLY, PLAN_WRITES, "apply",
-			 str_format("apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers "
-				    "DHCP on %s",
-				    site->cluster,
-				    site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name)));
+	if (f->running && !f->applied) {
+		const char *interface = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
+		struct head_step *s = head_add(
+			out, HEAD_STEP_APPLY, PLAN_WRITES, "apply",
+			str_format("apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers "
+				   "DHCP on %s",
+				   site->cluster, interface));
+
+		/* It was down, so that nobody could be asked: that is made up for when it is up. */
+		if (!f->asked && !wish->accept_dhcp)
+			str_list_add(&s->words, interface);
+	}
 	plan_notes(f, out);
 	return 0;
 }

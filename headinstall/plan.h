@@ -73,6 +73,8 @@ size_t head_of_site(const struct site *site, const char *hostname);
  * be. */
 int head_plan(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err) WARN_UNUSED;
+/* ERR_REFUSED: that another DHCP server answers there. Returns -1. */
+int head_refuse_dhcp(const char *interface, uint32_t server, struct err *err);
 /* How many steps change something. */
 size_t head_plan_changes(const struct plan *plan);
 

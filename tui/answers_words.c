@@ -97,6 +97,13 @@ void answers_install_words(const struct answers *a, const struct facts *f, struc
 	answers_split(disks, ",", &ids);
 	add("--store-raid", raid, out);
 	add_all("--store-disk", &ids, out);
+	/* The page says of each disk what it holds, and that it is erased: who marked it knows. */
+	for (size_t i = 0; i < ids.len; i++) {
+		const struct disk *d = disk_find(&f->disks, ids.items[i]);
+
+		if (d && d->found.len)
+			add("--store-wipe", ids.items[i], out);
+	}
 }
 
 /* One word for a shell: as it is where no shell sees anything in it, else between single quotes. */

@@ -212,7 +212,7 @@ static void install_words(void **state)
 	answers_put(&a, &f, ANSWER_STORE_DISKS, "serial QM1,serial QM2");
 	answers_install_words(&a, &f, &some);
 	line = answers_line(&some);
-	assert_string_equal(line, "--store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2'");
+	assert_string_equal(line, "--store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2' --store-wipe 'serial QM2'");
 }
 
 static void take(struct answers *a, const struct facts *f, const char *page, enum answer k, const char *value)

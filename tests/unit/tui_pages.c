@@ -270,8 +270,8 @@ static void head_disks(void **state)
 	take(&a, &usual, "headdisks", "store_disks", "serial QM1,serial QM2");
 	assert_int_equal(kind("headdisks")->check(&a, &usual, &key, &err), 0);
 	p = kind("headdisks")->build(&a, &usual);
-	assert_string_equal(p->command,
-			    "orthrus head install --store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2'");
+	assert_string_equal(p->command, "orthrus head install --store-raid 1 --store-disk 'serial QM1' --store-disk 'serial QM2' "
+					"--store-wipe 'serial QM2'");
 	page_free(p);
 	take(&b, &usual, "headdisks", "store_disks", "serial QM1");
 	assert_int_equal(kind("headdisks")->check(&b, &usual, &key, &err), -1);
