@@ -137,6 +137,9 @@ static int undo_unit(struct head_apply *a, const struct head_step *s, struct err
 		if (str_eq(name, "orthrusd.service") &&
 		    PROGRAM(root, NULL, &none, "systemctl", "stop", "orthrus-helper.service", "orthrus-slurm.path") < 0)
 			log_debug("head", "%s", none.text);
+		/* Stopped, it leaves its gate shut: the service addresses would be silent here for good. */
+		if (str_eq(name, "orthrus-guard.service") && PROGRAM(root, NULL, err, "orthrus-guard", "--remove-gate") < 0)
+			return -1;
 	}
 	if (PROGRAM(root, NULL, &none, "systemctl", s->enable ? "enable" : "disable", name) < 0)
 		log_debug("head", "%s", none.text);

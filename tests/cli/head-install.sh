@@ -37,16 +37,19 @@ in_machine orthrus head install --plan | grep -q 'Nothing is to be done' || fail
 install_it >"$work/again" || fail "a second run fails"
 tree | diff "$work/installed" - || fail "a second run has changed something"
 
-# --- Given back. ---
+# --- Given back, with what the wizard and a start of the programs leave. ---
 in_machine orthrus head uninstall --plan >"$work/unplan" || fail "the plan of an uninstallation fails"
 tree | diff "$work/installed" - >/dev/null || fail "the plan of an uninstallation has changed something"
+mkdir -p "$m/run/orthrus-guard"
+touch "$m"/var/lib/orthrus/setup.json "$m"/var/lib/orthrus/setup-site.json "$m/run/orthrus-setup.lock"
+ln -s /var/lib/orthrus/exports/known_hosts "$m/etc/ssh/ssh_known_hosts" # as orthrusd makes for programs that are there
 rm -f "$m/fakes/ticks"
 in_machine orthrus head uninstall --yes >"$work/un" || { cat "$work/un"; fail "the uninstallation fails"; }
 back=$(cat "$m/fakes/ticks")
 tree >"$work/after"
 diff "$work/before" "$work/after" >"$work/diff" || { fail "not as before:"; cat "$work/diff"; }
 grep -q '^kept ' "$work/un" && fail "something was kept: $(cat "$work/un")"
-for d in var/lib/orthrus var/lib/orthrus-install run/orthrus; do [ ! -e "$m/$d" ] || fail "$d is still there"; done
+for d in var/lib/orthrus var/lib/orthrus-install run/orthrus run/orthrus-guard run/orthrus-setup.lock run/orthrus-helper.sock etc/ssh/ssh_known_hosts etc/orthrus; do [ ! -e "$m/$d" ] || fail "$d is still there"; done
 echo "RESULT uninstall_files differences=$(grep -c '^[<>]' "$work/diff")"
 in_machine orthrus head uninstall --yes 2>&1 | grep -q 'was not made a head' || fail "a second uninstallation"
 

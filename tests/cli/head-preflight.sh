@@ -102,4 +102,18 @@ jq -se 'any(.[]; .step == "note:firewall" and .state == "kept") and all(.[] | se
 in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
 tree | diff "$work/before" - || fail "not as before"
 
+# --- A pair's guard is started with its key, and leaves no gate behind. ---
+put_back fresh
+cp "$TOP/packages/orthrus-guard.service" "$m/usr/lib/systemd/system/"
+jq '.heads += [{"name":"head2","interface":"eth1","ipv4":"10.77.0.2"}] | .service_addresses = [{"name":"svc","ipv4":"10.77.0.9"}] | .pair = {}' "$m/root/site.json" >"$m/root/pair.json"
+in_machine orthrus head install --plan --site /root/pair.json >"$work/plan" 2>&1 || fail "pair: $(cat "$work/plan")"
+grep -q 'there is no /etc/orthrus/guard.key' "$work/plan" || fail "pair without a key: $(cat "$work/plan")"
+mkdir -p "$m/etc/orthrus"
+echo key >"$m/etc/orthrus/guard.key"
+install_it --quiet --site /root/pair.json >"$work/out" 2>&1 || fail "pair: $(cat "$work/out")"
+grep -qx 'systemctl start orthrus-guard.service' "$m/fakes/calls" || fail "the guard is not started: $(cat "$work/out")"
+in_machine orthrus head uninstall --yes --quiet >"$work/out" 2>&1 || fail "uninstall: $(cat "$work/out")"
+[ "$(grep -n 'systemctl stop orthrus-guard.service' "$m/fakes/calls" | cut -d: -f1)" -lt "$(grep -n 'orthrus-guard --remove-gate' "$m/fakes/calls" | cut -d: -f1)" ] || fail "the gate stays"
+[ "$(cat "$m/etc/orthrus/guard.key")" = key ] || fail "the key was not ours to take"
+
 exit $failed

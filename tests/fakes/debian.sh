@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A small Debian for tests/cli/head-install.sh, inside its chroot, and for tests/vm/head-store.sh: this script is apt-get, apt-mark, dpkg, dpkg-query, systemctl,
-# systemd-sysusers, ifup, ifdown, nft and networkctl, by the name that it is called by. Packages have files, configuration files, users and
+# systemd-sysusers, ifup, ifdown, nft, networkctl and orthrus-guard, by the name that it is called by. Packages have files, configuration files, users and
 # scripts that leave things behind, as Debian's have.
 # Each change is a tick: at the tick with the number in /fakes/kill-at, whoever called is killed, and this dies with it.
 set -u
@@ -211,4 +211,5 @@ ifup)
     ;;
 ifdown) tick; ip address flush dev "${*: -1}" ;;
 nft) cat /fakes/ruleset 2>/dev/null ;;
+orthrus-guard) tick ;;
 esac

@@ -109,7 +109,7 @@ uninstall || bad "uninstall"
 says 'kept the array of images (RAID 1 of serial S1 and serial S2, xfs)'
 grep -q '^md' /proc/mdstat && bad "the array still runs"
 mounted xfs && bad "still mounted"
-[ ! -e /etc/systemd/system/srv-orthrus.mount ] && [ ! -e /etc/mdadm ] && [ ! -e /srv/orthrus ] && [ ! -e /var/lib/orthrus-install ] || bad "something is left"
+for f in /etc/systemd/system/srv-orthrus.mount /etc/mdadm/mdadm.conf.d /srv/orthrus /var/lib/orthrus-install; do [ ! -e $f ] || { ls -lR $f >>/tmp/out; bad "$f is left"; }; done
 mdadm --assemble --scan --config=partitions >/tmp/out 2>&1; udevadm settle
 mount "UUID=$uuid" /mnt 2>>/tmp/out || mount "$(blkid -U "$uuid")" /mnt 2>>/tmp/out || bad "it can't be brought back"
 [ "$(cat /mnt/image)" = "an image" ] || bad "the image is gone"
