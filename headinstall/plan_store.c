@@ -155,16 +155,17 @@ static bool is_ours(const char *found)
 static int check_empty(const struct head_store *s, const struct disk *d, const char *id, struct err *err)
 {
 	autofree char *label = label_of(d);
+	autoclean(buf_free) struct buf holds = { 0 };
 
 	if (str_list_has(&s->wipe, id))
 		return 0;
-	for (size_t i = 0; i < d->found.len; i++) {
-		if (s->begun && is_ours(d->found.items[i]))
-			continue;
-		err_set(err, ERR_REFUSED, "%s holds something: %s", label, d->found.items[i]);
-		return err_hint(err, "--store-wipe '%s' says that all that is on it may be lost", id);
-	}
-	return 0;
+	for (size_t i = 0; i < d->found.len; i++)
+		if (!s->begun || !is_ours(d->found.items[i]))
+			buf_addf(&holds, "%s%s", holds.len ? ", " : "", d->found.items[i]);
+	if (!holds.len)
+		return 0;
+	err_set(err, ERR_REFUSED, "%s holds something: %s", label, buf_str(&holds));
+	return err_hint(err, "--store-wipe '%s' says that all that is on it may be lost", id);
 }
 
 static int refuse_id(const char *id, const struct disks *all, bool twice, struct err *err)
