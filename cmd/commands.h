@@ -102,7 +102,7 @@
 	X("audit", "show", cmd_audit_show, CMD_READS, "", "since=NUMBER|TIME,who=TEXT,node=NODE,limit=NUMBER", \
 	  "show who did what, and how it ended") \
 	X("audit", "verify", cmd_audit_verify, CMD_READS_HERE, "[FILE...]", "", "check that the audit log is what was written") \
-	X("head", "install", cmd_head_install, CMD_CHANGES_HERE, "", "probe,interface=NAME*,accept-dhcp,images", \
+	X("head", "install", cmd_head_install, CMD_CHANGES_HERE, "", "probe,interface=NAME*,accept-dhcp,images,store-raid=LEVEL,store-disk=DISK*,store-wipe=DISK*,store-fs=TYPE", \
 	  "make this machine a head, step by step; run again, it goes on") \
 	X("head", "uninstall", cmd_head_uninstall, CMD_CHANGES_HERE, "", "keep-images,remove-data", \
 	  "give this machine back as it was before it was made a head") \

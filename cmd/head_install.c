@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* This machine becomes a head: shown first, then performed step by step; run again, it goes on. */
+#include "base/digest.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
@@ -8,6 +9,7 @@
 #include "headinstall/plan.h"
 #include "headinstall/probe.h"
 #include "headinstall/record.h"
+#include "headinstall/store.h"
 #include "raidsetup/raidsetup.h"
 #include "site/addr.h"
 #include "site/site.h"
@@ -24,6 +26,7 @@ struct install {
 	struct site site;
 	struct head_facts facts;
 	struct head_record record;
+	struct head_store store; /* of wish.store */
 	struct head_wish wish;
 	struct head_probe probe;
 	struct plan plan;
@@ -38,6 +41,7 @@ static void install_free(struct install *i)
 	str_list_free(&i->wish.open);
 	str_list_free(&i->probe.ask);
 	plan_free(&i->plan);
+	head_store_free(&i->store);
 }
 
 static void put_disks(struct json_out *w)
@@ -153,6 +157,68 @@ static void read_record(struct install *i)
 			str_list_add(&i->wish.open, j->steps[k].step);
 }
 
+/* Of this machine, these disks and this level: what is done has the identifiers that --plan has shown. */
+static void make_seed(struct install *i)
+{
+	autoclean(buf_free) struct buf text = { 0 };
+	struct digest d;
+
+	buf_addf(&text, "orthrus store of %s: %u", i->facts.machine_id, i->store.level);
+	for (size_t k = 0; k < i->store.disks.len; k++)
+		buf_addf(&text, "\n%s", i->store.disks.items[k]);
+	digest_of(buf_str(&text), text.len, &d);
+	memcpy(i->store.seed, &d, sizeof(i->store.seed));
+}
+
+/* The words of this run; without any, what an earlier one began. */
+static int ask_store(struct install *i, struct err *err)
+{
+	autoclean(head_store_free) struct head_store begun = { 0 };
+	bool resumed = head_store_resumed(&i->record.j, &begun);
+	const char *level = cmd_option(i->c, "store-raid"), *fs = cmd_option(i->c, "store-fs");
+	uint64_t number = 0;
+
+	cmd_option_all(i->c, "store-disk", &i->store.disks);
+	cmd_option_all(i->c, "store-wipe", &i->store.wipe);
+	if (!level) {
+		if (i->store.disks.len || i->store.wipe.len || fs)
+			return err_set(err, ERR_USAGE, "--store-disk, --store-wipe and --store-fs go with --store-raid");
+		if (resumed) {
+			i->store = begun;
+			begun = (struct head_store){ 0 };
+			i->wish.store = &i->store;
+		}
+		return 0;
+	}
+	if (str_to_u64(level, 0, 10, &number, err) < 0)
+		return err_set(err, ERR_USAGE, "--store-raid is 1, 5, 6 or 10");
+	i->store.level = (unsigned int)number;
+	i->store.fs = mem_strdup(fs ? fs : resumed ? begun.fs : "xfs");
+	i->wish.store = &i->store;
+	if (!resumed) {
+		make_seed(i);
+		return 0;
+	}
+	if (head_store_same(&i->store, &begun, err) < 0)
+		return -1;
+	/* In the order in which it was begun: the same seed then gives the same array. */
+	str_list_free(&i->store.disks);
+	free(i->store.fs);
+	begun.wipe = i->store.wipe;
+	i->store = begun;
+	begun = (struct head_store){ 0 };
+	return 0;
+}
+
+static int plan_disks(struct install *i, struct err *err)
+{
+	autoclean(disks_free) struct disks disks = { 0 };
+
+	if (!i->wish.store || i->store.made)
+		return 0;
+	return raid_probe(&disks, err) < 0 ? -1 : head_store_plan(&i->store, &disks, err);
+}
+
 /* The site is read and checked before anything else is looked at; what is kept of it is its usual form. */
 static int prepare(struct install *i, struct err *err)
 {
@@ -177,7 +243,7 @@ static int prepare(struct install *i, struct err *err)
 	i->probe.simulate = true;
 	if (i->probe.interface)
 		str_list_add(&i->probe.ask, i->probe.interface);
-	if (head_probe(&i->probe, &i->facts, err) < 0)
+	if (head_probe(&i->probe, &i->facts, err) < 0 || ask_store(i, err) < 0 || plan_disks(i, err) < 0)
 		return -1;
 	i->facts.applied = is_applied(i);
 	i->wish.site_text = buf_str(&i->text);
@@ -225,7 +291,9 @@ void head_say_step(void *ctx, const struct plan_step *step, size_t number, size_
 
 static int perform(struct install *i, struct err *err)
 {
-	struct head_apply a = { .record = &i->record, .facts = &i->facts, .say = head_say_step, .ctx = i->c };
+	struct head_apply a = {
+		.record = &i->record, .store = i->wish.store, .facts = &i->facts, .say = head_say_step, .ctx = i->c
+	};
 
 	/* Until now nothing was written, not even that somebody wanted to. */
 	head_record_close(&i->record);

@@ -8,12 +8,15 @@
 #include "headinstall/plan.h"
 #include "headinstall/programs.h"
 #include "headinstall/record.h"
+#include "headinstall/store.h"
 
 struct uninstall {
 	struct cmd *c;
 	struct head_record record;
 	struct head_journal now;
 	struct str_list wanted, kept;
+	struct head_store store;
+	struct err store_why;
 	struct plan plan;
 };
 
@@ -24,6 +27,7 @@ static void uninstall_free(struct uninstall *u)
 	str_list_free(&u->wanted);
 	str_list_free(&u->kept);
 	plan_free(&u->plan);
+	head_store_free(&u->store);
 }
 
 static int read_data(const struct cmd *c, enum head_data *out, struct err *err)
@@ -32,6 +36,21 @@ static int read_data(const struct cmd *c, enum head_data *out, struct err *err)
 		return err_set(err, ERR_USAGE, "--keep-images and --remove-data are opposites: give one of them");
 	*out = cmd_flag(c, "remove-data") ? HEAD_REMOVE_DATA : HEAD_KEEP_IMAGES;
 	return 0;
+}
+
+/* Its disks may be gone, or another's by now: then it is kept, and said. */
+static void plan_store(struct uninstall *u, struct head_back *back)
+{
+	autoclean(disks_free) struct disks disks = { 0 };
+
+	if (!head_store_resumed(&u->record.j, &u->store))
+		return;
+	back->store = &u->store;
+	if (back->data != HEAD_REMOVE_DATA)
+		return;
+	if (raid_probe(&disks, &u->store_why) == 0 && head_store_plan(&u->store, &disks, &u->store_why) == 0)
+		return;
+	back->store_why = u->store_why.text;
 }
 
 static int prepare(struct uninstall *u, struct err *err)
@@ -50,6 +69,7 @@ static int prepare(struct uninstall *u, struct err *err)
 	if (head_record_catch_up(&u->record, false, err) < 0 || head_tree_look(&u->record.tree, false, &u->now, err) < 0 ||
 	    program_packages(c->root, &u->now, err) < 0 || head_packages_wanted(&u->record, &u->now, &u->wanted, err) < 0)
 		return -1;
+	plan_store(u, &back);
 	head_plan_back(&back, &u->plan);
 	return 0;
 }
@@ -76,7 +96,7 @@ static void say_kept(const struct uninstall *u)
 int cmd_head_uninstall(struct cmd *c, struct err *err)
 {
 	autoclean(uninstall_free) struct uninstall u = { .c = c, .record = { .lock_fd = -1, .fd = -1 } };
-	struct head_apply a = { .record = &u.record, .say = head_say_step, .ctx = c };
+	struct head_apply a = { .record = &u.record, .store = &u.store, .say = head_say_step, .ctx = c };
 
 	if (cmd_args(c, 0, 0, err) < 0 || prepare(&u, err) < 0)
 		return -1;

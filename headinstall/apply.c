@@ -179,10 +179,12 @@ static int perform_self(const char *what, const char *const *argv, int64_t timeo
 	return err_hint(err, "%s; " AGAIN, *next ? next : "`orthrus head status` says what keeps it");
 }
 
-static int perform_apply(struct err *err)
+static int perform_apply(const struct head_step *step, struct err *err)
 {
 	const char *const argv[] = { "orthrus", "site", "apply", "--yes", "--quiet", NULL };
 
+	if (step->words.len && head_probe_alone(step->words.items[0], err) < 0)
+		return -1;
 	return perform_self("site apply", argv, APPLY_TIME, err);
 }
 
@@ -212,6 +214,12 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 		return make_users(a, err);
 	case HEAD_STEP_FILE:
 		return write_files(a, s, err);
+	case HEAD_STEP_STORE_STOP:
+		return apply_store_stop(a, err);
+	case HEAD_STEP_RAID:
+		return apply_raid(a, s, err);
+	case HEAD_STEP_STORE:
+		return write_files(a, s, err) < 0 ? -1 : apply_store(a, s, err);
 	case HEAD_STEP_ADDRESS:
 		return write_files(a, s, err) < 0 ? -1 : apply_address(a, s, err);
 	case HEAD_STEP_TIME:
@@ -221,7 +229,7 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 	case HEAD_STEP_UNIT:
 		return set_unit(a, s, "start", err);
 	case HEAD_STEP_APPLY:
-		return perform_apply(err);
+		return perform_apply(s, err);
 	case HEAD_STEP_IMAGE:
 		return build_image(s, err);
 	case HEAD_STEP_UNIT_BACK:
@@ -230,6 +238,7 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 	case HEAD_STEP_PACKAGES_BACK:
 	case HEAD_STEP_FILES_BACK:
 	case HEAD_STEP_DATA:
+	case HEAD_STEP_STORE_BACK:
 	case HEAD_STEP_FORGET:
 		break;
 	}

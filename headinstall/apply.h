@@ -10,6 +10,7 @@
 #include "headinstall/record.h"
 
 struct site;
+struct head_store;
 struct head_wish;
 
 /* How a step does: "begun", then "done" or "failed"; or only "kept", of one that changes nothing and says what is left as it is.
@@ -18,6 +19,7 @@ typedef void (*head_say)(void *ctx, const struct plan_step *step, size_t number,
 
 struct head_apply {
 	struct head_record *record;
+	const struct head_store *store; /* of the wish, or of the journal; NULL: no array */
 	const struct head_facts *facts; /* that the plan was made of; NULL for an uninstallation */
 	head_say say;			/* may be NULL */
 	void *ctx;

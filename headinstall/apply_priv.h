@@ -13,6 +13,11 @@ int apply_value(const char *name, const char *value, struct err *err) WARN_UNUSE
 /* apply_address.c: the interface gets what was written for it, and has it when this returns 0; and loses it again. */
 int apply_address(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
 void undo_address(struct head_apply *a, const struct head_step *s);
+/* apply_store.c */
+int apply_raid(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
+int apply_store_stop(struct head_apply *a, struct err *err) WARN_UNUSED;
+int apply_store(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
+int undo_store(struct head_apply *a, const struct head_step *s, struct str_list *kept, struct err *err) WARN_UNUSED;
 /* undo_files.c: all paths as they were, as far as they are still ours. */
 int undo_files(struct head_apply *a, const struct head_journal *leaving, struct str_list *kept, struct err *err) WARN_UNUSED;
 int undo_packages(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;

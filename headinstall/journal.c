@@ -64,6 +64,16 @@ void journal_package_clear(struct head_pkg *p)
 	free(p->version);
 }
 
+void journal_array_clear(struct head_array *a)
+{
+	free(a->fs);
+	free(a->seed);
+	free(a->md_uuid);
+	free(a->fs_uuid);
+	str_list_free(&a->disks);
+	*a = (struct head_array){ 0 };
+}
+
 void head_journal_free(struct head_journal *j)
 {
 	for (size_t i = 0; i < j->n_paths; i++)
@@ -79,6 +89,7 @@ void head_journal_free(struct head_journal *j)
 		free(j->steps[i].step);
 	free(j->steps);
 	str_list_free(&j->accounts);
+	journal_array_clear(&j->array);
 	*j = (struct head_journal){ 0 };
 }
 
@@ -207,7 +218,33 @@ static int read_account(struct json_obj *o, struct head_journal *j, struct err *
 	return 0;
 }
 
-enum record { REC_PATH, REC_PACKAGE, REC_UNIT, REC_SETTING, REC_LINK, REC_ACCOUNT, REC_STEP, REC_COMPLETE };
+/* Of the words here some become arguments of programs: none is an option, a path or a line of its own. */
+static int check_word(const struct json_obj *o, const char *key, const char *word, size_t len, struct err *err)
+{
+	if (*word && *word != '-' && strlen(word) == len &&
+	    strspn(word, "0123456789abcdefghijklmnopqrstuvwxyz:-") == strlen(word))
+		return 0;
+	return json_bad(o, key, err, "'%.60s' is none", word);
+}
+
+static int read_array(struct json_obj *o, struct head_journal *j, struct err *err)
+{
+	autoclean(journal_array_clear) struct head_array a = { .there = true };
+
+	if (json_u64(o, "level", JSON_MUST, 0, 10, &a.level, err) < 0 || json_str(o, "fs", JSON_MUST, &a.fs, err) < 0 ||
+	    json_str(o, "seed", JSON_MUST, &a.seed, err) < 0 || json_str(o, "md", JSON_MUST, &a.md_uuid, err) < 0 ||
+	    json_str(o, "uuid", JSON_MUST, &a.fs_uuid, err) < 0 || json_strs(o, "disks", JSON_MUST, &a.disks, err) < 0 ||
+	    check_word(o, "fs", a.fs, strlen(a.fs), err) < 0 || check_word(o, "seed", a.seed, 32, err) < 0 ||
+	    check_word(o, "md", a.md_uuid, HEAD_ARRAY_MD_LEN, err) < 0 ||
+	    check_word(o, "uuid", a.fs_uuid, HEAD_ARRAY_FS_LEN, err) < 0)
+		return -1;
+	journal_array_clear(&j->array);
+	j->array = a;
+	a = (struct head_array){ 0 };
+	return 0;
+}
+
+enum record { REC_PATH, REC_PACKAGE, REC_UNIT, REC_SETTING, REC_LINK, REC_ARRAY, REC_ACCOUNT, REC_STEP, REC_COMPLETE };
 
 static int read_kind(struct json_obj *o, enum record kind, struct head_journal *j, struct err *err)
 {
@@ -222,6 +259,8 @@ static int read_kind(struct json_obj *o, enum record kind, struct head_journal *
 		return read_setting(o, &j->settings, &j->n_settings, &j->cap_settings, err);
 	case REC_LINK:
 		return read_setting(o, &j->links, &j->n_links, &j->cap_links, err);
+	case REC_ARRAY:
+		return read_array(o, j, err);
 	case REC_ACCOUNT:
 		return read_account(o, j, err);
 	case REC_STEP:
@@ -235,7 +274,8 @@ static int read_kind(struct json_obj *o, enum record kind, struct head_journal *
 
 static int read_record(struct json_obj *o, void *out, struct err *err)
 {
-	static const char *const kinds[] = { "path", "package", "unit", "setting", "link", "account", "step", "complete", NULL };
+	static const char *const kinds[] = { "path",  "package", "unit", "setting",  "link",
+					     "array", "account", "step", "complete", NULL };
 	int kind = 0;
 
 	if (json_enum(o, "record", JSON_MUST, kinds, &kind, err) < 0 || read_kind(o, (enum record)kind, out, err) < 0)

@@ -50,6 +50,15 @@ struct head_setting { /* a unit, a setting of the kernel, an interface: what it 
 	char *name, *value;
 	size_t order;
 };
+#define HEAD_ARRAY_MD_LEN 35 /* of mdadm: 8:8:8:8 */
+#define HEAD_ARRAY_FS_LEN 36
+/* The array for images that was begun to be made of this machine's own disks. */
+struct head_array {
+	bool there;
+	uint64_t level;
+	char *fs, *seed, *md_uuid, *fs_uuid; /* seed: all other identifiers follow from it (raidsetup) */
+	struct str_list disks;		     /* disk_id() */
+};
 struct head_event {
 	char *step;
 	bool done;
@@ -66,6 +75,7 @@ struct head_journal {
 	size_t n_units, cap_units, n_settings, cap_settings, n_links, cap_links;
 	struct head_event *steps;
 	size_t n_steps, cap_steps;
+	struct head_array array;  /* what was said of it last */
 	struct str_list accounts; /* "passwd:orthrus", "group:orthrus": made by the installation */
 	bool complete;		  /* `before` was written to its end */
 };
@@ -90,6 +100,7 @@ void head_line_package(struct buf *out, const struct head_pkg *p);
 void head_line_unit(struct buf *out, const char *name, const char *was);
 void head_line_setting(struct buf *out, const char *name, const char *was);
 void head_line_link(struct buf *out, const char *interface, const char *was);
+void head_line_array(struct buf *out, const struct head_array *a);
 void head_line_account(struct buf *out, const char *account);
 void head_line_step(struct buf *out, const char *step, bool done, const char *at);
 void head_line_complete(struct buf *out);

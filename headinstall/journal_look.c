@@ -162,6 +162,20 @@ void head_line_link(struct buf *out, const char *interface, const char *was)
 	put_setting(out, "link", interface, was);
 }
 
+void head_line_array(struct buf *out, const struct head_array *a)
+{
+	struct json_out w;
+
+	begin(&w, out, "array");
+	json_put_u64(&w, "level", a->level);
+	json_put_str(&w, "fs", a->fs);
+	json_put_str(&w, "seed", a->seed);
+	json_put_str(&w, "md", a->md_uuid);
+	json_put_str(&w, "uuid", a->fs_uuid);
+	json_put_strs(&w, "disks", &a->disks);
+	end(&w, out);
+}
+
 void head_line_account(struct buf *out, const char *account)
 {
 	struct json_out w;

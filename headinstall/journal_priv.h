@@ -7,5 +7,6 @@
 
 void journal_path_clear(struct head_path *p);
 void journal_package_clear(struct head_pkg *p);
+void journal_array_clear(struct head_array *a);
 
 #endif

@@ -11,6 +11,13 @@
 #define HEAD_INTERFACES_OURS "/etc/network/interfaces.d/orthrus-%s"
 #define HEAD_NETWORKD_OURS "/etc/systemd/network/50-orthrus-%s.network"
 
+/* Where images are, and how an array of this machine's own disks comes to be there. */
+#define HEAD_STORE "/srv/orthrus"
+#define HEAD_STORE_UNIT "srv-orthrus.mount"
+#define HEAD_STORE_MOUNT "/etc/systemd/system/" HEAD_STORE_UNIT
+#define HEAD_STORE_MDADM "/etc/mdadm/mdadm.conf.d/orthrus.conf"
+#define HEAD_STORE_ARRAY "orthrus" /* of mdadm: /dev/md/orthrus */
+
 /* While packages are installed, their services are not started: a head starts what it needs itself, and no sshd. */
 #define HEAD_POLICY "/usr/sbin/policy-rc.d"
 #define HEAD_POLICY_TEXT                                                                                                         \

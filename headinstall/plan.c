@@ -34,6 +34,15 @@ struct head_step *head_add(struct plan *out, enum head_step_type type, enum plan
 	return s;
 }
 
+void head_drop_last(struct plan *out)
+{
+	struct plan_step *last = &out->steps[--out->len];
+
+	free(last->name);
+	free(last->text);
+	last->arg_free(last->arg);
+}
+
 void head_words(struct buf *out, const struct str_list *words, size_t max)
 {
 	size_t n = words->len > max ? max : words->len;
@@ -260,18 +269,25 @@ int head_plan(const struct head_facts *f, const struct site *site, const struct 
 	plan_sshd(f, wish, out);
 	plan_users(f, out);
 	plan_site(f, wish, out);
-	if (plan_address(f, site, wish, out, err) < 0 || plan_time(f, site, wish, out, err) < 0)
+	if (plan_store(f, wish, out, err) < 0 || plan_address(f, site, wish, out, err) < 0 ||
+	    plan_time(f, site, wish, out, err) < 0)
 		return -1;
 	plan_values(f, out);
 	plan_unit(f, wish, "orthrus-helper.socket", "by which orthrusd has dnsmasq started", out);
 	plan_unit(f, wish, "orthrusd.service", "the head's daemon", out);
 	plan_guard(f, site, wish, out);
-	if (f->running && !f->applied)
-		head_add(out, HEAD_STEP_APPLY, PLAN_WRITES, "apply",
-			 str_format("apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers "
-				    "DHCP on %s",
-				    site->cluster,
-				    site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name)));
+	if (f->running && !f->applied) {
+		const char *interface = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
+		struct head_step *s = head_add(
+			out, HEAD_STEP_APPLY, PLAN_WRITES, "apply",
+			str_format("apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers "
+				   "DHCP on %s",
+				   site->cluster, interface));
+
+		/* It was down, so that nobody could be asked: that is made up for when it is up. */
+		if (!f->asked && !wish->accept_dhcp)
+			str_list_add(&s->words, interface);
+	}
 	plan_images(f, site, wish, out);
 	plan_notes(f, out);
 	return 0;

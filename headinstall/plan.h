@@ -11,6 +11,7 @@
 #include "headinstall/journal.h"
 #include "headinstall/probe.h"
 
+struct head_store;
 struct site;
 
 enum head_step_type {
@@ -21,6 +22,9 @@ enum head_step_type {
 	HEAD_STEP_SSHD,
 	HEAD_STEP_USERS,
 	HEAD_STEP_FILE,
+	HEAD_STEP_STORE_STOP,
+	HEAD_STEP_RAID, /* one of a disk plan */
+	HEAD_STEP_STORE,
 	HEAD_STEP_ADDRESS,
 	HEAD_STEP_TIME,
 	HEAD_STEP_VALUE,
@@ -34,6 +38,7 @@ enum head_step_type {
 	HEAD_STEP_PACKAGES_BACK,
 	HEAD_STEP_FILES_BACK,
 	HEAD_STEP_DATA,
+	HEAD_STEP_STORE_BACK,
 	HEAD_STEP_FORGET,
 };
 
@@ -47,20 +52,22 @@ struct head_write {
 struct head_step {
 	struct head_write *writes;
 	size_t n_writes;
-	struct str_list words; /* packages; a unit; NAME=VALUE; an interface and its addresses; paths that are removed */
-	struct str_list more;  /* packages that are put back */
-	struct str_list paths; /* shown as touched */
-	bool enable, start;    /* of a unit */
+	struct str_list words;	      /* packages; a unit; NAME=VALUE; an interface and its addresses; paths that are removed */
+	struct str_list more;	      /* packages that are put back */
+	struct str_list paths;	      /* shown as touched */
+	bool enable, start;	      /* of a unit */
+	const struct plan_step *raid; /* of head_store.raid, which outlives this plan */
 };
 
 /* How the journal has it by now. */
 struct head_wish {
-	const char *site_text; /* what /etc/orthrus/site.json shall hold */
-	bool accept_dhcp;      /* another DHCP server on the provision network is known and wanted */
-	bool images;	       /* those that the store has not are built */
-	bool recorded;	       /* `before` is complete */
-	bool brought_sshd;     /* there was none before */
-	struct str_list open;  /* steps that were begun and not done */
+	const char *site_text;		/* what /etc/orthrus/site.json shall hold */
+	bool accept_dhcp;		/* another DHCP server on the provision network is known and wanted */
+	bool images;			/* those that the store has not are built */
+	bool recorded;			/* `before` is complete */
+	bool brought_sshd;		/* there was none before */
+	const struct head_store *store; /* NULL: no array is asked for, and none was begun */
+	struct str_list open;		/* steps that were begun and not done */
 };
 /* Which of the site's heads this machine is: by its name, else the first. */
 size_t head_of_site(const struct site *site, const char *hostname);
@@ -68,6 +75,8 @@ size_t head_of_site(const struct site *site, const char *hostname);
  * be. */
 int head_plan(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err) WARN_UNUSED;
+/* ERR_REFUSED: that another DHCP server answers there. Returns -1. */
+int head_refuse_dhcp(const char *interface, uint32_t server, struct err *err);
 /* How many steps change something. */
 size_t head_plan_changes(const struct plan *plan);
 
@@ -78,6 +87,8 @@ struct head_back {
 	const struct head_journal *journal, *now, *packages;
 	const struct str_list *wanted;
 	enum head_data data;
+	const struct head_store *store; /* that was begun or made; its raid plan is there when it can be erased */
+	const char *store_why;		/* why it can't be */
 };
 void head_plan_back(const struct head_back *b, struct plan *out);
 /* The packages that were added and may go, those that are put back, and those of ours that stay. */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "headinstall/paths.h"
 #include "headinstall/plan_priv.h"
+#include "headinstall/store.h"
 
 #include <string.h>
 
@@ -146,8 +147,10 @@ static void back_files(const struct head_back *b, struct plan *out)
 
 static void back_data(const struct head_back *b, struct plan *out)
 {
-	static const char *const always[] = { "/run/orthrus", "/run/orthrus-helper.sock", "/srv/orthrus/diskless",
-					      "/srv/orthrus/tftp", "/var/lib/orthrus" };
+	static const char *const always[] = { "/run/orthrus",	       "/run/orthrus-helper.sock",
+					      "/run/orthrus-guard",    "/run/orthrus-setup.lock",
+					      "/srv/orthrus/diskless", "/srv/orthrus/tftp",
+					      "/var/lib/orthrus" };
 	static const char *const data[] = { "/srv/orthrus" };
 	bool all = b->data == HEAD_REMOVE_DATA;
 	struct head_step *s;
@@ -169,13 +172,37 @@ static void back_data(const struct head_back *b, struct plan *out)
 	s->enable = !all; /* the public key of images is put aside */
 }
 
+/* Before its packages go: mdadm stops it. */
+static void back_store(const struct head_back *b, struct plan *out)
+{
+	autofree char *what = b->store ? head_store_text(b->store) : NULL;
+	bool erase = b->store && b->data == HEAD_REMOVE_DATA && b->store->raid.len;
+	struct head_step *s;
+
+	if (!b->store)
+		return;
+	if (erase)
+		s = head_add(out, HEAD_STEP_STORE_BACK, PLAN_DESTROYS, "store",
+			     str_format("take the array of images apart (%s): all that is on its disks is lost", what));
+	else
+		s = head_add(out, HEAD_STEP_STORE_BACK, PLAN_WRITES, "store",
+			     str_format("unmount and stop the array of images (%s), and keep it on its disks%s%s", what,
+					b->store_why ? ": it can't be taken apart, " : "", b->store_why ? b->store_why : ""));
+	s->enable = erase;
+}
+
 void head_plan_back(const struct head_back *b, struct plan *out)
 {
 	back_units(b, out);
 	back_values(b, out);
+	/* The key of images is put beside them while the array is there; what is below its mount point goes without it. */
+	if (b->data == HEAD_KEEP_IMAGES)
+		back_data(b, out);
+	back_store(b, out);
+	if (b->data == HEAD_REMOVE_DATA)
+		back_data(b, out);
 	back_packages(b, out);
 	back_files(b, out);
-	back_data(b, out);
 	head_add(out, HEAD_STEP_FORGET, PLAN_WRITES, "forget",
 		 mem_strdup("remove what was written down for this, " HEAD_RECORD_DIR));
 }

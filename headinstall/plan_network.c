@@ -50,12 +50,22 @@ static int refuse_port(const struct head_port *p, const char *interface, struct 
 	return err_hint(err, "stop it, or keep it off %s by its own configuration, then run this again", interface);
 }
 
+int head_refuse_dhcp(const char *interface, uint32_t address, struct err *err)
+{
+	char server[ADDR4_LEN];
+
+	addr4_print(address, server);
+	err_set(err, ERR_REFUSED, "on %s another DHCP server answers: %s", interface, server);
+	return err_hint(err,
+			"switch its DHCP off on that network, or choose another interface; --accept-dhcp goes on in spite of "
+			"it, and nodes then get addresses from whichever is faster");
+}
+
 int plan_wire(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err)
 {
 	const char *name = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
 	const struct head_interface *n = name ? head_interface(f, name) : NULL;
-	char server[ADDR4_LEN];
 
 	(void)out;
 	if (!name || !n) {
@@ -71,11 +81,7 @@ int plan_wire(const struct head_facts *f, const struct site *site, const struct 
 	for (size_t i = 0; i < f->dhcp.len && !wish->accept_dhcp; i++) {
 		if (!str_eq(f->dhcp.items[i].interface, name))
 			continue;
-		addr4_print(f->dhcp.items[i].server, server);
-		err_set(err, ERR_REFUSED, "on %s another DHCP server answers: %s", name, server);
-		return err_hint(err, "switch its DHCP off on that network, or choose another interface; --accept-dhcp goes on in "
-				     "spite of it, and "
-				     "nodes then get addresses from whichever is faster");
+		return head_refuse_dhcp(name, f->dhcp.items[i].server, err);
 	}
 	for (size_t i = 0; i < f->n_ports; i++)
 		if (conflicts(&f->ports[i]) && is_there(&f->ports[i], n))
@@ -227,12 +233,7 @@ int plan_address(const struct head_facts *f, const struct site *site, const stru
 	if (choose_way(f, s, interface, &ip4, &ip6, err) < 0)
 		return -1;
 	/* Nothing to write and nothing to give: below a root that is not this machine's. */
-	if (!f->running && !s->n_writes) {
-		out->len--;
-		s = out->steps[out->len].arg;
-		free(out->steps[out->len].name);
-		free(out->steps[out->len].text);
-		out->steps[out->len].arg_free(s);
-	}
+	if (!f->running && !s->n_writes)
+		head_drop_last(out);
 	return 0;
 }

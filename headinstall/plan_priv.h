@@ -15,6 +15,10 @@ int plan_wire(const struct head_facts *f, const struct site *site, const struct 
 	      struct err *err);
 int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 		 struct err *err);
+/* Take the step that was added last away again. */
+void head_drop_last(struct plan *out);
+/* plan_store.c */
+int plan_store(const struct head_facts *f, const struct head_wish *wish, struct plan *out, struct err *err);
 /* plan_time.c */
 int plan_time(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err);

@@ -107,9 +107,6 @@ int plan_time(const struct head_facts *f, const struct site *site, const struct 
 	s->start = f->running;
 	if (writes || s->enable || (f->running && unit && !unit->active) || str_list_has(&wish->open, "time"))
 		return 0;
-	out->len--;
-	free(out->steps[out->len].name);
-	free(out->steps[out->len].text);
-	out->steps[out->len].arg_free(s);
+	head_drop_last(out);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "headinstall/probe.h"
 
 #include "base/mem.h"
+#include "headinstall/plan.h"
 #include "headinstall/probe_priv.h"
 #include "site/addr.h"
 #include "sys/clock.h"
@@ -16,7 +17,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define ASK_NS (3 * NS_PER_S)
+/* dnsmasq looks for three seconds whether an address is in use before it offers it. */
+#define ASK_NS (5 * NS_PER_S)
+#define LINK_NS (5 * NS_PER_S)
 
 static void interface_clear(struct head_interface *i)
 {
@@ -239,12 +242,46 @@ static void ask_dhcp(const struct head_probe *p, struct head_facts *f)
 	}
 	if (p->no_ask || dhcp_ask(&names, ASK_NS, &all, &why) < 0)
 		return;
+	f->asked = p->interface && str_list_has(&names, p->interface);
 	for (size_t i = 0; i < all.len; i++) {
 		if (is_ours(f, all.items[i].server))
 			continue;
 		f->dhcp.items = mem_room(f->dhcp.items, f->dhcp.len, &f->dhcp.cap, sizeof(*f->dhcp.items));
 		f->dhcp.items[f->dhcp.len++] = (struct dhcp_server){ mem_strdup(all.items[i].interface), all.items[i].server };
 	}
+}
+
+/* The kernel says it a moment after the interface came up; a switch may take longer. */
+static bool has_link(const char *interface)
+{
+	autofree char *path = str_format("/sys/class/net/%s/carrier", interface);
+	int64_t until = clock_now_ns() + LINK_NS;
+
+	for (;;) {
+		autoclean(buf_free) struct buf carrier = { 0 };
+		struct err none = { 0 };
+
+		if (fs_read(path, 16, &carrier, &none) == 0 && str_starts(buf_str(&carrier), "1"))
+			return true;
+		if (clock_now_ns() >= until)
+			return false;
+		clock_sleep_ns(100 * NS_PER_MS);
+	}
+}
+
+int head_probe_alone(const char *interface, struct err *err)
+{
+	autoclean(head_facts_free) struct head_facts f = { .root = mem_strdup(""), .running = true };
+	struct head_probe p = { .root = "", .interface = interface };
+
+	if (!has_link(interface))
+		return 0;
+	str_list_add(&p.ask, interface);
+	/* By now it may have the head's own address, from which our own dnsmasq answers. */
+	probe_interfaces(&f);
+	ask_dhcp(&p, &f);
+	str_list_free(&p.ask);
+	return f.dhcp.len ? head_refuse_dhcp(interface, f.dhcp.items[0].server, err) : 0;
 }
 
 int head_probe(const struct head_probe *p, struct head_facts *out, struct err *err)

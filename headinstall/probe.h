@@ -78,11 +78,13 @@ struct head_facts {
 	struct head_text *texts;
 	size_t n_texts, cap_texts;
 	enum head_networker networker;
-	bool drops;	/* a firewall drops what nothing allows */
-	bool ntpsec;	/* another server of the time, which chrony would push out */
-	bool guard_key; /* the secret that the guards of two heads share */
-	bool running;	/* the root is this machine's: units can be started */
-	bool applied;	/* orthrusd runs, and by the site that is to be */
+	const char *store_used; /* NULL, or what is at /srv/orthrus that an array would hide */
+	bool asked;		/* for DHCP servers on the interface of the site: it was up, with a link */
+	bool drops;		/* a firewall drops what nothing allows */
+	bool ntpsec;		/* another server of the time, which chrony would push out */
+	bool guard_key;		/* the secret that the guards of two heads share */
+	bool running;		/* the root is this machine's: units can be started */
+	bool applied;		/* orthrusd runs, and by the site that is to be */
 };
 void head_facts_free(struct head_facts *f);
 
@@ -95,6 +97,9 @@ struct head_probe {
 };
 /* Reads; changes nothing. What can't be found out is empty. -1 only when what every machine has can't be read. */
 int head_probe(const struct head_probe *p, struct head_facts *out, struct err *err) WARN_UNUSED;
+/* Once the interface is up: does another DHCP server answer there by now? Then ERR_REFUSED with its address. Waits some seconds
+ * for a link; without one nobody is there. */
+int head_probe_alone(const char *interface, struct err *err) WARN_UNUSED;
 /* The members of the JSON object that `orthrus head install --probe --json` prints, but for "disks" (cmd/head_install.c). */
 void head_facts_print(const struct head_facts *f, struct json_out *w);
 

@@ -169,15 +169,16 @@ static bool unit_is(const struct head_facts *f, const char *question, const char
 
 static void probe_units(struct head_facts *f)
 {
-	static const char *const names[] = { "chrony.service", "orthrus-guard.service", "orthrus-helper.socket",
-					     "orthrusd.service", "ssh.service" };
+	static const char *const names[] = { "chrony.service",	 "orthrus-guard.service", "orthrus-helper.socket",
+					     "orthrusd.service", HEAD_STORE_UNIT,	  "ssh.service" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		autofree char *lib = str_format("%s/usr/lib/systemd/system/%s", f->root, names[i]);
 		autofree char *old = str_format("%s/lib/systemd/system/%s", f->root, names[i]);
+		autofree char *etc = str_format("%s/etc/systemd/system/%s", f->root, names[i]);
 		struct head_unit *u = &f->units[f->n_units++];
 
-		*u = (struct head_unit){ .name = names[i], .there = fs_exists(lib) || fs_exists(old) };
+		*u = (struct head_unit){ .name = names[i], .there = fs_exists(lib) || fs_exists(old) || fs_exists(etc) };
 		u->enabled = u->there && unit_is(f, "is-enabled", names[i], "enabled");
 		u->active = u->there && f->running && unit_is(f, "is-active", names[i], "active");
 	}
@@ -271,6 +272,37 @@ static void probe_images(struct head_facts *f)
 	}
 }
 
+static bool has_files(const char *dir, unsigned int depth)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	struct err none = { 0 };
+
+	if (fs_list(dir, &names, &none) < 0) /* none there; or it is no directory */
+		return none.kind != ERR_NOT_FOUND;
+	for (size_t i = 0; i < names.len; i++) {
+		autofree char *sub = fs_join(dir, names.items[i]);
+
+		if (depth == 0 || has_files(sub, depth - 1))
+			return true;
+	}
+	return false;
+}
+
+/* Empty directories are nobody's data. */
+static const char *store_used(const struct head_facts *f)
+{
+	autofree char *store = str_format("%s" HEAD_STORE, f->root), *above = str_format("%s/srv", f->root);
+	struct stat st, up;
+
+	if (lstat(store, &st) < 0)
+		return NULL;
+	if (!S_ISDIR(st.st_mode))
+		return "is there and no directory";
+	if (stat(above, &up) == 0 && up.st_dev != st.st_dev)
+		return "is a file system of its own already";
+	return has_files(store, 3) ? "holds files already" : NULL;
+}
+
 void probe_services(const struct head_probe *p, struct head_facts *f)
 {
 	autofree char *key = str_format("%s" HEAD_GUARD_KEY, f->root);
@@ -280,6 +312,9 @@ void probe_services(const struct head_probe *p, struct head_facts *f)
 	add_text(f, HEAD_CHRONY);
 	add_text(f, HEAD_CHRONY_OURS);
 	add_text(f, HEAD_INTERFACES);
+	add_text(f, HEAD_STORE_MDADM);
+	add_text(f, HEAD_STORE_MOUNT);
+	f->store_used = store_used(f);
 	if (p->interface) {
 		autofree char *ifupdown = str_format(HEAD_INTERFACES_OURS, p->interface);
 		autofree char *networkd = str_format(HEAD_NETWORKD_OURS, p->interface);

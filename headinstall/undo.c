@@ -137,6 +137,9 @@ static int undo_unit(struct head_apply *a, const struct head_step *s, struct err
 		if (str_eq(name, "orthrusd.service") &&
 		    PROGRAM(root, NULL, &none, "systemctl", "stop", "orthrus-helper.service", "orthrus-slurm.path") < 0)
 			log_debug("head", "%s", none.text);
+		/* Stopped, it leaves its gate shut: the service addresses would be silent here for good. */
+		if (str_eq(name, "orthrus-guard.service") && PROGRAM(root, NULL, err, "orthrus-guard", "--remove-gate") < 0)
+			return -1;
 	}
 	if (PROGRAM(root, NULL, &none, "systemctl", s->enable ? "enable" : "disable", name) < 0)
 		log_debug("head", "%s", none.text);
@@ -221,6 +224,8 @@ static int perform(struct head_apply *a, const struct plan_step *step, const str
 		return undo_files(a, leaving, kept, err) < 0 ? -1 : restart_changed(a, err);
 	if (step->type == HEAD_STEP_DATA)
 		return undo_data(a, s, err);
+	if (step->type == HEAD_STEP_STORE_BACK)
+		return undo_store(a, s, kept, err);
 	if (step->type == HEAD_STEP_FORGET)
 		return head_record_forget(a->record, err);
 	return err_set(err, ERR_INVALID, "it is no step of an uninstallation");

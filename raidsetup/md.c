@@ -144,6 +144,26 @@ static void hold_resync(const struct raid_env *env, const char *name)
 		log_err("disks", "hold the resync", &err);
 }
 
+int raid_resync(struct raid_ctx *ctx, const struct raid_result *result, struct err *err)
+{
+	for (size_t i = 0; i < result->n_md; i++) {
+		autofree char *name = NULL, *path = NULL;
+		autoclose int fd = -1;
+
+		if (md_find(&ctx->env, result->md[i].uuid, &name, err) < 0)
+			return -1;
+		if (!name)
+			return err_set(err, ERR_NOT_FOUND, "array %s (%s) is not running", result->md[i].name,
+				       result->md[i].uuid);
+		path = str_format("%s/block/%s/md/sync_action", ctx->env.sys, name);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		/* RAID 0 has none. */
+		if (fd >= 0 && fs_write_all(fd, path, "idle", 4, err) < 0)
+			return err_wrap(err, "array %s", result->md[i].name);
+	}
+	return 0;
+}
+
 int md_create(const struct raid_env *env, const struct raid_create *c, struct err *err)
 {
 	autoclean(str_list_free) struct str_list nodes = { 0 }, argv = { 0 };

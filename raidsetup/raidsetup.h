@@ -75,6 +75,14 @@ struct raid_ctx;
 struct raid_ctx *raid_ctx_new(const char *mount_root, struct err *err);
 void raid_ctx_free(struct raid_ctx *ctx);
 int raid_perform(struct raid_ctx *ctx, const struct plan_step *step, struct err *err) WARN_UNUSED;
+/* For autoclean(). */
+static inline void raid_ctx_free_at(struct raid_ctx **ctx)
+{
+	raid_ctx_free(*ctx);
+}
+/* The first resync of arrays just made is held back (RAID_CREATE), since a restore needs the disks: let it go on, on a system
+ * that keeps them running. */
+int raid_resync(struct raid_ctx *ctx, const struct raid_result *result, struct err *err) WARN_UNUSED;
 bool raid_owns_step(const struct plan_step *step); /* was this step made by raid_plan? (types 100-199) */
 /* The file system that UEFI firmware starts from, or NULL. */
 const struct raid_fs *raid_esp(const struct raid_result *result);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A small Debian for tests/cli/head-install.sh, inside its chroot: this script is apt-get, apt-mark, dpkg, dpkg-query, systemctl,
-# systemd-sysusers, ifup, ifdown, nft and networkctl, by the name that it is called by. Packages have files, configuration files, users and
+# A small Debian for tests/cli/head-install.sh, inside its chroot, and for tests/vm/head-store.sh: this script is apt-get, apt-mark, dpkg, dpkg-query, systemctl,
+# systemd-sysusers, ifup, ifdown, nft, networkctl and orthrus-guard, by the name that it is called by. Packages have files, configuration files, users and
 # scripts that leave things behind, as Debian's have.
 # Each change is a tick: at the tick with the number in /fakes/kill-at, whoever called is killed, and this dies with it.
 set -u
@@ -100,10 +100,18 @@ enabled() { compgen -G "/etc/systemd/system/*.wants/$1" >/dev/null; }
 start() {
     [ "$1" != orthrusd.service ] || /fakes/orthrusd start || exit 1
     [ "$1" != chrony.service ] || { mkdir -p /var/lib/chrony; cat /proc/sys/kernel/random/uuid >/var/lib/chrony/drift; }
+    [ "$1" != srv-orthrus.mount ] || store mount || exit 1
     : >"$active/$1"
+}
+store() { # as systemd does from its unit, in a machine that has arrays (tests/vm/head-store.sh)
+    local unit=/etc/systemd/system/srv-orthrus.mount
+    [ "$1" = mount ] || { umount /srv/orthrus 2>/dev/null; return 0; }
+    mkdir -p "$(sed -n s/^Where=//p $unit)"
+    mount -t "$(sed -n s/^Type=//p $unit)" -o "$(sed -n s/^Options=//p $unit)" "$(sed -n s/^What=//p $unit)" "$(sed -n s/^Where=//p $unit)"
 }
 stop() {
     [ "$1" != orthrusd.service ] || /fakes/orthrusd stop
+    [ "$1" != srv-orthrus.mount ] || store unmount
     rm -f "$active/$1"
 }
 mkdir -p $active
@@ -119,8 +127,10 @@ apt_get() {
         esac
         shift
     done
+    [ ! -e /fakes/apt-fails ] || { echo "E: Unable to locate package chrony" >&2; exit 100; }
     case $verb in
     install)
+        [ ! -e /fakes/apt-takes ] || echo "Remv $(cat /fakes/apt-takes) [1.0-1]"
         for p in "${names[@]}"; do
             [ "$p" != no-such ] || { echo "E: Unable to locate package no-such" >&2; exit 100; }
             for q in $(out_of_the_way "$p"); do
@@ -201,4 +211,5 @@ ifup)
     ;;
 ifdown) tick; ip address flush dev "${*: -1}" ;;
 nft) cat /fakes/ruleset 2>/dev/null ;;
+orthrus-guard) tick ;;
 esac

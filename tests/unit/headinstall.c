@@ -4,6 +4,7 @@
 #include "headinstall/journal.h"
 #include "headinstall/paths.h"
 #include "headinstall/plan.h"
+#include "headinstall/store.h"
 #include "site/site.h"
 #include "sys/fs.h"
 
@@ -233,6 +234,53 @@ static void test_slew(void **state)
 	planned(&w, "slew");
 }
 
+static void add_disk(struct disks *all, const char *serial, const char *found)
+{
+	struct disk *d = &all->items[all->len++];
+
+	*d = (struct disk){ .name = mem_strdup("vdb"),
+			    .model = mem_strdup("QEMU HARDDISK"),
+			    .serial = mem_strdup(serial),
+			    .wwn = mem_strdup(""),
+			    .transport = mem_strdup("sata"),
+			    .size_bytes = UINT64_C(5) << 30,
+			    .logical_sector_bytes = 512,
+			    .physical_sector_bytes = 512 };
+	if (found)
+		str_list_add(&d->found, found);
+}
+
+/* Every disk with what it holds; mounted, it needs no step; files that it would hide are in the way. */
+static void test_store(void **state)
+{
+	autoclean(head_store_free) struct head_store s = { .level = 1, .fs = mem_strdup("xfs"), .seed = { 7 } };
+	autoclean(disks_free) struct disks all = { .items = mem_array(2, sizeof(*all.items)) };
+	autoclean(world_free) struct world w;
+	autoclean(plan_free) struct plan plan = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	fresh(&w);
+	add_disk(&all, "QM1", NULL);
+	add_disk(&all, "QM2", "ext4 'old'");
+	str_list_add(&s.disks, "serial QM1");
+	str_list_add(&s.disks, "serial QM2");
+	str_list_add(&s.wipe, "serial QM2");
+	assert_int_equal(head_store_plan(&s, &all, &err), 0);
+	w.wish.store = &s;
+	planned(&w, "store");
+	w.f.store_used = "holds files already";
+	refused(&w, "/srv/orthrus holds files already: an array would hide it", "move it elsewhere");
+	s.begun = s.made = true; /* they are its own */
+	add_unit(&w.f, HEAD_STORE_UNIT, true, true);
+	assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &plan, &err), 0);
+	for (size_t i = 0; i < plan.len; i++)
+		if (str_starts(plan.steps[i].name, "store:"))
+			fail_msg("%s", plan.steps[i].text);
+	w.f.running = false;
+	refused(&w, "not below another root", "");
+}
+
 /* All is as it should be, but for what a kill has left open. */
 static void test_second_run(void **state)
 {
@@ -359,10 +407,10 @@ static void test_packages_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fresh),	   cmocka_unit_test(test_own_dnsmasq), cmocka_unit_test(test_chrony_changed),
-		cmocka_unit_test(test_second_run), cmocka_unit_test(test_networkd),    cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_diff),	   cmocka_unit_test(test_slew),	       cmocka_unit_test(test_packages_back),
-		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_fresh),	      cmocka_unit_test(test_own_dnsmasq), cmocka_unit_test(test_chrony_changed),
+		cmocka_unit_test(test_second_run),    cmocka_unit_test(test_networkd),	  cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_diff),	      cmocka_unit_test(test_slew),	  cmocka_unit_test(test_store),
+		cmocka_unit_test(test_packages_back), cmocka_unit_test(test_images),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

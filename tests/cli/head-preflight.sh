@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What `orthrus head install` looks at before it changes anything, each driven: kernel, Debian, packages, disks, ports, another DHCP server on the
+# wire (a real dnsmasq), and what somebody configured of dnsmasq, NFS, chrony and the firewall, which stays and is shown.
+set -u
+. "$TOP/tests/cli/head-install.bash"
+
+# --- What is refused, with the reason. ---
+refuse() { # TEXT
+    install_it --site /root/site.json >"$work/out" 2>&1 && fail "not refused: $1"
+    grep -q -- "$1" "$work/out" || fail "'$1' is not in: $(cat "$work/out")"
+    tree | diff "$work/before" - >/dev/null || fail "refused ($1), and something was changed"
+    [ ! -e "$m/var/lib/orthrus-install" ] || fail "refused ($1), and something was written down"
+}
+put_back fresh
+socat -u UDP4-RECV:67 - >/dev/null & other=$!
+for _ in $(seq 100); do grep -q ':0043 ' "$m/proc/net/udp" && break; sleep 0.05; done
+refuse 'port 67 (UDP) is in use on all interfaces by socat'
+kill "$other"; wait "$other" 2>/dev/null
+sed -i 's/VERSION_ID="12"/VERSION_ID="11"/' "$m/etc/os-release"
+tree >"$work/before"
+refuse 'a head runs Debian 12 or 13'
+put_back fresh
+: >"$m/var/lib/dpkg/fake/.half"
+tree >"$work/before"
+refuse 'dpkg --configure -a'
+put_back fresh
+printf 'source /etc/network/interfaces.d/*\nauto eth1\niface eth1 inet static\n\taddress 192.0.2.5/24\n' >"$m/etc/network/interfaces"
+tree >"$work/before"
+refuse 'eth1 has a configuration of its own'
+put_back fresh
+printf 'auto lo\niface lo inet loopback\n' >"$m/etc/network/interfaces"
+in_machine orthrus head install --plan --site /root/site.json | grep -q '+source /etc/network/interfaces.d' || fail "no diff of interfaces"
+
+
+# --- The kernel; packages that apt can't give, or would take. ---
+put_back fresh
+tree >"$work/before"
+chroot "$m" /usr/bin/setarch --uname-2.6 /usr/bin/env -i PATH=/fakes:/usr/sbin:/usr/bin orthrus head install --yes --site /root/site.json >"$work/out" 2>&1 && fail "an old kernel will do"
+grep -q 'the kernel is 2.6.*: a head needs 5.13' "$work/out" || fail "the kernel: $(cat "$work/out")"
+in_machine orthrus head install --probe --json | jq -e '.kernel | test("^[0-9]+[.]")' >/dev/null || fail "no kernel among the facts"
+: >"$m/fakes/apt-fails"
+refuse "can't be installed: apt-get: Unable to locate package"
+rm "$m/fakes/apt-fails"
+echo postfix >"$m/fakes/apt-takes"
+refuse 'apt would remove postfix'
+rm "$m/fakes/apt-takes"
+
+# --- Disks for images: each by its number. ---
+in_machine orthrus head install --site /root/site.json --plan --store-raid 1 --store-disk 'serial A' >"$work/out" 2>&1 && fail "RAID 1 of one disk"
+grep -q 'RAID 1 needs 2 disks or more' "$work/out" || fail "$(cat "$work/out")"
+in_machine orthrus head install --site /root/site.json --plan --store-raid 1 --store-disk 'serial no-A' --store-disk 'serial no-B' >"$work/out" 2>&1 && fail "disks that are not there"
+grep -q 'has no disk serial no-A' "$work/out" || fail "$(cat "$work/out")"
+in_machine orthrus head install --site /root/site.json --plan --store-disk 'serial A' >"$work/out" 2>&1 && fail "disks without a level"
+in_machine orthrus head install --probe --json | jq -e '.disks | type == "array"' >/dev/null || fail "no disks among the facts"
+
+# --- Another DHCP server: while the interface is up, before anything is done; while it was down, before this head answers itself. ---
+unshare --net sleep infinity & wire=$!
+until [ "$(readlink "$m/proc/$wire/ns/net")" != "$(readlink "$m/proc/$$/ns/net")" ]; do sleep 0.05; done
+ip link set far netns $wire
+in_wire() { nsenter --net="$m/proc/$wire/ns/net" "$@"; }
+in_wire ip address add 10.77.9.9/16 dev far
+in_wire ip link set far up
+nsenter --net="$m/proc/$wire/ns/net" dnsmasq --no-daemon --port=0 --interface=far --bind-interfaces --dhcp-range=10.77.8.1,10.77.8.9 --dhcp-leasefile="$work/leases" --conf-file=/dev/null --user=root 2>"$work/dnsmasq" & other=$!
+until grep -q 'DHCP, IP range' "$work/dnsmasq"; do kill -0 $other || die "no dnsmasq: $(cat "$work/dnsmasq")"; sleep 0.05; done
+ip link set eth1 up
+until [ "$(cat "$m/sys/class/net/eth1/carrier" 2>/dev/null)" = 1 ]; do sleep 0.05; done
+in_machine orthrus head install --probe --interface eth1 --json | jq -e '.dhcp_servers == [{"interface":"eth1","server":"10.77.9.9"}]' >/dev/null || fail "the probe does not name the DHCP server"
+refuse 'on eth1 another DHCP server answers: 10.77.9.9'
+grep -q -- '--accept-dhcp' "$work/out" || fail "no next step: $(cat "$work/out")"
+[ ! -s "$work/leases" ] || fail "an address was taken: $(cat "$work/leases")"
+in_machine orthrus head install --plan --accept-dhcp --site /root/site.json >/dev/null || fail "--accept-dhcp"
+ip link set eth1 down
+install_it --site /root/site.json >"$work/out" 2>&1 && fail "with the interface down, the other DHCP server is not seen"
+grep -q 'apply: on eth1 another DHCP server answers: 10.77.9.9' "$work/out" || fail "$(cat "$work/out")"
+[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$m/run/orthrus/api.sock" http://x/v1/site)" != 200 ] || fail "the site was applied beside another DHCP server"
+kill $other; wait $other 2>/dev/null
+install_it --quiet --site /root/site.json >"$work/out" 2>&1 || fail "without it, it does not go on: $(cat "$work/out")"
+in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
+kill $wire; wait $wire 2>/dev/null
+
+# --- What is configured here stays, and is shown. ---
+until ip link add eth1 type veth peer name far 2>/dev/null; do sleep 0.05; done # the other pair goes with its namespace
+ip link set far up
+put_back fresh
+mkdir -p "$m"/etc/{dnsmasq.d,exports.d,chrony}
+echo 'interface=eth0' >"$m/etc/dnsmasq.d/lan.conf"
+echo '/home *(ro)' >"$m/etc/exports"
+printf 'pool ntp.example.org\nmakestep 1 3\n' >"$m/etc/chrony/chrony.conf"
+printf 'table inet filter {\n chain input {\n  type filter hook input priority 0; policy drop;\n }\n}\n' >"$m/fakes/ruleset"
+in_machine orthrus head install --probe --json >"$work/facts" || fail "probe"
+jq -e '.configurations | map(.service) | index("dnsmasq") and index("nfs") and index("chrony")' "$work/facts" >/dev/null || fail "configurations: $(jq -c .configurations "$work/facts")"
+in_machine orthrus head install --plan --site /root/site.json >"$work/plan" 2>&1 || fail "plan: $(cat "$work/plan")"
+for want in 'leave /etc/dnsmasq.d/lan.conf as it is' 'leave /etc/exports as it is' '+confdir /etc/chrony/conf.d' ' makestep 1 3' 'leave the firewall as it is'; do
+    grep -qF -- "$want" "$work/plan" || fail "the plan says nothing of '$want': $(cat "$work/plan")"
+done
+tree >"$work/before"
+install_it --json --site /root/site.json >"$work/lines" 2>&1 || fail "install: $(cat "$work/lines")"
+jq -se 'any(.[]; .step == "note:firewall" and .state == "kept") and all(.[] | select(.step | startswith("note:")); .state == "kept")
+    and (map(select(.state == "begun").step) == map(select(.state == "done").step))' "$work/lines" >/dev/null || fail "states: $(cat "$work/lines")"
+[ "$(cat "$m/etc/dnsmasq.d/lan.conf" "$m/etc/exports")" = "$(printf 'interface=eth0\n/home *(ro)')" ] || fail "somebody's configuration was changed"
+in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
+tree | diff "$work/before" - || fail "not as before"
+
+# --- A pair's guard is started with its key, and leaves no gate behind. ---
+put_back fresh
+cp "$TOP/packages/orthrus-guard.service" "$m/usr/lib/systemd/system/"
+jq '.heads += [{"name":"head2","interface":"eth1","ipv4":"10.77.0.2"}] | .service_addresses = [{"name":"svc","ipv4":"10.77.0.9"}] | .pair = {}' "$m/root/site.json" >"$m/root/pair.json"
+in_machine orthrus head install --plan --site /root/pair.json >"$work/plan" 2>&1 || fail "pair: $(cat "$work/plan")"
+grep -q 'there is no /etc/orthrus/guard.key' "$work/plan" || fail "pair without a key: $(cat "$work/plan")"
+mkdir -p "$m/etc/orthrus"
+echo key >"$m/etc/orthrus/guard.key"
+install_it --quiet --site /root/pair.json >"$work/out" 2>&1 || fail "pair: $(cat "$work/out")"
+grep -qx 'systemctl start orthrus-guard.service' "$m/fakes/calls" || fail "the guard is not started: $(cat "$work/out")"
+in_machine orthrus head uninstall --yes --quiet >"$work/out" 2>&1 || fail "uninstall: $(cat "$work/out")"
+[ "$(grep -n 'systemctl stop orthrus-guard.service' "$m/fakes/calls" | cut -d: -f1)" -lt "$(grep -n 'orthrus-guard --remove-gate' "$m/fakes/calls" | cut -d: -f1)" ] || fail "the gate stays"
+[ "$(cat "$m/etc/orthrus/guard.key")" = key ] || fail "the key was not ours to take"
+
+exit $failed
