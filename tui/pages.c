@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* page_headdisks has its place behind page_head, as soon as `orthrus head install` takes --store-raid and --store-disk. */
-const struct page_kind *const pages[] = { &page_preflight, &page_cluster,   &page_networks, &page_head,
+const struct page_kind *const pages[] = { &page_preflight, &page_cluster,   &page_networks, &page_head, &page_headdisks,
 					  &page_image,	   &page_nodedisks, &page_naming,   &page_keys };
 const size_t n_pages = ARRAY_LEN(pages);
 

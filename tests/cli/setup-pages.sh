@@ -39,8 +39,7 @@ root=$work/root
 site=$root/var/lib/orthrus/setup-site.json
 saved=$root/var/lib/orthrus/setup.json
 setup=("$work/bin/orthrus-setup" --root "$root")
-pages=("This machine" Cluster Networks Head "Node image" "Node disks" Naming Keys)
-[ -z "${HEAD_DISKS:-}" ] || pages=("${pages[@]:0:4}" "Disks of the head" "${pages[@]:4}")
+pages=("This machine" Cluster Networks Head "Disks of the head" "Node image" "Node disks" Naming Keys)
 fresh() { # [FILTER]: nothing answered yet, on the usual machine changed by a filter of jq
     screen_close
     rm -rf "$root" "$work/calls" "$work/applied"
@@ -160,6 +159,17 @@ screen_keys F12; turned Head; screen_shows "! 10.1.0.2 is outside"; golden setup
 screen_keys C-e C-u; screen_type 10.9.0.2; screen_keys Enter; screen_shows "start orthrusd"
 grep -q '10\.9\.0\.2' "$site" || fail "$(cat "$site")"
 
+# An array for images of spare disks: what is marked is what is planned and done, and no other disk.
+fresh
+begin 80x24 vt100 utf8
+for page in Cluster Networks Head "Disks of the head"; do screen_keys F12; turned "$page"; done
+screen_keys Down Enter; screen_shows "(*) RAID 1"; screen_keys F12; flat_shows "! RAID 1 needs at least 2 disks, and 0 are marked"
+screen_keys Space Down Space; screen_shows "--store-disk"; screen_still; golden setup/pages/disks-of-the-head.raid
+for page in "Node image" "Node disks" Naming Keys; do screen_keys F12; turned "$page"; done
+screen_keys F12; screen_shows "What next"
+tail -n 1 "$work/calls" | grep -qF -- "--store-raid 1 --store-disk serial S439NA0M2 --store-disk serial S439NA0M3 --store-wipe serial S439NA0M3 --plan" ||
+    fail "planned: $(tail -n 1 "$work/calls")"
+
 # Machines that are otherwise: one interface only, none at all, much that is in the way, and something that forbids it.
 other() { # NAME FILTER PAGE: that page of such a machine
     fresh "$2"
@@ -190,8 +200,7 @@ same() { # GOLDEN
 }
 plain() { "${setup[@]}" --plain >"$work/out" 2>"$work/err" || fail "plain: exit $?: $(cat "$work/err")"; }
 lines() { printf '%s\n' "$@"; }
-fields=(1 4 8 2 4 4 1 3) # of each page, Look again too
-[ -z "${HEAD_DISKS:-}" ] || fields=("${fields[@]:0:4}" 2 "${fields[@]:4}")
+fields=(1 4 8 2 2 4 4 1 3) # of each page, Look again too
 blank() { local n; for ((n = 0; n < $1; n++)); do echo; done; }
 fresh
 { for n in "${fields[@]}"; do blank "$n"; done; lines '' yes; } | plain
