@@ -108,7 +108,9 @@ in_root dpkg-query -W $packages || true
 echo "== install, upgrade and remove where systemd runs"
 mkdir -p root/run/systemd/system
 with_systemd() { in_root env PATH=/fake:/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
-for act in install upgrade; do
+in_root dpkg -P $packages
+for act in install upgrade reinstall; do # a removed package that is installed again is an upgrade for its scripts
+    [ $act != reinstall ] || with_systemd dpkg -r $packages
     : >root/run/said
     with_systemd dpkg -i $debs
     cp root/run/said "$work/said-$act"
@@ -157,7 +159,7 @@ mkdir "$work/layers"
 unshare --mount --pid --net --uts --ipc --fork --kill-child bash "$work/inside" "$work" >"$work/log" 2>&1 </dev/null || { tail -n 40 "$work/log" >&2; die "installing or removing failed"; }
 grep -q '^orthrus [0-9]' "$work/version" || fail "the installed orthrus says '$(cat "$work/version")'"
 grep -q 'smoke: all is there' "$work/log" || fail "debian/tests/smoke did not end well"
-for act in install upgrade remove; do
+for act in install upgrade reinstall remove; do
     grep -E '(^| )(start|restart|enable|preset|reenable|reload-or-restart)( |$)' "$work/said-$act" >&2 && fail "$act starts or enables something"
 done
 grep -vE '(^| )daemon-reload' "$work/said-install" >&2 && fail "an installation does more than have systemd read its units"
