@@ -269,8 +269,9 @@ if [ $? != 77 ]; then
     [ "$to" -gt "$((from + 10))" ] || fail "an apply writes $((to - from)) times?"
     start_daemon; run 0 site apply --yes --site "$work/A"; quiet; stop_daemon TERM
     old=A new=B killed=0 was_old=0 was_new=0
-    # Some of them, from a little before the first to the last; SITE_UNDO_KILLS=1000 for every one (tests/full/site-undo.sh).
-    for k in $(seq $((from > 12 ? from - 12 : 1)) $(((to - from) / ${SITE_UNDO_KILLS:-8} + 1)) $((to + 2))); do
+    # The apply, killed at write K of the daemon's life.
+    kill_at() { # K
+        local k=$1
         if with_fault --kill "$k" --out /dev/null; then
             "$orthrus" site apply --yes --site "$work/$new" >/dev/null 2>&1 </dev/null
             curl -s --max-time 5 --unix-socket "$sock" http://x/v1/status >/dev/null || killed=$((killed + 1))
@@ -286,7 +287,7 @@ if [ $? != 77 ]; then
         elif [ "$is" = "$(cat "$work/sum.$new")" ]; then
             was_new=$((was_new + 1)); now=$new
         else
-            fail "killed at write $k: the site is neither the old nor the new one"; break
+            fail "killed at write $k: the site is neither the old nor the new one"; exit 1
         fi
         rendered | diff "$work/rendered.$now" - >"$work/diff" || fail "killed at write $k: site $now, but its files are others: $(cat "$work/diff")"
         run 0 site show --history --json
@@ -297,6 +298,14 @@ if [ $? != 77 ]; then
         if [ "$now" = "$new" ]; then old=$new; [ "$new" = B ] && new=A || new=B; fi
         stop_daemon TERM
         [ "$failed" = 0 ] || exit 1
+    }
+    # Some of them, from a little before the first to the last; SITE_UNDO_KILLS=1000 for every one (tests/full/site-undo.sh).
+    first=$((from > 12 ? from - 12 : 1))
+    for k in $(seq $first $(((to - from) / ${SITE_UNDO_KILLS:-8} + 1)) $((to + 2))); do kill_at "$k"; done
+    # A life that writes less at its start comes to the apply sooner.
+    while [ $was_old = 0 ] && [ $first -gt 1 ]; do
+        first=$((first > 2 ? first - 2 : 1))
+        kill_at $first
     done
     echo "RESULT site-undo writes=$((to - from)) killed=$killed old=$was_old new=$was_new"
     [ "$killed" -ge 3 ] && [ "$was_old" -ge 1 ] && [ "$was_new" -ge 1 ] || fail "the kills came at no good time: killed=$killed old=$was_old new=$was_new"
