@@ -79,9 +79,11 @@ for n in 1 2; do
     press Enter
     said 120 "Done."
     press Enter
+    # As somebody who looks whether it is done before the next one.
+    said 120 "ready $n"
+    [ $n = 2 ] || said 120 "Waiting for approval 1"
 done
 lab_say "both approved"
-said 900 "ready 2"
 press '*' i
 said 300 "Type yes"
 write yes
