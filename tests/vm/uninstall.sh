@@ -21,7 +21,7 @@ guest_script() {
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 exec >/dev/console 2>&1
 cd /mnt # in memory: what the test brings and writes
-bad() { echo "UNINSTALL FAILED: $*"; sync; poweroff -f; sleep 60; }
+bad() { journalctl -b --no-pager -n 60 -u orthrusd -u orthrus-helper -u chrony; echo "UNINSTALL FAILED: $*"; sync; poweroff -f; sleep 60; }
 # as it is: $1
 picture() {
     local prune=() d
