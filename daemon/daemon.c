@@ -47,8 +47,7 @@ int daemon_node(struct daemon *d, const char *name, struct node *out, uint64_t *
 	return daemon_node_of(d, &doc, out, err);
 }
 
-/* 1: there; 0: absent, and `err` is as it was: that is no error. */
-static int get_optional(struct daemon *d, const char *key, struct state_doc *doc, struct err *err)
+int daemon_get(struct daemon *d, const char *key, struct state_doc *doc, struct err *err)
 {
 	struct err why = { 0 };
 
@@ -64,7 +63,7 @@ int daemon_run(struct daemon *d, const char *name, struct run *out, struct err *
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autofree char *key = str_format("run/%s", name);
-	int there = get_optional(d, key, &doc, err);
+	int there = daemon_get(d, key, &doc, err);
 
 	if (there <= 0)
 		return there;
@@ -76,7 +75,7 @@ int daemon_machine(struct daemon *d, const char *name, struct machine *out, stru
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autofree char *key = str_format("inv/%s", name);
-	int there = get_optional(d, key, &doc, err);
+	int there = daemon_get(d, key, &doc, err);
 
 	if (there <= 0)
 		return there;

@@ -72,6 +72,8 @@ struct daemon {
 int daemon_site(struct daemon *d, struct site *out, uint64_t *version, struct err *err) WARN_UNUSED;
 /* A document "node/NAME" as a struct. */
 int daemon_node_of(struct daemon *d, const struct state_doc *doc, struct node *out, struct err *err) WARN_UNUSED;
+/* What `key` has. 1: there; 0: absent, and `err` is as it was: that is no error. */
+int daemon_get(struct daemon *d, const char *key, struct state_doc *doc, struct err *err) WARN_UNUSED;
 /* Document "PREFIX/NAME" as a struct. ERR_NOT_FOUND: there is no such node. */
 int daemon_node(struct daemon *d, const char *name, struct node *out, uint64_t *version, struct err *err) WARN_UNUSED;
 int daemon_run(struct daemon *d, const char *name, struct run *out,

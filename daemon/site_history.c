@@ -72,19 +72,6 @@ static char *name_of(uint64_t number)
 	return str_format("%012llu", (unsigned long long)number);
 }
 
-/* 1: there; 0: not. */
-static int get(struct daemon *d, const char *key, struct state_doc *doc, struct err *err)
-{
-	struct err why = { 0 };
-
-	if (state_get(d->state, key, doc, &why) == 0)
-		return 1;
-	if (why.kind == ERR_NOT_FOUND)
-		return 0;
-	*err = why;
-	return -1;
-}
-
 static void digest_text(const char *text, char hex[DIGEST_HEX_LEN])
 {
 	struct digest d;
@@ -97,14 +84,14 @@ static void digest_text(const char *text, char hex[DIGEST_HEX_LEN])
 static int current(struct daemon *d, struct site_revision *out, struct err *err)
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 }, site = { 0 };
-	int have = get(d, CURRENT, &doc, err);
+	int have = daemon_get(d, CURRENT, &doc, err);
 
 	if (have < 0)
 		return -1;
 	if (have)
 		return json_read(doc.value, strlen(doc.value), read_revision, out, err) < 0 ? err_wrap(err, "document " CURRENT)
 											    : 0;
-	have = get(d, "site", &site, err);
+	have = daemon_get(d, "site", &site, err);
 	if (have <= 0)
 		return have;
 	out->number = 1;
@@ -162,7 +149,7 @@ static int part(struct daemon *d, uint64_t number, const char *kind, const char 
 
 	if (current(d, &now, err) < 0)
 		return -1;
-	have = get(d, number == now.number ? applied : key, &doc, err);
+	have = daemon_get(d, number == now.number ? applied : key, &doc, err);
 	if (have > 0)
 		buf_adds(out, doc.value);
 	return have;
@@ -231,7 +218,7 @@ static int keep_part(struct change *c, const char *applied, const char *kind, co
 {
 	autoclean(state_doc_free) struct state_doc doc = { 0 };
 	autoclean(buf_free) struct buf text = { 0 };
-	int have = get(c->d, applied, &doc, err);
+	int have = daemon_get(c->d, applied, &doc, err);
 
 	if (have <= 0)
 		return have;
