@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -165,9 +166,31 @@ static void stream_read(const struct spawn *s, struct stream *st)
 	}
 }
 
+ssize_t spawn_write(int fd, const void *data, size_t len)
+{
+	const struct timespec at_once = { 0 };
+	sigset_t pipe_only, before, pending;
+	ssize_t n;
+	int e;
+
+	sigemptyset(&pipe_only);
+	sigaddset(&pipe_only, SIGPIPE);
+	sigpending(&pending);
+	pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+	n = write(fd, data, len);
+	e = errno;
+	/* one that waited already is not ours to take */
+	if (n < 0 && e == EPIPE && !sigismember(&pending, SIGPIPE))
+		while (sigtimedwait(&pipe_only, NULL, &at_once) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = e;
+	return n;
+}
+
 static void feed_input(const struct spawn *s, int *fd, size_t *done)
 {
-	ssize_t n = write(*fd, s->input + *done, s->input_len - *done);
+	ssize_t n = spawn_write(*fd, s->input + *done, s->input_len - *done);
 
 	if (n > 0)
 		*done += (size_t)n;

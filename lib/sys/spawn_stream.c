@@ -119,7 +119,7 @@ int spawn_stream_write(struct spawn_stream *st, const void *data, size_t len, in
 	const char *p = data;
 
 	while (len) {
-		ssize_t n = write(st->in, p, len);
+		ssize_t n = spawn_write(st->in, p, len);
 
 		if (n > 0) {
 			p += n;

@@ -108,12 +108,29 @@ static void test_what_is_not_there(void **state)
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
+/* What a library's caller does about SIGPIPE is its own affair: here it would end the test. */
+static void test_who_does_not_read(void **state)
+{
+	autoclean(spawn_stream_free) struct spawn_stream st = { 0 };
+	autofree char *much = mem_zalloc(1000000);
+	const char *const argv[] = { "true", NULL };
+	const struct spawn s = { .argv = argv, .input = much, .input_len = 1000000 };
+	struct err err = { 0 };
+
+	(void)state;
+	signal(SIGPIPE, SIG_DFL);
+	assert_int_equal(spawn_run(&s, NULL, &err), 0);
+	assert_int_equal(spawn_stream_open(&(struct spawn){ .argv = argv }, &st, &err), 0);
+	assert_int_equal(spawn_stream_write(&st, much, 1000000, 60 * NS_PER_S, &err), -1);
+	assert_non_null(strstr(err.text, "write to true"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_much_is_read_whole), cmocka_unit_test(test_it_is_written_to),
 		cmocka_unit_test(test_much_is_said),	   cmocka_unit_test(test_silence_has_an_end),
-		cmocka_unit_test(test_what_is_not_there),
+		cmocka_unit_test(test_what_is_not_there),  cmocka_unit_test(test_who_does_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
