@@ -96,9 +96,12 @@ static int configure_packages(struct head_apply *a, struct err *err)
 	return hold_services(a, false, err);
 }
 
+/* And the directories that these own: the sandbox of orthrusd's unit wants them there before it is started. */
 static int make_users(struct head_apply *a, struct err *err)
 {
-	return PROGRAM(a->record->root, NULL, err, "systemd-sysusers", "/usr/lib/sysusers.d/orthrus.conf");
+	if (PROGRAM(a->record->root, NULL, err, "systemd-sysusers", "/usr/lib/sysusers.d/orthrus.conf") < 0)
+		return -1;
+	return PROGRAM(a->record->root, NULL, err, "systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/orthrus.conf");
 }
 
 /* What it was is written down before it is touched. */

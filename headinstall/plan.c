@@ -153,10 +153,14 @@ static void plan_users(const struct head_facts *f, struct plan *out)
 	for (size_t i = 0; i < ARRAY_LEN(users); i++)
 		if (!str_list_has(&f->users, users[i]))
 			str_list_add(&missing, users[i]);
-	if (!missing.len)
+	if (!missing.len && f->state_dirs)
 		return;
-	buf_addf(&text, "make the system user%s ", missing.len == 1 ? "" : "s");
-	head_words(&text, &missing, WORDS);
+	if (missing.len) {
+		buf_addf(&text, "make the system user%s ", missing.len == 1 ? "" : "s");
+		head_words(&text, &missing, WORDS);
+	} else {
+		buf_adds(&text, "make the directories /var/lib/orthrus and /var/log/orthrus");
+	}
 	head_add(out, HEAD_STEP_USERS, PLAN_WRITES, "users", buf_steal(&text));
 }
 

@@ -71,6 +71,7 @@ struct head_facts {
 	size_t n_confs, cap_confs;
 	struct dhcp_servers dhcp; /* that answered, and are not ours */
 	struct str_list ssh_keys, users, problems;
+	bool state_dirs;	/* those of packages/orthrus.tmpfiles are there */
 	struct str_list images; /* that the store has, by their names */
 	struct head_unit units[HEAD_UNITS];
 	size_t n_units;

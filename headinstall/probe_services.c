@@ -245,6 +245,7 @@ static void probe_values(struct head_facts *f)
 static void probe_users(struct head_facts *f)
 {
 	autofree char *text = head_read(f, "/etc/passwd", (size_t)16 << 20);
+	autofree char *state = str_format("%s/var/lib/orthrus", f->root), *log = str_format("%s/var/log/orthrus", f->root);
 
 	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
 		autofree char *name = mem_strndup(at, strcspn(at, ":\n"));
@@ -252,6 +253,7 @@ static void probe_users(struct head_facts *f)
 		if (str_starts(name, "orthrus"))
 			str_list_add(&f->users, name);
 	}
+	f->state_dirs = fs_exists(state) && fs_exists(log);
 }
 
 /* An image is there when one version of it is. */

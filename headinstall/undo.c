@@ -100,14 +100,33 @@ static int install_again(struct head_apply *a, const struct head_step *s, bool s
 	return program_apt(a->record->root, &args, err);
 }
 
+/* Some of what a head needs is "Protected" (grub-efi-amd64-signed: machines boot by it), and apt removes no such package, nor an
+ * essential one, unless it is told to. It is told so for nothing but what was brought here: asked once more, it names no other.
+ */
+static int purge_ours(struct head_apply *a, const struct str_list *names, struct err *err)
+{
+	autoclean(str_list_free) struct str_list args = { 0 }, takes = { 0 };
+
+	if (what_goes(a->record, names, &takes, err) < 0)
+		return -1;
+	for (size_t i = 0; i < takes.len; i++) {
+		if (has_name(names, takes.items[i]))
+			continue;
+		err_set(err, ERR_CONFLICT, "apt would remove %s too, which this installation did not bring", takes.items[i]);
+		return err_hint(err, "no package was removed; run the same again: it looks anew which of them may go");
+	}
+	str_list_add(&args, "--allow-remove-essential");
+	str_list_add(&args, "purge");
+	for (size_t i = 0; i < names->len; i++)
+		str_list_add(&args, names->items[i]);
+	return program_apt(a->record->root, &args, err);
+}
+
 int undo_packages(struct head_apply *a, const struct head_step *s, struct err *err)
 {
-	autoclean(str_list_free) struct str_list purge = { 0 }, autos = { 0 };
+	autoclean(str_list_free) struct str_list autos = { 0 };
 	struct err first = { 0 };
 
-	str_list_add(&purge, "purge");
-	for (size_t i = 0; i < s->words.len; i++)
-		str_list_add(&purge, s->words.items[i]);
 	str_list_add(&autos, "apt-mark");
 	str_list_add(&autos, "auto");
 	for (size_t i = 0; i < s->more.len; i++) {
@@ -116,7 +135,7 @@ int undo_packages(struct head_apply *a, const struct head_step *s, struct err *e
 		if (was && was->was_auto)
 			str_list_add(&autos, s->more.items[i]);
 	}
-	if (s->words.len && program_apt(a->record->root, &purge, err) < 0)
+	if (s->words.len && purge_ours(a, &s->words, err) < 0)
 		return -1;
 	if (s->more.len && install_again(a, s, true, &first) < 0 && install_again(a, s, false, err) < 0)
 		return -1;
@@ -170,6 +189,14 @@ static int undo_value(const struct head_step *s, struct str_list *kept, struct e
 	return apply_value(s->words.items[0], s->words.items[1], err);
 }
 
+/* Whoever installed the programs before (a Debian package, `make install`) had made them, as they made the user. */
+static int empty_dirs(struct head_apply *a, struct err *err)
+{
+	if (str_list_has(&a->record->j.accounts, "passwd:orthrus"))
+		return 0;
+	return PROGRAM(a->record->root, NULL, err, "systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/orthrus.conf");
+}
+
 static int undo_data(struct head_apply *a, const struct head_step *s, struct err *err)
 {
 	autofree char *from = apply_place(a, "/var/lib/orthrus/pki/sign.pub"), *to = apply_place(a, "/srv/orthrus/sign.pub");
@@ -188,7 +215,7 @@ static int undo_data(struct head_apply *a, const struct head_step *s, struct err
 	/* Empty ones that nobody has put anything into. */
 	(void)!rmdir(store);
 	(void)!rmdir(srv);
-	return 0;
+	return empty_dirs(a, err);
 }
 
 static int restart_changed(struct head_apply *a, struct err *err)

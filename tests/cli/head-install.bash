@@ -31,7 +31,7 @@ machine() {
     echo 212992 >"$m/proc/sys/net/core/rmem_max"
     echo 212992 >"$m/proc/sys/net/core/wmem_max"
     chmod 1777 "$m/tmp"
-    for d in apt-get apt-mark dpkg dpkg-query systemctl systemd-sysusers ifup ifdown nft networkctl orthrus-guard; do cp "$TOP/tests/fakes/debian.sh" "$m/fakes/$d"; done
+    for d in apt-get apt-mark dpkg dpkg-query systemctl systemd-sysusers systemd-tmpfiles ifup ifdown nft networkctl orthrus-guard; do cp "$TOP/tests/fakes/debian.sh" "$m/fakes/$d"; done
     cp "$BUILD/orthrus" "$m/fakes/orthrus"
     cp "$BUILD/orthrusd" "$m/fakes/orthrusd.real"
     cp -r "$TOP/netboot/initramfs" "$m/fakes/netboot"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A small Debian for tests/cli/head-install.sh, inside its chroot, and for tests/vm/head-store.sh: this script is apt-get, apt-mark, dpkg, dpkg-query, systemctl,
-# systemd-sysusers, ifup, ifdown, nft, networkctl and orthrus-guard, by the name that it is called by. Packages have files, configuration files, users and
+# systemd-sysusers, systemd-tmpfiles, ifup, ifdown, nft, networkctl and orthrus-guard, by the name that it is called by. Packages have files, configuration files, users and
 # scripts that leave things behind, as Debian's have.
 # Each change is a tick: at the tick with the number in /fakes/kill-at, whoever called is killed, and this dies with it.
 set -u
@@ -98,6 +98,8 @@ enable() {
 disable() { rm -f /etc/systemd/system/*.wants/"$1"; }
 enabled() { compgen -G "/etc/systemd/system/*.wants/$1" >/dev/null; }
 start() {
+    # As its unit's sandbox wants them (ReadWritePaths=).
+    [ "$1" != orthrusd.service ] || [ -d /var/lib/orthrus -a -d /var/log/orthrus ] || exit 226
     [ "$1" != orthrusd.service ] || /fakes/orthrusd start || exit 1
     [ "$1" != chrony.service ] || { mkdir -p /var/lib/chrony; cat /proc/sys/kernel/random/uuid >/var/lib/chrony/drift; }
     [ "$1" != srv-orthrus.mount ] || store mount || exit 1
@@ -117,11 +119,12 @@ stop() {
 mkdir -p $active
 
 apt_get() {
-    local simulate="" verb="" names=() p q
+    local simulate="" verb="" names=() p q protected=""
     while [ $# -gt 0 ]; do
         case $1 in
         -o) shift ;;
         -s) simulate=1 ;;
+        --allow-remove-essential) protected=1 ;;
         -*) ;;
         *) if [ -z "$verb" ]; then verb=$1; else names+=("${1%%=*}"); fi ;;
         esac
@@ -143,6 +146,11 @@ apt_get() {
         done
         ;;
     purge)
+        # As Debian's has it in its control file: Protected: yes.
+        if [ ! $simulate ] && [ ! $protected ] && printf '%s\n' "${names[@]}" | grep -qx grub-efi-amd64-signed; then
+            echo "E: Essential packages were removed and -y was used without --allow-remove-essential." >&2
+            exit 100
+        fi
         for p in "${names[@]}"; do
             installed "$p" || continue
             for q in "$db"/*; do # who needs it goes too
@@ -202,6 +210,13 @@ systemd-sysusers)
         add_line /etc/passwd "$n" "x:$i:$i:Orthrus:/:/usr/sbin/nologin"
         add_line /etc/shadow "$n" '!*:19700::::::'
     done
+    ;;
+systemd-tmpfiles)
+    tick
+    mkdir -p /var/lib/orthrus /var/log/orthrus
+    chown 990:990 /var/lib/orthrus
+    chown 990:4 /var/log/orthrus
+    chmod 2755 /var/log/orthrus
     ;;
 ifup)
     tick

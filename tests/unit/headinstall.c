@@ -285,7 +285,7 @@ static void test_store(void **state)
 static void test_second_run(void **state)
 {
 	autoclean(world_free) struct world w;
-	autoclean(plan_free) struct plan first = { 0 }, second = { 0 }, third = { 0 };
+	autoclean(plan_free) struct plan first = { 0 }, dirs = { 0 }, second = { 0 }, third = { 0 };
 	struct err err = { 0 };
 
 	(void)state;
@@ -315,6 +315,12 @@ static void test_second_run(void **state)
 	str_list_add(&w.f.users, "orthrus-guard");
 	str_list_add(&w.f.interfaces[1].ipv4, "10.1.0.1/16");
 	w.f.applied = w.wish.recorded = true;
+	/* stopped after the users, before their directories */
+	assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &dirs, &err), 0);
+	assert_int_equal(dirs.len, 1);
+	assert_string_equal(dirs.steps[0].name, "users");
+	assert_string_equal(dirs.steps[0].text, "make the directories /var/lib/orthrus and /var/log/orthrus");
+	w.f.state_dirs = true;
 	assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &second, &err), 0);
 	assert_int_equal(second.len, 0);
 	str_list_add(&w.wish.open, "time");

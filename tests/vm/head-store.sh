@@ -144,7 +144,7 @@ for f in ca.crt sign.pub cluster-id; do echo test > "$W/anchors/$f"; done
 key=$("$payload" payload "$TREE" "$BUILD/orthrus-imager" "$TOP/netboot/initramfs" "$W/anchors" "$W/tftp")
 closure "$BUILD/orthrus" /bin/bash
 install -D /bin/bash "$W/x/usr/bin/bash"
-for f in apt-get apt-mark dpkg dpkg-query systemctl systemd-sysusers ifup ifdown nft networkctl; do cp "$TOP/tests/fakes/debian.sh" "$W/x/fakes/$f"; done
+for f in apt-get apt-mark dpkg dpkg-query systemctl systemd-sysusers systemd-tmpfiles ifup ifdown nft networkctl; do cp "$TOP/tests/fakes/debian.sh" "$W/x/fakes/$f"; done
 guest_script > "$W/x/store-init"
 chmod 755 "$W/x/store-init"
 (cd "$W/x" && find . | cpio -o -H newc --quiet) > "$W/initrd"
