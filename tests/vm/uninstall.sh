@@ -33,11 +33,16 @@ picture() {
     { systemctl list-unit-files --no-legend | awk '{print $1, $2}'; systemctl list-units --no-legend --plain --state=running,listening --type=service,socket | awk '{print "runs", $1}'; } |
         grep -vE 'getty|systemd-hostnamed' | LC_ALL=C sort >"$1.units"
     { getent passwd; getent group; } >"$1.users"
-    { nft list ruleset 2>/dev/null; sysctl net.core.rmem_max net.core.wmem_max; ip -o address show | sed 's/valid_lft.*//; s/^[0-9]*: //' | grep -v fe80; ip -o link show eth1 | grep -o '[<,]UP[,>]'; } >"$1.net"
+    # Every setting that is no counter. Those that came with a module of the kernel are looked at by compare().
+    sysctl -a 2>/dev/null | grep -vE '^(kernel\.(random|ns_last_pid|tainted|pty\.nr)|fs\.(dentry-state|file-nr|inode-|quota\.|aio-nr|epoll)|net\.netfilter\.nf_conntrack_count)' |
+        LC_ALL=C sort >"$1.sysctl"
+    { nft list ruleset 2>/dev/null; ip -o address show | sed 's/valid_lft.*//; s/^[0-9]*: //' | grep -v fe80; ip -o link show eth1 | grep -o '[<,]UP[,>]'; } >"$1.net"
 }
 compare() { # WHICH BEFORE [BUT]
     local k n=0
-    for k in files packages units users net; do
+    # A module stays in the kernel until the next start, with settings that were not there before.
+    awk 'NR == FNR { was[$1]; next } $1 in was' "/mnt/$2.sysctl" /mnt/after.sysctl >/mnt/known.sysctl && mv /mnt/known.sysctl /mnt/after.sysctl
+    for k in files packages units users net sysctl; do
         diff "/mnt/$2.$k" "/mnt/after.$k" | grep -vE "^[<>] (${3:-nothing else})" >"/mnt/diff.$k"
         grep -q '^[<>]' "/mnt/diff.$k" && { sed "s/^/DIFFERS $1 $k /" "/mnt/diff.$k" | grep '[<>]' | head -n 60; }
         n=$((n + $(grep -c '^[<>]' "/mnt/diff.$k")))
