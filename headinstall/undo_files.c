@@ -129,7 +129,8 @@ static int restore_path(struct undo *u, const char *path, bool removing, struct 
 	struct err why = { 0 };
 	bool members;
 
-	if (p && p->touched && is_accounts(path, &members) && (p->foreign || !head_state_same(left(u, path), &p->now)))
+	if (p && p->touched && is_accounts(path, &members) &&
+	    (p->foreign || u->a->record->j.others.len || !head_state_same(left(u, path), &p->now)))
 		return removing ? 0 : without_accounts(u, path, members, left(u, path), err);
 	to = target_of(u, path);
 	if ((to->type == HEAD_ABSENT) != removing || head_state_same(n, to))

@@ -111,4 +111,56 @@ grep -q 'allow 192.0.2.0' "$m/etc/chrony/chrony.conf" || fail "a changed configu
 grep -q '^anna:' "$m/etc/passwd" || fail "a user that was added is gone"
 grep -q '^orthrus' "$m/etc/passwd" && fail "users of Orthrus are still there"
 
+# --- What somebody did between two runs, or to put right what had failed, is theirs as well: users, packages, files. ---
+for how in again failed; do
+    put_back fresh
+    [ $how = again ] || echo orthrusd.service >"$m/fakes/start-fails"
+    install_it --quiet --site /root/site.json >"$work/out" 2>&1
+    [ $how$? = again0 ] || grep -q 'Job for orthrusd.service failed' "$work/out" || fail "$how: $(cat "$work/out")"
+    rm -f "$m/fakes/start-fails"
+    echo 'anna:x:1000:1000::/home/anna:/bin/bash' >>"$m/etc/passwd"
+    echo 'anna:x:1000:' >>"$m/etc/group"
+    echo '# repaired' >>"$m/etc/motd"
+    echo 'APT::Default-Release "stable";' >"$m/etc/apt.conf"
+    echo "1.0-1 manual" >"$m/var/lib/dpkg/fake/htop"
+    [ $how = failed ] || jq '.time = {"zone": "Europe/Paris"}' "$m/root/site.json" >"$work/site.json"
+    [ $how = failed ] || mv "$work/site.json" "$m/root/site.json"
+    install_it --quiet --site /root/site.json >"$work/out" 2>&1 || fail "$how: it does not go on: $(cat "$work/out")"
+    in_machine orthrus head uninstall --plan | grep -q htop && fail "$how: somebody's package is to go"
+    in_machine orthrus head uninstall --yes --quiet >"$work/un" 2>&1 || fail "$how: uninstall: $(cat "$work/un")"
+    grep -q '^anna:' "$m/etc/passwd" && grep -q '^anna:' "$m/etc/group" || fail "$how: a user that was added is gone"
+    grep -q '^orthrus' "$m/etc/passwd" "$m/etc/group" && fail "$how: users of Orthrus are still there"
+    [ -e "$m/var/lib/dpkg/fake/htop" ] || fail "$how: a package that was added is gone"
+    [ -e "$m/etc/apt.conf" ] && grep -q '^# repaired' "$m/etc/motd" || fail "$how: what somebody wrote is gone"
+    [ ! -e "$m/var/lib/dpkg/fake/chrony" ] || fail "$how: chrony is still there"
+done
+
+# --- A person's account that was made before the next run of one that was killed. ---
+put_back fresh
+echo 8 >"$m/fakes/kill-at"
+install_it --quiet --site /root/site.json >/dev/null 2>&1
+rm -f "$m/fakes/kill-at"
+echo 'anna:x:1000:1000::/home/anna:/bin/bash' >>"$m/etc/passwd"
+install_it --quiet --site /root/site.json >"$work/out" 2>&1 || fail "killed: it does not go on: $(cat "$work/out")"
+in_machine orthrus head uninstall --yes --quiet >"$work/un" 2>&1 || fail "killed: uninstall: $(cat "$work/un")"
+grep -q '^anna:' "$m/etc/passwd" || fail "killed: a user that was added is gone"
+grep -q '^orthrus' "$m/etc/passwd" "$m/etc/group" && fail "killed: users of Orthrus are still there"
+
+# --- A record that is not whole is no machine that is no head yet. ---
+put_back fresh
+install_it --quiet --site /root/site.json || fail "install"
+tree >"$work/installed"
+cp -p "$m/var/lib/orthrus-install/before" "$work/record"
+for how in 'is not whole' 'is gone, and'; do
+    if [ "$how" = 'is not whole' ]; then sed -i '$d' "$m/var/lib/orthrus-install/before"; else rm "$m/var/lib/orthrus-install/before"; fi
+    for verb in install uninstall; do
+        in_machine orthrus head $verb --yes $([ $verb = uninstall ] || echo --site /root/site.json) >"$work/out" 2>&1 && fail "$verb by a record that $how"
+        grep -q "orthrus-install/before $how" "$work/out" || fail "$verb: $(cat "$work/out")"
+    done
+    tree | diff "$work/installed" - || fail "a record that $how: something was changed"
+done
+cp -p "$work/record" "$m/var/lib/orthrus-install/before"
+in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
+tree | diff "$work/before" - || fail "not as before"
+
 exit $failed
