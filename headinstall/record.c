@@ -29,7 +29,9 @@ static int hint_damaged(struct err *err)
 			     "with this machine");
 }
 
-static int read_lines(const struct head_record *r, const char *path, struct head_journal *j, size_t *good, struct err *err)
+/* `read` may be NULL: of what was read. */
+static int read_lines(const struct head_record *r, const char *path, struct head_journal *j, size_t *good, struct digest *read,
+		      struct err *err)
 {
 	autofree char *full = place(r, path);
 	autoclean(buf_free) struct buf text = { 0 };
@@ -37,8 +39,11 @@ static int read_lines(const struct head_record *r, const char *path, struct head
 	*good = 0;
 	if (fs_read_nofollow(full, FILE_MAX, &text, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	if (head_journal_read(buf_str(&text), text.len, j, good, err) == 0)
+	if (head_journal_read(buf_str(&text), text.len, j, good, err) == 0) {
+		if (read)
+			digest_of(buf_str(&text), *good, read);
 		return 0;
+	}
 	err_wrap(err, "%s", full);
 	return hint_damaged(err);
 }
@@ -92,8 +97,8 @@ int head_record_open(const char *root, bool write, struct head_record *out, stru
 	out->originals = place(out, HEAD_ORIGINALS);
 	out->tree = (struct head_tree){ .root = out->root, .originals = out->originals };
 	leaving = place(out, HEAD_LEAVING);
-	if ((write && make_dirs(out, err) < 0) || read_lines(out, HEAD_BEFORE, &out->j, &ignored, err) < 0 ||
-	    read_lines(out, HEAD_JOURNAL, &out->j, &good, err) < 0 || check_whole(out, good, err) < 0 ||
+	if ((write && make_dirs(out, err) < 0) || read_lines(out, HEAD_BEFORE, &out->j, &ignored, &out->read[0], err) < 0 ||
+	    read_lines(out, HEAD_JOURNAL, &out->j, &good, &out->read[1], err) < 0 || check_whole(out, good, err) < 0 ||
 	    (write && open_journal(out, good, err) < 0)) {
 		head_record_close(out);
 		return -1;
@@ -113,6 +118,25 @@ void head_record_close(struct head_record *r)
 	if (r->lock_fd >= 0)
 		close(r->lock_fd);
 	*r = (struct head_record){ .lock_fd = -1, .fd = -1 };
+}
+
+int head_record_begin(struct head_record *r, struct err *err)
+{
+	struct head_record now;
+	bool same;
+
+	if (head_record_open(r->root, true, &now, err) < 0)
+		return -1;
+	same = memcmp(now.read, r->read, sizeof(now.read)) == 0 && now.leaving == r->leaving;
+	head_record_close(r);
+	*r = now;
+	if (same)
+		return 0;
+	/* It was given back: what we made to look at it goes too. */
+	if (!r->j.complete && head_record_forget(r, err) < 0)
+		return -1;
+	err_set(err, ERR_CONFLICT, "another installation or uninstallation ran here since the plan was made");
+	return err_hint(err, "run the same again: it makes a new plan");
 }
 
 /* Into memory as it would be read again. */
@@ -332,7 +356,7 @@ int head_record_leaving(struct head_record *r, struct head_journal *out, struct 
 	if (!r->leaving && (describe(r, &lines, err) < 0 || fs_write_atomic(path, lines.data, lines.len, 0600, err) < 0))
 		return -1;
 	r->leaving = true;
-	if (read_lines(r, HEAD_LEAVING, out, &good, err) < 0)
+	if (read_lines(r, HEAD_LEAVING, out, &good, NULL, err) < 0)
 		return -1;
 	head_journal_settle(out);
 	return out->complete ? 0 : err_set(err, ERR_DAMAGED, "%s is not whole", path);

@@ -3,6 +3,7 @@
 #ifndef ORTHRUS_HEADINSTALL_RECORD_H
 #define ORTHRUS_HEADINSTALL_RECORD_H
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "headinstall/journal.h"
 #include "headinstall/tree.h"
@@ -16,10 +17,13 @@ struct head_record {
 	bool broken;	       /* what the journal on disk has is not known */
 	char *root, *originals;
 	int lock_fd, fd;
+	struct digest read[2]; /* what was read of `before` and `journal` */
 };
 /* Read it; with `write`, made when absent, and locked (ERR_CONFLICT: another holds it). Without, nothing is written, and none
  * there is an empty one. */
 int head_record_open(const char *root, bool write, struct head_record *out, struct err *err) WARN_UNUSED;
+/* One that was read is written to from now on. ERR_CONFLICT when it is another by now: what was planned by it does not hold. */
+int head_record_begin(struct head_record *r, struct err *err) WARN_UNUSED;
 void head_record_close(struct head_record *r);
 
 /* `before`: all that is watched, and every package. */

@@ -141,8 +141,10 @@ static int restore_path(struct undo *u, const char *path, bool removing, struct 
 		return 0;
 	if (why.kind == ERR_EXISTS)
 		str_list_addf(u->kept, "%s: something is in it that was not installed", path);
-	else if (why.kind == ERR_NOT_FOUND)
+	else if (why.kind == ERR_NOT_FOUND && !to->kept)
 		str_list_addf(u->kept, "%s: its former content was not kept, since it is long", path);
+	else if (why.kind == ERR_NOT_FOUND || why.kind == ERR_DAMAGED)
+		str_list_addf(u->kept, "%s: it could not be made what it was: %s", path, why.text);
 	else {
 		*err = why;
 		return -1;
