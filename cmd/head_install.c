@@ -296,8 +296,7 @@ static int perform(struct install *i, struct err *err)
 	};
 
 	/* Until now nothing was written, not even that somebody wanted to. */
-	head_record_close(&i->record);
-	if (head_record_open(i->c->root, true, &i->record, err) < 0 || head_record_catch_up(&i->record, true, err) < 0)
+	if (head_record_begin(&i->record, err) < 0 || head_record_catch_up(&i->record, true, err) < 0)
 		return -1;
 	i->c->json_lines = true;
 	if (head_apply(&a, &i->plan, err) < 0)

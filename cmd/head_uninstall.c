@@ -110,8 +110,7 @@ int cmd_head_uninstall(struct cmd *c, struct err *err)
 	if (cmd_confirm(c, err, "give this machine back: the cluster's state on it is lost") < 0)
 		return -1;
 	/* From here on it is written to. */
-	head_record_close(&u.record);
-	if (head_record_open(c->root, true, &u.record, err) < 0 || head_record_catch_up(&u.record, true, err) < 0)
+	if (head_record_begin(&u.record, err) < 0 || head_record_catch_up(&u.record, true, err) < 0)
 		return -1;
 	c->json_lines = true;
 	if (head_undo(&a, &u.plan, &u.kept, err) < 0)

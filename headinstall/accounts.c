@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#define PERSON_MIN 1000
+#define PERSON_MAX 59999
+
 /* The next line, without its end; NULL when there is none. */
 static const char *next(const char **text, size_t *len)
 {
@@ -41,6 +44,25 @@ void head_accounts_added(const char *was, const char *now, struct str_list *name
 		if (*name && !str_list_has(&old, name))
 			str_list_add(names, name);
 	}
+}
+
+bool head_accounts_person(const char *text, const char *name)
+{
+	const char *line;
+	size_t len;
+
+	while ((line = next(&text, &len))) {
+		autofree char *is = name_of(line, len), *copy = mem_strndup(line, len), *digits = NULL;
+		const char *colon = strchr(copy, ':'), *id = colon ? strchr(colon + 1, ':') : NULL;
+		struct err none = { 0 };
+		uint64_t number;
+
+		if (!id || !str_eq(is, name))
+			continue;
+		digits = mem_strndup(id + 1, strcspn(id + 1, ":"));
+		return str_to_u64(digits, PERSON_MIN, PERSON_MAX, &number, &none) == 0;
+	}
+	return false;
 }
 
 /* "a,b,c" without the users. */

@@ -261,8 +261,7 @@ static int run_step(struct head_apply *a, const struct plan_step *step, struct e
 	if (perform(a, step, err) < 0) {
 		struct err late = { 0 };
 
-		/* What it did before it failed. */
-		if (head_record_changes(a->record, false, true, &late) < 0)
+		if (head_record_failed(a->record, step->name, &late) < 0)
 			log_err("head", "write down what was changed", &late);
 		return -1;
 	}

@@ -89,6 +89,7 @@ void head_journal_free(struct head_journal *j)
 		free(j->steps[i].step);
 	free(j->steps);
 	str_list_free(&j->accounts);
+	str_list_free(&j->others);
 	journal_array_clear(&j->array);
 	*j = (struct head_journal){ 0 };
 }
@@ -175,7 +176,8 @@ static int read_package(struct json_obj *o, struct head_journal *j, struct err *
 	*p = (struct head_pkg){ .order = j->n_packages };
 	j->n_packages++;
 	if (json_str(o, "name", JSON_MUST, &p->name, err) < 0 || json_str(o, "version", JSON_MAY, &p->version, err) < 0 ||
-	    json_bool(o, "was", JSON_MAY, &p->was_there, err) < 0 || json_bool(o, "was_auto", JSON_MAY, &p->was_auto, err) < 0)
+	    json_bool(o, "foreign", JSON_MAY, &p->foreign, err) < 0 || json_bool(o, "was", JSON_MAY, &p->was_there, err) < 0 ||
+	    json_bool(o, "was_auto", JSON_MAY, &p->was_auto, err) < 0)
 		return -1;
 	p->has_now = json_has(o, "now");
 	return json_bool(o, "now", JSON_MAY, &p->now_there, err) < 0 ? -1 : json_bool(o, "now_auto", JSON_MAY, &p->now_auto, err);
@@ -202,7 +204,7 @@ static int read_step(struct json_obj *o, struct head_journal *j, struct err *err
 	*e = (struct head_event){ .order = j->n_steps };
 	j->n_steps++;
 	return json_str(o, "step", JSON_MUST, &e->step, err) < 0 || json_bool(o, "done", JSON_MUST, &e->done, err) < 0 ||
-			       json_str(o, "at", JSON_MAY, &at, err) < 0
+			       json_bool(o, "seen", JSON_MAY, &e->seen, err) < 0 || json_str(o, "at", JSON_MAY, &at, err) < 0
 		       ? -1
 		       : 0;
 }
@@ -210,11 +212,14 @@ static int read_step(struct json_obj *o, struct head_journal *j, struct err *err
 static int read_account(struct json_obj *o, struct head_journal *j, struct err *err)
 {
 	autofree char *name = NULL;
+	struct str_list *list;
+	bool foreign = false;
 
-	if (json_str(o, "name", JSON_MUST, &name, err) < 0)
+	if (json_str(o, "name", JSON_MUST, &name, err) < 0 || json_bool(o, "foreign", JSON_MAY, &foreign, err) < 0)
 		return -1;
-	if (!str_list_has(&j->accounts, name))
-		str_list_add(&j->accounts, name);
+	list = foreign ? &j->others : &j->accounts;
+	if (!str_list_has(list, name))
+		str_list_add(list, name);
 	return 0;
 }
 

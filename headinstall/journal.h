@@ -44,6 +44,7 @@ struct head_pkg {
 	char *name, *version; /* version: the one that was there; NULL: none */
 	bool was_there, was_auto;
 	bool has_now, now_there, now_auto;
+	bool foreign; /* of a line: somebody else did it. Settled, that is what was there */
 	size_t order;
 };
 struct head_setting { /* a unit, a setting of the kernel, an interface: what it was */
@@ -61,7 +62,7 @@ struct head_array {
 };
 struct head_event {
 	char *step;
-	bool done;
+	bool done, seen; /* seen: it failed, and what it had changed by then is written down */
 	size_t order;
 };
 /* All that was read. Each list is sorted by name or path, each name there once: what it was is what was said first, what it is
@@ -77,6 +78,7 @@ struct head_journal {
 	size_t n_steps, cap_steps;
 	struct head_array array;  /* what was said of it last */
 	struct str_list accounts; /* "passwd:orthrus", "group:orthrus": made by the installation */
+	struct str_list others;	  /* such that somebody else has made since */
 	bool complete;		  /* `before` was written to its end */
 };
 void head_journal_free(struct head_journal *j);
@@ -101,8 +103,8 @@ void head_line_unit(struct buf *out, const char *name, const char *was);
 void head_line_setting(struct buf *out, const char *name, const char *was);
 void head_line_link(struct buf *out, const char *interface, const char *was);
 void head_line_array(struct buf *out, const struct head_array *a);
-void head_line_account(struct buf *out, const char *account);
-void head_line_step(struct buf *out, const char *step, bool done, const char *at);
+void head_line_account(struct buf *out, const char *account, bool foreign);
+void head_line_step(struct buf *out, const struct head_event *e, const char *at); /* at may be NULL */
 void head_line_complete(struct buf *out);
 
 #endif

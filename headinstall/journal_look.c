@@ -128,6 +128,8 @@ void head_line_package(struct buf *out, const struct head_pkg *p)
 	json_put_str(&w, "name", p->name);
 	if (p->version)
 		json_put_str(&w, "version", p->version);
+	if (p->foreign)
+		json_put_bool(&w, "foreign", true);
 	json_put_bool(&w, "was", p->was_there);
 	json_put_bool(&w, "was_auto", p->was_auto);
 	if (p->has_now) {
@@ -176,22 +178,26 @@ void head_line_array(struct buf *out, const struct head_array *a)
 	end(&w, out);
 }
 
-void head_line_account(struct buf *out, const char *account)
+void head_line_account(struct buf *out, const char *account, bool foreign)
 {
 	struct json_out w;
 
 	begin(&w, out, "account");
 	json_put_str(&w, "name", account);
+	if (foreign)
+		json_put_bool(&w, "foreign", true);
 	end(&w, out);
 }
 
-void head_line_step(struct buf *out, const char *step, bool done, const char *at)
+void head_line_step(struct buf *out, const struct head_event *e, const char *at)
 {
 	struct json_out w;
 
 	begin(&w, out, "step");
-	json_put_str(&w, "step", step);
-	json_put_bool(&w, "done", done);
+	json_put_str(&w, "step", e->step);
+	json_put_bool(&w, "done", e->done);
+	if (e->seen)
+		json_put_bool(&w, "seen", true);
 	if (at)
 		json_put_str(&w, "at", at);
 	end(&w, out);

@@ -76,6 +76,26 @@ static void settle_paths(struct head_journal *j)
 		j->paths[i].order = i;
 }
 
+/* What somebody else installed or removed since is theirs, and how it was: `later` may be `into` itself. */
+static void join_package(struct head_pkg *into, struct head_pkg *later)
+{
+	if (!later->has_now)
+		return;
+	into->has_now = !later->foreign;
+	into->now_there = later->now_there;
+	into->now_auto = later->now_auto;
+	if (into->has_now)
+		return;
+	into->foreign = false;
+	into->was_there = into->now_there;
+	into->was_auto = into->now_auto;
+	if (into == later)
+		return;
+	free(into->version);
+	into->version = later->version;
+	later->version = NULL;
+}
+
 static void settle_packages(struct head_journal *j)
 {
 	size_t n = 0;
@@ -86,14 +106,11 @@ static void settle_packages(struct head_journal *j)
 		struct head_pkg *p = &j->packages[i];
 
 		if (!n || !str_eq(j->packages[n - 1].name, p->name)) {
+			join_package(p, p);
 			j->packages[n++] = *p;
 			continue;
 		}
-		if (p->has_now) {
-			j->packages[n - 1].has_now = true;
-			j->packages[n - 1].now_there = p->now_there;
-			j->packages[n - 1].now_auto = p->now_auto;
-		}
+		join_package(&j->packages[n - 1], p);
 		journal_package_clear(p);
 	}
 	j->n_packages = n;
@@ -135,6 +152,7 @@ void head_journal_settle(struct head_journal *j)
 	for (size_t i = 0; i < j->n_steps; i++) {
 		if (n && str_eq(j->steps[n - 1].step, j->steps[i].step)) {
 			j->steps[n - 1].done = j->steps[i].done;
+			j->steps[n - 1].seen = j->steps[i].seen;
 			free(j->steps[i].step);
 		} else {
 			j->steps[n++] = j->steps[i];

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define WORDS 12
-
 void head_packages_back(const struct head_back *b, struct str_list *go, struct str_list *come, struct str_list *stay)
 {
 	for (size_t i = 0; i < b->journal->n_packages; i++) {
@@ -78,18 +76,18 @@ static void back_packages(const struct head_back *b, struct plan *out)
 	head_packages_back(b, &go, &come, &stay);
 	if (stay.len) {
 		buf_adds(&text, "keep the packages that were installed, and that something else needs now: ");
-		head_words(&text, &stay, WORDS);
+		head_words(&text, &stay, SIZE_MAX);
 		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:packages", buf_steal(&text));
 	}
 	if (!go.len && !come.len)
 		return;
 	if (go.len) {
 		buf_addf(&text, "remove the %zu packages that were installed: ", go.len);
-		head_words(&text, &go, WORDS);
+		head_words(&text, &go, SIZE_MAX);
 	}
 	if (come.len) {
 		buf_addf(&text, "%sinstall again what these had pushed out: ", go.len ? "; " : "");
-		head_words(&text, &come, WORDS);
+		head_words(&text, &come, SIZE_MAX);
 	}
 	s = head_add(out, HEAD_STEP_PACKAGES_BACK, PLAN_WRITES, "packages", buf_steal(&text));
 	for (size_t i = 0; i < go.len; i++)
@@ -150,8 +148,8 @@ static void back_data(const struct head_back *b, struct plan *out)
 	static const char *const always[] = { "/run/orthrus",	       "/run/orthrus-helper.sock",
 					      "/run/orthrus-guard",    "/run/orthrus-setup.lock",
 					      "/srv/orthrus/diskless", "/srv/orthrus/tftp",
-					      "/var/lib/orthrus" };
-	static const char *const data[] = { "/srv/orthrus" };
+					      "/srv/orthrus/tmp",      "/var/lib/orthrus" };
+	static const char *const data[] = { HEAD_STORE "/store", HEAD_STORE "/sign.pub" };
 	bool all = b->data == HEAD_REMOVE_DATA;
 	struct head_step *s;
 

@@ -23,21 +23,43 @@ static char *place(const struct head_record *r, const char *path)
 	return str_format("%s%s", r->root, path);
 }
 
-static int read_lines(const struct head_record *r, const char *path, struct head_journal *j, size_t *good, struct err *err)
+static int hint_damaged(struct err *err)
+{
+	return err_hint(err, "what was written down of the installation is damaged: nothing is changed by it; compare its lines "
+			     "with this machine");
+}
+
+/* `read` may be NULL: of what was read. */
+static int read_lines(const struct head_record *r, const char *path, struct head_journal *j, size_t *good, struct digest *read,
+		      struct err *err)
 {
 	autofree char *full = place(r, path);
 	autoclean(buf_free) struct buf text = { 0 };
 
 	*good = 0;
-	if (!fs_exists(full))
-		return 0;
 	if (fs_read_nofollow(full, FILE_MAX, &text, err) < 0)
-		return -1;
-	if (head_journal_read(buf_str(&text), text.len, j, good, err) == 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (head_journal_read(buf_str(&text), text.len, j, good, err) == 0) {
+		if (read)
+			digest_of(buf_str(&text), *good, read);
 		return 0;
+	}
 	err_wrap(err, "%s", full);
-	return err_hint(err, "what was written down of the installation is damaged: nothing is changed by it; compare its lines "
-			     "with this machine");
+	return hint_damaged(err);
+}
+
+/* `before` is written at once, and before any line of the journal: without its end nobody may take this machine for one that is
+ * no head yet, and write it down as such. */
+static int check_whole(const struct head_record *r, size_t journal_len, struct err *err)
+{
+	autofree char *before = place(r, HEAD_BEFORE);
+	bool there = fs_exists(before);
+
+	if (r->j.complete || (!there && !journal_len))
+		return 0;
+	err_set(err, ERR_DAMAGED, "%s is %s", before,
+		there ? "not whole" : "gone, and there is a journal of what was done since");
+	return hint_damaged(err);
 }
 
 /* A directory of root's alone: files are written back from here. */
@@ -75,8 +97,9 @@ int head_record_open(const char *root, bool write, struct head_record *out, stru
 	out->originals = place(out, HEAD_ORIGINALS);
 	out->tree = (struct head_tree){ .root = out->root, .originals = out->originals };
 	leaving = place(out, HEAD_LEAVING);
-	if ((write && make_dirs(out, err) < 0) || read_lines(out, HEAD_BEFORE, &out->j, &ignored, err) < 0 ||
-	    read_lines(out, HEAD_JOURNAL, &out->j, &good, err) < 0 || (write && open_journal(out, good, err) < 0)) {
+	if ((write && make_dirs(out, err) < 0) || read_lines(out, HEAD_BEFORE, &out->j, &ignored, &out->read[0], err) < 0 ||
+	    read_lines(out, HEAD_JOURNAL, &out->j, &good, &out->read[1], err) < 0 || check_whole(out, good, err) < 0 ||
+	    (write && open_journal(out, good, err) < 0)) {
 		head_record_close(out);
 		return -1;
 	}
@@ -95,6 +118,25 @@ void head_record_close(struct head_record *r)
 	if (r->lock_fd >= 0)
 		close(r->lock_fd);
 	*r = (struct head_record){ .lock_fd = -1, .fd = -1 };
+}
+
+int head_record_begin(struct head_record *r, struct err *err)
+{
+	struct head_record now;
+	bool same;
+
+	if (head_record_open(r->root, true, &now, err) < 0)
+		return -1;
+	same = memcmp(now.read, r->read, sizeof(now.read)) == 0 && now.leaving == r->leaving;
+	head_record_close(r);
+	*r = now;
+	if (same)
+		return 0;
+	/* It was given back: what we made to look at it goes too. */
+	if (!r->j.complete && head_record_forget(r, err) < 0)
+		return -1;
+	err_set(err, ERR_CONFLICT, "another installation or uninstallation ran here since the plan was made");
+	return err_hint(err, "run the same again: it makes a new plan");
 }
 
 /* Into memory as it would be read again. */
@@ -123,14 +165,30 @@ int head_record_note(struct head_record *r, const struct buf *lines, struct err 
 	return take(r, lines, err);
 }
 
-int head_record_step(struct head_record *r, const char *step, bool done, struct err *err)
+static int note_step(struct head_record *r, const struct head_event *e, struct err *err)
 {
 	autoclean(buf_free) struct buf line = { 0 };
 	char now[CLOCK_UTC_LEN];
 
 	clock_utc(clock_wall_s(), now);
-	head_line_step(&line, step, done, now);
+	head_line_step(&line, e, now);
 	return head_record_note(r, &line, err);
+}
+
+int head_record_step(struct head_record *r, const char *step, bool done, struct err *err)
+{
+	autofree char *name = mem_strdup(step);
+
+	return note_step(r, &(const struct head_event){ .step = name, .done = done }, err);
+}
+
+int head_record_failed(struct head_record *r, const char *step, struct err *err)
+{
+	autofree char *name = mem_strdup(step);
+
+	return head_record_changes(r, false, true, err) < 0
+		       ? -1
+		       : note_step(r, &(const struct head_event){ .step = name, .seen = true }, err);
 }
 
 int head_record_own(struct head_record *r, const char *path, struct err *err)
@@ -198,15 +256,23 @@ static void add_path(const struct head_record *r, const char *path, const struct
 	head_line_path(out, &line);
 }
 
-static void add_packages(const struct head_record *r, const struct head_journal *now, struct buf *out)
+/* What there is of a package by what is written down. */
+static bool is_known(const struct head_pkg *p)
+{
+	return p && (p->has_now ? p->now_there : p->was_there);
+}
+
+static void add_packages(const struct head_record *r, const struct head_journal *now, bool foreign, struct buf *out)
 {
 	for (size_t i = 0; i < now->n_packages; i++) {
 		const struct head_pkg *is = &now->packages[i], *was = head_journal_package(&r->j, is->name);
 		struct head_pkg line = *is;
 
-		if (was && ((was->was_there && !was->has_now) || (was->has_now && was->now_there)))
+		if (is_known(was))
 			continue;
-		line.version = NULL;
+		line.foreign = foreign;
+		if (!foreign)
+			line.version = NULL;
 		line.was_there = was && was->was_there;
 		line.was_auto = was && was->was_auto;
 		head_line_package(out, &line);
@@ -214,9 +280,10 @@ static void add_packages(const struct head_record *r, const struct head_journal 
 	for (size_t i = 0; i < r->j.n_packages; i++) {
 		struct head_pkg line = r->j.packages[i];
 
-		if (head_journal_package(now, line.name) || (line.has_now ? !line.now_there : !line.was_there))
+		if (head_journal_package(now, line.name) || !is_known(&line))
 			continue;
 		line.version = NULL;
+		line.foreign = foreign;
 		line.has_now = true;
 		line.now_there = line.now_auto = false;
 		head_line_package(out, &line);
@@ -224,7 +291,7 @@ static void add_packages(const struct head_record *r, const struct head_journal 
 }
 
 /* Names in /etc/passwd and /etc/group that were not there before. */
-static void add_accounts(const struct head_record *r, const char *kind, struct buf *out)
+static void add_accounts(const struct head_record *r, const char *kind, bool foreign, struct buf *out)
 {
 	autofree char *path = str_format("/etc/%s", kind), *full = place(r, path);
 	autoclean(buf_free) struct buf was = { 0 }, now = { 0 };
@@ -244,8 +311,9 @@ static void add_accounts(const struct head_record *r, const char *kind, struct b
 	for (size_t i = 0; i < names.len; i++) {
 		autofree char *account = str_format("%s:%s", kind, names.items[i]);
 
-		if (!str_list_has(&r->j.accounts, account))
-			head_line_account(out, account);
+		/* A person's account, made while a step ran, is none of its either. */
+		if (!str_list_has(&r->j.accounts, account) && !str_list_has(&r->j.others, account))
+			head_line_account(out, account, foreign || head_accounts_person(buf_str(&now), names.items[i]));
 	}
 }
 
@@ -255,18 +323,16 @@ int head_record_changes(struct head_record *r, bool foreign, bool durable, struc
 	autoclean(head_journal_free) struct head_journal now = { 0 };
 	autoclean(buf_free) struct buf lines = { 0 };
 
-	if (head_tree_look(&r->tree, foreign && durable, &now, err) < 0 || (!foreign && program_packages(r->root, &now, err) < 0))
+	if (head_tree_look(&r->tree, foreign && durable, &now, err) < 0 || program_packages(r->root, &now, err) < 0)
 		return -1;
 	for (size_t i = 0; i < now.n_paths; i++)
 		add_path(r, now.paths[i].path, &now.paths[i].now, foreign, &lines);
 	for (size_t i = 0; i < r->j.n_paths; i++)
 		if (head_tree_watched(r->j.paths[i].path) && !head_journal_path(&now, r->j.paths[i].path))
 			add_path(r, r->j.paths[i].path, &absent, foreign, &lines);
-	if (!foreign) {
-		add_packages(r, &now, &lines);
-		add_accounts(r, "passwd", &lines);
-		add_accounts(r, "group", &lines);
-	}
+	add_packages(r, &now, foreign, &lines);
+	add_accounts(r, "passwd", foreign, &lines);
+	add_accounts(r, "group", foreign, &lines);
 	return durable ? head_record_note(r, &lines, err) : take(r, &lines, err);
 }
 
@@ -277,7 +343,7 @@ int head_record_catch_up(struct head_record *r, bool durable, struct err *err)
 	if (!r->j.complete || r->leaving)
 		return 0;
 	for (size_t i = 0; i < r->j.n_steps; i++)
-		open = open || !r->j.steps[i].done;
+		open = open || (!r->j.steps[i].done && !r->j.steps[i].seen);
 	return head_record_changes(r, !open, durable, err);
 }
 
@@ -290,7 +356,7 @@ int head_record_leaving(struct head_record *r, struct head_journal *out, struct 
 	if (!r->leaving && (describe(r, &lines, err) < 0 || fs_write_atomic(path, lines.data, lines.len, 0600, err) < 0))
 		return -1;
 	r->leaving = true;
-	if (read_lines(r, HEAD_LEAVING, out, &good, err) < 0)
+	if (read_lines(r, HEAD_LEAVING, out, &good, NULL, err) < 0)
 		return -1;
 	head_journal_settle(out);
 	return out->complete ? 0 : err_set(err, ERR_DAMAGED, "%s is not whole", path);

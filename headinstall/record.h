@@ -3,6 +3,7 @@
 #ifndef ORTHRUS_HEADINSTALL_RECORD_H
 #define ORTHRUS_HEADINSTALL_RECORD_H
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "headinstall/journal.h"
 #include "headinstall/tree.h"
@@ -16,10 +17,13 @@ struct head_record {
 	bool broken;	       /* what the journal on disk has is not known */
 	char *root, *originals;
 	int lock_fd, fd;
+	struct digest read[2]; /* what was read of `before` and `journal` */
 };
 /* Read it; with `write`, made when absent, and locked (ERR_CONFLICT: another holds it). Without, nothing is written, and none
  * there is an empty one. */
 int head_record_open(const char *root, bool write, struct head_record *out, struct err *err) WARN_UNUSED;
+/* One that was read is written to from now on. ERR_CONFLICT when it is another by now: what was planned by it does not hold. */
+int head_record_begin(struct head_record *r, struct err *err) WARN_UNUSED;
 void head_record_close(struct head_record *r);
 
 /* `before`: all that is watched, and every package. */
@@ -32,6 +36,9 @@ int head_record_catch_up(struct head_record *r, bool durable, struct err *err) W
 /* Append lines; on disk when it returns 0, and in r->j. */
 int head_record_note(struct head_record *r, const struct buf *lines, struct err *err) WARN_UNUSED;
 int head_record_step(struct head_record *r, const char *step, bool done, struct err *err) WARN_UNUSED;
+/* It is not done, and what it had changed is written down: what changes from here on is somebody else's, who puts right what it
+ * failed of. */
+int head_record_failed(struct head_record *r, const char *step, struct err *err) WARN_UNUSED;
 /* These paths, which a step of ours writes. */
 int head_record_own(struct head_record *r, const char *path, struct err *err) WARN_UNUSED;
 

@@ -7,7 +7,6 @@
 #include "sys/log.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define ROUNDS 16
 
@@ -142,8 +141,9 @@ int undo_packages(struct head_apply *a, const struct head_step *s, struct err *e
 	return autos.len > 2 ? program_run(a->record->root, &autos, NULL, err) : 0;
 }
 
-/* A unit that is gone, or stands already as it shall, is no mistake. */
-static int undo_unit(struct head_apply *a, const struct head_step *s, struct err *err)
+/* A unit that is gone, or stands already as it shall, is no mistake; one that does not start any more keeps nothing else from
+ * being given back. */
+static int undo_unit(struct head_apply *a, const struct head_step *s, struct str_list *kept, struct err *err)
 {
 	const char *name = s->words.items[0], *root = a->record->root;
 	bool live = !*root;
@@ -162,13 +162,13 @@ static int undo_unit(struct head_apply *a, const struct head_step *s, struct err
 	}
 	if (PROGRAM(root, NULL, &none, "systemctl", s->enable ? "enable" : "disable", name) < 0)
 		log_debug("head", "%s", none.text);
-	if (live && s->start && PROGRAM(root, NULL, err, "systemctl", "start", name) < 0)
-		return -1;
+	if (live && s->start && PROGRAM(root, NULL, &none, "systemctl", "start", name) < 0)
+		str_list_addf(kept, "%s: it ran, and does not start now: %s", name, none.text);
 	return 0;
 }
 
 /* One that somebody has set to something else since is theirs. */
-static int undo_value(const struct head_step *s, struct str_list *kept, struct err *err)
+static void undo_value(const struct head_step *s, struct str_list *kept)
 {
 	autofree char *path = str_format("/proc/sys/%s", s->words.items[0]);
 	autoclean(buf_free) struct buf now = { 0 };
@@ -178,58 +178,29 @@ static int undo_value(const struct head_step *s, struct str_list *kept, struct e
 		if (*p == '.')
 			*p = '/';
 	if (fs_read(path, 64, &now, &none) < 0)
-		return 0;
+		return;
 	now.data[strcspn(buf_str(&now), "\n")] = '\0';
 	if (str_eq(now.data, s->words.items[1]))
-		return 0;
-	if (!str_eq(now.data, head_value_want(s->words.items[0]))) {
+		return;
+	if (!str_eq(now.data, head_value_want(s->words.items[0])))
 		str_list_addf(kept, "%s: it was set to %s since", s->words.items[0], now.data);
-		return 0;
-	}
-	return apply_value(s->words.items[0], s->words.items[1], err);
+	else if (apply_value(s->words.items[0], s->words.items[1], &none) < 0)
+		str_list_addf(kept, "%s: it is still %s: %s", s->words.items[0], now.data, none.text);
 }
 
-/* Whoever installed the programs before (a Debian package, `make install`) had made them, as they made the user. */
-static int empty_dirs(struct head_apply *a, struct err *err)
-{
-	if (str_list_has(&a->record->j.accounts, "passwd:orthrus"))
-		return 0;
-	return PROGRAM(a->record->root, NULL, err, "systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/orthrus.conf");
-}
-
-static int undo_data(struct head_apply *a, const struct head_step *s, struct err *err)
-{
-	autofree char *from = apply_place(a, "/var/lib/orthrus/pki/sign.pub"), *to = apply_place(a, "/srv/orthrus/sign.pub");
-	autofree char *store = apply_place(a, "/srv/orthrus/store"), *srv = apply_place(a, "/srv/orthrus");
-	autoclean(buf_free) struct buf key = { 0 };
-
-	if (s->enable && fs_exists(store) && fs_exists(from) &&
-	    (fs_read(from, 4096, &key, err) < 0 || fs_write_atomic(to, buf_str(&key), key.len, 0644, err) < 0))
-		return -1;
-	for (size_t i = 0; i < s->words.len; i++) {
-		autofree char *full = apply_place(a, s->words.items[i]);
-
-		if (fs_remove_tree(full, err) < 0)
-			return -1;
-	}
-	/* Empty ones that nobody has put anything into. */
-	(void)!rmdir(store);
-	(void)!rmdir(srv);
-	return empty_dirs(a, err);
-}
-
-static int restart_changed(struct head_apply *a, struct err *err)
+static void restart_changed(struct head_apply *a, struct str_list *kept)
 {
 	const char *was = head_journal_unit(&a->record->j, "chrony.service");
 	struct err none = { 0 };
 
 	if (*a->record->root)
-		return 0;
+		return;
 	if (a->record->j.n_links && PROGRAM("", NULL, &none, "networkctl", "reload") < 0)
 		log_debug("head", "%s", none.text);
 	if (PROGRAM("", NULL, &none, "systemctl", "daemon-reload") < 0)
 		log_debug("head", "%s", none.text);
-	return was && str_ends(was, "and running") ? PROGRAM("", NULL, err, "systemctl", "restart", "chrony.service") : 0;
+	if (was && str_ends(was, "and running") && PROGRAM("", NULL, &none, "systemctl", "restart", "chrony.service") < 0)
+		str_list_addf(kept, "chrony.service: it does not start with its own configuration: %s", none.text);
 }
 
 static int perform(struct head_apply *a, const struct plan_step *step, const struct head_journal *leaving, struct str_list *kept,
@@ -238,19 +209,25 @@ static int perform(struct head_apply *a, const struct plan_step *step, const str
 	const struct head_step *s = step->arg;
 
 	if (step->type == HEAD_STEP_UNIT_BACK)
-		return undo_unit(a, s, err);
-	if (step->type == HEAD_STEP_VALUE_BACK)
-		return undo_value(s, kept, err);
+		return undo_unit(a, s, kept, err);
+	if (step->type == HEAD_STEP_VALUE_BACK) {
+		undo_value(s, kept);
+		return 0;
+	}
 	if (step->type == HEAD_STEP_ADDRESS_BACK) {
 		undo_address(a, s);
 		return 0;
 	}
 	if (step->type == HEAD_STEP_PACKAGES_BACK)
 		return undo_packages(a, s, err);
-	if (step->type == HEAD_STEP_FILES_BACK)
-		return undo_files(a, leaving, kept, err) < 0 ? -1 : restart_changed(a, err);
+	if (step->type == HEAD_STEP_FILES_BACK) {
+		if (undo_files(a, leaving, kept, err) < 0)
+			return -1;
+		restart_changed(a, kept);
+		return 0;
+	}
 	if (step->type == HEAD_STEP_DATA)
-		return undo_data(a, s, err);
+		return undo_data(a, s, kept, err);
 	if (step->type == HEAD_STEP_STORE_BACK)
 		return undo_store(a, s, kept, err);
 	if (step->type == HEAD_STEP_FORGET)

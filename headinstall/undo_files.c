@@ -129,7 +129,8 @@ static int restore_path(struct undo *u, const char *path, bool removing, struct 
 	struct err why = { 0 };
 	bool members;
 
-	if (p && p->touched && is_accounts(path, &members) && (p->foreign || !head_state_same(left(u, path), &p->now)))
+	if (p && p->touched && is_accounts(path, &members) &&
+	    (p->foreign || u->a->record->j.others.len || !head_state_same(left(u, path), &p->now)))
 		return removing ? 0 : without_accounts(u, path, members, left(u, path), err);
 	to = target_of(u, path);
 	if ((to->type == HEAD_ABSENT) != removing || head_state_same(n, to))
@@ -140,8 +141,10 @@ static int restore_path(struct undo *u, const char *path, bool removing, struct 
 		return 0;
 	if (why.kind == ERR_EXISTS)
 		str_list_addf(u->kept, "%s: something is in it that was not installed", path);
-	else if (why.kind == ERR_NOT_FOUND)
+	else if (why.kind == ERR_NOT_FOUND && !to->kept)
 		str_list_addf(u->kept, "%s: its former content was not kept, since it is long", path);
+	else if (why.kind == ERR_NOT_FOUND || why.kind == ERR_DAMAGED)
+		str_list_addf(u->kept, "%s: it could not be made what it was: %s", path, why.text);
 	else {
 		*err = why;
 		return -1;

@@ -97,7 +97,9 @@ enable() {
 }
 disable() { rm -f /etc/systemd/system/*.wants/"$1"; }
 enabled() { compgen -G "/etc/systemd/system/*.wants/$1" >/dev/null; }
-start() {
+start() { # as systemd, it knows no unit without a file; /fakes/start-fails is a unit that does not start
+    [ -e "/usr/lib/systemd/system/$1" ] || [ -e "/etc/systemd/system/$1" ] || { echo "Failed to start $1: Unit $1 not found." >&2; exit 5; }
+    [ "$(cat /fakes/start-fails 2>/dev/null)" != "$1" ] || { echo "Job for $1 failed." >&2; exit 1; }
     # As its unit's sandbox wants them (ReadWritePaths=).
     [ "$1" != orthrusd.service ] || [ -d /var/lib/orthrus -a -d /var/log/orthrus ] || exit 226
     [ "$1" != orthrusd.service ] || /fakes/orthrusd start || exit 1

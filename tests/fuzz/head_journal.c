@@ -23,9 +23,11 @@ static void print(const struct head_journal *j, struct buf *out)
 	for (size_t i = 0; i < j->n_links; i++)
 		head_line_link(out, j->links[i].name, j->links[i].value);
 	for (size_t i = 0; i < j->accounts.len; i++)
-		head_line_account(out, j->accounts.items[i]);
+		head_line_account(out, j->accounts.items[i], false);
+	for (size_t i = 0; i < j->others.len; i++)
+		head_line_account(out, j->others.items[i], true);
 	for (size_t i = 0; i < j->n_steps; i++)
-		head_line_step(out, j->steps[i].step, j->steps[i].done, NULL);
+		head_line_step(out, &j->steps[i], NULL);
 }
 
 static void check(const struct head_journal *j)

@@ -44,9 +44,9 @@ static void test_journal(void **state)
 	head_line_unit(&out, "a.service", "enabled and running");
 	head_line_setting(&out, "net.x", "1");
 	head_line_link(&out, "eth1", "down");
-	head_line_account(&out, "passwd:orthrus");
-	head_line_step(&out, "site", false, "2026-11-22T00:00:00Z");
-	head_line_step(&out, "site", true, NULL);
+	head_line_account(&out, "passwd:orthrus", false);
+	head_line_step(&out, &(const struct head_event){ .step = (char[]){ "site" } }, "2026-11-22T00:00:00Z");
+	head_line_step(&out, &(const struct head_event){ .step = (char[]){ "site" }, .done = true }, NULL);
 	head_line_complete(&out);
 	whole = out.len;
 	buf_adds(&out, "{\"record\":\"unit\",\"na");
@@ -67,6 +67,48 @@ static void test_journal(void **state)
 	assert_int_equal(head_journal_read(buf_str(&out), out.len, &torn, &good, &err), -1);
 	assert_int_equal(err.kind, ERR_DAMAGED);
 	assert_non_null(strstr(err.text, "line 1"));
+}
+
+/* What somebody else installed, removed or made since is no part of the installation. */
+static void test_foreign(void **state)
+{
+	static const struct {
+		bool was, ours, foreign; /* there, in this order */
+		bool is_theirs;
+	} cases[] = { { false, true, false, false }, { true, false, true, true }, { false, false, true, true } };
+	autoclean(head_journal_free) struct head_journal j = { 0 };
+	autoclean(buf_free) struct buf out = { 0 };
+	struct err err = { 0 };
+	size_t good;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autofree char *name = str_format("p%zu", i);
+		struct head_pkg p = { .name = name, .was_there = cases[i].was };
+
+		head_line_package(&out, &p);
+		p.has_now = true;
+		p.now_there = cases[i].ours;
+		head_line_package(&out, &p);
+		p.foreign = true;
+		p.now_there = cases[i].foreign;
+		head_line_package(&out, &p);
+	}
+	head_line_package(
+		&out, &(const struct head_pkg){ .name = (char[]){ "new" }, .foreign = true, .has_now = true, .now_there = true });
+	head_line_account(&out, "passwd:anna", true);
+	head_line_step(&out, &(const struct head_event){ .step = (char[]){ "site" }, .seen = true }, NULL);
+	assert_int_equal(head_journal_read(buf_str(&out), out.len, &j, &good, &err), 0);
+	head_journal_settle(&j);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autofree char *name = str_format("p%zu", i);
+		const struct head_pkg *p = head_journal_package(&j, name);
+
+		assert_true(p->was_there == cases[i].is_theirs && !p->has_now);
+	}
+	assert_true(head_journal_package(&j, "new")->was_there && !head_journal_package(&j, "new")->has_now);
+	assert_true(str_list_has(&j.others, "passwd:anna") && !j.accounts.len);
+	assert_true(j.steps[0].seen && !head_journal_done(&j, "site"));
 }
 
 static void test_journal_paths(void **state)
@@ -93,6 +135,9 @@ static void test_accounts(void **state)
 	head_accounts_added("root:x:0\n", "root:x:0\northrus:x:1\nanna:x:2", &names);
 	assert_int_equal(names.len, 2);
 	free(names.items[--names.len]);
+	assert_true(head_accounts_person("root:x:0:\nanna:x:1000:1000", "anna") && !head_accounts_person("root:x:0:", "root"));
+	assert_false(head_accounts_person("anna:x:999:\nberta:x:1000:\n", "anna") ||
+		     head_accounts_person("nobody:x:65534:", "nobody") || head_accounts_person("x", "x"));
 	head_accounts_without("root:x:0\northrus:x:1\nanna:x:2\n", &names, false, &names, &out);
 	assert_string_equal(buf_str(&out), "root:x:0\nanna:x:2\n");
 	head_accounts_without("adm:x:4:orthrus,anna\northrus:x:1:\n", &names, true, &names, &group);
@@ -174,8 +219,8 @@ static void test_tree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_journal), cmocka_unit_test(test_journal_paths), cmocka_unit_test(test_accounts),
-		cmocka_unit_test(test_dhcp),	cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_journal),	 cmocka_unit_test(test_foreign), cmocka_unit_test(test_journal_paths),
+		cmocka_unit_test(test_accounts), cmocka_unit_test(test_dhcp),	 cmocka_unit_test(test_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,7 +161,7 @@ static void test_resumed(void **state)
 	assert_int_equal(head_store_same(&s, &again, &err), -1);
 	assert_non_null(strstr(err.text, "begun here already: RAID 1 of serial QM1 and serial QM2, xfs"));
 	buf_clear(&out);
-	head_line_step(&out, "store", false, NULL);
+	head_line_step(&out, &(const struct head_event){ .step = (char[]){ "store" } }, NULL);
 	assert_int_equal(head_journal_read(buf_str(&out), out.len, &j, &good, &err), 0);
 	head_journal_settle(&j);
 	assert_true(head_store_resumed(&j, &other) && other.made);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The cluster's state goes, and images where that was asked for; what stays of it belongs to nobody who comes after us. */
+#include "base/mem.h"
+#include "headinstall/apply_priv.h"
+#include "headinstall/paths.h"
+#include "headinstall/programs.h"
+#include "sys/fs.h"
+#include "sys/privilege.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A file system of its own stays, empty: whoever mounted it takes it away. One that is mounted further below is none of ours. */
+static int empty_mount(const char *full, struct str_list *kept, struct err *err)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	if (fs_list(full, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		autofree char *sub = fs_join(full, names.items[i]);
+
+		if (fs_remove_tree(sub, err) < 0)
+			return -1;
+	}
+	str_list_addf(kept, "%s: another file system is mounted there; it is empty now", full);
+	return 0;
+}
+
+/* What a link leads to was put there by somebody. */
+static void name_link(const char *full, struct str_list *kept)
+{
+	char target[4096];
+	ssize_t n = readlink(full, target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return;
+	target[n] = '\0';
+	str_list_addf(kept, "%s, to which %s led: what is there stays", target, full);
+}
+
+static void name_links(const char *full, struct str_list *kept)
+{
+	static const char *const below[] = { "packs", "images", "sequence" };
+
+	name_link(full, kept);
+	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
+		autofree char *sub = fs_join(full, below[i]);
+
+		name_link(sub, kept);
+	}
+}
+
+static int remove_all(const char *full, struct str_list *kept, struct err *err)
+{
+	struct statx st;
+
+	name_links(full, kept);
+	return fs_look(AT_FDCWD, full, &st) == 0 && S_ISDIR(st.stx_mode) && fs_is_mounted(&st, NULL)
+		       ? empty_mount(full, kept, err)
+		       : fs_remove_tree(full, err);
+}
+
+/* By which the images that stay can be verified. What is there is the daemon's user's: no link of theirs has root read for them.
+ */
+static int keep_key(const struct head_apply *a, struct str_list *kept, struct err *err)
+{
+	autofree char *from = apply_place(a, "/var/lib/orthrus/pki/sign.pub"), *to = apply_place(a, HEAD_STORE "/sign.pub");
+	autofree char *store = apply_place(a, HEAD_STORE "/store");
+	autoclean(buf_free) struct buf key = { 0 };
+	struct err why = { 0 };
+
+	if (!fs_exists(store))
+		return 0;
+	if (fs_read_nofollow(from, 4096, &key, &why) < 0) {
+		if (why.kind != ERR_NOT_FOUND)
+			str_list_addf(kept, "%s, without the key by which what is there is verified: %s", store, why.text);
+		return 0;
+	}
+	return fs_write_atomic(to, buf_str(&key), key.len, 0644, err);
+}
+
+/* The numbers of our users are given to others next. */
+static int give_to_root(const struct head_apply *a, struct err *err)
+{
+	autofree char *log = apply_place(a, "/var/log/orthrus"), *store = apply_place(a, HEAD_STORE "/store");
+	autoclose int fd = -1;
+
+	if (str_list_has(&a->record->j.accounts, "passwd:orthrus") && privilege_give(log, 0, err) < 0)
+		return -1;
+	if (!str_list_has(&a->record->j.accounts, "group:orthrus"))
+		return 0;
+	fd = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && fchown(fd, (uid_t)-1, 0) < 0 ? err_errno(err, errno, "give %s to the group root", store) : 0;
+}
+
+/* Whoever installed the programs before (a Debian package, `make install`) had made them, as they made the user. */
+static int empty_dirs(const struct head_apply *a, struct err *err)
+{
+	if (str_list_has(&a->record->j.accounts, "passwd:orthrus"))
+		return 0;
+	return PROGRAM(a->record->root, NULL, err, "systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/orthrus.conf");
+}
+
+int undo_data(struct head_apply *a, const struct head_step *s, struct str_list *kept, struct err *err)
+{
+	autofree char *store = apply_place(a, HEAD_STORE "/store"), *srv = apply_place(a, HEAD_STORE);
+
+	if (s->enable && keep_key(a, kept, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->words.len; i++) {
+		autofree char *full = apply_place(a, s->words.items[i]);
+
+		if (remove_all(full, kept, err) < 0)
+			return -1;
+	}
+	/* Empty ones that nobody has put anything into. */
+	(void)!rmdir(store);
+	if (rmdir(srv) < 0 && !s->enable && (errno == ENOTEMPTY || errno == EEXIST))
+		str_list_addf(kept, "%s: something is in it that is not of Orthrus", srv);
+	return give_to_root(a, err) < 0 || empty_dirs(a, err) < 0 ? -1 : 0;
+}
