@@ -150,7 +150,7 @@ static void back_data(const struct head_back *b, struct plan *out)
 	static const char *const always[] = { "/run/orthrus",	       "/run/orthrus-helper.sock",
 					      "/run/orthrus-guard",    "/run/orthrus-setup.lock",
 					      "/srv/orthrus/diskless", "/srv/orthrus/tftp",
-					      "/var/lib/orthrus" };
+					      "/srv/orthrus/tmp",      "/var/lib/orthrus" };
 	static const char *const data[] = { "/srv/orthrus" };
 	bool all = b->data == HEAD_REMOVE_DATA;
 	struct head_step *s;
