@@ -165,8 +165,9 @@ static char *line_of(const char *text, const char *mark)
 	return at ? mem_strndup(at + strlen(mark), strcspn(at + strlen(mark), "\n")) : mem_strdup("");
 }
 
-/* This program, by other words: "NOUN VERB" is what it is called when it fails. */
-static int perform_self(const char *what, const char *const *argv, int64_t timeout_ns, struct err *err)
+/* This program, by other words: "NOUN VERB" is what it is called when it fails, and `ask` what to do where it does not say that
+ * itself. */
+static int perform_self(const char *what, const char *const *argv, int64_t timeout_ns, const char *ask, struct err *err)
 {
 	struct spawn run = { .argv = argv, .program = SPAWN_SELF, .timeout_ns = timeout_ns };
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
@@ -179,7 +180,7 @@ static int perform_self(const char *what, const char *const *argv, int64_t timeo
 	why = line_of(buf_str(&r.err), "orthrus: ");
 	next = line_of(buf_str(&r.err), "  next: ");
 	err_set(err, ERR_FAILED, "orthrus %s: %s", what, *why ? why : "it ended without a word");
-	return err_hint(err, "%s; " AGAIN, *next ? next : "`orthrus head status` says what keeps it");
+	return err_hint(err, "%s; " AGAIN, *next ? next : ask);
 }
 
 static int perform_apply(const struct head_step *step, struct err *err)
@@ -188,14 +189,16 @@ static int perform_apply(const struct head_step *step, struct err *err)
 
 	if (step->words.len && head_probe_alone(step->words.items[0], err) < 0)
 		return -1;
-	return perform_self("site apply", argv, APPLY_TIME, err);
+	return perform_self("site apply", argv, APPLY_TIME, "`orthrus head status` says what keeps it", err);
 }
 
 static int build_image(const struct head_step *s, struct err *err)
 {
 	const char *const argv[] = { "orthrus", "image", "build", s->words.items[0], "--yes", "--quiet", NULL };
 
-	return perform_self("image build", argv, IMAGE_TIME, err);
+	autofree char *ask = str_format("`orthrus image build %s` shows all that the builder says", s->words.items[0]);
+
+	return perform_self("image build", argv, IMAGE_TIME, ask, err);
 }
 
 static int perform(struct head_apply *a, const struct plan_step *step, struct err *err)

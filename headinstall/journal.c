@@ -209,13 +209,15 @@ static int read_step(struct json_obj *o, struct head_journal *j, struct err *err
 		       : 0;
 }
 
+/* This and what follows is not cut back: it is taken only when nothing can be wrong with the line any more. */
 static int read_account(struct json_obj *o, struct head_journal *j, struct err *err)
 {
 	autofree char *name = NULL;
 	struct str_list *list;
 	bool foreign = false;
 
-	if (json_str(o, "name", JSON_MUST, &name, err) < 0 || json_bool(o, "foreign", JSON_MAY, &foreign, err) < 0)
+	if (json_str(o, "name", JSON_MUST, &name, err) < 0 || json_bool(o, "foreign", JSON_MAY, &foreign, err) < 0 ||
+	    json_obj_end(o, err) < 0)
 		return -1;
 	list = foreign ? &j->others : &j->accounts;
 	if (!str_list_has(list, name))
@@ -241,7 +243,7 @@ static int read_array(struct json_obj *o, struct head_journal *j, struct err *er
 	    json_str(o, "uuid", JSON_MUST, &a.fs_uuid, err) < 0 || json_strs(o, "disks", JSON_MUST, &a.disks, err) < 0 ||
 	    check_word(o, "fs", a.fs, strlen(a.fs), err) < 0 || check_word(o, "seed", a.seed, 32, err) < 0 ||
 	    check_word(o, "md", a.md_uuid, HEAD_ARRAY_MD_LEN, err) < 0 ||
-	    check_word(o, "uuid", a.fs_uuid, HEAD_ARRAY_FS_LEN, err) < 0)
+	    check_word(o, "uuid", a.fs_uuid, HEAD_ARRAY_FS_LEN, err) < 0 || json_obj_end(o, err) < 0)
 		return -1;
 	journal_array_clear(&j->array);
 	j->array = a;
@@ -271,6 +273,8 @@ static int read_kind(struct json_obj *o, enum record kind, struct head_journal *
 	case REC_STEP:
 		return read_step(o, j, err);
 	case REC_COMPLETE:
+		if (json_obj_end(o, err) < 0)
+			return -1;
 		j->complete = true;
 		return 0;
 	}

@@ -13,6 +13,8 @@
 
 /* Where images are, and how an array of this machine's own disks comes to be there. */
 #define HEAD_STORE "/srv/orthrus"
+#define HEAD_IMAGES HEAD_STORE "/store/images"
+#define HEAD_SIGN_PUB "/var/lib/orthrus/pki/sign.pub" /* of their signatures */
 #define HEAD_STORE_UNIT "srv-orthrus.mount"
 #define HEAD_STORE_MOUNT "/etc/systemd/system/" HEAD_STORE_UNIT
 #define HEAD_STORE_MDADM "/etc/mdadm/mdadm.conf.d/orthrus.conf"

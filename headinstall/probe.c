@@ -295,6 +295,7 @@ int head_probe(const struct head_probe *p, struct head_facts *out, struct err *e
 	probe_ports(out);
 	probe_packages(p, out);
 	probe_services(p, out);
+	probe_images(out);
 	ask_dhcp(p, out);
 	return 0;
 }

@@ -15,5 +15,6 @@ void probe_interfaces(struct head_facts *f);
 void probe_ports(struct head_facts *f);
 void probe_packages(const struct head_probe *p, struct head_facts *f);
 void probe_services(const struct head_probe *p, struct head_facts *f);
+void probe_images(struct head_facts *f);
 
 #endif

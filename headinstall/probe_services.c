@@ -256,24 +256,6 @@ static void probe_users(struct head_facts *f)
 	f->state_dirs = fs_exists(state) && fs_exists(log);
 }
 
-/* An image is there when one version of it is. */
-static void probe_images(struct head_facts *f)
-{
-	autofree char *dir = str_format("%s/srv/orthrus/store/images", f->root);
-	autoclean(str_list_free) struct str_list names = { 0 };
-	struct err none = { 0 };
-
-	if (fs_list(dir, &names, &none) < 0)
-		return;
-	for (size_t i = 0; i < names.len; i++) {
-		autofree char *one = fs_join(dir, names.items[i]);
-		autoclean(str_list_free) struct str_list versions = { 0 };
-
-		if (fs_list(one, &versions, &none) == 0 && versions.len)
-			str_list_add(&f->images, names.items[i]);
-	}
-}
-
 static bool has_files(const char *dir, unsigned int depth)
 {
 	autoclean(str_list_free) struct str_list names = { 0 };
@@ -325,7 +307,6 @@ void probe_services(const struct head_probe *p, struct head_facts *f)
 		add_text(f, networkd);
 	}
 	probe_users(f);
-	probe_images(f);
 	probe_confs(f);
 	probe_units(f);
 	probe_networker(f);

@@ -23,6 +23,7 @@ ip link set lo up
 # The machine: its own /etc, /var, /boot and the like; /usr is this one's, and what is written there stays here.
 machine() {
     local d
+    mkdir "$m" && mount --bind "$m" "$m" || die "a root of its own" # unshare(1) in it asks for a mount there
     mkdir -p "$m"/{proc,sys,dev,run,tmp,root,srv,opt,boot,fakes,usr,etc,var/lib,var/log,var/spool,var/cache} "$work"/{upper,workdir}
     for d in bin sbin lib lib64; do [ ! -L "/$d" ] || ln -s "usr/$d" "$m/$d"; done
     mount -t overlay overlay -o "lowerdir=/usr,upperdir=$work/upper,workdir=$work/workdir" "$m/usr" || { echo "needs overlayfs"; exit 77; }

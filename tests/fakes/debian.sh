@@ -166,6 +166,7 @@ apt_get() {
             if [ $simulate ]; then echo "Purg $p [1.0-1]"; else take_away "$p" purge; fi
         done
         ;;
+    indextargets) for p in "" -security; do echo "http://mirror.example/debian||bookworm$p|main"; done ;;
     *) echo "E: Invalid operation $verb" >&2; exit 100 ;;
     esac
 }
