@@ -245,6 +245,7 @@ static bool is_mute(struct talk *t)
 
 static int talk(struct talk *t, struct err *err)
 {
+	struct err why = { 0 };
 	int more = 1;
 
 	while (more > 0) {
@@ -253,11 +254,11 @@ static int talk(struct talk *t, struct err *err)
 				      { .fd = t->c->wake, .events = POLLIN } };
 
 		cast_findings_watch(t->c);
-		if (hand_on(t, err) < 0 && !t->ended)
+		if (hand_on(t, &why) < 0) {
+			if (t->ended) /* too late to matter: how it ended, it has said */
+				return 0;
+			*err = why;
 			return -1;
-		if (err->kind != ERR_NONE) { /* too late to matter */
-			*err = (struct err){ 0 };
-			return 0;
 		}
 		if (poll(p, ARRAY_LEN(p), WAIT_MS) <= 0) {
 			if (is_mute(t))

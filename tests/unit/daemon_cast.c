@@ -148,6 +148,12 @@ static void the_child_does_not_begin(void **state)
 	must_not_get(r, "n01", "unreadable", false, "ended with 4");
 	must_not_get(r, "n02", "unreadable", false, "ended with 4");
 	assert_int_equal(events(r, "cast-begun"), 1);
+	/* Nor when it says why: that is the reason, no end as any other, after which the next one would be begun at once. */
+	must_not_get(r, "n01", "unbound", false, "its cast failed: the address is not here");
+	must_not_get(r, "n02", "unbound", false, "its cast failed: the address is not here");
+	assert_int_equal(events(r, "cast-begun"), 2);
+	assert_int_equal(events(r, "cast-failed"), 2);
+	assert_int_equal(events(r, "cast-over"), 0);
 	/* The head answers when it knows, and the node waits for that. */
 	assert_true(SESSION_BEGIN_S + 10 < SESSION_TICKET_S && SESSION_TICKET_S + 10 < SESSION_ASK_S);
 	r->d.casts->times.begin_ns = 300 * NS_PER_MS;

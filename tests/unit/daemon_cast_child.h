@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A process that casts for orthrusd and sends nothing: it answers as one would, and ends as the test of daemon/cast.c wants. What
- * it does differs by the image's name: "unreadable" does not begin, "slow" is not ready, "full" takes nobody. */
+ * it does differs by the image's name: "unreadable" does not begin, "unbound" says why it does not, "slow" is not ready, "full"
+ * takes nobody. */
 #ifndef ORTHRUS_TESTS_DAEMON_CAST_CHILD_H
 #define ORTHRUS_TESTS_DAEMON_CAST_CHILD_H
 
@@ -82,13 +83,18 @@ static inline void answer(const struct cast_do_line *l, const struct cast_open *
 		.what = CAST_SAID_OPENED, .port = 4000, .chunks = CHUNKS, .blocks = 7, .bytes = 1 << 20
 	};
 	const struct cast_said_line yes = { .what = CAST_SAID_JOINED, .number = l->number };
-	static char words[] = "no room";
+	static char words[] = "no room", why[] = "the address is not here";
 	const struct cast_said_line no = { .what = CAST_SAID_REFUSED, .number = l->number, .text = words };
+	const struct cast_said_line failed = { .what = CAST_SAID_ENDED, .text = why };
 
 	switch (l->what) {
 	case CAST_DO_OPEN:
 		if (str_eq(o->name, "unreadable"))
 			_exit(4);
+		if (str_eq(o->name, "unbound")) {
+			say(&failed);
+			_exit(1);
+		}
 		if (!str_eq(o->name, "slow"))
 			say(&opened);
 		break;
