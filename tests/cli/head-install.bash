@@ -27,7 +27,7 @@ machine() {
     mkdir -p "$m"/{proc,sys,dev,run,tmp,root,srv,opt,boot,fakes,usr,etc,var/lib,var/log,var/spool,var/cache} "$work"/{upper,workdir}
     for d in bin sbin lib lib64; do [ ! -L "/$d" ] || ln -s "usr/$d" "$m/$d"; done
     mount -t overlay overlay -o "lowerdir=/usr,upperdir=$work/upper,workdir=$work/workdir" "$m/usr" || { echo "needs overlayfs"; exit 77; }
-    mount -t proc proc "$m/proc" && mount -t sysfs sysfs "$m/sys" && mount --bind /dev "$m/dev" || die "mounts"
+    mount -t proc proc "$m/proc" && mount -t sysfs sysfs "$m/sys" && mount --rbind /dev "$m/dev" || die "mounts"
     mount -t tmpfs tmpfs "$m/proc/sys/net/core" || die "a place for settings"
     echo 212992 >"$m/proc/sys/net/core/rmem_max"
     echo 212992 >"$m/proc/sys/net/core/wmem_max"
