@@ -69,6 +69,7 @@ static int prepare(struct uninstall *u, struct err *err)
 	if (head_record_catch_up(&u->record, false, err) < 0 || head_tree_look(&u->record.tree, false, &u->now, err) < 0 ||
 	    program_packages(c->root, &u->now, err) < 0 || head_packages_wanted(&u->record, &u->now, &u->wanted, err) < 0)
 		return -1;
+	back.guard = head_guard_runs(c->root);
 	plan_store(u, &back);
 	head_plan_back(&back, &u->plan);
 	return 0;

@@ -28,6 +28,8 @@ struct head_apply {
 int head_apply(struct head_apply *a, const struct plan *plan, struct err *err) WARN_UNUSED;
 /* The steps of head_plan_back(). What can't be given back is named in `kept` (appended), and the rest goes on. */
 int head_undo(struct head_apply *a, const struct plan *plan, struct str_list *kept, struct err *err) WARN_UNUSED;
+/* Does systemd run this machine's guard, or would it with the next start? */
+bool head_guard_runs(const char *root);
 /* Of the packages that an uninstallation would remove, those that others need: apt is asked. Appends. */
 int head_packages_wanted(const struct head_record *r, const struct head_journal *packages, struct str_list *wanted,
 			 struct err *err) WARN_UNUSED;

@@ -22,6 +22,8 @@ int undo_store(struct head_apply *a, const struct head_step *s, struct str_list 
 int undo_files(struct head_apply *a, const struct head_journal *leaving, struct str_list *kept, struct err *err) WARN_UNUSED;
 /* undo_data.c: the paths of the step; links, mounts and what is not of Orthrus are named in `kept`. */
 int undo_data(struct head_apply *a, const struct head_step *s, struct str_list *kept, struct err *err) WARN_UNUSED;
+/* undo_guard.c: it ends, and with it this machine's service addresses and the gate. */
+int undo_guard(struct head_apply *a, struct err *err) WARN_UNUSED;
 int undo_packages(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
 
 #endif

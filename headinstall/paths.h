@@ -5,6 +5,9 @@
 
 #define HEAD_SITE "/etc/orthrus/site.json"
 #define HEAD_GUARD_KEY "/etc/orthrus/guard.key"
+#define HEAD_GUARD_UNIT "orthrus-guard.service"
+#define HEAD_GUARD_WANTS "/etc/systemd/system/multi-user.target.wants/" HEAD_GUARD_UNIT
+#define HEAD_UNIT_OFF "disabled and stopped" /* of the journal: what a unit was */
 #define HEAD_CHRONY "/etc/chrony/chrony.conf"
 #define HEAD_CHRONY_OURS "/etc/chrony/conf.d/orthrus.conf"
 #define HEAD_INTERFACES "/etc/network/interfaces"

@@ -86,6 +86,7 @@ enum head_data { HEAD_KEEP_IMAGES, HEAD_REMOVE_DATA };
 struct head_back {
 	const struct head_journal *journal, *now, *packages;
 	const struct str_list *wanted;
+	bool guard; /* head_guard_runs() */
 	enum head_data data;
 	const struct head_store *store; /* that was begun or made; its raid plan is there when it can be erased */
 	const char *store_why;		/* why it can't be */

@@ -45,6 +45,23 @@ static void back_units(const struct head_back *b, struct plan *out)
 	}
 }
 
+/* The guard of a pair is started by hand once both heads have its key: nothing is written down of that. One that was there before
+ * was somebody else's head. */
+static void back_guard(const struct head_back *b, struct plan *out)
+{
+	const struct head_path *was = head_journal_path(b->journal, HEAD_GUARD_WANTS);
+	struct head_step *s;
+
+	if (!b->guard || head_journal_unit(b->journal, HEAD_GUARD_UNIT) || (was && was->has_was && was->was.type != HEAD_ABSENT))
+		return;
+	s = head_add(out, HEAD_STEP_UNIT_BACK, PLAN_WRITES, "unit:" HEAD_GUARD_UNIT,
+		     mem_strdup("stop " HEAD_GUARD_UNIT
+				", which was started since, and take the service addresses and its gate off "
+				"this machine"));
+	str_list_add(&s->words, HEAD_GUARD_UNIT);
+	str_list_add(&s->words, HEAD_UNIT_OFF);
+}
+
 static void back_values(const struct head_back *b, struct plan *out)
 {
 	for (size_t i = 0; i < b->journal->n_settings; i++) {
@@ -191,6 +208,7 @@ static void back_store(const struct head_back *b, struct plan *out)
 
 void head_plan_back(const struct head_back *b, struct plan *out)
 {
+	back_guard(b, out);
 	back_units(b, out);
 	back_values(b, out);
 	/* The key of images is put beside them while the array is there; what is below its mount point goes without it. */

@@ -149,16 +149,16 @@ static int undo_unit(struct head_apply *a, const struct head_step *s, struct str
 	bool live = !*root;
 	struct err none = { 0 };
 
-	if (live && !s->start) {
+	if (live && !s->start && str_eq(name, HEAD_GUARD_UNIT)) {
+		if (undo_guard(a, err) < 0)
+			return -1;
+	} else if (live && !s->start) {
 		if (PROGRAM(root, NULL, &none, "systemctl", "stop", name) < 0)
 			log_debug("head", "%s", none.text);
 		/* What it had started by its own. */
 		if (str_eq(name, "orthrusd.service") &&
 		    PROGRAM(root, NULL, &none, "systemctl", "stop", "orthrus-helper.service", "orthrus-slurm.path") < 0)
 			log_debug("head", "%s", none.text);
-		/* Stopped, it leaves its gate shut: the service addresses would be silent here for good. */
-		if (str_eq(name, "orthrus-guard.service") && PROGRAM(root, NULL, err, "orthrus-guard", "--remove-gate") < 0)
-			return -1;
 	}
 	if (PROGRAM(root, NULL, &none, "systemctl", s->enable ? "enable" : "disable", name) < 0)
 		log_debug("head", "%s", none.text);

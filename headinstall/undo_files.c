@@ -82,6 +82,14 @@ static bool is_its_state(const struct undo *u, const char *path)
 	return false;
 }
 
+/* A head that is none starts no guard, whoever wanted it started. */
+static bool is_guards(const struct undo *u, const char *path)
+{
+	const char *was = head_journal_unit(&u->a->record->j, HEAD_GUARD_UNIT);
+
+	return was && str_eq(was, HEAD_UNIT_OFF) && str_eq(path, HEAD_GUARD_WANTS);
+}
+
 /* What a path shall be. */
 static const struct head_state *target_of(struct undo *u, const char *path)
 {
@@ -92,7 +100,7 @@ static const struct head_state *target_of(struct undo *u, const char *path)
 	/* Made by orthrusd for programs that are installed here: it leads to what is gone. */
 	if (n->type == HEAD_LINK && str_starts(n->target, "/var/lib/orthrus/"))
 		return &absent;
-	if (is_its_state(u, path))
+	if (is_its_state(u, path) || is_guards(u, path))
 		return &absent;
 	if (!p || !p->touched)
 		return l;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "headfailover/guard/leave.h"
 #include "headfailover/guard/loop.h"
 #include "headfailover/guard/realtime.h"
 #include "headfailover/guard/talk.h"
@@ -31,7 +32,7 @@ static const char usage[] =
 	"usage: orthrus-guard [--root DIR] [--site FILE] [--self NAME] [--key FILE] [--old-key FILE] [--control SOCKET]\n"
 	"                     [--user NAME] [--lab [--clock-rate RATE]] [--debug]\n"
 	"       orthrus-guard --make-key FILE\n"
-	"       orthrus-guard --remove-gate\n"
+	"       orthrus-guard --remove-gate [--root DIR] [--site FILE]\n"
 	"\n"
 	"  --root DIR         everything is below DIR (default: /)\n"
 	"  --site FILE        the site (default: /etc/orthrus/site.json)\n"
@@ -44,7 +45,8 @@ static const char usage[] =
 	"  --lab              run without real time if there is none, and with short leases where a machine may be paused\n"
 	"  --clock-rate RATE  in a lab, this machine's clock is so much faster (1.01) or slower than it is\n"
 	"  --make-key FILE    make a new secret, and end\n"
-	"  --remove-gate      this machine is no head any more: take the gate off its interfaces, and end\n"
+	"  --remove-gate      this machine is no head any more: take the service addresses and the gate off its interfaces, and "
+	"end\n"
 	"  --debug            log more\n"
 	"  --version, --help\n";
 
@@ -351,6 +353,13 @@ static int make_key(const char *path, struct err *err)
 	return 0;
 }
 
+static int leave(const struct options *o, struct err *err)
+{
+	autofree char *site = path_of(o, o->site, "/etc/orthrus/site.json");
+
+	return guard_leave(site, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct guard *g = mem_zalloc(sizeof(*g));
@@ -368,7 +377,7 @@ int main(int argc, char **argv)
 	if (g->o.make_key)
 		rc = make_key(g->o.make_key, &err);
 	else if (g->o.remove_gate)
-		rc = gate_remove(&err);
+		rc = leave(&g->o, &err);
 	else
 		rc = run(g, &err);
 	if (rc < 0)

@@ -103,6 +103,7 @@ start() { # as systemd, it knows no unit without a file; /fakes/start-fails is a
     # As its unit's sandbox wants them (ReadWritePaths=).
     [ "$1" != orthrusd.service ] || [ -d /var/lib/orthrus -a -d /var/log/orthrus ] || exit 226
     [ "$1" != orthrusd.service ] || /fakes/orthrusd start || exit 1
+    [ "$1" != orthrus-guard.service ] || [ ! -e /fakes/guard ] || /fakes/guard start || exit 1 # a real one, of tests/netns/head-uninstall.sh
     [ "$1" != chrony.service ] || { mkdir -p /var/lib/chrony; cat /proc/sys/kernel/random/uuid >/var/lib/chrony/drift; }
     [ "$1" != srv-orthrus.mount ] || store mount || exit 1
     : >"$active/$1"
@@ -115,6 +116,7 @@ store() { # as systemd does from its unit, in a machine that has arrays (tests/v
 }
 stop() {
     [ "$1" != orthrusd.service ] || /fakes/orthrusd stop
+    [ "$1" != orthrus-guard.service ] || [ ! -e /fakes/guard ] || /fakes/guard stop
     [ "$1" != srv-orthrus.mount ] || store unmount
     rm -f "$active/$1"
 }

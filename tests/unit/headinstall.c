@@ -151,6 +151,32 @@ static void test_fresh(void **state)
 	planned(&w, "fresh");
 }
 
+/* Whoever started it: but for one that was there before there was a head of ours. */
+static void test_guard_back(void **state)
+{
+	struct head_path link = { .path = (char[]){ HEAD_GUARD_WANTS }, .has_was = true, .was = { .type = HEAD_LINK } };
+	struct head_setting told = { .name = (char[]){ HEAD_GUARD_UNIT }, .value = (char[]){ HEAD_UNIT_OFF } };
+	struct head_journal none = { 0 }, before = { .paths = &link, .n_paths = 1 }, ours = { .units = &told, .n_units = 1 };
+	const struct head_journal *const journals[] = { &none, &before, &ours };
+	static const char *const says[] = { "which was started since", NULL, "be as it was: " HEAD_UNIT_OFF };
+	struct str_list wanted = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(journals); i++) {
+		struct head_back b = {
+			.journal = journals[i], .now = &none, .packages = &none, .wanted = &wanted, .guard = true
+		};
+		autoclean(plan_free) struct plan plan = { 0 };
+
+		head_plan_back(&b, &plan);
+		assert_int_equal(str_eq(plan.steps[0].name, "unit:" HEAD_GUARD_UNIT), says[i] != NULL);
+		if (!says[i])
+			continue;
+		assert_non_null(strstr(plan.steps[0].text, says[i]));
+		assert_string_not_equal(plan.steps[1].name, plan.steps[0].name);
+	}
+}
+
 /* Where the store has the image already, nothing is built. */
 static void test_images(void **state)
 {
@@ -416,7 +442,7 @@ int main(void)
 		cmocka_unit_test(test_fresh),	      cmocka_unit_test(test_own_dnsmasq), cmocka_unit_test(test_chrony_changed),
 		cmocka_unit_test(test_second_run),    cmocka_unit_test(test_networkd),	  cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_diff),	      cmocka_unit_test(test_slew),	  cmocka_unit_test(test_store),
-		cmocka_unit_test(test_packages_back), cmocka_unit_test(test_images),
+		cmocka_unit_test(test_packages_back), cmocka_unit_test(test_images),	  cmocka_unit_test(test_guard_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
