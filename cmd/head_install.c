@@ -249,6 +249,8 @@ static int prepare(struct install *i, struct err *err)
 	i->wish.site_text = buf_str(&i->text);
 	i->wish.accept_dhcp = cmd_flag(c, "accept-dhcp");
 	i->wish.images = cmd_flag(c, "images");
+	i->wish.links = i->record.j.links;
+	i->wish.n_links = i->record.j.n_links;
 	return head_plan(&i->facts, &i->site, &i->wish, &i->plan, err);
 }
 

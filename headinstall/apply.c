@@ -226,6 +226,8 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 		return apply_raid(a, s, err);
 	case HEAD_STEP_STORE:
 		return write_files(a, s, err) < 0 ? -1 : apply_store(a, s, err);
+	case HEAD_STEP_ADDRESS_OFF:
+		return apply_address_off(a, s, err);
 	case HEAD_STEP_ADDRESS:
 		return write_files(a, s, err) < 0 ? -1 : apply_address(a, s, err);
 	case HEAD_STEP_TIME:

@@ -7,7 +7,9 @@
 #include "sys/fs.h"
 #include "sys/log.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "up" or "down", and the addresses that it has not yet: these are taken away again. */
 static int note_link(struct head_apply *a, const struct head_step *s, struct err *err)
@@ -60,6 +62,45 @@ int apply_address(struct head_apply *a, const struct head_step *s, struct err *e
 	if (!a->facts->running)
 		return 0;
 	return note_link(a, s, err) < 0 || give(a, s->words.items[0], err) < 0 ? -1 : make_sure(s, err);
+}
+
+static void take_addresses(const struct head_step *s, bool by_file, bool down)
+{
+	const char *interface = s->words.items[0];
+	struct err none = { 0 };
+
+	if (by_file && PROGRAM("", NULL, &none, "ifdown", "--force", interface) < 0)
+		log_debug("head", "%s", none.text);
+	for (size_t i = 1; i < s->words.len; i++)
+		if (PROGRAM("", NULL, &none, "ip", "address", "del", s->words.items[i], "dev", interface) < 0)
+			log_debug("head", "%s", none.text);
+	if (by_file && PROGRAM("", NULL, &none, "ip", "link", "set", interface, down ? "down" : "up") < 0)
+		log_debug("head", "%s", none.text);
+}
+
+/* The step that gives the new ones follows. */
+int apply_address_off(struct head_apply *a, const struct head_step *s, struct err *err)
+{
+	autofree char *ifupdown = str_format(HEAD_INTERFACES_OURS, s->words.items[0]);
+	autoclean(buf_free) struct buf line = { 0 };
+	struct err none = { 0 };
+
+	take_addresses(s, str_list_has(&s->paths, ifupdown), s->start);
+	for (size_t i = 0; i < s->paths.len; i++) {
+		autofree char *full = apply_place(a, s->paths.items[i]);
+
+		if (head_record_own(a->record, s->paths.items[i], err) < 0)
+			return -1;
+		if (unlink(full) < 0 && errno != ENOENT)
+			return err_errno(err, errno, "remove %s", full);
+	}
+	if (!s->paths.len)
+		return 0;
+	if (a->facts->networker == HEAD_NET_NETWORKD && PROGRAM("", NULL, &none, "networkctl", "reload") < 0)
+		log_debug("head", "%s", none.text);
+	/* Nothing of it is ours any more. */
+	head_line_link(&line, s->words.items[0], "");
+	return head_record_note(a->record, &line, err);
 }
 
 /* Whatever of it is gone already is no mistake. */

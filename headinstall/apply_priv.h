@@ -12,6 +12,7 @@ void apply_say(const struct head_apply *a, const struct plan *plan, size_t i, co
 int apply_value(const char *name, const char *value, struct err *err) WARN_UNUSED;
 /* apply_address.c: the interface gets what was written for it, and has it when this returns 0; and loses it again. */
 int apply_address(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
+int apply_address_off(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
 void undo_address(struct head_apply *a, const struct head_step *s);
 /* apply_store.c */
 int apply_raid(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;

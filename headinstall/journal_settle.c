@@ -118,8 +118,8 @@ static void settle_packages(struct head_journal *j)
 		j->packages[i].order = i;
 }
 
-/* What it was is what was said first. */
-static void settle_settings(struct head_setting *list, size_t *len)
+/* What it was is what was said first, unless they are joined otherwise. */
+static void settle_settings(struct head_setting *list, size_t *len, void (*join)(struct head_setting *, struct head_setting *))
 {
 	size_t n = 0;
 
@@ -130,6 +130,8 @@ static void settle_settings(struct head_setting *list, size_t *len)
 			list[n++] = list[i];
 			continue;
 		}
+		if (join)
+			join(&list[n - 1], &list[i]);
 		free(list[i].name);
 		free(list[i].value);
 	}
@@ -138,15 +140,47 @@ static void settle_settings(struct head_setting *list, size_t *len)
 		list[i].order = i;
 }
 
+static bool has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word))
+		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
+/* Of an interface all addresses that it was given; with "" all of it was taken away again. */
+static void join_link(struct head_setting *into, struct head_setting *later)
+{
+	char *save = NULL, *word;
+
+	if (!*into->value || !*later->value) {
+		free(into->value);
+		into->value = later->value;
+		later->value = NULL;
+		return;
+	}
+	(void)strtok_r(later->value, " ", &save); /* up or down: as it was first */
+	while ((word = strtok_r(NULL, " ", &save))) {
+		char *longer = has_word(into->value, word) ? NULL : str_format("%s %s", into->value, word);
+
+		if (!longer)
+			continue;
+		free(into->value);
+		into->value = longer;
+	}
+}
+
 void head_journal_settle(struct head_journal *j)
 {
 	size_t n = 0;
 
 	settle_paths(j);
 	settle_packages(j);
-	settle_settings(j->units, &j->n_units);
-	settle_settings(j->settings, &j->n_settings);
-	settle_settings(j->links, &j->n_links);
+	settle_settings(j->units, &j->n_units, NULL);
+	settle_settings(j->settings, &j->n_settings, NULL);
+	settle_settings(j->links, &j->n_links, join_link);
 	if (j->n_steps)
 		qsort(j->steps, j->n_steps, sizeof(*j->steps), by_step);
 	for (size_t i = 0; i < j->n_steps; i++) {

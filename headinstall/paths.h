@@ -11,8 +11,10 @@
 #define HEAD_CHRONY "/etc/chrony/chrony.conf"
 #define HEAD_CHRONY_OURS "/etc/chrony/conf.d/orthrus.conf"
 #define HEAD_INTERFACES "/etc/network/interfaces"
-#define HEAD_INTERFACES_OURS "/etc/network/interfaces.d/orthrus-%s"
-#define HEAD_NETWORKD_OURS "/etc/systemd/network/50-orthrus-%s.network"
+#define HEAD_INTERFACES_DIR "/etc/network/interfaces.d"
+#define HEAD_INTERFACES_OURS HEAD_INTERFACES_DIR "/orthrus-%s"
+#define HEAD_NETWORKD_DIR "/etc/systemd/network"
+#define HEAD_NETWORKD_OURS HEAD_NETWORKD_DIR "/50-orthrus-%s.network"
 
 /* Where images are, and how an array of this machine's own disks comes to be there. */
 #define HEAD_STORE "/srv/orthrus"

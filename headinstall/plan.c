@@ -273,8 +273,10 @@ int head_plan(const struct head_facts *f, const struct site *site, const struct 
 	plan_sshd(f, wish, out);
 	plan_users(f, out);
 	plan_site(f, wish, out);
-	if (plan_store(f, wish, out, err) < 0 || plan_address(f, site, wish, out, err) < 0 ||
-	    plan_time(f, site, wish, out, err) < 0)
+	if (plan_store(f, wish, out, err) < 0)
+		return -1;
+	plan_moved(f, site, wish, out);
+	if (plan_address(f, site, wish, out, err) < 0 || plan_time(f, site, wish, out, err) < 0)
 		return -1;
 	plan_values(f, out);
 	plan_unit(f, wish, "orthrus-helper.socket", "by which orthrusd has dnsmasq started", out);

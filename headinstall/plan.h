@@ -25,6 +25,7 @@ enum head_step_type {
 	HEAD_STEP_STORE_STOP,
 	HEAD_STEP_RAID, /* one of a disk plan */
 	HEAD_STEP_STORE,
+	HEAD_STEP_ADDRESS_OFF, /* words: the interface, addresses; paths go; start: it was down */
 	HEAD_STEP_ADDRESS,
 	HEAD_STEP_TIME,
 	HEAD_STEP_VALUE,
@@ -61,13 +62,15 @@ struct head_step {
 
 /* How the journal has it by now. */
 struct head_wish {
-	const char *site_text;		/* what /etc/orthrus/site.json shall hold */
-	bool accept_dhcp;		/* another DHCP server on the provision network is known and wanted */
-	bool images;			/* those that the store has not are built */
-	bool recorded;			/* `before` is complete */
-	bool brought_sshd;		/* there was none before */
-	const struct head_store *store; /* NULL: no array is asked for, and none was begun */
-	struct str_list open;		/* steps that were begun and not done */
+	const char *site_text;		  /* what /etc/orthrus/site.json shall hold */
+	bool accept_dhcp;		  /* another DHCP server on the provision network is known and wanted */
+	bool images;			  /* those that the store has not are built */
+	bool recorded;			  /* `before` is complete */
+	bool brought_sshd;		  /* there was none before */
+	const struct head_store *store;	  /* NULL: no array is asked for, and none was begun */
+	struct str_list open;		  /* steps that were begun and not done */
+	const struct head_setting *links; /* of the journal: what interfaces were given */
+	size_t n_links;
 };
 /* Which of the site's heads this machine is: by its name, else the first. */
 size_t head_of_site(const struct site *site, const char *hostname);

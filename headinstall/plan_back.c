@@ -76,9 +76,12 @@ static void back_values(const struct head_back *b, struct plan *out)
 	for (size_t i = 0; i < b->journal->n_links; i++) {
 		const struct head_setting *l = &b->journal->links[i];
 		autofree char *id = str_format("address:%s", l->name);
-		struct head_step *s = head_add(out, HEAD_STEP_ADDRESS_BACK, PLAN_WRITES, id,
-					       str_format("take the head's addresses from %s", l->name));
+		struct head_step *s;
 
+		if (!*l->value)
+			continue;
+		s = head_add(out, HEAD_STEP_ADDRESS_BACK, PLAN_WRITES, id,
+			     str_format("take the head's addresses from %s", l->name));
 		str_list_add(&s->words, l->name);
 		str_list_add(&s->words, l->value);
 	}

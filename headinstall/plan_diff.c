@@ -80,6 +80,22 @@ static void middle(const struct lines *a, size_t na, const struct lines *b, size
 	}
 }
 
+/* Files of configuration have tabs: they stay, what else a terminal might obey does not. */
+static void print_line(char mark, const char *line, size_t len, struct buf *out)
+{
+	buf_addc(out, mark);
+	while (len) {
+		const char *tab = memchr(line, '\t', len);
+		size_t n = tab ? (size_t)(tab - line) : len;
+		autofree char *text = str_printable(line, n);
+
+		buf_addf(out, "%s%s", text, tab ? "\t" : "");
+		line += n + !!tab;
+		len -= n + !!tab;
+	}
+	buf_addc(out, '\n');
+}
+
 static void print_hunks(const struct lines *a, const struct lines *b, const struct moves *m, struct buf *out)
 {
 	size_t i = 0, k = 0, shown = 0;
@@ -94,9 +110,8 @@ static void print_hunks(const struct lines *a, const struct lines *b, const stru
 		if (near) {
 			const struct lines *from = m->what[at] == '+' ? b : a;
 			size_t line = m->what[at] == '+' ? k : i;
-			autofree char *text = str_printable(from->at[line], from->len[line]);
 
-			buf_addf(out, "%c%s\n", m->what[at], text);
+			print_line(m->what[at], from->at[line], from->len[line], out);
 			shown = at + 1;
 		}
 		i += m->what[at] != '+';

@@ -94,25 +94,55 @@ struct head_ip {
 	unsigned int prefix;
 };
 
+/* One of IPv4 for another network than the site's is not enough; an address of IPv6 may come by itself, and be for one machine.
+ */
 static bool has_address(const struct str_list *list, const struct head_ip *ip)
 {
+	autofree char *whole = str_format("%s/%u", ip->addr, ip->prefix);
 	size_t len = strlen(ip->addr);
 
 	for (size_t i = 0; i < list->len; i++)
-		if (strncmp(list->items[i], ip->addr, len) == 0 && list->items[i][len] == '/')
+		if (strchr(ip->addr, ':') ? strncmp(list->items[i], ip->addr, len) == 0 && list->items[i][len] == '/'
+					  : str_eq(list->items[i], whole))
 			return true;
 	return false;
 }
 
-/* What somebody wrote of an interface in ifupdown's file stays theirs. */
+/* What somebody wrote of an interface in a file of ifupdown's stays theirs. */
 static bool names_interface(const char *text, const char *interface)
 {
-	autofree char *line = str_format("iface %s ", interface);
+	size_t len = strlen(interface);
 
-	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
-		if (str_starts(at + strspn(at, " \t"), line))
+	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+		const char *word = at + strspn(at, " \t"), *name = word + strlen("iface");
+
+		if (!str_starts(word, "iface") || !strspn(name, " \t"))
+			continue;
+		name += strspn(name, " \t");
+		if (strncmp(name, interface, len) == 0 && strchr(" \t\n", name[len]))
 			return true;
+	}
 	return false;
+}
+
+/* NULL: none but ours. */
+static const char *configured_by(const struct head_facts *f, const char *ours, const char *interface)
+{
+	for (size_t i = 0; i < f->n_texts; i++) {
+		const struct head_text *t = &f->texts[i];
+
+		if ((str_eq(t->path, HEAD_INTERFACES) || str_starts(t->path, HEAD_INTERFACES_DIR "/")) &&
+		    !str_eq(t->path, ours) && t->there && t->text.data && names_interface(t->text.data, interface))
+			return t->path;
+	}
+	return NULL;
+}
+
+static int refuse_own(const char *interface, const char *file, const struct head_ip *ip, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "%s has a configuration of its own in %s, which gives it another address than the site",
+		interface, file);
+	return err_hint(err, "give it %s/%u there, or remove its lines, or change the site", ip->addr, ip->prefix);
 }
 
 static bool sources_directory(const char *text)
@@ -131,15 +161,10 @@ static int by_ifupdown(const struct head_facts *f, struct head_step *s, const ch
 	const struct head_text *main = head_text(f, HEAD_INTERFACES);
 	autofree char *path = str_format(HEAD_INTERFACES_OURS, interface);
 	autoclean(buf_free) struct buf text = { 0 };
-	const char *is = main && main->there && main->text.data ? main->text.data : "";
+	const char *is = main && main->there ? buf_str(&main->text) : "", *own = configured_by(f, path, interface);
 
-	if (names_interface(is, interface)) {
-		err_set(err, ERR_REFUSED,
-			"%s has a configuration of its own in " HEAD_INTERFACES ", which gives it another address than the site",
-			interface);
-		return err_hint(err, "give it %s there, or remove its lines, or change the site",
-				ip4->addr[0] ? ip4->addr : ip6->addr);
-	}
+	if (own)
+		return refuse_own(interface, own, ip4->addr[0] ? ip4 : ip6, err);
 	if (!sources_directory(is))
 		head_add_write(f, s, HEAD_INTERFACES,
 			       str_format("%s%s\n# Added by `orthrus head install`.\nsource /etc/network/interfaces.d/*\n", is,
@@ -155,12 +180,15 @@ static int by_ifupdown(const struct head_facts *f, struct head_step *s, const ch
 	return 0;
 }
 
-static void by_networkd(const struct head_facts *f, struct head_step *s, const char *interface, const struct head_ip *ip4,
-			const struct head_ip *ip6)
+static int by_networkd(const struct head_facts *f, struct head_step *s, const char *interface, const struct head_ip *ip4,
+		       const struct head_ip *ip6, struct err *err)
 {
 	autofree char *path = str_format(HEAD_NETWORKD_OURS, interface);
 	autoclean(buf_free) struct buf text = { 0 };
 
+	/* The first by the names of files counts: behind that one, ours would never be read. */
+	if (f->network_file && strrchr(f->network_file, '/') && strcmp(strrchr(f->network_file, '/'), strrchr(path, '/')) < 0)
+		return refuse_own(interface, f->network_file, ip4->addr[0] ? ip4 : ip6, err);
 	buf_addf(&text,
 		 "# Written by `orthrus head install`: the interface that leads to the nodes.\n[Match]\nName=%s\n\n[Network]\n"
 		 "IPv6AcceptRA=no\nConfigureWithoutCarrier=yes\n",
@@ -170,6 +198,7 @@ static void by_networkd(const struct head_facts *f, struct head_step *s, const c
 	if (ip6->addr[0])
 		buf_addf(&text, "Address=%s/%u\n", ip6->addr, ip6->prefix);
 	head_add_write(f, s, path, buf_steal(&text), 0644);
+	return 0;
 }
 
 static int refuse_address(const char *interface, const struct head_ip *ip, const char *why, struct err *err)
@@ -189,8 +218,7 @@ static int choose_way(const struct head_facts *f, struct head_step *s, const cha
 	case HEAD_NET_IFUPDOWN:
 		return by_ifupdown(f, s, interface, ip4, ip6, err);
 	case HEAD_NET_NETWORKD:
-		by_networkd(f, s, interface, ip4, ip6);
-		return 0;
+		return by_networkd(f, s, interface, ip4, ip6, err);
 	case HEAD_NET_MANAGER:
 		return refuse_address(interface, first, "NetworkManager keeps its connections itself", err);
 	case HEAD_NET_NONE:
@@ -199,22 +227,87 @@ static int choose_way(const struct head_facts *f, struct head_step *s, const cha
 	return refuse_address(interface, first, "this machine has neither ifupdown nor systemd-networkd to give it by", err);
 }
 
-int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
-		 struct err *err)
+static void addresses_of(const struct head_facts *f, const struct site *site, struct head_ip *ip4, struct head_ip *ip6)
 {
 	const struct site_network *net = site_provision(site);
 	const struct site_head *head = &site->heads[head_of_site(site, f->hostname)];
-	const char *interface = site_head_interface(site, head_of_site(site, f->hostname), net->name);
+
+	*ip4 = (struct head_ip){ .prefix = net->net4.prefix };
+	*ip6 = (struct head_ip){ .prefix = net->net6.prefix };
+	if (head->addr4)
+		addr4_print(head->addr4, ip4->addr);
+	if (head->has6)
+		addr6_print(&head->addr6, ip6->addr);
+}
+
+static bool is_wanted(const char *address, const struct head_ip *ip)
+{
+	autofree char *whole = str_format("%s/%u", ip->addr, ip->prefix);
+
+	return str_eq(address, whole);
+}
+
+/* What an earlier run gave an interface, by another site. */
+static void plan_taken(const struct head_facts *f, const struct head_setting *link, bool same, const struct head_ip *ip4,
+		       const struct head_ip *ip6, struct plan *out)
+{
+	autofree char *id = str_format("address-off:%s", link->name), *rest = mem_strdup(link->value);
+	autofree char *ifupdown = str_format(HEAD_INTERFACES_OURS, link->name);
+	autofree char *networkd = str_format(HEAD_NETWORKD_OURS, link->name);
+	const char *const files[] = { ifupdown, networkd };
+	const struct head_interface *n = head_interface(f, link->name);
+	autoclean(str_list_free) struct str_list gone = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct head_step *s;
+	char *at = NULL;
+
+	for (char *word = strtok_r(rest, " ", &at); word; word = strtok_r(NULL, " ", &at))
+		if (n && (str_list_has(&n->ipv4, word) || str_list_has(&n->ipv6, word)) &&
+		    !(same && (is_wanted(word, ip4) || is_wanted(word, ip6))))
+			str_list_add(&gone, word);
+	s = head_add(out, HEAD_STEP_ADDRESS_OFF, PLAN_WRITES, id, NULL);
+	str_list_add(&s->words, link->name);
+	for (size_t i = 0; !same && i < ARRAY_LEN(files); i++)
+		if (head_text(f, files[i]) && head_text(f, files[i])->there)
+			str_list_add(&s->paths, files[i]);
+	if (!gone.len && !s->paths.len) {
+		head_drop_last(out);
+		return;
+	}
+	buf_addf(&text, "take from %s what an earlier run gave it, by another site%s", link->name, gone.len ? ": " : "");
+	head_words(&text, &gone, SIZE_MAX);
+	if (s->paths.len) {
+		buf_adds(&text, "; remove ");
+		head_words(&text, &s->paths, SIZE_MAX);
+	}
+	for (size_t i = 0; i < gone.len; i++)
+		str_list_add(&s->words, gone.items[i]);
+	s->start = !same && str_starts(link->value, "down");
+	out->steps[out->len - 1].text = buf_steal(&text);
+}
+
+void plan_moved(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out)
+{
+	const char *interface = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
+	struct head_ip ip4, ip6;
+
+	addresses_of(f, site, &ip4, &ip6);
+	for (size_t i = 0; f->running && i < wish->n_links; i++)
+		if (*wish->links[i].value)
+			plan_taken(f, &wish->links[i], str_eq(wish->links[i].name, interface), &ip4, &ip6, out);
+}
+
+int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
+		 struct err *err)
+{
+	const char *interface = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
 	const struct head_interface *n = head_interface(f, interface);
-	struct head_ip ip4 = { .prefix = net->net4.prefix }, ip6 = { .prefix = net->net6.prefix };
+	struct head_ip ip4, ip6;
 	autofree char *id = str_format("address:%s", interface);
 	autoclean(buf_free) struct buf text = { 0 };
 	struct head_step *s;
 
-	if (head->addr4)
-		addr4_print(head->addr4, ip4.addr);
-	if (head->has6)
-		addr6_print(&head->addr6, ip6.addr);
+	addresses_of(f, site, &ip4, &ip6);
 	if (f->running && (!ip4.addr[0] || has_address(&n->ipv4, &ip4)) && (!ip6.addr[0] || has_address(&n->ipv6, &ip6)) &&
 	    !str_list_has(&wish->open, id))
 		return 0;

@@ -13,6 +13,8 @@ void head_words(struct buf *out, const struct str_list *words, size_t max);
 /* plan_network.c: ERR_REFUSED when the interface can't become the head's. */
 int plan_wire(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err);
+/* What an earlier run gave an interface, and the site has no more. */
+void plan_moved(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out);
 int plan_address(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 		 struct err *err);
 /* Take the step that was added last away again. */

@@ -60,6 +60,7 @@ void head_facts_free(struct head_facts *f)
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		free(words[i]);
 	lists_free(f);
+	free(f->network_file);
 	str_list_free(&f->brings);
 	str_list_free(&f->takes);
 	dhcp_servers_free(&f->dhcp);
@@ -91,8 +92,7 @@ void head_problem(struct head_facts *f, const char *fmt, ...)
 	str_list_add(&f->problems, text);
 }
 
-/* Of a file of NAME=VALUE lines; "" when it is not in it. */
-static char *value_of(const char *text, const char *name)
+char *head_value_of(const char *text, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -116,10 +116,10 @@ static char *first_line(char *text)
 static void read_debian(struct head_facts *f)
 {
 	autofree char *release = head_read(f, "/etc/os-release", 65536);
-	autofree char *id = value_of(release, "ID"), *number = value_of(release, "VERSION_ID");
-	autofree char *pretty = value_of(release, "PRETTY_NAME");
+	autofree char *id = head_value_of(release, "ID"), *number = head_value_of(release, "VERSION_ID");
+	autofree char *pretty = head_value_of(release, "PRETTY_NAME");
 
-	f->suite = value_of(release, "VERSION_CODENAME");
+	f->suite = head_value_of(release, "VERSION_CODENAME");
 	f->debian = first_line(head_read(f, "/etc/debian_version", 256));
 	if (!str_eq(id, "debian") || (!str_eq(number, "12") && !str_eq(number, "13")))
 		head_problem(f, "this is %s: a head runs Debian 12 or 13", *pretty ? pretty : "an unknown system");

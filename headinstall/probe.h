@@ -79,6 +79,7 @@ struct head_facts {
 	struct head_text *texts;
 	size_t n_texts, cap_texts;
 	enum head_networker networker;
+	char *network_file;	/* NULL, or the file by which systemd-networkd configures the interface of the site */
 	const char *store_used; /* NULL, or what is at /srv/orthrus that an array would hide */
 	bool asked;		/* for DHCP servers on the interface of the site: it was up, with a link */
 	bool drops;		/* a firewall drops what nothing allows */

@@ -8,6 +8,8 @@
 
 /* Read below the root; "" when it can't be. Caller frees. */
 char *head_read(const struct head_facts *f, const char *path, size_t max);
+/* Of a file of NAME=VALUE lines; "" when it is not in it. Caller frees. */
+char *head_value_of(const char *text, const char *name);
 void head_problem(struct head_facts *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 void probe_machine(struct head_facts *f);

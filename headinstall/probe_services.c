@@ -7,6 +7,7 @@
 #include "headinstall/record.h"
 #include "sys/fs.h"
 
+#include <net/if.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -197,6 +198,40 @@ static void probe_networker(struct head_facts *f)
 		f->networker = HEAD_NET_IFUPDOWN;
 }
 
+/* networkd takes the first file that fits, by the names of files wherever they are: sd-network(3)'s own place to look it up. */
+static void probe_network_file(struct head_facts *f, const char *interface)
+{
+	autofree char *path = NULL, *text = NULL;
+	unsigned int index = f->networker == HEAD_NET_NETWORKD && interface ? if_nametoindex(interface) : 0;
+
+	if (!index)
+		return;
+	path = str_format("/run/systemd/netif/links/%u", index);
+	text = head_read(f, path, 65536);
+	f->network_file = head_value_of(text, "NETWORK_FILE");
+	if (*f->network_file)
+		return;
+	free(f->network_file);
+	f->network_file = NULL;
+}
+
+/* All of a directory: what others wrote there, and what we did for another interface. */
+static void add_texts(struct head_facts *f, const char *dir)
+{
+	autofree char *full = str_format("%s%s", f->root, dir);
+	autoclean(str_list_free) struct str_list names = { 0 };
+	struct err none = { 0 };
+
+	if (fs_list(full, &names, &none) < 0)
+		return;
+	for (size_t i = 0; i < names.len; i++) {
+		autofree char *path = str_format("%s/%s", dir, names.items[i]);
+
+		if (!head_text(f, path))
+			add_text(f, path);
+	}
+}
+
 /* A chain of input that drops what no rule allows. */
 static bool firewall_drops(const struct head_facts *f)
 {
@@ -306,10 +341,13 @@ void probe_services(const struct head_probe *p, struct head_facts *f)
 		add_text(f, ifupdown);
 		add_text(f, networkd);
 	}
+	add_texts(f, HEAD_INTERFACES_DIR);
+	add_texts(f, HEAD_NETWORKD_DIR);
 	probe_users(f);
 	probe_confs(f);
 	probe_units(f);
 	probe_networker(f);
+	probe_network_file(f, p->interface);
 	probe_values(f);
 	f->drops = firewall_drops(f);
 }

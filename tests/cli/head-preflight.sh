@@ -32,6 +32,46 @@ put_back fresh
 printf 'auto lo\niface lo inet loopback\n' >"$m/etc/network/interfaces"
 in_machine orthrus head install --plan --site /root/site.json | grep -q '+source /etc/network/interfaces.d' || fail "no diff of interfaces"
 
+put_back fresh
+printf 'allow-hotplug eth1\niface\teth1 inet dhcp\n' >"$m/etc/network/interfaces.d/50-cloud-init"
+tree >"$work/before"
+refuse 'eth1 has a configuration of its own in /etc/network/interfaces.d/50-cloud-init'
+
+# --- Of networkd's files the first by name counts: ours must not stand behind somebody's, where the next start would not find it. ---
+put_back fresh
+tree >"$work/before"
+mkdir -p "$m/run/systemd/netif/links"
+: >"$m/run/fake-active/systemd-networkd.service"
+tree >"$work/before"
+echo 'NETWORK_FILE=/run/systemd/network/10-netplan-eth1.network' >"$m/run/systemd/netif/links/$(cat "$m/sys/class/net/eth1/ifindex")"
+refuse 'eth1 has a configuration of its own in /run/systemd/network/10-netplan-eth1.network'
+sed -i 's/10-netplan-eth1/80-wired/' "$m"/run/systemd/netif/links/*
+in_machine orthrus head install --plan --site /root/site.json >"$work/plan" 2>&1 || fail "a file behind ours: $(cat "$work/plan")"
+
+# --- An address with another network than the site's is not the head's; what another site had given goes. ---
+put_back fresh
+ip link set eth1 up
+ip address add 10.77.0.1/24 dev eth1
+in_machine orthrus head install --plan --site /root/site.json | grep -q "give eth1 the head's address 10.77.0.1/16" || fail "10.77.0.1/24 will do for 10.77.0.1/16"
+put_back fresh
+tree >"$work/before"
+ip link add eth2 type veth peer name far2
+install_it --quiet --site /root/site.json || fail "install"
+jq '.networks[0].ipv4.subnet = "10.78.0.0/16" | .heads[0].ipv4 = "10.78.0.1"' "$m/root/site.json" >"$m/run/moved.json"
+in_machine orthrus head install --plan --site /run/moved.json >"$work/plan" || fail "plan"
+grep -q 'take from eth1 .*: 10.77.0.1/16$' "$work/plan" || fail "the address of another site stays: $(cat "$work/plan")"
+grep -q "^ *+$(printf '\t')address 10.78.0.1/16" "$work/plan" || fail "no diff to read: $(cat "$work/plan")"
+install_it --quiet --site /run/moved.json >"$work/out" 2>&1 || fail "another address: $(cat "$work/out")"
+[ "$(ip -o -4 address show dev eth1 | awk '{print $4}')" = 10.78.0.1/16 ] || fail "addresses: $(ip -br address)"
+sed 's/eth1/eth2/' "$m/run/moved.json" >"$m/run/eth2.json"
+install_it --quiet --site /run/eth2.json >"$work/out" 2>&1 || fail "another interface: $(cat "$work/out")"
+[ -z "$(ip -o -4 address show dev eth1)" ] && [ ! -e "$m/etc/network/interfaces.d/orthrus-eth1" ] || fail "eth1 has it still: $(ip -br address)"
+[ "$(ip -o -4 address show dev eth2 | awk '{print $4}')" = 10.78.0.1/16 ] || fail "addresses: $(ip -br address)"
+in_machine orthrus head install --plan --site /run/eth2.json | grep -q 'Nothing is to be done' || fail "a second run finds something to do"
+in_machine orthrus head uninstall --yes --quiet >"$work/out" 2>&1 || fail "uninstall: $(cat "$work/out")"
+[ -z "$(ip -o -4 address show dev eth2)" ] || fail "eth2 has it still: $(ip -br address)"
+tree | diff "$work/before" - || fail "not as before"
+ip link del eth2
 
 # --- The kernel; packages that apt can't give, or would take. ---
 put_back fresh
