@@ -22,7 +22,7 @@
 #include <time.h>
 
 #define WAIT_S 60
-#define RETRY_FIRST_S 10 /* after a round that failed; doubles */
+#define RETRY_FIRST_S 1 /* after a round that failed; doubles */
 #define RETRY_MAX_S 60
 #define LOADERS_RETRY_NS (600 * NS_PER_S)
 #define LOADERS_LOOK_NS (3600 * NS_PER_S)

@@ -15,9 +15,10 @@ screen_close() { # the terminal is gone, and so is, in time, what ran in it
     local pid pids
     pids=$(tmux -S "$work/tmux" display -p '#{pid} #{pane_pid}' 2>/dev/null) || return 0
     tmux -S "$work/tmux" kill-server 2>/dev/null
-    for pid in $pids $(cat "$work/screen-pid"); do while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done; done
+    for pid in $pids $(cat "$work/screen-pid"); do while screen_lives "$pid"; do sleep 0.02; done; done
     rm -f "$work/tmux" "$work"/screen-*
 }
+screen_lives() { [[ $(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) == [!Z] ]]; } # PID; some init takes seconds to reap tmux
 screen_keys() { tmux -S "$work/tmux" send-keys "$@"; }
 screen_type() { tmux -S "$work/tmux" send-keys -l -- "$1"; }
 screen_text() { tmux -S "$work/tmux" capture-pane -p; }

@@ -25,6 +25,8 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 TOP = os.environ["TOP"]
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
@@ -33,6 +35,7 @@ KNOWN = OURS + ("make", "systemctl", "journalctl")
 # Their indented blocks are commands and nothing else: a program that nobody knows is a mistake.
 GUIDES = ("README.md", "docs/first-hour.md", "docs/operations.md", "docs/troubleshooting.md")
 PLACE = re.compile(r"(^|[\s/=@:,])([A-Z][A-Z_]*(/[A-Z]+)?)($|[\s/.:,[])|\.\.\.|~|<")
+BESIDE = 4
 
 
 class Command:
@@ -224,11 +227,16 @@ def call(words, timeout):
 
 class Runner:
     def __init__(self, table, scene):
-        self.table, self.effects, self.counts, self.done = table, effects(), {"parsed": 0, "run": 0, "planned": 0, "other": 0}, {}
+        self.table, self.effects, self.counts = table, effects(), {"parsed": 0, "run": 0, "planned": 0, "other": 0}
         self.scene = [line.rstrip("\n").split("=", 1) for line in scene if "=" in line]
         with open(os.path.join(TOP, "Makefile"), encoding="utf-8") as f:
             self.targets = set(re.findall(r"^([a-z][a-z-]*):", f.read(), re.MULTILINE))
         self.units = {os.path.basename(p) for p in glob.glob(os.path.join(TOP, "packages/*"))}
+        self.lock = threading.Lock()
+
+    def count(self, what):
+        with self.lock:
+            self.counts[what] += 1
 
     def orthrus(self, c, words):
         args = words[1:]
@@ -238,7 +246,7 @@ class Runner:
         status, text = call([os.path.join(BUILD, "orthrus"), "--help"] + args, 20)
         if status != 0 and not (c.inline and "needs a value" in text):
             return f"its words make no sense: {text.strip()}"
-        self.counts["parsed"] += 1
+        self.count("parsed")
         whole = " ".join(words)
         how = self.table.find(whole)
         if how == "parse" or (how is None and PLACE.search(whole)) or c.path.endswith((".c", ".h")) or "--help" in args or "--version" in args:
@@ -255,9 +263,9 @@ class Runner:
         if effect not in ("CMD_READS", "CMD_READS_HERE") and "--plan" not in args[:end]:
             verb = next(i for i in range(len(args) - 1) if args[i:i + 2] == plain[at:at + 2]) + 2
             args = args[:verb] + ["--plan"] + args[verb:]
-            self.counts["planned"] += 1
+            self.count("planned")
         else:
-            self.counts["run"] += 1
+            self.count("run")
         for word, text in self.scene:
             args = [a.replace(word, text) for a in args]
         status, text = call([os.path.join(BUILD, "orthrus")] + args, 4 if how == "endless" else 60)
@@ -310,7 +318,7 @@ class Runner:
         name = words[0]
         if name == "orthrus":
             return self.orthrus(c, words)
-        self.counts["other"] += 1
+        self.count("other")
         if name in OURS:
             return self.program(words) if not c.inline or words[1].startswith("-") else None # else it is what the program says
         if name == "make":
@@ -321,13 +329,13 @@ class Runner:
             return None if os.access(os.path.join(TOP, name), os.X_OK) else f"there is no program {name}"
         return None if name in self.table.programs else f"{name} is not in the table of programs"
 
-    def run(self, c):
-        for words in simple_commands(c.text) or []:
-            key = (c.inline, c.path.endswith((".c", ".h")), *words)
-            if key not in self.done:
-                self.done[key] = self.one(c, words)
-            if self.done[key]:
-                yield f"{c.where()}: {' '.join(words)}: {self.done[key]}"
+    def run(self, found):
+        """What is wrong, in the order of FOUND. They only look, each only once: so many beside each other, since some wait."""
+        each = [((c.inline, c.path.endswith((".c", ".h")), *words), c, words) for c in found for words in simple_commands(c.text) or []]
+        once = {key: (c, words) for key, c, words in reversed(each)}
+        with ThreadPoolExecutor(BESIDE) as pool:
+            done = dict(zip(once, pool.map(lambda a: self.one(*a), once.values())))
+        return [f"{c.where()}: {' '.join(words)}: {done[key]}" for key, c, words in each if done[key]]
 
 
 def main():
@@ -341,8 +349,7 @@ def main():
     with open(sys.argv[3], encoding="utf-8") as f:
         runner = Runner(table, f.readlines())
     found = list(commands(sys.argv[4:], set(KNOWN) | table.programs, said))
-    for c in found:
-        said += runner.run(c)
+    said += runner.run(found)
     said += [f"tests/cli/docs-commands.table: nothing is like \"{p}\"" for _, p in table.rules if p not in table.used]
     for line in said:
         print(f"FAIL: {line}")

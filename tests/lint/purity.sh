@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# patient: it only compares files
 # Pure code decides and renders; it asks no clock, opens no file, sends nothing, throws no dice. And only mains keep variables.
 set -eu
 # shellcheck source=tests/lint/common.bash

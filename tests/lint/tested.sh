@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# patient: it only compares files
 # Every function that lib/base, lib/site, lib/api, cast and the guard's core offer to others is named in a unit test.
 set -eu
 # shellcheck source=tests/lint/common.bash

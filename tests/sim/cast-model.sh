@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# patient: it only computes
 # The model of the cast with small bounds, as a change to it would be seen at once; all of it: full/cast-model.
 set -u
 # shellcheck source=tests/model/cast.bash

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# patient: it only computes
 # The cast's sender and receivers on virtual time (tests/lab/castsim.c): up to 10,000 receivers, a narrow link, one of four that
 # fails, two casts on one link. Every figure has its bar.
 set -eu

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# patient: it only computes
 # The model of the lease (docs/failover.md, "Proof: the model"): there are never two holders, whatever happens within its bounds;
 # and there are, as soon as one of the rules is broken. More of both: full/lease-model.
 set -u
