@@ -29,6 +29,17 @@ void head_plan_print(const struct plan *plan, struct buf *out)
 	}
 }
 
+static void put_diffs(const struct head_step *s, struct json_out *w)
+{
+	autoclean(buf_free) struct buf all = { 0 };
+
+	for (size_t k = 0; k < s->n_writes; k++)
+		if (s->writes[k].diff)
+			buf_adds(&all, s->writes[k].diff);
+	if (all.len)
+		json_put_str(w, "diff", buf_str(&all));
+}
+
 void head_plan_json(const struct plan *plan, struct json_out *w)
 {
 	json_put_obj(w, NULL);
@@ -46,6 +57,7 @@ void head_plan_json(const struct plan *plan, struct json_out *w)
 		for (size_t k = 0; k < s->paths.len; k++)
 			json_put_str(w, NULL, s->paths.items[k]);
 		json_end_arr(w);
+		put_diffs(s, w);
 		json_put_bool(w, "destructive", step->effect == PLAN_DESTROYS);
 		json_end_obj(w);
 	}

@@ -159,7 +159,8 @@ struct page *apply_page(const struct apply *a, bool plain, int64_t elapsed_ns, s
 	struct page *p = page_new("apply", "Apply");
 	autofree char *lines = plain ? joined(&a->log) : marked_lines(a), *progress = bar(a, elapsed_ns);
 
-	p->intro = mem_strdup("Each step is written down when it is done. If this terminal is lost, the work goes on.");
+	p->intro = str_format("Each step is written down when it is done. If this terminal is lost, the work goes on.%s",
+			      plain ? " Ctrl-C asks whether to stop." : "");
 	if (!plain)
 		page_add(p, FIELD_NOTE, "progress", "", progress, NULL);
 	page_add(p, FIELD_NOTE, APPLY_STEPS, "", lines,

@@ -143,13 +143,17 @@ static void take_rest(const struct child_watch *w, struct spawn_stream *st, stru
 
 /* *line is what was made to be seen last: as long as that stays, whoever looks may scroll. */
 static enum screen_event look(struct screen *screen, const struct child_watch *w, int fd, int64_t begin_ns, bool fresh,
-			      size_t *line)
+			      bool stopped, size_t *line)
 {
 	const char *focus = NULL, *key;
-	struct screen_how how = { .fresh = fresh, .watch_fd = fd, .tick_ms = TICK_MS, .back = "Stop" };
+	struct screen_how how = { .fresh = fresh, .watch_fd = fd, .tick_ms = TICK_MS, .back = stopped ? NULL : "Stop" };
 	struct page *page = w->page(w->ctx, clock_now_ns() - begin_ns, &focus, &how.line);
 	enum screen_event event;
 
+	if (stopped) {
+		free(page->intro);
+		page->intro = mem_strdup(w->stopping);
+	}
 	how.focus = fresh || how.line != *line ? focus : NULL;
 	*line = how.line;
 	event = screen->ops->show(screen, page, &how, &key);
@@ -179,7 +183,7 @@ enum child_end child_watch(struct screen *screen, const struct child_watch *w, s
 	if (spawn_stream_open(&s, &st, err) < 0)
 		return CHILD_FAILED;
 	for (bool more = true; more;) {
-		enum screen_event event = look(screen, w, st.out, begin, fresh, &line);
+		enum screen_event event = look(screen, w, st.out, begin, fresh, stopped, &line);
 
 		fresh = false;
 		if (event == SCREEN_GONE) {
@@ -190,6 +194,8 @@ enum child_end child_watch(struct screen *screen, const struct child_watch *w, s
 		if ((event == SCREEN_BACK || event == SCREEN_QUIT) && !stopped && screen->ops->ask(screen, w->stop, false)) {
 			kill(st.pid, SIGTERM);
 			stopped = true;
+			if (screen->plain)
+				screen->ops->say(screen, w->stopping);
 		}
 		if (event == SCREEN_READY || event == SCREEN_TICK)
 			more = take(w, &st, &text);

@@ -31,6 +31,7 @@ struct child_watch {
 	struct page *(*page)(void *ctx, int64_t elapsed_ns, const char **focus, size_t *focus_line);
 	/* What Esc asks; yes ends the program (SIGTERM, then it has `grace_ns`). */
 	const char *stop;
+	const char *stopping; /* what the page says from then on, in place of its introduction */
 	int64_t grace_ns;
 	void *ctx;
 };

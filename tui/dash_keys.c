@@ -312,9 +312,9 @@ static enum dash_want confirm(struct dash_ui *ui, int key, size_t page)
 	if (key == DASH_KEY_ESC || key == DASH_CTRL('c')) {
 		leave(ui);
 	} else if (!dash_is_grave(ui->act)) {
-		if (key == 'y')
+		if (key == 'y' || key == 'Y')
 			return go(ui);
-		if (key == 'n')
+		if (key == 'n' || key == 'N')
 			leave(ui);
 	} else if (key == DASH_KEY_ENTER) {
 		if (str_eq(ui->typed, "yes"))

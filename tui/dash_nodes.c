@@ -12,7 +12,8 @@
 #define WIDE 110   /* columns from which the group and the image have their own */
 #define WIDEST 140 /* and the MAC address too */
 
-static size_t name_width(const struct dash_state *s)
+/* Text for a file or a pipe is whole. */
+static size_t name_width(const struct dash_state *s, const struct dash_ui *ui)
 {
 	size_t width = NAME_MIN;
 
@@ -20,9 +21,20 @@ static size_t name_width(const struct dash_state *s)
 		const size_t len = strlen(s->nodes.items[i].name);
 
 		if (len > width)
-			width = len < NAME_MAX_COLS ? len : NAME_MAX_COLS;
+			width = len < NAME_MAX_COLS || ui->plain ? len : NAME_MAX_COLS;
 	}
 	return width;
+}
+
+/* TEXT in WIDTH columns. What is longer lacks its middle: names that belong together differ at their ends. */
+static void put_fitted(struct buf *out, const char *text, size_t width)
+{
+	const size_t len = strlen(text), head = (width - 2) / 2;
+
+	if (len <= width)
+		buf_addf(out, "%-*s", (int)width, text);
+	else
+		buf_addf(out, "%.*s..%s", (int)head, text, text + len - (width - 2 - head));
 }
 
 /* Where a node has only IPv6, addresses need more room. */
@@ -63,20 +75,23 @@ static enum dash_attr attr_of(bool chosen, bool bad)
 void dash_node_lines(const struct dash_state *s, const struct dash_ui *ui, const size_t *shown, size_t first, size_t n,
 		     size_t width, bool ascii, struct dash_lines *out)
 {
-	const int name = (int)name_width(s), address = (int)address_width(s);
+	const size_t name = name_width(s, ui);
+	const int address = (int)address_width(s);
 
 	for (size_t i = first; i < first + n; i++) {
 		const struct node_row *r = &s->nodes.items[shown[i]];
 		const bool chosen = !ui->plain && i == ui->at[DASH_NODES], bad = str_eq(r->state, "failed");
 		autoclean(buf_free) struct buf b = { 0 };
 
-		buf_addf(&b, "%c%c%-*.*s %c%-10s %-*s ", chosen ? '>' : ' ', str_list_has(&ui->marked, r->name) ? '*' : ' ', name,
-			 name, r->name, bad ? '!' : ' ', r->state, address,
-			 r->ipv4   ? r->ipv4
-			 : r->ipv6 ? r->ipv6
-				   : "-");
-		if (width >= WIDE)
-			buf_addf(&b, "%-10.10s %-24.24s ", r->group, r->image ? r->image : "-");
+		buf_addf(&b, "%c%c", chosen ? '>' : ' ', str_list_has(&ui->marked, r->name) ? '*' : ' ');
+		put_fitted(&b, r->name, name);
+		buf_addf(&b, " %c%-10s %-*s ", bad ? '!' : ' ', r->state, address, r->ipv4 ? r->ipv4 : r->ipv6 ? r->ipv6 : "-");
+		if (width >= WIDE) {
+			put_fitted(&b, r->group, 10);
+			buf_addc(&b, ' ');
+			put_fitted(&b, r->image ? r->image : "-", 24);
+			buf_addc(&b, ' ');
+		}
 		if (width >= WIDEST)
 			buf_addf(&b, "%-17s ", r->macs.len ? r->macs.items[0] : "-");
 		add_doing(r, ui, width, ascii, &b);

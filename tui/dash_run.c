@@ -227,9 +227,12 @@ static void do_key(struct run *r, int key)
 	if (key == DASH_KEY_NONE)
 		return;
 	dash_draw_size(r->draw, &rows, &cols);
-	/* There is nothing to see of what other keys would do. */
-	if ((rows < DASH_ROWS_MIN || cols < DASH_COLS_MIN) && key != 'q' && key != DASH_CTRL('c'))
+	/* There is nothing to see of what other keys would do, nor of what is typed. */
+	if (rows < DASH_ROWS_MIN || cols < DASH_COLS_MIN) {
+		if (key == 'q' || key == DASH_CTRL('c'))
+			quit(r);
 		return;
+	}
 	switch (dash_key(&r->ui, &r->state, key, rows / 3)) {
 	case DASH_WANT_QUIT:
 		quit(r);

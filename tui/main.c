@@ -97,6 +97,7 @@ static int say_end(enum setup_end end)
 {
 	switch (end) {
 	case SETUP_INSTALLED:
+	case SETUP_GONE_INSTALLED:
 		printf("This machine is a head of the cluster: `orthrus head status` says how it is.\n");
 		return 0;
 	case SETUP_LEFT:
@@ -115,8 +116,11 @@ static int run(const struct tui_options *o, int *code, struct err *err)
 	autoclean(saved_free) struct saved saved = { 0 };
 	enum setup_end end;
 
-	if (save_load(o->root, &saved, err) < 0)
-		return -1;
+	if (save_load(o->root, &saved, err) < 0) {
+		if (!o->dashboard)
+			return -1;
+		*err = (struct err){ 0 }; /* nothing in it is needed to look at a cluster */
+	}
 	if (o->dashboard || (is_head(o, &saved) && !o->wizard))
 		return dashboard(o, &saved, err);
 	if (wizard(o, &saved, &end, err) < 0)

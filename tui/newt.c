@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <newt.h>
+#include <slang.h> /* newt has no word for putting a key back */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,7 @@ enum newt_news newt_signals(struct newt *n)
 {
 	switch (signals_read(&n->signals)) {
 	case SIGNALS_END:
+	case SIGNALS_INTERRUPT: /* from elsewhere: Ctrl-C is a key here */
 		n->gone = true;
 		return NEWT_GONE;
 	case SIGNALS_RESIZED:
@@ -111,6 +113,8 @@ static enum seen see(struct newt *n, const struct newtExitStruct *es, int watch_
 {
 	switch (es->reason) {
 	case NEWT_EXIT_HOTKEY:
+		if (es->u.key == NEWT_AWAKE)
+			return SEEN_RESIZED;
 		for (size_t i = 0; i < ARRAY_LEN(hot_keys); i++)
 			if (hot_keys[i].newt == es->u.key) {
 				*key = hot_keys[i].key;
@@ -149,6 +153,7 @@ static enum seen run(struct newt *n, const struct screen_how *how, enum form_key
 	for (size_t i = 0; i < ARRAY_LEN(hot_keys); i++)
 		if (!n->entry || !hot_keys[i].typed)
 			newtFormAddHotKey(form, hot_keys[i].newt);
+	newtFormAddHotKey(form, NEWT_AWAKE);
 	newtFormWatchFd(form, n->signals.fd, NEWT_FD_READ);
 	if (how->watch_fd)
 		newtFormWatchFd(form, how->watch_fd, NEWT_FD_READ);
@@ -336,6 +341,8 @@ static void suspend(void *ctx)
 	newtSuspend();
 	raise(SIGTSTP);
 	newtResume();
+	/* While it was stopped nobody told it of another size; and newt waits for a key now, whatever else there is to hear. */
+	SLang_ungetkey(NEWT_AWAKE);
 }
 
 static void finish(struct screen *s)

@@ -56,11 +56,15 @@ static int key(struct newt *n, const struct box *b)
 				    NEWT_KEY_LEFT,
 				    NEWT_KEY_RIGHT,
 				    NEWT_KEY_TAB,
+				    NEWT_KEY_UNTAB,
 				    ' ',
 				    '\a',
+				    NEWT_AWAKE,
 				    '\3',
 				    'y',
+				    'Y',
 				    'n',
+				    'N',
 				    'q' };
 	newtComponent form = draw(n, b);
 	struct newtExitStruct es = { 0 };
@@ -71,6 +75,10 @@ static int key(struct newt *n, const struct box *b)
 	newtCursorOff();
 	newtFormRun(form, &es);
 	newtFormDestroy(form);
+	if (es.reason == NEWT_EXIT_HOTKEY && es.u.key == NEWT_AWAKE) {
+		n->resized = true;
+		return 0;
+	}
 	if (es.reason == NEWT_EXIT_HOTKEY)
 		return es.u.key;
 	if (es.reason == NEWT_EXIT_ERROR) {
@@ -144,11 +152,12 @@ bool newt_box_ask(struct newt *n, const char *question, bool otherwise)
 		open_box(n, &b, "Question", question, " y yes  n no  Tab move  Enter choose");
 		do {
 			k = key(n, &b);
-			if (k == NEWT_KEY_LEFT || k == NEWT_KEY_RIGHT || k == NEWT_KEY_TAB)
+			if (k == NEWT_KEY_LEFT || k == NEWT_KEY_RIGHT || k == NEWT_KEY_TAB || k == NEWT_KEY_UNTAB)
 				b.button = !b.button;
-			asked = k == 'y' || k == 'n' || k == NEWT_KEY_ENTER || k == ' ' || k == NEWT_KEY_ESCAPE;
+			asked = k == 'y' || k == 'Y' || k == 'n' || k == 'N' || k == NEWT_KEY_ENTER || k == ' ' ||
+				k == NEWT_KEY_ESCAPE || k == '\3';
 		} while (k > 0 && !asked);
-		yes = k < 0 ? otherwise : k == 'y' || ((k == NEWT_KEY_ENTER || k == ' ') && b.button == 0);
+		yes = k < 0 ? otherwise : k == 'y' || k == 'Y' || ((k == NEWT_KEY_ENTER || k == ' ') && b.button == 0);
 		close_box(&b);
 		if (k == 0)
 			newt_resize(n);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define NEWT_AWAKE '\x1e'  /* a key of our own: it went on after Ctrl-Z */
 #define NEWT_BAR_COLUMNS 3 /* beside the rows: a blank before them, a blank and the scroll bar behind */
 
 struct newt {

@@ -37,6 +37,28 @@ void pages_speed(uint64_t mbit, struct buf *out)
 		buf_addf(out, "%llu Gbit/s", (unsigned long long)(mbit / 1000));
 }
 
+static bool is_choice(const struct field *field, const char *key)
+{
+	for (size_t i = 0; i < field->n_choices; i++)
+		if (str_eq(field->choices[i].key, key))
+			return true;
+	return false;
+}
+
+/* What was marked and is offered no more (a disk was pulled out): shown, so that its mark can be taken away. */
+static void add_gone(struct field *field)
+{
+	autoclean(str_list_free) struct str_list words = { 0 };
+
+	answers_split(field->value, ",", &words);
+	for (size_t i = 0; i < words.len; i++) {
+		autofree char *label = str_format("%s: can't be chosen any more; take this mark away", words.items[i]);
+
+		if (!is_choice(field, words.items[i]))
+			field_choice(field, words.items[i], label);
+	}
+}
+
 struct page *pages_build(const struct page_def *def, const struct answers *a, const struct facts *f)
 {
 	struct page *page = page_new(def->key, def->title);
@@ -49,6 +71,8 @@ struct page *pages_build(const struct page_def *def, const struct answers *a, co
 
 		if (x->choices)
 			x->choices(a, f, field);
+		if (x->kind == FIELD_SET)
+			add_gone(field);
 	}
 	if (def->n_fields) {
 		autofree char *line = answers_init_line(a, f, def->last);
@@ -65,14 +89,6 @@ int pages_yes_no(const struct answers *a, const struct facts *f, const char *val
 	if (str_eq(value, "yes") || str_eq(value, "no"))
 		return 0;
 	return err_set(err, ERR_INVALID, "'%.40s' is neither; write yes or no", value);
-}
-
-static bool is_choice(const struct field *field, const char *key)
-{
-	for (size_t i = 0; i < field->n_choices; i++)
-		if (str_eq(field->choices[i].key, key))
-			return true;
-	return false;
 }
 
 static int not_a_choice(const struct field *field, const char *key, struct err *err)

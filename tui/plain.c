@@ -30,10 +30,37 @@ struct plain {
 	bool went_on;	      /* the last thing told was SCREEN_NEXT */
 	struct str_list seen; /* notes as they were printed: key, value */
 	struct buf input;     /* read and not used yet */
-	bool ended, gone;
+	bool ended;
+	bool interrupted; /* Ctrl-C: to leave, or to stop, was asked for; cleared by whoever tells of it */
 };
 
-/* What else is waited for beside input: 0, 1 watch_fd is ready, -1 the end. */
+/* Whether it is to end. Where nobody could be asked anything, Ctrl-C ends it as well. */
+static bool shall_end(struct plain *p)
+{
+	switch (signals_read(&p->signals)) {
+	case SIGNALS_INTERRUPT:
+		p->interrupted = isatty(STDIN_FILENO);
+		if (p->interrupted)
+			printf("\n");
+		return true;
+	case SIGNALS_END:
+		return true;
+	case SIGNALS_NONE:
+	case SIGNALS_RESIZED:
+		break;
+	}
+	return false;
+}
+
+static bool take_interrupt(struct plain *p)
+{
+	bool was = p->interrupted;
+
+	p->interrupted = false;
+	return was;
+}
+
+/* What else is waited for beside input: 0, 1 watch_fd is ready, -1 the end, or it was interrupted. */
 static int wait_for(struct plain *p, int fd, int timeout_ms)
 {
 	struct pollfd fds[2] = { { .fd = p->signals.fd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
@@ -45,10 +72,8 @@ static int wait_for(struct plain *p, int fd, int timeout_ms)
 			return -1;
 		if (n == 0)
 			return 0;
-		if (n > 0 && fds[0].revents && signals_read(&p->signals) == SIGNALS_END) {
-			p->gone = true;
+		if (n > 0 && fds[0].revents && shall_end(p))
 			return -1;
-		}
 		if (n > 0 && fds[1].revents)
 			return 1;
 	}
@@ -215,7 +240,7 @@ static enum asked ask_once(struct plain *p, const struct page *page, struct fiel
 	fflush(stdout);
 	typed = f->kind == FIELD_SECRET ? read_hidden(p) : read_line(p);
 	if (!typed)
-		return ASKED_END;
+		return take_interrupt(p) ? ASKED_QUIT : ASKED_END;
 	if (f->kind != FIELD_SECRET)
 		typed = trimmed(steal(typed));
 	if (!isatty(STDIN_FILENO))
@@ -284,7 +309,7 @@ static enum screen_event look(struct plain *p, const struct page *page, const st
 	case 0:
 		return SCREEN_TICK;
 	default:
-		return SCREEN_GONE;
+		return take_interrupt(p) ? SCREEN_QUIT : SCREEN_GONE;
 	}
 }
 
@@ -340,8 +365,10 @@ static bool ask(struct screen *s, const char *question, bool otherwise)
 		printf("%s [%s]: ", question, otherwise ? "yes" : "no");
 		fflush(stdout);
 		typed = read_line(p);
-		if (!typed)
+		if (!typed) {
+			(void)take_interrupt(p);
 			return otherwise;
+		}
 		typed = trimmed(steal(typed));
 		if (!isatty(STDIN_FILENO))
 			printf("%s\n", typed);

@@ -17,6 +17,7 @@ void review_free(struct review *r)
 		free(r->steps[i].id);
 		free(r->steps[i].text);
 		str_list_free(&r->steps[i].files);
+		str_list_free(&r->steps[i].diff);
 	}
 	free(r->steps);
 	free(r->problem);
@@ -33,15 +34,34 @@ static void printable(char **s)
 	*s = fresh;
 }
 
+/* A terminal's tabs are not where the file's are once a line is moved in. */
+static void take_diff(const char *text, struct str_list *out)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		autofree char *line = mem_strndup(text, len), *shown = NULL;
+
+		for (char *p = line; *p; p++)
+			if (*p == '\t')
+				*p = ' ';
+		shown = str_printable(line, strlen(line));
+		str_list_add(out, shown);
+		text += len + (text[len] == '\n');
+	}
+}
+
 static int read_step(struct json_obj *o, struct review_step *s, struct err *err)
 {
+	autofree char *diff = NULL;
+
 	if (json_str(o, "id", JSON_MUST, &s->id, err) < 0 || json_str(o, "text", JSON_MUST, &s->text, err) < 0 ||
-	    json_strs(o, "files", JSON_MAY, &s->files, err) < 0 ||
+	    json_strs(o, "files", JSON_MAY, &s->files, err) < 0 || json_str(o, "diff", JSON_MAY, &diff, err) < 0 ||
 	    json_bool(o, "destructive", JSON_MUST, &s->destructive, err) < 0)
 		return -1;
 	printable(&s->text);
 	for (size_t i = 0; i < s->files.len; i++)
 		printable(&s->files.items[i]);
+	take_diff(diff ? diff : "", &s->diff);
 	return 0;
 }
 
@@ -86,6 +106,8 @@ char *review_lines(const struct review *r, bool destructive_only)
 		for (size_t k = 0; k < s->files.len; k++)
 			if (!strstr(s->text, s->files.items[k])) /* the sentence may have named it */
 				buf_addf(&b, "\n  %*s  %s", digits, "", s->files.items[k]);
+		for (size_t k = 0; k < s->diff.len; k++)
+			buf_addf(&b, "\n  %*s    %s", digits, "", s->diff.items[k]);
 	}
 	return buf_steal(&b);
 }

@@ -16,6 +16,7 @@ struct page_kind;
 struct review_step {
 	char *id, *text;
 	struct str_list files;
+	struct str_list diff; /* of those that are there and change: "-old", "+new" and " same", line by line */
 	bool destructive;
 };
 struct review {
@@ -27,7 +28,7 @@ struct review {
 /* `autoclean(review_free) struct review r = { 0 };` */
 void review_free(struct review *r);
 
-/* {"steps":[{"id","text","files":[..],"destructive":bool}]}; what else a step says is its own. On failure `out` is empty. */
+/* {"steps":[{"id","text","files":[..],"diff","destructive":bool}]}, diff where there is one; what else a step says is its own. On failure `out` is empty. */
 int review_read(const char *text, size_t len, struct review *out, struct err *err) WARN_UNUSED;
 
 /* What may be chosen there, beside the keys of pages. */
@@ -43,7 +44,7 @@ struct page *review_page(const struct review *r, const struct page_kind *const *
 #define REVIEW_CONFIRM "confirm"
 struct page *review_confirm_page(const struct review *r, const char *command) __attribute__((returns_nonnull));
 
-/* The steps as lines: numbered, what erases marked with "!", files below. Caller frees. */
+/* The steps as lines: numbered, what erases marked with "!", below it files and the lines that change. Caller frees. */
 char *review_lines(const struct review *r, bool destructive_only) __attribute__((returns_nonnull));
 
 #endif

@@ -90,6 +90,12 @@ void saved_print(const struct saved *s, struct buf *out)
 	json_end_obj(&w);
 }
 
+int save_damaged(const char *root, struct err *err)
+{
+	err_wrap(err, "%s%s", root, SAVED_FILE);
+	return err_hint(err, "it holds what was answered before: move it away to begin anew");
+}
+
 int save_load(const char *root, struct saved *out, struct err *err)
 {
 	autofree char *path = str_format("%s%s", root, SAVED_FILE);
@@ -101,10 +107,7 @@ int save_load(const char *root, struct saved *out, struct err *err)
 		*err = (struct err){ 0 };
 		return 0;
 	}
-	if (saved_read(buf_str(&text), text.len, out, err) == 0)
-		return 0;
-	err_wrap(err, "%s", path);
-	return err_hint(err, "it holds what was answered before: move it away to begin anew");
+	return saved_read(buf_str(&text), text.len, out, err) == 0 ? 0 : save_damaged(root, err);
 }
 
 int save_store(const char *root, const struct saved *s, struct err *err)
@@ -133,8 +136,11 @@ static int held(const char *path, struct err *err)
 	if (!pid)
 		return err_set(err, ERR_REFUSED, "another orthrus-setup is at work on this machine (it holds %s)", path);
 	err_set(err, ERR_REFUSED, "another orthrus-setup is at work on this machine: process %s", who);
-	return err_hint(err, "go on there, or end it with `kill %.*s`: what was answered is kept, and this one goes on from it",
-			(int)pid, who);
+	return err_hint(
+		err,
+		"go on there, or end it with `kill %.*s`: what was answered is kept, and this one goes on from it; one that "
+		"carries out its plan ends after the last step",
+		(int)pid, who);
 }
 
 int save_lock(const char *root, struct err *err)

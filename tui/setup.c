@@ -68,7 +68,7 @@ static int restore(struct setup *s, struct err *err)
 	s->wizard.drafts = s->saved->drafts;
 	s->saved->drafts = (struct drafts){ 0 };
 	if (s->saved->answers && json_read(s->saved->answers, strlen(s->saved->answers), read_answers, &s->answers, err) < 0)
-		return err_wrap(err, "what was answered before");
+		return save_damaged(s->o->root, err);
 	return 0;
 }
 
@@ -166,13 +166,25 @@ static bool page(struct setup *s, enum wizard_turn *turn, enum setup_end *end)
 	return !s->screen->ops->ask(s->screen, LEAVE, true);
 }
 
+static int keep(void *ctx, struct err *err)
+{
+	return save(ctx, err);
+}
+
 /* The review, and what follows from it. False: the wizard ends here. */
 static int review(struct setup *s, enum wizard_turn *turn, enum setup_end *end, bool *goes_on, struct err *err)
 {
 	autoclean(review_to_free) struct review_to to = { 0 };
+	const struct setup_review of = { .o = s->o,
+					 .screen = s->screen,
+					 .answers = &s->answers,
+					 .facts = &s->facts,
+					 .left = wizard_left(&s->wizard),
+					 .keep = keep,
+					 .ctx = s };
 
 	*goes_on = true;
-	switch (setup_review(s->o, s->screen, &s->answers, &s->facts, &to)) {
+	switch (setup_review(&of, &to)) {
 	case REVIEWED_BACK:
 		*turn = wizard_back(&s->wizard);
 		return 0;
@@ -195,7 +207,7 @@ static int review(struct setup *s, enum wizard_turn *turn, enum setup_end *end, 
 	case REVIEWED_GONE_INSTALLED:
 		s->saved->installed = true;
 		*goes_on = false;
-		*end = SETUP_GONE;
+		*end = SETUP_GONE_INSTALLED;
 		return save(s, err);
 	case REVIEWED_GONE:
 		*goes_on = false;

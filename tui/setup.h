@@ -17,9 +17,10 @@ struct setup_opts {
 };
 
 enum setup_end {
-	SETUP_LEFT,	 /* somebody left: nothing, or not all, is done yet */
-	SETUP_INSTALLED, /* this machine is a head */
-	SETUP_GONE,	 /* nobody is there any more: the terminal, or standard input, ended */
+	SETUP_LEFT,	      /* somebody left: nothing, or not all, is done yet */
+	SETUP_INSTALLED,      /* this machine is a head */
+	SETUP_GONE,	      /* nobody is there any more: the terminal, or standard input, ended */
+	SETUP_GONE_INSTALLED, /* the same, after the plan was carried out to its end */
 };
 
 /* `saved` is what save_load() gave; it is changed as it is on disk. The caller holds save_lock(). */

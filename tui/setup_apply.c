@@ -14,6 +14,7 @@
 #include "tui/screen.h"
 #include "tui/setup.h"
 #include "tui/view.h"
+#include "tui/wizard.h"
 
 #include <string.h>
 
@@ -96,27 +97,30 @@ static struct page *watched_page(void *ctx, int64_t elapsed_ns, const char **foc
 	return apply_page(w->apply, w->plain, elapsed_ns, focus_line);
 }
 
-static enum child_end run(const struct setup_opts *o, struct screen *screen, struct answers *a, const struct facts *f,
-			  struct apply *apply, struct err *err)
+static enum child_end run(const struct setup_review *s, struct apply *apply, struct err *err)
 {
 	autoclean(str_list_free) struct str_list argv = { 0 };
-	struct watched w = { .apply = apply, .plain = screen->plain };
+	struct watched w = { .apply = apply, .plain = s->screen->plain };
 	struct child_watch watch = {
 		.argv = &argv,
 		.line = line,
 		.page = watched_page,
 		.stop = "Stop after the step that is under way? What is done stays done, and can be gone on with.",
+		.stopping = "It stops as soon as the step that is under way is done. What is done stays done.",
 		.grace_ns = STEP_GRACE_NS,
 		.ctx = &w
 	};
 	enum child_end end;
 
-	answers_settle(a, f);
-	str_list_add(&argv, o->orthrus);
-	install_words(o, a, f, &argv);
+	/* What follows from this machine may be otherwise once the first step is done: whoever goes on goes on with this. */
+	answers_settle(s->answers, s->facts);
+	if (s->keep(s->ctx, err) < 0)
+		return CHILD_FAILED;
+	str_list_add(&argv, s->o->orthrus);
+	install_words(s->o, s->answers, s->facts, &argv);
 	str_list_add(&argv, "--yes");
 	str_list_add(&argv, "--json");
-	end = child_watch(screen, &watch, err);
+	end = child_watch(s->screen, &watch, err);
 	if (apply->err.text[0])
 		*err = apply->err; /* its own words, in place of its last line */
 	return end;
@@ -140,8 +144,7 @@ static enum screen_event look(struct screen *screen, struct page *page, const ch
 	return event;
 }
 
-static enum reviewed apply(const struct setup_opts *o, struct screen *screen, struct answers *a, const struct facts *f,
-			   const struct review *r)
+static enum reviewed apply(const struct setup_review *s, const struct review *r)
 {
 	autoclean(apply_free) struct apply state = { 0 };
 	struct err err = { 0 };
@@ -150,13 +153,13 @@ static enum reviewed apply(const struct setup_opts *o, struct screen *screen, st
 	enum child_end end;
 
 	apply_begin(&state, r);
-	end = run(o, screen, a, f, &state, &err);
+	end = run(s, &state, &err);
 	if (end == CHILD_GONE)
 		return err.text[0] ? REVIEWED_GONE : REVIEWED_GONE_INSTALLED;
 	if (end == CHILD_STOPPED && !err.hint[0])
 		err_hint(&err, "Go on when it suits: the plan shows what is left to do.");
 	page = apply_end_page(&state, end == CHILD_ENDED ? NULL : &err);
-	event = look(screen, page, NULL, true, end == CHILD_ENDED ? "Finish" : "Back to the plan", NULL);
+	event = look(s->screen, page, NULL, true, end == CHILD_ENDED ? "Finish" : "Back to the plan", NULL);
 	page_free(page);
 	if (end == CHILD_ENDED)
 		return event == SCREEN_GONE ? REVIEWED_GONE_INSTALLED : REVIEWED_INSTALLED;
@@ -192,6 +195,21 @@ void review_to_free(struct review_to *to)
 	*to = (struct review_to){ 0 };
 }
 
+/* What was typed last is not what the plan would be made of. */
+static int unfinished(const struct draft *left, struct review *r, struct err *err)
+{
+	if (!left)
+		return 0;
+	for (size_t i = 0; i < n_pages; i++)
+		if (str_eq(pages[i]->key, left->page)) {
+			autofree char *value = str_printable(left->value, strlen(left->value));
+
+			r->page = pages[i]->key;
+			err_set(err, ERR_INVALID, "%s: '%.80s' was typed there, and is not taken", pages[i]->title, value);
+		}
+	return err_hint(err, "the reason stands on that page; mend it there, and the plan follows");
+}
+
 /* What was answered on one page may not go with what was changed on another one since: that is said before anything is planned.
  */
 static int contradiction(const struct answers *a, const struct facts *f, struct review *r, struct review_to *to, struct err *err)
@@ -209,30 +227,29 @@ static int contradiction(const struct answers *a, const struct facts *f, struct 
 	return err_hint(err, "change it on that page; the plan follows");
 }
 
-static struct page *review_make(const struct setup_opts *o, const struct answers *a, const struct facts *f, struct review *r,
-				const char *command, struct review_to *to)
+static struct page *review_make(const struct setup_review *s, struct review *r, const char *command, struct review_to *to)
 {
 	struct err why = { 0 };
 
-	if (contradiction(a, f, r, to, &why) < 0 || plan(o, a, f, r, &why) < 0) {
+	if (unfinished(s->left, r, &why) < 0 || contradiction(s->answers, s->facts, r, to, &why) < 0 ||
+	    plan(s->o, s->answers, s->facts, r, &why) < 0) {
 		r->problem = str_printable(why.text, strlen(why.text));
 		r->hint = str_printable(why.hint, strlen(why.hint));
 	}
 	return review_page(r, pages, n_pages, command);
 }
 
-enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts,
-			   struct review_to *to)
+enum reviewed setup_review(const struct setup_review *s, struct review_to *to)
 {
 	autoclean(review_free) struct review r = { 0 };
-	autofree char *command = install_line(o, answers, facts), *then = NULL;
+	autofree char *command = install_line(s->o, s->answers, s->facts), *then = NULL;
 	enum reviewed instead;
 	enum screen_event event;
 	struct page *page;
 
-	screen->ops->say(screen, "Making the plan ...");
-	page = review_make(o, answers, facts, &r, command, to);
-	event = look(screen, page, r.problem ? NULL : "plan", true, "Next", "Back");
+	s->screen->ops->say(s->screen, "Making the plan ...");
+	page = review_make(s, &r, command, to);
+	event = look(s->screen, page, r.problem ? NULL : "plan", true, "Next", "Back");
 	then = mem_strdup(page_field(page, REVIEW_THEN)->value);
 	page_free(page);
 	if (event == SCREEN_GONE)
@@ -249,7 +266,7 @@ enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, st
 		to->page = steal(then);
 		return REVIEWED_PAGE;
 	}
-	return confirm(screen, &r, command, &instead) < 0 ? instead : apply(o, screen, answers, facts, &r);
+	return confirm(s->screen, &r, command, &instead) < 0 ? instead : apply(s, &r);
 }
 
 /* The one thing that pages offer: packages, for one, are installed by the plan, which can be taken back. */

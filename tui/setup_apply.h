@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 struct answers;
+struct draft;
 struct facts;
 struct screen;
 struct setup_opts;
@@ -31,9 +32,18 @@ struct review_to {
 	char *page, *field, *why; /* field and why: what is to be mended there, or NULL */
 };
 void review_to_free(struct review_to *to);
-/* Shows the plan, and carries it out when that is wanted. Where answers of several pages contradict each other there is no plan,
- * but the way to the page that is to be mended. */
-enum reviewed setup_review(const struct setup_opts *o, struct screen *screen, struct answers *answers, const struct facts *facts,
-			   struct review_to *to);
+struct setup_review {
+	const struct setup_opts *o;
+	struct screen *screen;
+	struct answers *answers;
+	const struct facts *facts;
+	const struct draft *left; /* typed, and not taken yet: wizard_left(); or NULL */
+	/* Writes the answers down: all of them, before anything is done by them. */
+	int (*keep)(void *ctx, struct err *err);
+	void *ctx;
+};
+/* Shows the plan, and carries it out when that is wanted. Where something that was typed is not taken, and where answers of
+ * several pages contradict each other, there is no plan, but the way to the page that is to be mended. */
+enum reviewed setup_review(const struct setup_review *s, struct review_to *to);
 
 #endif

@@ -28,9 +28,12 @@ enum signals_news signals_read(const struct signals *s)
 	struct signalfd_siginfo one;
 
 	while (read(s->fd, &one, sizeof(one)) == (ssize_t)sizeof(one)) {
-		if (one.ssi_signo != SIGWINCH)
+		if (one.ssi_signo == SIGINT)
+			news = SIGNALS_INTERRUPT;
+		else if (one.ssi_signo != SIGWINCH)
 			return SIGNALS_END;
-		news = SIGNALS_RESIZED;
+		else if (news == SIGNALS_NONE)
+			news = SIGNALS_RESIZED;
 	}
 	return news;
 }

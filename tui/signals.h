@@ -13,11 +13,11 @@ struct signals {
 	sigset_t before;
 };
 
-enum signals_news { SIGNALS_NONE, SIGNALS_RESIZED, SIGNALS_END };
+enum signals_news { SIGNALS_NONE, SIGNALS_RESIZED, SIGNALS_INTERRUPT, SIGNALS_END };
 
 /* Blocks SIGWINCH, SIGHUP, SIGTERM and SIGINT until signals_close(). */
 int signals_open(struct signals *s, struct err *err) WARN_UNUSED;
-/* What came; does not wait. The end is told before a new size. */
+/* What came; does not wait. The end is told before SIGINT, and that before a new size. */
 enum signals_news signals_read(const struct signals *s);
 void signals_close(struct signals *s);
 

@@ -296,6 +296,21 @@ enum wizard_turn wizard_changed(struct wizard *w, const char *key)
 	return WIZARD_PAGE;
 }
 
+const struct draft *wizard_left(const struct wizard *w)
+{
+	const struct draft *left = NULL;
+
+	for (size_t i = 0; !left && w->drafts.len && i < w->n_kinds; i++) {
+		struct page *page = w->kinds[i]->build(w->answers, w->facts);
+
+		for (size_t k = 0; !left && k < w->drafts.len; k++)
+			if (str_eq(w->drafts.items[k].page, w->kinds[i]->key) && page_field(page, w->drafts.items[k].field))
+				left = &w->drafts.items[k];
+		page_free(page);
+	}
+	return left;
+}
+
 void wizard_again(struct wizard *w, const struct facts *facts)
 {
 	w->facts = facts;

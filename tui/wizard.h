@@ -67,6 +67,9 @@ void wizard_keep(struct wizard *w);
 /* Makes the page anew: what was found on this machine is another. */
 void wizard_again(struct wizard *w, const struct facts *facts);
 
+/* The first in the order of the pages that was typed and not taken, of a field that there is; or NULL. */
+const struct draft *wizard_left(const struct wizard *w);
+
 /* The key of the page, or WIZARD_REVIEW. */
 const char *wizard_key(const struct wizard *w);
 /* What F1 shows: of a field (NULL: of the page), with the command line that does the same. Caller frees. */

@@ -29,6 +29,7 @@ case "$* " in
 PLAN
     ;;
 *'--yes '*)
+    [ ! -e "$work/hangs" ] || { echo '{"step":"packages","number":1,"of":3,"state":"begun"}'; exec sleep 600; }
     for s in packages site start; do printf '{"step":"%s","number":1,"of":3,"state":"done"}\n' $s; done
     touch "$work/applied"
     ;;
@@ -158,6 +159,22 @@ cmp "$site" "$work/before.json" || fail "a site that contradicts itself was writ
 screen_keys F12; turned Head; screen_shows "! 10.1.0.2 is outside"; golden setup/pages/head.contradiction
 screen_keys C-e C-u; screen_type 10.9.0.2; screen_keys Enter; screen_shows "start orthrusd"
 grep -q '10\.9\.0\.2' "$site" || fail "$(cat "$site")"
+
+# Gone back to from the review, typed wrong, and left by Esc: that is said before there is a plan of what was there before.
+screen_keys Tab Down Down Down Enter; screen_shows "(*) Change: Networks"; screen_keys Enter; turned Networks
+screen_keys Tab C-e C-u; screen_type 10.9.0.0/33; screen_keys Escape
+flat_shows "Networks: '10.9.0.0/33' was typed there, and is not taken"; screen_shows "(*) Change: Networks"; golden setup/pages/review.left
+screen_keys F12; turned Networks; flat_shows "the prefix length must be"; screen_keys C-e C-u; screen_type 10.9.0.0/16; screen_keys Enter; screen_shows "start orthrusd"
+
+# Killed while the plan is carried out, and the machine looks otherwise by then: it goes on with what was confirmed.
+fresh
+touch "$work/hangs"; begin 80x24 vt100 utf8
+for page in "${pages[@]}"; do turned "$page"; screen_keys F12; done
+screen_shows "What next"; cp "$site" "$work/before.json"; screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter; screen_shows "[>] install 2"
+kill -KILL "$(screen_pid)"; screen_ended; rm "$work/hangs"
+jq '.hostname = "other" | .interfaces += [.interfaces[1] | .name = "eno3" | .mac = "52:54:00:00:00:03" | .speed_mbit = 25000]' "$machine" >"$work/machine.json"
+screen_open 80x24 vt100 utf8 "${setup[@]}"; screen_shows "What next"
+cmp "$site" "$work/before.json" || fail "it goes on with another site: $(diff "$work/before.json" "$site")"
 
 # An array for images of spare disks: what is marked is what is planned and done, and no other disk.
 fresh

@@ -40,7 +40,7 @@ case "$* " in
     echo ']}'
     ;;
 *'--yes '*)
-    trap 'echo "{\"error\":{\"kind\":\"failed\",\"text\":\"stopped before step $i\",\"hint\":\"run it again\"}}"; exit 1' TERM
+    trap '[ ! -e "$work/slow-to-stop" ] || wait_for 2; echo "{\"error\":{\"kind\":\"failed\",\"text\":\"stopped before step $i\",\"hint\":\"run it again\"}}"; exit 1' TERM
     for i in 1 2 3 4 5; do
         if [ -e "$work/done-$i" ]; then say $i kept; continue; fi
         say $i begun
@@ -144,7 +144,9 @@ grep -q "another orthrus-setup is at work on this machine: process $(screen_pid)
 # Leaving asks.
 screen_keys Escape; screen_shows "Leave orthrus-setup?"; golden setup/newt/leave
 screen_keys n; screen_hides "Leave orthrus-setup?"
-screen_keys C-c; screen_shows "Leave orthrus-setup?"; screen_keys y; screen_ended
+screen_keys C-c; screen_shows "Leave orthrus-setup?"; screen_keys C-c; screen_hides "Leave orthrus-setup?"
+screen_keys Escape; screen_shows "Leave orthrus-setup?"; screen_keys N; screen_hides "Leave orthrus-setup?"
+screen_keys C-c; screen_shows "Leave orthrus-setup?"; screen_keys Y; screen_ended
 [ "$(screen_status)" = 0 ] || fail "left with exit $(screen_status)"
 
 # Another size in the middle of a word; a very small screen; a large one.
@@ -156,6 +158,21 @@ screen_size 40x12; screen_shows "hount"; golden setup/newt/small
 screen_type "ed"; screen_shows "hounted"
 screen_size 80x24; screen_shows "unlock it. The domain follows"; screen_keys F1; screen_shows Help; screen_size 70x20; screen_hides Help; screen_shows "hounted"
 screen_keys Tab; screen_shows "hounted.internal"
+
+# Stopped by Ctrl-Z, and another size by the time it goes on.
+fresh
+screen_open 80x24 linux utf8 bash -c 'exec env PS1="ready> " bash --norc --noprofile -i 2>/dev/tty'
+screen_shows "ready>"; screen_type "${setup[*]}"; screen_keys Enter
+screen_shows "Cluster's name"; screen_type "x"; screen_shows "houndx"; screen_keys C-z; screen_shows Stopped
+screen_size 60x20; screen_type fg; screen_keys Enter; screen_shows "houndx"
+for ((n = 0; n < 200; n++)); do screen_text | sed -n 20p | grep -q 'F1 help' && break; sleep 0.05; done
+screen_text | sed -n 20p | grep -q 'F1 help' || fail "after Ctrl-Z it fills another screen than there is: $(screen_text)"
+screen_type "y"; screen_shows "houndxy"
+# Something else writes on the screen.
+printf '\e[2J\e[3;3HOops: 0002' >"$(tmux -S "$work/tmux" display -p '#{pane_tty}')"; screen_shows Oops; screen_hides houndxy
+screen_keys C-l; screen_shows "houndxy"; screen_hides Oops
+screen_keys Escape; screen_shows "< Yes >"; screen_keys C-z; screen_shows Stopped; screen_type fg; screen_keys Enter; screen_shows "< Yes >"
+screen_keys n; screen_shows "houndxy"
 
 # Lines in ASCII, and in the terminal's own set.
 fresh
@@ -201,6 +218,7 @@ screen_keys F12; screen_shows "2 of 4"; screen_keys F12; screen_shows "3 of 4"; 
 screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter; screen_shows "[>] install 3"
 kill -HUP "$(screen_pid)"
 touch "$work/go-all"
+screen_ended; screen_shows "This machine is a head"
 screen_close
 [ -e "$work/done-5" ] || fail "it was not carried out to its end"
 says_saved '"installed": true'
@@ -240,6 +258,22 @@ screen_keys F12; screen_shows "2 of 4"; screen_keys F12; screen_shows "3 of 4"; 
 screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter; touch "$work/go-1"; screen_shows "[x] install 3"
 screen_keys Escape; screen_shows "Stop after the step"; screen_keys y; screen_shows "stopped before step 2"
 screen_keys Enter; screen_shows "What next"
+# As long as a step goes on, it says that it stops behind it, and there is nothing more to stop.
+touch "$work/slow-to-stop"
+screen_keys F12; screen_shows "Type yes"; screen_type yes; screen_keys Enter; screen_shows "[>] write"; screen_shows "< Stop >"
+screen_keys C-c; screen_shows "Stop after the step"; screen_keys y; screen_shows "It stops as soon as the step"; screen_hides "< Stop >"
+screen_keys Escape; touch "$work/go-2"; screen_shows "stopped before step 2"; rm "$work/slow-to-stop"
+# Line by line, Ctrl-C is what asks.
+fresh
+screen_open 80x40 dumb utf8 "${setup[@]}"; screen_shows "Cluster's name [hound]:"
+screen_keys C-c; screen_shows "Leave orthrus-setup?"; screen_type n; screen_keys Enter
+for ((n = 0; n < 300; n++)); do [ "$(screen_text | grep -c 'name \[hound\]:')" -gt 1 ] && break; sleep 0.05; done
+for ((n = 0; n < 4; n++)); do screen_keys Enter; done; screen_shows "RAID level"
+for ((n = 0; n < 2; n++)); do screen_keys Enter; done; screen_shows "page 3 of 4"
+for ((n = 0; n < 18; n++)); do screen_keys Enter; done; screen_shows "What next [1]:"; screen_keys Enter
+screen_shows "Type yes to begin"; screen_type yes; screen_keys Enter; screen_shows "[1/5] install 3 packages: ..."; screen_shows "Ctrl-C asks"
+screen_keys C-c; screen_shows "Stop after the step"; screen_keys Enter; screen_keys C-c; screen_type y; screen_keys Enter
+screen_shows "It stops as soon as the step"; screen_shows "stopped before step 1"
 
 # The command line.
 "${setup[@]}" --help | grep -q -- '--plain' || fail "--help"
@@ -265,7 +299,13 @@ for shell in bash zsh; do
     (cd "$work/here" && cut -d'|' -f1 <<<"$cases" | zsh -f "$TOP/tests/cli/completion.zsh" $shell "$script") | sed 's|/* *$||' >"$work/lines"
     diff "$work/lines" <(cut -d'|' -f2 <<<"$cases") >"$work/diff" || fail "$shell completes: $(cat "$work/diff")"
 done
+screen_close
+echo '{"version":1,"page":"cluster","installed":false,"drafts":[],"answers":{"a0":"hound","b":"c"}}' >"$saved"
+"${setup[@]}" --plain </dev/null >"$work/out" 2>&1 && fail "answers of something else were taken"
+grep -q 'setup.json: b: ' "$work/out" && grep -q 'next: .*move it away' "$work/out" || fail "answers of something else: $(cat "$work/out")"
 echo '{"version":9}' >"$saved"
+"${setup[@]}" --dashboard --plain >"$work/out" 2>&1 || fail "a damaged setup.json forbids the dashboard: $(cat "$work/out")"
+grep -q 'orthrusd does not run here' "$work/out" || fail "the dashboard with a damaged setup.json: $(cat "$work/out")"
 "${setup[@]}" --plain </dev/null >"$work/out" 2>&1 && fail "a damaged setup.json was taken"
 grep -q 'setup.json' "$work/out" || fail "a damaged setup.json: $(cat "$work/out")"
 exit $failed

@@ -23,7 +23,7 @@ set -eu
                 [ "libseccomp", qr{<seccomp}, qr{^lib/sys/confine_calls\.c$} ],
                 [ "libblkid", qr{<blkid/}, qr{^raidsetup/} ],
                 [ "libnewt", qr{<newt\.h>}, qr{^tui/newt} ],
-                [ "S-Lang", qr{<slang}, qr{^tui/dash_draw\.c$} ],
+                [ "S-Lang", qr{<slang}, qr{^tui/(?:dash_draw|newt)\.c$} ],
                 [ "libbpf", qr{<bpf/}, qr{^headfailover/guard/gate} ],
             );
         }

@@ -76,6 +76,41 @@ static void many(void **state)
 	assert_string_equal(ui.chosen[DASH_NODES], "n0095");
 }
 
+/* They differ at their ends, and that is seen; on paper they are whole. */
+static void long_names(void **state)
+{
+	static const char text[] =
+		"{\"nodes\":[{\"name\":\"building-a-row-07-rack-12-slot-01\",\"group\":\"compute-infiniband-old\",\"ipv4\":"
+		"\"10.77.0.1\",\"ipv6\":null,\"state\":\"up\",\"macs\":[]},{\"name\":\"building-a-row-07-rack-12-slot-02\","
+		"\"group\":\"compute-infiniband-new\",\"ipv4\":\"10.77.0.2\",\"ipv6\":null,\"state\":\"up\",\"macs\":[]}]}";
+	static const char *const names[] = { "building-a-..-12-slot-0", "building-a-..-12-slot-0",
+					     "building-a-row-07-rack-12-slot-0" };
+	autoclean(dash_state_free) struct dash_state s = { 0 };
+	autoclean(dash_ui_free) struct dash_ui ui = { 0 };
+	struct dash_state news = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	add_status(&s, "beowulf");
+	must(node_rows_read(text, sizeof(text) - 1, &news.nodes, &err), &err);
+	dash_state_take(&s, &news, DASH_NODE_ROWS | DASH_DAEMON);
+	for (int i = 0; i < 3; i++) {
+		autoclean(buf_free) struct buf out = { 0 };
+		struct dash_screen screen = { 0 };
+
+		ui.plain = i == 2;
+		dash_view(&s, &ui, i == 2 ? 0 : 24, i == 1 ? 120 : 80, true, &screen);
+		dash_screen_text(&screen, &out);
+		dash_screen_free(&screen);
+		for (int k = 1; k <= 2; k++) {
+			autofree char *name = str_format("%s%d ", names[i], k);
+
+			assert_non_null(strstr(buf_str(&out), name));
+		}
+		assert_true(i != 1 || (strstr(buf_str(&out), " comp..-old ") && strstr(buf_str(&out), " comp..-new ")));
+	}
+}
+
 static void nothing_yet(void **state)
 {
 	autoclean(dash_state_free) struct dash_state s = { 0 };
@@ -245,7 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes), cmocka_unit_test(many),  cmocka_unit_test(nothing_yet), cmocka_unit_test(silence),
-		cmocka_unit_test(boxes), cmocka_unit_test(small), cmocka_unit_test(screens),
+		cmocka_unit_test(boxes), cmocka_unit_test(small), cmocka_unit_test(screens),	 cmocka_unit_test(long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

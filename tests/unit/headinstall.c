@@ -128,6 +128,7 @@ static void planned(struct world *w, const char *golden)
 	json_out_init(&j, &json, true);
 	head_plan_json(&plan, &j);
 	assert_non_null(strstr(buf_str(&json), "\"destructive\": false"));
+	assert_int_equal(!strstr(buf_str(&out), "        --- /"), !strstr(buf_str(&json), "\"diff\": \"--- /"));
 	assert_true(head_plan_changes(&plan) <= plan.len);
 }
 

@@ -280,6 +280,33 @@ static void head_disks(void **state)
 	assert_string_equal(key, "store_raid");
 }
 
+/* What was marked, and is offered no more, is refused; and its mark can be taken away. */
+static void gone(void **state)
+{
+	autoclean(answers_free) struct answers a = { 0 };
+	autoclean(facts_free) struct facts usual = { 0 }, bare = { 0 };
+	struct err err = { 0 };
+	struct field *f;
+	struct page *p;
+
+	(void)state;
+	machine(MACHINE_USUAL, &usual);
+	machine(MACHINE_BARE, &bare);
+	take(&a, &usual, "headdisks", "store_disks", "serial QM1,serial QM2");
+	p = kind("headdisks")->build(&a, &bare);
+	f = page_field(p, "store_disks");
+	assert_int_equal(f->n_choices, 2);
+	assert_string_equal(f->choices[1].label, "serial QM2: can't be chosen any more; take this mark away");
+	assert_int_equal(kind("headdisks")->take(&a, &bare, "store_disks", f->value, &err), -1);
+	field_toggle(f, "serial QM1");
+	field_toggle(f, "serial QM2");
+	take(&a, &bare, "headdisks", "store_disks", f->value);
+	page_free(p);
+	p = kind("headdisks")->build(&a, &bare);
+	assert_int_equal(page_field(p, "store_disks")->n_choices, 0);
+	page_free(p);
+}
+
 static void the_others(void **state)
 {
 	autoclean(answers_free) struct answers a = { 0 };
@@ -366,7 +393,7 @@ int main(void)
 		cmocka_unit_test(preflight),	   cmocka_unit_test(networks),
 		cmocka_unit_test(node_disks),	   cmocka_unit_test(head_disks),
 		cmocka_unit_test(the_others),	   cmocka_unit_test(finds_what_became_wrong),
-		cmocka_unit_test(checks_together),
+		cmocka_unit_test(checks_together), cmocka_unit_test(gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,35 @@ static void test_sent_back(void **state)
 	wizard_clear(&w);
 }
 
+/* Gone back to, typed wrong and left by Esc: who looks at the plan then is to know. */
+static void test_left(void **state)
+{
+	struct answers a;
+	struct wizard w;
+
+	(void)state;
+	begin(&w, &a);
+	wizard_goto(&w, WIZARD_REVIEW);
+	assert_null(wizard_left(&w));
+	wizard_goto(&w, "network");
+	type(&w, "network", "wrong");
+	assert_int_equal(wizard_back(&w), WIZARD_AT_REVIEW);
+	assert_non_null(wizard_left(&w));
+	assert_string_equal(wizard_left(&w)->page, "network");
+	assert_string_equal(wizard_left(&w)->value, "wrong");
+	/* The first page's comes first; of a field that is not there nothing can be said. */
+	drafts_put(&w.drafts, "name", "nothing", "x");
+	assert_string_equal(wizard_left(&w)->page, "network");
+	drafts_put(&w.drafts, "name", "name", "x");
+	assert_string_equal(wizard_left(&w)->page, "name");
+	drafts_put(&w.drafts, "name", "name", NULL);
+	wizard_goto(&w, "network");
+	type(&w, "network", "10.3");
+	assert_int_equal(wizard_next(&w), WIZARD_AT_REVIEW);
+	assert_null(wizard_left(&w));
+	wizard_clear(&w);
+}
+
 /* A field that was left with another value is taken at once, and what follows from it is shown. */
 static void test_changed(void **state)
 {
@@ -339,10 +368,10 @@ static void test_drafts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_refused),	   cmocka_unit_test(test_sent_back),
-		cmocka_unit_test(test_changed),	       cmocka_unit_test(test_check),	   cmocka_unit_test(test_secret),
-		cmocka_unit_test(test_jump),	       cmocka_unit_test(test_other_facts), cmocka_unit_test(test_help),
-		cmocka_unit_test(test_drafts),
+		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_refused), cmocka_unit_test(test_sent_back),
+		cmocka_unit_test(test_left),	       cmocka_unit_test(test_changed), cmocka_unit_test(test_check),
+		cmocka_unit_test(test_secret),	       cmocka_unit_test(test_jump),    cmocka_unit_test(test_other_facts),
+		cmocka_unit_test(test_help),	       cmocka_unit_test(test_drafts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
