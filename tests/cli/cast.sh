@@ -137,19 +137,23 @@ says 'at 198.51.100.9, port 4580, from 203.0.113.77'
 run 1 cast relay farther --site "$site"
 says 'runs on n18'
 
-# A disk that takes longer than the sender waits for a word: the receiver says that it is there.
+# A disk that takes longer than the sender waits for a word: the receiver says that it is there. One that takes nothing for a while, in the
+# middle of the cast. Both beside each other.
+slow() ( # NAME WAIT VARIABLE=VALUE...
+    at=$work/$1.d
+    mkdir "$at" && ln "$work/file" "$at/file" || exit 1
+    work=$at
+    start --receivers 1 --wait "$2"
+    env "${@:3}" LD_PRELOAD="$BUILD/tests/lab/slow_write.so" "$orthrus" cast receive "$work/received" --token "$token" >"$work/out" 2>"$work/err" || fail "$1: $(cat "$work/out" "$work/err")"
+    ended 0
+    cmp "$work/file" "$work/received" || fail "$1: it is not what was sent"
+    grep -qF "$(hostname) (127.0.0.1): done" "$work/send.out" || fail "$1 is no failure: $(cat "$work/send.out")"
+    exit $failed
+)
 if [ -e "$BUILD/tests/lab/slow_write.so" ]; then
-    start --receivers 1 --wait 6
-    SLOW_SYNC=7 LD_PRELOAD=$BUILD/tests/lab/slow_write.so "$orthrus" cast receive "$work/out3" --token "$token" >"$work/out" 2>"$work/err" || fail "a slow disk: $(cat "$work/out" "$work/err")"
-    ended 0
-    cmp "$work/file" "$work/out3" || fail "out3 is not what was sent"
-    grep -qF "$(hostname) (127.0.0.1): done" "$work/send.out" || fail "a slow disk is no failure: $(cat "$work/send.out")"
-    # One that takes nothing for a while, in the middle of the cast.
-    start --receivers 1 --wait 4
-    HANG_WRITE=2 HANG=13 LD_PRELOAD=$BUILD/tests/lab/slow_write.so "$orthrus" cast receive "$work/out4" --token "$token" >"$work/out" 2>"$work/err" || fail "a disk that hangs: $(cat "$work/out" "$work/err")"
-    ended 0
-    cmp "$work/file" "$work/out4" || fail "out4 is not what was sent"
-    grep -qF "$(hostname) (127.0.0.1): done" "$work/send.out" || fail "a disk that hangs is no failure: $(cat "$work/send.out")"
+    slow 'a slow disk' 6 SLOW_SYNC=7 & slow_pid=$!
+    slow 'a disk that hangs' 4 HANG_WRITE=2 HANG=13 || failed=1
+    wait $slow_pid || failed=1
 fi
 
 # Nobody comes: Ctrl-C.
