@@ -1,11 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `orthrus head install` and `head uninstall` in a machine of its own (a chroot with namespaces), with a small Debian of scripts
-# (tests/fakes/debian.sh) and a real orthrusd: installed, killed at every change that a program makes and begun again, given back byte for
-# byte; and what somebody has changed since is kept and named. EVERY=1: at each of all changes (tests/full/head-install.sh); else at one of so
-# many.
+# (tests/fakes/debian.sh) and a real orthrusd: installed, killed at every change that a program makes and at everything that it makes durable
+# itself, and begun again, given back byte for byte; and what somebody has changed since is kept and named. EVERY=1: at each of all of these
+# (tests/full/head-install.sh); else at one of so many. SHARD="K N": of the cases with a kill, each Nth from the Kth on (from 0).
 set -u
 every=${EVERY:-13}
+read -r shard of <<<"${SHARD:-0 1}"
+case=0
+mine() { case=$((case + 1)); [ $(((case - 1) % of)) = "$shard" ]; }
 . "$TOP/tests/cli/head-install.bash"
 
 # --- The facts, and the plan: nothing is changed by them. ---
@@ -53,25 +56,46 @@ for d in var/lib/orthrus var/lib/orthrus-install run/orthrus run/orthrus-guard r
 echo "RESULT uninstall_files differences=$(grep -c '^[<>]' "$work/diff")"
 in_machine orthrus head uninstall --yes 2>&1 | grep -q 'was not made a head' || fail "a second uninstallation"
 
-# --- Killed at each change of a program, begun again. ---
-killed=0
+# --- Killed at each change of a program, and at each thing that it makes durable itself (lines of its journal, files); begun again. ---
+killed=0 same=0
+go_on() { # WHERE
+    killed=$((killed + 1))
+    rm -f "$m/fakes/kill-at"
+    install_it --quiet --site /root/site.json >"$work/out" 2>&1 || { fail "killed at $1, it does not go on: $(cat "$work/out")"; return; }
+    tree | diff "$work/installed" - >"$work/diff" || { fail "killed at $1, it ends otherwise:"; cat "$work/diff"; return; }
+    applied | cmp -s "$work/site" - || { fail "killed at $1, another site is applied"; return; }
+    same=$((same + 1))
+    [ $((killed % 2)) = 0 ] || return
+    in_machine orthrus head uninstall --yes --quiet >"$work/out" 2>&1 || fail "killed at $1, it can't be given back: $(cat "$work/out")"
+    tree | diff "$work/before" - >"$work/diff" || { fail "killed at $1 and given back, not as before:"; cat "$work/diff"; }
+}
 for n in $(seq 1 "$every" "$ticks"); do
+    mine || continue
     put_back fresh
     echo "$n" >"$m/fakes/kill-at"
     install_it --quiet --site /root/site.json >/dev/null 2>&1 && { fail "tick $n did not kill it"; continue; }
-    rm -f "$m/fakes/kill-at"
-    install_it --quiet --site /root/site.json >"$work/out" 2>&1 || { fail "killed at $n, it does not go on: $(cat "$work/out")"; continue; }
-    tree | diff "$work/installed" - >"$work/diff" || { fail "killed at $n, it ends otherwise:"; cat "$work/diff"; }
-    applied | cmp -s "$work/site" - || fail "killed at $n, another site is applied"
-    killed=$((killed + 1))
-    [ $((n % 2)) = 0 ] || continue
-    in_machine orthrus head uninstall --yes --quiet >"$work/out" 2>&1 || fail "killed at $n, it can't be given back: $(cat "$work/out")"
-    tree | diff "$work/before" - >"$work/diff" || { fail "killed at $n and given back, not as before:"; cat "$work/diff"; }
+    go_on "change $n"
 done
-echo "RESULT head_install killed=$killed same_result=$([ $failed = 0 ] && echo "$killed" || echo less)"
+for call in fdatasync fsync; do
+    n=$([ "$every" = 1 ] && echo 1 || echo $((every + 4)))
+    while :; do
+        if mine; then
+            put_back fresh
+            in_machine strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when="$n" orthrus head install --yes --quiet --site /root/site.json >"$work/out" 2>&1
+            rc=$?
+            [ $rc != 0 ] || break # it makes nothing more durable
+            [ $rc = 137 ] || fail "$call $n did not kill it ($rc): $(cat "$work/out")"
+            go_on "$call $n"
+        fi
+        n=$((n + 1))
+        [ "$every" = 1 ] || break
+    done
+done
+echo "RESULT head_install killed=$killed same_result=$same"
 
 # --- An uninstallation that was killed goes on; one of an installation that never ended, too. ---
 for n in $(seq 1 $((every * 2)) "$back"); do
+    mine || continue
     put_back fresh
     install_it --quiet --site /root/site.json || fail "install"
     echo 0 >"$m/fakes/ticks"
@@ -83,6 +107,7 @@ for n in $(seq 1 $((every * 2)) "$back"); do
     tree | diff "$work/before" - >"$work/diff" || { fail "uninstallation killed at $n, not as before:"; cat "$work/diff"; }
 done
 for n in 8 $([ "$every" != 1 ] || echo 3 12); do
+    mine || continue
     put_back fresh
     echo "$n" >"$m/fakes/kill-at"
     install_it --quiet --site /root/site.json >/dev/null 2>&1
