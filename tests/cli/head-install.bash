@@ -2,22 +2,6 @@
 # A machine to make a head of: a chroot with namespaces of its own and a small Debian of scripts (tests/fakes/debian.sh), for tests/cli/head-*.sh.
 # Sourced; $m is its root.
 [ "$(id -u)" = 0 ] || { echo "needs root for namespaces"; exit 77; }
-# $parts: what the test does beside each other, each part in a machine of its own; most of the time goes by waiting for other DHCP servers.
-if [ -n "${parts:-}" ] && [ -z "${PART:-}" ]; then
-    said=$(mktemp -d "${TMPDIR:-/tmp}/hi.XXXXXX")
-    trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$said"' EXIT
-    declare -A part_pid
-    for part in $parts; do PART=$part "$0" >"$said/$part" 2>&1 & part_pid[$part]=$!; done
-    worst=0
-    for part in $parts; do
-        wait "${part_pid[$part]}"; rc=$?
-        [ $worst != 0 ] || worst=$rc
-        grep -v '^COUNT ' "$said/$part"
-    done
-    [ $worst = 77 ] || report "$said"
-    exit $worst
-fi
-part() { [ "${PART:-}" = "$1" ]; }
 if [ -z "${HEAD_INSTALL_INSIDE:-}" ]; then
     HEAD_INSTALL_INSIDE=1 exec unshare --mount --net --pid --fork --kill-child "$0" "$@"
 fi
