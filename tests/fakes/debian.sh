@@ -145,6 +145,7 @@ apt_get() {
         done
         ;;
     purge)
+        [ $simulate ] || [ ! -x /fakes/at-purge ] || /fakes/at-purge || exit 100
         for p in "${names[@]}"; do
             installed "$p" || continue
             for q in "$db"/*; do # who needs it goes too
