@@ -14,7 +14,6 @@
 #include "site/addr.h"
 #include "site/site.h"
 #include "sys/fs.h"
-#include "sys/http_client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -128,22 +127,6 @@ static int show_facts(struct install *i, struct err *err)
 	return 0;
 }
 
-/* Does orthrusd run by this very site already? Whatever it can't say is no. */
-static bool is_applied(struct install *i)
-{
-	autofree char *socket = cmd_path(i->c, "/run/orthrus/api.sock");
-	autoclean(http_reply_free) struct http_reply reply = { 0 };
-	autoclean(site_free) struct site applied = { 0 };
-	autoclean(buf_free) struct buf text = { 0 };
-	struct err none = { 0 };
-
-	if (access(socket, W_OK) < 0 || cmd_call(i->c, "GET", "/v1/site", NULL, &reply, &none) < 0 ||
-	    site_read(buf_str(&reply.body), reply.body.len, "applied site", &applied, &none) < 0)
-		return false;
-	site_print(&applied, &text);
-	return str_eq(buf_str(&text), buf_str(&i->text));
-}
-
 static void read_record(struct install *i)
 {
 	const struct head_journal *j = &i->record.j;
@@ -245,7 +228,8 @@ static int prepare(struct install *i, struct err *err)
 		str_list_add(&i->probe.ask, i->probe.interface);
 	if (head_probe(&i->probe, &i->facts, err) < 0 || ask_store(i, err) < 0 || plan_disks(i, err) < 0)
 		return -1;
-	i->facts.applied = is_applied(i);
+	if (head_applied(c, &i->text, &i->facts, err) < 0)
+		return -1;
 	i->wish.site_text = buf_str(&i->text);
 	i->wish.accept_dhcp = cmd_flag(c, "accept-dhcp");
 	i->wish.images = cmd_flag(c, "images");
@@ -305,7 +289,9 @@ static int perform(struct install *i, struct err *err)
 		return -1;
 	/* Nobody else answers DHCP: that was looked at a moment ago. */
 	i->probe.no_ask = true;
-	return head_verify(&i->probe, &i->site, &i->wish, is_applied(i), err);
+	return head_applied(i->c, &i->text, &i->facts, err) < 0
+		       ? -1
+		       : head_verify(&i->probe, &i->site, &i->wish, i->facts.applied, err);
 }
 
 static int install(struct install *i, struct err *err)

@@ -8,7 +8,12 @@
 #include "sys/http_client.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* What is asked for: a site that is given, or one from before. */
 struct ask {
@@ -142,6 +147,24 @@ static void done(const struct cmd *c, const struct ask *a, const struct answer *
 		cmd_say(c, "%s", a->undo ? "Done." : "Applied.");
 }
 
+/* Whoever is asked takes their time, and nodes do not wait: what was agreed to is still what it means, or nothing is done. */
+static int agree(struct cmd *c, const struct ask *a, const struct answer *shown, struct err *err)
+{
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(answer_free) struct answer now = { 0 };
+
+	if (cmd_confirm(c, err, "go on with what is marked '!'") < 0)
+		return -1;
+	if (c->yes)
+		return 0;
+	if (send_ask(c, a, true, &reply, err) < 0 || read_answer(&reply, &now, err) < 0)
+		return -1;
+	if (str_eq(buf_str(&now.lines), buf_str(&shown->lines)))
+		return 0;
+	err_set(err, ERR_CONFLICT, "what this means has changed since it was shown");
+	return err_hint(err, "run the same again: it shows what it means now");
+}
+
 /* The steps are shown, agreed to where that is due, and done. *applied: there was something to do, and it is done. */
 static int plan_or_apply(struct cmd *c, struct ask *a, bool apply, bool *applied, struct err *err)
 {
@@ -155,7 +178,7 @@ static int plan_or_apply(struct cmd *c, struct ask *a, bool apply, bool *applied
 	show(c, a, &plan, &steps, apply);
 	if (!apply)
 		return 0;
-	if (plan.marked && cmd_confirm(c, err, "go on with what is marked '!'") < 0)
+	if (plan.marked && agree(c, a, &plan, err) < 0)
 		return -1;
 	a->to = plan.restores; /* what was shown */
 	if (send_ask(c, a, false, &reply, err) < 0 || read_answer(&reply, &is, err) < 0)
@@ -222,11 +245,25 @@ static bool same_site(const struct buf *a, const struct buf *b)
 	return str_eq(buf_str(&p), buf_str(&q));
 }
 
-/* The answer is printed already: there is no second document. */
+/* The answer is printed already: there is no second document, but a word for people. */
 static int after_json(struct err *err)
 {
+	fprintf(stderr, "orthrus: %s\n", err->text);
 	err->text[0] = '\0';
 	return -1;
+}
+
+/* As it lies there: behind a link, and with the mode and owner that somebody gave it. */
+static int write_file(const char *path, const struct buf *text, struct err *err)
+{
+	autofree char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (!real || stat(real, &st) < 0)
+		return err_errno(err, errno, "look at %s", path);
+	if (fs_write_atomic(real, text->data, text->len, st.st_mode & 07777, err) < 0)
+		return -1;
+	return chown(real, st.st_uid, st.st_gid) < 0 ? err_errno(err, errno, "give %s its owner", real) : 0;
 }
 
 /* The site file goes back too, where it is what was applied: else the next `site apply` would bring back what was taken back. */
@@ -242,8 +279,10 @@ static int follow_file(struct cmd *c, const struct buf *before, struct err *err)
 		cmd_say(c, "%s stays as it is: it has changes that were not applied.", c->site_path);
 		return 0;
 	}
-	if (get_applied(c, &now, etag, err) < 0 || fs_write_atomic(c->site_path, buf_str(&now), now.len, 0644, err) < 0)
-		return c->json ? after_json(err) : err_wrap(err, "the site is taken back, but the site file is not");
+	if (get_applied(c, &now, etag, err) < 0 || write_file(c->site_path, &now, err) < 0) {
+		err_wrap(err, "the site is taken back, but the site file is not");
+		return c->json ? after_json(err) : -1;
+	}
 	cmd_say(c, "%s is what it was then, too.", c->site_path);
 	return 0;
 }

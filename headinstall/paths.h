@@ -35,6 +35,8 @@
 #define HEAD_BEFORE HEAD_RECORD_DIR "/before"
 #define HEAD_JOURNAL HEAD_RECORD_DIR "/journal"
 #define HEAD_LEAVING HEAD_RECORD_DIR "/leaving"
+#define HEAD_LEAVING_BEGUN HEAD_RECORD_DIR "/leaving-begun"
+#define HEAD_LEAVING_FAILED HEAD_RECORD_DIR "/leaving-failed"
 #define HEAD_ORIGINALS HEAD_RECORD_DIR "/originals"
 
 #endif

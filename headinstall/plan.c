@@ -259,6 +259,24 @@ static void plan_notes(const struct head_facts *f, struct plan *out)
 	}
 }
 
+static void plan_apply(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out)
+{
+	const char *interface = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
+	autoclean(buf_free) struct buf text = { 0 };
+	struct head_step *s;
+
+	if (!f->running || f->applied)
+		return;
+	buf_addf(&text, "apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers DHCP on %s",
+		 site->cluster, interface);
+	for (size_t i = 0; i < f->dangers.len; i++)
+		buf_addf(&text, "%s%s", i ? "; " : ". For the cluster that runs this means: ", f->dangers.items[i]);
+	s = head_add(out, HEAD_STEP_APPLY, f->dangers.len ? PLAN_DESTROYS : PLAN_WRITES, "apply", buf_steal(&text));
+	/* It was down, so that nobody could be asked: that is made up for when it is up. */
+	if (!f->asked && !wish->accept_dhcp)
+		str_list_add(&s->words, interface);
+}
+
 int head_plan(const struct head_facts *f, const struct site *site, const struct head_wish *wish, struct plan *out,
 	      struct err *err)
 {
@@ -282,18 +300,7 @@ int head_plan(const struct head_facts *f, const struct site *site, const struct 
 	plan_unit(f, wish, "orthrus-helper.socket", "by which orthrusd has dnsmasq started", out);
 	plan_unit(f, wish, "orthrusd.service", "the head's daemon", out);
 	plan_guard(f, site, wish, out);
-	if (f->running && !f->applied) {
-		const char *interface = site_head_interface(site, head_of_site(site, f->hostname), site_provision(site)->name);
-		struct head_step *s = head_add(
-			out, HEAD_STEP_APPLY, PLAN_WRITES, "apply",
-			str_format("apply the site of cluster %s, as `orthrus site apply` does: from then on this head answers "
-				   "DHCP on %s",
-				   site->cluster, interface));
-
-		/* It was down, so that nobody could be asked: that is made up for when it is up. */
-		if (!f->asked && !wish->accept_dhcp)
-			str_list_add(&s->words, interface);
-	}
+	plan_apply(f, site, wish, out);
 	plan_images(f, site, wish, out);
 	plan_notes(f, out);
 	return 0;

@@ -67,6 +67,7 @@ void head_facts_free(struct head_facts *f)
 	str_list_free(&f->ssh_keys);
 	str_list_free(&f->users);
 	str_list_free(&f->images);
+	str_list_free(&f->dangers);
 	str_list_free(&f->problems);
 	*f = (struct head_facts){ 0 };
 }

@@ -79,14 +79,15 @@ struct head_facts {
 	struct head_text *texts;
 	size_t n_texts, cap_texts;
 	enum head_networker networker;
-	char *network_file;	/* NULL, or the file by which systemd-networkd configures the interface of the site */
-	const char *store_used; /* NULL, or what is at /srv/orthrus that an array would hide */
-	bool asked;		/* for DHCP servers on the interface of the site: it was up, with a link */
-	bool drops;		/* a firewall drops what nothing allows */
-	bool ntpsec;		/* another server of the time, which chrony would push out */
-	bool guard_key;		/* the secret that the guards of two heads share */
-	bool running;		/* the root is this machine's: units can be started */
-	bool applied;		/* orthrusd runs, and by the site that is to be */
+	char *network_file;	 /* NULL, or the file by which systemd-networkd configures the interface of the site */
+	const char *store_used;	 /* NULL, or what is at /srv/orthrus that an array would hide */
+	bool asked;		 /* for DHCP servers on the interface of the site: it was up, with a link */
+	bool drops;		 /* a firewall drops what nothing allows */
+	bool ntpsec;		 /* another server of the time, which chrony would push out */
+	bool guard_key;		 /* the secret that the guards of two heads share */
+	bool running;		 /* the root is this machine's: units can be started */
+	bool applied;		 /* orthrusd runs, and by the site that is to be */
+	struct str_list dangers; /* in having it run by that */
 };
 void head_facts_free(struct head_facts *f);
 

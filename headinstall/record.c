@@ -5,6 +5,7 @@
 #include "headinstall/accounts.h"
 #include "headinstall/paths.h"
 #include "headinstall/programs.h"
+#include "headinstall/record_priv.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
@@ -18,7 +19,7 @@
 #define FILE_MAX ((size_t)512 << 20)
 #define GONE HEAD_RECORD_DIR ".gone"
 
-static char *place(const struct head_record *r, const char *path)
+char *record_place(const struct head_record *r, const char *path)
 {
 	return str_format("%s%s", r->root, path);
 }
@@ -29,11 +30,10 @@ static int hint_damaged(struct err *err)
 			     "with this machine");
 }
 
-/* `read` may be NULL: of what was read. */
-static int read_lines(const struct head_record *r, const char *path, struct head_journal *j, size_t *good, struct digest *read,
-		      struct err *err)
+int record_read(const struct head_record *r, const char *path, struct head_journal *j, size_t *good, struct digest *read,
+		struct err *err)
 {
-	autofree char *full = place(r, path);
+	autofree char *full = record_place(r, path);
 	autoclean(buf_free) struct buf text = { 0 };
 
 	*good = 0;
@@ -52,7 +52,7 @@ static int read_lines(const struct head_record *r, const char *path, struct head
  * no head yet, and write it down as such. */
 static int check_whole(const struct head_record *r, size_t journal_len, struct err *err)
 {
-	autofree char *before = place(r, HEAD_BEFORE);
+	autofree char *before = record_place(r, HEAD_BEFORE);
 	bool there = fs_exists(before);
 
 	if (r->j.complete || (!there && !journal_len))
@@ -65,7 +65,8 @@ static int check_whole(const struct head_record *r, size_t journal_len, struct e
 /* A directory of root's alone: files are written back from here. */
 static int make_dirs(struct head_record *r, struct err *err)
 {
-	autofree char *dir = place(r, HEAD_RECORD_DIR), *lock = place(r, HEAD_RECORD_DIR "/lock"), *gone = place(r, GONE);
+	autofree char *dir = record_place(r, HEAD_RECORD_DIR), *lock = record_place(r, HEAD_RECORD_DIR "/lock"),
+		      *gone = record_place(r, GONE);
 	struct stat st;
 
 	if (fs_mkdirs(dir, 0700, err) < 0 || fs_mkdirs(r->originals, 0700, err) < 0 || fs_remove_tree(gone, err) < 0)
@@ -78,7 +79,7 @@ static int make_dirs(struct head_record *r, struct err *err)
 
 static int open_journal(struct head_record *r, size_t good, struct err *err)
 {
-	autofree char *path = place(r, HEAD_JOURNAL);
+	autofree char *path = record_place(r, HEAD_JOURNAL);
 
 	r->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (r->fd < 0)
@@ -94,11 +95,11 @@ int head_record_open(const char *root, bool write, struct head_record *out, stru
 	size_t good, ignored;
 
 	*out = (struct head_record){ .root = mem_strdup(root), .lock_fd = -1, .fd = -1 };
-	out->originals = place(out, HEAD_ORIGINALS);
+	out->originals = record_place(out, HEAD_ORIGINALS);
 	out->tree = (struct head_tree){ .root = out->root, .originals = out->originals };
-	leaving = place(out, HEAD_LEAVING);
-	if ((write && make_dirs(out, err) < 0) || read_lines(out, HEAD_BEFORE, &out->j, &ignored, &out->read[0], err) < 0 ||
-	    read_lines(out, HEAD_JOURNAL, &out->j, &good, &out->read[1], err) < 0 || check_whole(out, good, err) < 0 ||
+	leaving = record_place(out, HEAD_LEAVING);
+	if ((write && make_dirs(out, err) < 0) || record_read(out, HEAD_BEFORE, &out->j, &ignored, &out->read[0], err) < 0 ||
+	    record_read(out, HEAD_JOURNAL, &out->j, &good, &out->read[1], err) < 0 || check_whole(out, good, err) < 0 ||
 	    (write && open_journal(out, good, err) < 0)) {
 		head_record_close(out);
 		return -1;
@@ -200,8 +201,7 @@ int head_record_own(struct head_record *r, const char *path, struct err *err)
 	return head_record_note(r, &line, err);
 }
 
-/* All that is there now, as it would stand in `before`. */
-static int describe(struct head_record *r, struct buf *out, struct err *err)
+int record_describe(struct head_record *r, struct buf *out, struct err *err)
 {
 	autoclean(head_journal_free) struct head_journal now = { 0 };
 
@@ -224,12 +224,12 @@ static int describe(struct head_record *r, struct buf *out, struct err *err)
 
 int head_record_before(struct head_record *r, struct err *err)
 {
-	autofree char *path = place(r, HEAD_BEFORE);
+	autofree char *path = record_place(r, HEAD_BEFORE);
 	autoclean(buf_free) struct buf lines = { 0 };
 
 	if (r->j.complete)
 		return 0;
-	return describe(r, &lines, err) < 0 || fs_write_atomic(path, lines.data, lines.len, 0600, err) < 0 ||
+	return record_describe(r, &lines, err) < 0 || fs_write_atomic(path, lines.data, lines.len, 0600, err) < 0 ||
 			       take(r, &lines, err) < 0
 		       ? -1
 		       : 0;
@@ -293,7 +293,7 @@ static void add_packages(const struct head_record *r, const struct head_journal 
 /* Names in /etc/passwd and /etc/group that were not there before. */
 static void add_accounts(const struct head_record *r, const char *kind, bool foreign, struct buf *out)
 {
-	autofree char *path = str_format("/etc/%s", kind), *full = place(r, path);
+	autofree char *path = str_format("/etc/%s", kind), *full = record_place(r, path);
 	autoclean(buf_free) struct buf was = { 0 }, now = { 0 };
 	autoclean(str_list_free) struct str_list names = { 0 };
 	const struct head_path *p = head_journal_path(&r->j, path);
@@ -347,24 +347,9 @@ int head_record_catch_up(struct head_record *r, bool durable, struct err *err)
 	return head_record_changes(r, !open, durable, err);
 }
 
-int head_record_leaving(struct head_record *r, struct head_journal *out, struct err *err)
-{
-	autofree char *path = place(r, HEAD_LEAVING);
-	autoclean(buf_free) struct buf lines = { 0 };
-	size_t good;
-
-	if (!r->leaving && (describe(r, &lines, err) < 0 || fs_write_atomic(path, lines.data, lines.len, 0600, err) < 0))
-		return -1;
-	r->leaving = true;
-	if (read_lines(r, HEAD_LEAVING, out, &good, NULL, err) < 0)
-		return -1;
-	head_journal_settle(out);
-	return out->complete ? 0 : err_set(err, ERR_DAMAGED, "%s is not whole", path);
-}
-
 int head_record_forget(struct head_record *r, struct err *err)
 {
-	autofree char *dir = place(r, HEAD_RECORD_DIR), *gone = place(r, GONE);
+	autofree char *dir = record_place(r, HEAD_RECORD_DIR), *gone = record_place(r, GONE);
 
 	/* All at once: half of it would say something that was not so. */
 	if (fs_remove_tree(gone, err) < 0)

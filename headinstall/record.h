@@ -42,8 +42,13 @@ int head_record_failed(struct head_record *r, const char *step, struct err *err)
 /* These paths, which a step of ours writes. */
 int head_record_own(struct head_record *r, const char *path, struct err *err) WARN_UNUSED;
 
-/* How it was when the uninstallation began: written once, read when it goes on. */
+/* record_leaving.c: an uninstallation begins, or goes on. */
+int head_record_leave(struct head_record *r, struct err *err) WARN_UNUSED;
+/* How it was when packages began to be removed: written before they are, and read when it goes on, with what changed since it
+ * failed. */
 int head_record_leaving(struct head_record *r, struct head_journal *out, struct err *err) WARN_UNUSED;
+/* It failed, and the machine is the administrator's again until it goes on. */
+int head_record_leaving_failed(struct head_record *r, struct err *err) WARN_UNUSED;
 /* The directory is gone. */
 int head_record_forget(struct head_record *r, struct err *err) WARN_UNUSED;
 /* Were packages begun to be installed here, and not to their end? For a probe. */

@@ -203,11 +203,14 @@ static void restart_changed(struct head_apply *a, struct str_list *kept)
 		str_list_addf(kept, "chrony.service: it does not start with its own configuration: %s", none.text);
 }
 
-static int perform(struct head_apply *a, const struct plan_step *step, const struct head_journal *leaving, struct str_list *kept,
+static int perform(struct head_apply *a, const struct plan_step *step, struct head_journal *leaving, struct str_list *kept,
 		   struct err *err)
 {
 	const struct head_step *s = step->arg;
 
+	if ((step->type == HEAD_STEP_PACKAGES_BACK || step->type == HEAD_STEP_FILES_BACK) && !leaving->complete &&
+	    head_record_leaving(a->record, leaving, err) < 0)
+		return -1;
 	if (step->type == HEAD_STEP_UNIT_BACK)
 		return undo_unit(a, s, kept, err);
 	if (step->type == HEAD_STEP_VALUE_BACK) {
@@ -238,8 +241,9 @@ static int perform(struct head_apply *a, const struct plan_step *step, const str
 int head_undo(struct head_apply *a, const struct plan *plan, struct str_list *kept, struct err *err)
 {
 	autoclean(head_journal_free) struct head_journal leaving = { 0 };
+	struct err late = { 0 };
 
-	if (head_record_leaving(a->record, &leaving, err) < 0)
+	if (head_record_leave(a->record, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->len; i++) {
 		if (plan->steps[i].type == HEAD_STEP_NOTE) {
@@ -249,6 +253,8 @@ int head_undo(struct head_apply *a, const struct plan *plan, struct str_list *ke
 		apply_say(a, plan, i, "begun");
 		if (perform(a, &plan->steps[i], &leaving, kept, err) < 0) {
 			apply_say(a, plan, i, "failed");
+			if (head_record_leaving_failed(a->record, &late) < 0)
+				log_err("head", "write down how far it came", &late);
 			err_wrap(err, "%s", plan->steps[i].name);
 			return err->hint[0]
 				       ? -1

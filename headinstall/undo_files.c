@@ -90,6 +90,12 @@ static bool is_guards(const struct undo *u, const char *path)
 	return was && str_eq(was, HEAD_UNIT_OFF) && str_eq(path, HEAD_GUARD_WANTS);
 }
 
+/* What a service of somebody else writes while packages are removed: their scripts, which are root's, do not. */
+static bool is_others_state(const char *path, const struct head_state *n)
+{
+	return n->type != HEAD_ABSENT && n->uid != 0 && (str_starts(path, "/var/lib/") || str_starts(path, "/var/spool/"));
+}
+
 /* What a path shall be. */
 static const struct head_state *target_of(struct undo *u, const char *path)
 {
@@ -103,7 +109,7 @@ static const struct head_state *target_of(struct undo *u, const char *path)
 	if (is_its_state(u, path) || is_guards(u, path))
 		return &absent;
 	if (!p || !p->touched)
-		return l;
+		return is_others_state(path, n) ? n : l;
 	if (str_list_has(&u->owned, path))
 		return n;
 	/* Of what a script of a package that stays has made, nobody knows whose it is. */

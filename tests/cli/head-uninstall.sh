@@ -57,6 +57,26 @@ cp -p "$work/record" "$m/var/lib/orthrus-install/before"
 in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
 tree | diff "$work/before" - || fail "not as before"
 
+# --- What somebody does while an uninstallation that failed waits, and what a service writes while packages go, is theirs. ---
+put_back fresh
+mkdir -p "$m/var/lib/prometheus"; echo 1 >"$m/var/lib/prometheus/head"; chown -R 777 "$m/var/lib/prometheus"
+install_it --quiet --site /root/site.json || fail "install"
+printf '#!/bin/bash\necho 2 >/var/lib/prometheus/head\necho 2 >/var/lib/prometheus/wal\nchown 777 /var/lib/prometheus/*\necho "E: no network" >&2\nexit 1\n' >"$m/fakes/at-purge"
+chmod +x "$m/fakes/at-purge"
+in_machine orthrus head uninstall --yes --quiet >"$work/un" 2>&1 && fail "apt failed, and the uninstallation did not"
+grep -q 'apt-get purge: no network' "$work/un" || fail "uninstall: $(cat "$work/un")"
+echo notes >"$m/root/notes"
+echo mine >>"$m/etc/motd"
+rm "$m/etc/debian_version"
+echo 'anna:x:1000:1000::/home/anna:/bin/bash' >>"$m/etc/passwd"
+sed -i 's/^exit 1$/exit 0/' "$m/fakes/at-purge"
+in_machine orthrus head uninstall --yes --quiet >"$work/un" 2>&1 || fail "uninstall: $(cat "$work/un")"
+rm "$m/fakes/at-purge"
+[ "$(cat "$m/root/notes")" = notes ] && grep -qx mine "$m/etc/motd" && grep -q '^anna:' "$m/etc/passwd" && [ ! -e "$m/etc/debian_version" ] || fail "what somebody did meanwhile is undone"
+[ "$(cat "$m/var/lib/prometheus/head" "$m/var/lib/prometheus/wal")" = "$(printf '2\n2')" ] || fail "what a service wrote is undone"
+grep -q '^orthrus\|^_chrony' "$m/etc/passwd" && fail "users that were made are still there"
+[ ! -e "$m/etc/chrony" ] && [ ! -e "$m/etc/orthrus" ] || fail "not given back: $(ls -d "$m"/etc/*)"
+
 # --- What can't be given back is named, and keeps nothing else: a unit that is gone, a copy that is damaged, a volume of its own, links, what
 # somebody put beside the images. No link of the daemon's user has root read for it, and nothing belongs to numbers that are free again. ---
 put_back fresh

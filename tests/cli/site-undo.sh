@@ -123,6 +123,14 @@ says "$site stays as it is: it has changes that were not applied."
 cmp -s "$site" "$work/mine" || fail "the site file was written over"
 cp "$work/site.first" "$site"
 
+# --- a site file behind a link, closed to others, stays so
+change_site '.time.zone = "Asia/Tokyo"'; run 0 site apply
+mv "$site" "$work/elsewhere.json"; ln -s "$work/elsewhere.json" "$site"; chmod 640 "$work/elsewhere.json"; chown 7:8 "$work/elsewhere.json"
+run 0 site undo
+[ -L "$site" ] && [ "$(stat -c '%a %u:%g' "$work/elsewhere.json")" = '640 7:8' ] || fail "the site file: $(ls -l "$site" "$work/elsewhere.json")"
+cmp -s "$site" "$work/site.first" || fail "the site file behind a link is not what it was"
+rm "$site"; cp "$work/site.first" "$site"
+
 # --- what is dangerous is marked and asked for; what can't be is refused
 change_site '.networks[0].ipv4.subnet = "10.88.0.0/24" | .heads[0].ipv4 = "10.88.0.1"'
 before=$(digest)
@@ -131,6 +139,19 @@ says_like '^  ! +[0-9]+\. count on the address 10\.88\.0\.1/24 on interface eth0
 says_like '^  ! +[0-9]+\. the provision network changes from provision \(10\.77\.0\.0/24\) to provision \(10\.88\.0\.0/24\)'
 says "go on with what is marked '!'"
 [ "$(digest)" = "$before" ] || fail "it was not agreed to, and done"
+# While somebody thinks about it, another node comes: what was shown is not what it would mean any more.
+command -v script >/dev/null && {
+    mkfifo "$work/answer"
+    script -qec "'$orthrus' site apply" /dev/null <"$work/answer" >"$work/out" 2>&1 & pid=$!
+    exec 7>"$work/answer"
+    until grep -q 'Type yes' "$work/out" || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+    "$orthrus" node add n9 --mac $m:09 --group compute >/dev/null || fail "node add"
+    echo yes >&7; exec 7>&-
+    wait $pid && fail "what was not shown was done"
+    grep -q 'what this means has changed since it was shown' "$work/out" || fail "$(cat "$work/out")"
+    [ "$(applied_sum)" = "$first" ] || fail "the site was applied"
+    run 0 node remove n9 --yes
+}
 run 0 site apply --yes
 has_addresses n2 10.88.0.200 null
 # A smaller subnet: who has no place gets the next free one, and by undo the old one, not what follows from the new one.

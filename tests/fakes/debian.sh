@@ -155,6 +155,7 @@ apt_get() {
             echo "E: Essential packages were removed and -y was used without --allow-remove-essential." >&2
             exit 100
         fi
+        [ $simulate ] || [ ! -x /fakes/at-purge ] || /fakes/at-purge || exit 100
         for p in "${names[@]}"; do
             installed "$p" || continue
             for q in "$db"/*; do # who needs it goes too
