@@ -45,8 +45,24 @@ static void open_window(struct newt *n)
 	newtPushHelpLine("");
 }
 
+static void tty_size(struct winsize *out)
+{
+	*out = (struct winsize){ 0 };
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, out) < 0)
+		*out = (struct winsize){ 0 };
+}
+
+bool newt_is_other(const struct newt *n)
+{
+	struct winsize now;
+
+	tty_size(&now);
+	return now.ws_col != n->size.ws_col || now.ws_row != n->size.ws_row;
+}
+
 static int begin(struct newt *n, struct err *err)
 {
+	tty_size(&n->size);
 	if (newtInit() != 0)
 		return err_set(err, ERR_FAILED, "this terminal (%s) can't be drawn on", getenv("TERM"));
 	newtCursorOff();
@@ -77,7 +93,7 @@ enum newt_news newt_signals(struct newt *n)
 	case SIGNALS_NONE:
 		break;
 	}
-	return NEWT_NOTHING;
+	return newt_is_other(n) ? NEWT_RESIZED : NEWT_NOTHING;
 }
 
 struct hot_key {
@@ -291,7 +307,7 @@ static enum screen_event show(struct screen *s, struct page *page, const struct 
 	*key = NULL;
 	turn_to(n, page, how);
 	while (!n->gone) {
-		if (n->resized) {
+		if (n->resized || newt_is_other(n)) {
 			newt_resize(n);
 			form_settle(&n->form);
 			continue;
