@@ -374,6 +374,15 @@ static void finish(struct screen *s)
 	free(n);
 }
 
+/* newt ends the program where there is no description of the terminal. */
+static int check_terminal(struct err *err)
+{
+	if (SLtt_initialize(NULL) == 0)
+		return 0;
+	err_set(err, ERR_FAILED, "this terminal (%s) can't be drawn on: this machine knows none of that name", getenv("TERM"));
+	return err_hint(err, "`TERM=vt100 orthrus-setup`, which most terminals understand, or `orthrus-setup --plain`");
+}
+
 int newt_open(const char *title, struct screen **out, struct err *err)
 {
 	static const struct screen_ops ops = { .show = show, .ask = ask, .say = say, .close = finish };
@@ -383,7 +392,7 @@ int newt_open(const char *title, struct screen **out, struct err *err)
 	n->title = mem_strdup(title);
 	n->ascii = !str_eq(nl_langinfo(CODESET), "UTF-8");
 	n->at = -1;
-	if (signals_open(&n->signals, err) < 0 || begin(n, err) < 0) {
+	if (check_terminal(err) < 0 || signals_open(&n->signals, err) < 0 || begin(n, err) < 0) {
 		if (n->signals.fd > 0)
 			signals_close(&n->signals);
 		free(n->title);

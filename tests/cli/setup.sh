@@ -197,6 +197,9 @@ begin 80x24 ansi ascii; screen_keys F12; screen_shows "2 of 4"
 # A terminal that can't be drawn on is asked line by line.
 fresh
 screen_open 80x24 dumb utf8 "${setup[@]}"; screen_shows "Cluster's name [hound]:"
+# One that this machine knows nothing of is named, with what to do.
+screen_open 80x24 strange-tty utf8 "${setup[@]}"; screen_ended
+grep -q "this terminal (strange-tty) can't be drawn on" "$work/screen-err" && grep -q 'next: .*TERM=vt100' "$work/screen-err" || fail "an unknown terminal: $(cat "$work/screen-err")"
 
 # The same in plain text, from a script. All defaults, then each answer.
 fresh
