@@ -45,8 +45,24 @@ static void open_window(struct newt *n)
 	newtPushHelpLine("");
 }
 
+static void tty_size(struct winsize *out)
+{
+	*out = (struct winsize){ 0 };
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, out) < 0)
+		*out = (struct winsize){ 0 };
+}
+
+bool newt_is_other(const struct newt *n)
+{
+	struct winsize now;
+
+	tty_size(&now);
+	return now.ws_col != n->size.ws_col || now.ws_row != n->size.ws_row;
+}
+
 static int begin(struct newt *n, struct err *err)
 {
+	tty_size(&n->size);
 	if (newtInit() != 0)
 		return err_set(err, ERR_FAILED, "this terminal (%s) can't be drawn on", getenv("TERM"));
 	newtCursorOff();
@@ -77,7 +93,7 @@ enum newt_news newt_signals(struct newt *n)
 	case SIGNALS_NONE:
 		break;
 	}
-	return NEWT_NOTHING;
+	return newt_is_other(n) ? NEWT_RESIZED : NEWT_NOTHING;
 }
 
 struct hot_key {
@@ -291,7 +307,7 @@ static enum screen_event show(struct screen *s, struct page *page, const struct 
 	*key = NULL;
 	turn_to(n, page, how);
 	while (!n->gone) {
-		if (n->resized) {
+		if (n->resized || newt_is_other(n)) {
 			newt_resize(n);
 			form_settle(&n->form);
 			continue;
@@ -358,6 +374,15 @@ static void finish(struct screen *s)
 	free(n);
 }
 
+/* newt ends the program where there is no description of the terminal. */
+static int check_terminal(struct err *err)
+{
+	if (SLtt_initialize(NULL) == 0)
+		return 0;
+	err_set(err, ERR_FAILED, "this terminal (%s) can't be drawn on: this machine knows none of that name", getenv("TERM"));
+	return err_hint(err, "`TERM=vt100 orthrus-setup`, which most terminals understand, or `orthrus-setup --plain`");
+}
+
 int newt_open(const char *title, struct screen **out, struct err *err)
 {
 	static const struct screen_ops ops = { .show = show, .ask = ask, .say = say, .close = finish };
@@ -367,7 +392,7 @@ int newt_open(const char *title, struct screen **out, struct err *err)
 	n->title = mem_strdup(title);
 	n->ascii = !str_eq(nl_langinfo(CODESET), "UTF-8");
 	n->at = -1;
-	if (signals_open(&n->signals, err) < 0 || begin(n, err) < 0) {
+	if (check_terminal(err) < 0 || signals_open(&n->signals, err) < 0 || begin(n, err) < 0) {
 		if (n->signals.fd > 0)
 			signals_close(&n->signals);
 		free(n->title);

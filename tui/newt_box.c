@@ -66,9 +66,14 @@ static int key(struct newt *n, const struct box *b)
 				    'n',
 				    'N',
 				    'q' };
-	newtComponent form = draw(n, b);
+	newtComponent form;
 	struct newtExitStruct es = { 0 };
 
+	if (newt_is_other(n)) {
+		n->resized = true;
+		return 0;
+	}
+	form = draw(n, b);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		newtFormAddHotKey(form, keys[i]);
 	newtFormWatchFd(form, n->signals.fd, NEWT_FD_READ);

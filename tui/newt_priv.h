@@ -10,6 +10,7 @@
 #include <newt.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 
 #define NEWT_AWAKE '\x1e'  /* a key of our own: it went on after Ctrl-Z */
 #define NEWT_BAR_COLUMNS 3 /* beside the rows: a blank before them, a blank and the scroll bar behind */
@@ -26,6 +27,7 @@ struct newt {
 	newtComponent entry; /* the line that is typed in, while the form runs */
 	int at;		     /* where in that line the cursor was, in bytes; -1: at its end */
 	int columns, rows;
+	struct winsize size; /* of the terminal, as it said itself when all was drawn anew last */
 	bool ascii, gone, resized;
 };
 
@@ -34,6 +36,8 @@ enum newt_news newt_signals(struct newt *n);
 
 /* The screen is another one by now. */
 void newt_resize(struct newt *n);
+/* Whether it is, though no signal told of that: on some terminals newt has SIGWINCH ignored in between, and then it is lost. */
+bool newt_is_other(const struct newt *n);
 
 /* As this terminal can show it, cut to so many columns. Caller frees. */
 char *newt_text(const struct newt *n, const char *s, size_t columns) __attribute__((returns_nonnull));

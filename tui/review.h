@@ -28,7 +28,8 @@ struct review {
 /* `autoclean(review_free) struct review r = { 0 };` */
 void review_free(struct review *r);
 
-/* {"steps":[{"id","text","files":[..],"diff","destructive":bool}]}, diff where there is one; what else a step says is its own. On failure `out` is empty. */
+/* {"steps":[{"id","text","files":[..],"diff","destructive":bool}]}, diff where there is one; what else a step says is its own. On
+ * failure `out` is empty. */
 int review_read(const char *text, size_t len, struct review *out, struct err *err) WARN_UNUSED;
 
 /* What may be chosen there, beside the keys of pages. */

@@ -159,14 +159,29 @@ screen_type "ed"; screen_shows "hounted"
 screen_size 80x24; screen_shows "unlock it. The domain follows"; screen_keys F1; screen_shows Help; screen_size 70x20; screen_hides Help; screen_shows "hounted"
 screen_keys Tab; screen_shows "hounted.internal"
 
+# On terminals of every kind, in every window, before and after keys.
+at_the_bottom() { # ROW TEXT
+    local n
+    for ((n = 0; n < 300; n++)); do screen_text | sed -n "$1p" | grep -qF -- "$2" && return; sleep 0.05; done
+    fail "'$2' is not in row $1: $(screen_text)"
+}
+for term in xterm xterm-256color vt100; do
+    fresh
+    begin 80x24 $term utf8
+    screen_size 100x30; at_the_bottom 30 "F1 help"
+    screen_keys Tab; screen_size 60x20; at_the_bottom 20 "F1 help"
+    screen_keys F1; screen_shows Help; screen_size 80x24; screen_hides Help; at_the_bottom 24 "F1 help"
+    screen_keys Escape; screen_shows "< Yes >"; screen_size 40x12; at_the_bottom 12 "y yes"; screen_size 80x24; at_the_bottom 24 "y yes"
+    screen_keys n; at_the_bottom 24 "F1 help"
+done
+
 # Stopped by Ctrl-Z, and another size by the time it goes on.
 fresh
 screen_open 80x24 linux utf8 bash -c 'exec env PS1="ready> " bash --norc --noprofile -i 2>/dev/tty'
 screen_shows "ready>"; screen_type "${setup[*]}"; screen_keys Enter
 screen_shows "Cluster's name"; screen_type "x"; screen_shows "houndx"; screen_keys C-z; screen_shows Stopped
 screen_size 60x20; screen_type fg; screen_keys Enter; screen_shows "houndx"
-for ((n = 0; n < 200; n++)); do screen_text | sed -n 20p | grep -q 'F1 help' && break; sleep 0.05; done
-screen_text | sed -n 20p | grep -q 'F1 help' || fail "after Ctrl-Z it fills another screen than there is: $(screen_text)"
+at_the_bottom 20 "F1 help"
 screen_type "y"; screen_shows "houndxy"
 # Something else writes on the screen.
 printf '\e[2J\e[3;3HOops: 0002' >"$(tmux -S "$work/tmux" display -p '#{pane_tty}')"; screen_shows Oops; screen_hides houndxy
@@ -182,6 +197,9 @@ begin 80x24 ansi ascii; screen_keys F12; screen_shows "2 of 4"
 # A terminal that can't be drawn on is asked line by line.
 fresh
 screen_open 80x24 dumb utf8 "${setup[@]}"; screen_shows "Cluster's name [hound]:"
+# One that this machine knows nothing of is named, with what to do.
+screen_open 80x24 strange-tty utf8 "${setup[@]}"; screen_ended
+grep -q "this terminal (strange-tty) can't be drawn on" "$work/screen-err" && grep -q 'next: .*TERM=vt100' "$work/screen-err" || fail "an unknown terminal: $(cat "$work/screen-err")"
 
 # The same in plain text, from a script. All defaults, then each answer.
 fresh

@@ -257,7 +257,12 @@ guard_kill head1 KILL
 until_sees '! no guard runs on this machine'
 until_sees '> n01'
 keys s; until_sees 'No guard answers on this machine'
-keys q
+# On a terminal that is too small q quits, as it says there, whatever is under way below.
+keys n; until_sees 'Add nodes'
+tm resize-window -t d -x 60 -y 10; until_sees 'q quits'
+rm -f "$work/rc"; keys x q
+for _ in $(seq 200); do [ -s "$work/rc" ] && break; sleep 0.05; done
+[ "$(cat "$work/rc")" = 0 ] || fail "q on a small terminal: $(screen)"
 
 [ "$failed" = 0 ] && echo "RESULT dashboard guard_panel=1 actions=approve,add,reinstall,remove,switch gap_ms=$gap_ms bytes_per_key=$per_key"
 exit "$failed"
