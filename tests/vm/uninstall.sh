@@ -6,8 +6,8 @@
 #   whole     the programs lie there as `make install` puts them, so that `head install` has to bring every package that a head needs
 #   killed    so, killed in the middle of dpkg and begun again
 #   packages  the programs come as the Debian packages of `make deb`, to a machine whose administrator runs and has configured dnsmasq,
-#             chrony and an NFS server; these go on as they are. When the packages are purged too, the machine is as it was without
-#             Orthrus, but for what stays until its next start (LEFT)
+#             chrony and an NFS server; these go on as they are. When the packages are purged too, the machine is as it was with what these
+#             depend on (which of that apt's autoremove leaves is Debian's rule), but for what stays until its next start (LEFT)
 . "$(dirname "$0")/../lab/lab.sh"
 
 for p in mmdebstrap mke2fs jq dpkg-deb dpkg-buildpackage; do command -v $p >/dev/null || lab_skip "needs the program $p"; done
@@ -94,6 +94,8 @@ apt-get -q -y --no-install-recommends install dnsmasq chrony nfs-kernel-server |
 printf 'server 192.0.2.1 iburst\ndriftfile /var/lib/chrony/chrony.drift\n' >/etc/chrony/chrony.conf # which reads no conf.d
 echo '/home 192.0.2.0/24(ro,no_subtree_check)' >/etc/exports
 systemctl restart chrony.service nfs-server.service dnsmasq.service || bad "what the administrator has does not run"
+needs=$(apt-get -s --no-install-recommends install /mnt/*.deb | sed -n 's/^Inst \([^ ]*\).*/\1/p' | grep -v '^orthrus')
+[ -n "$needs" ] && apt-get -q -y --no-install-recommends install $needs && apt-mark auto $needs >/dev/null || bad "what the packages depend on can't be installed"
 picture bare
 apt-get -q -y --no-install-recommends install /mnt/*.deb || bad "the packages can't be installed"
 picture before
@@ -104,7 +106,7 @@ grep -q 'server 192.0.2.1' /etc/chrony/chrony.conf || bad "chrony.conf is not th
 chronyc -n sources | grep -q 192.0.2.1 || bad "chrony does not ask whom it was told to: $(chronyc -n sources)"
 dpkg --verify orthrus orthrus-setup orthrus-imager || bad "files of the packages are not theirs any more"
 leave packages
-apt-get -q -y purge --autoremove orthrus orthrus-setup orthrus-imager || bad "the packages can't be purged"
+apt-get -q -y purge orthrus orthrus-setup orthrus-imager || bad "the packages can't be purged"
 picture after
 compare purged bare "$LEFT"
 echo "UNINSTALL END"
@@ -211,7 +213,7 @@ ip netns exec "$NS_SW" qemu-system-x86_64 -machine q35,graphics=off -accel tcg,t
     -netdev tap,id=net0,ifname=tap1,script=no,downscript=no -device "virtio-net-pci,netdev=net0,mac=$(lab_mac 1),romfile=" >"$W/vm/1.qemu" 2>&1 </dev/null &
 echo $! >"$W/vm/1.pid"
 lab_pids+=($!)
-lab_wait 1 'UNINSTALL (END|FAILED)' 3600
+lab_wait 1 'UNINSTALL (END|FAILED)' 7200
 tr -d '\r' <"$W/vm/1.serial" | sed -n '/UNINSTALL\|DIFFERS\|^kept/p'
 grep -aq 'UNINSTALL END' "$W/vm/1.serial" || { tail -n 40 "$W/vm/1.serial"; lab_fail "the machine's own test failed"; }
 of() { tr -d '\r' <"$W/vm/1.serial" | sed -n "s/^UNINSTALL $1 differences=\([0-9]*\).*/\1/p"; }
