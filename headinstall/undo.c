@@ -114,10 +114,10 @@ static int purge_ours(struct head_apply *a, const struct str_list *names, struct
 		err_set(err, ERR_CONFLICT, "apt would remove %s too, which this installation did not bring", takes.items[i]);
 		return err_hint(err, "no package was removed; run the same again: it looks anew which of them may go");
 	}
-	str_list_add(&args, "--allow-remove-essential");
 	str_list_add(&args, "purge");
 	for (size_t i = 0; i < names->len; i++)
 		str_list_add(&args, names->items[i]);
+	str_list_add(&args, "--allow-remove-essential");
 	return program_apt(a->record->root, &args, err);
 }
 
