@@ -4,8 +4,11 @@
 #include "headinstall/paths.h"
 #include "headinstall/programs.h"
 #include "sys/fs.h"
+#include "sys/keys.h"
 #include "sys/log.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -197,14 +200,42 @@ static int empty_dirs(struct head_apply *a, struct err *err)
 	return PROGRAM(a->record->root, NULL, err, "systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/orthrus.conf");
 }
 
-static int undo_data(struct head_apply *a, const struct head_step *s, struct err *err)
+/* That of an earlier head, whose images are still here: sign-ID.pub, by the signer that these name. */
+static int move_older(const char *path, const char *newer, struct err *err)
 {
-	autofree char *from = apply_place(a, "/var/lib/orthrus/pki/sign.pub"), *to = apply_place(a, "/srv/orthrus/sign.pub");
-	autofree char *store = apply_place(a, "/srv/orthrus/store"), *srv = apply_place(a, "/srv/orthrus");
+	char id[KEY_ID_LEN], old_id[KEY_ID_LEN];
+	autofree char *aside = NULL;
+	struct verify_key key, old;
+	struct err none = { 0 };
+
+	if (!fs_exists(path) || verify_key_load(newer, &key, &none) < 0 || verify_key_load(path, &old, &none) < 0)
+		return 0;
+	verify_key_id(&key, id);
+	verify_key_id(&old, old_id);
+	if (str_eq(id, old_id))
+		return 0;
+	aside = str_format("%.*s-%s.pub", (int)(strlen(path) - strlen(".pub")), path, old_id);
+	return rename(path, aside) < 0 ? err_errno(err, errno, "rename %s", path) : 0;
+}
+
+/* By which the images that stay can be verified. */
+static int keep_key(struct head_apply *a, struct err *err)
+{
+	autofree char *from = apply_place(a, HEAD_SIGN_PUB), *to = apply_place(a, HEAD_STORE "/sign.pub");
 	autoclean(buf_free) struct buf key = { 0 };
 
-	if (s->enable && fs_exists(store) && fs_exists(from) &&
-	    (fs_read(from, 4096, &key, err) < 0 || fs_write_atomic(to, buf_str(&key), key.len, 0644, err) < 0))
+	if (!fs_exists(from))
+		return 0;
+	return move_older(to, from, err) < 0 || fs_read(from, 4096, &key, err) < 0
+		       ? -1
+		       : fs_write_atomic(to, buf_str(&key), key.len, 0644, err);
+}
+
+static int undo_data(struct head_apply *a, const struct head_step *s, struct err *err)
+{
+	autofree char *store = apply_place(a, "/srv/orthrus/store"), *srv = apply_place(a, "/srv/orthrus");
+
+	if (s->enable && fs_exists(store) && keep_key(a, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->words.len; i++) {
 		autofree char *full = apply_place(a, s->words.items[i]);
