@@ -5,10 +5,12 @@
 #include "headinstall/paths.h"
 #include "headinstall/programs.h"
 #include "sys/fs.h"
+#include "sys/keys.h"
 #include "sys/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +66,24 @@ static int remove_all(const char *full, struct str_list *kept, struct err *err)
 		       : fs_remove_tree(full, err);
 }
 
+/* That of an earlier head, whose images are still here: sign-ID.pub, by the signer that these name. */
+static int move_older(const char *path, const char *newer, struct err *err)
+{
+	char id[KEY_ID_LEN], old_id[KEY_ID_LEN];
+	autofree char *aside = NULL;
+	struct verify_key key, old;
+	struct err none = { 0 };
+
+	if (!fs_exists(path) || verify_key_load(newer, &key, &none) < 0 || verify_key_load(path, &old, &none) < 0)
+		return 0;
+	verify_key_id(&key, id);
+	verify_key_id(&old, old_id);
+	if (str_eq(id, old_id))
+		return 0;
+	aside = str_format("%.*s-%s.pub", (int)(strlen(path) - strlen(".pub")), path, old_id);
+	return rename(path, aside) < 0 ? err_errno(err, errno, "rename %s", path) : 0;
+}
+
 /* By which the images that stay can be verified. What is there is the daemon's user's: no link of theirs has root read for them.
  */
 static int keep_key(const struct head_apply *a, struct str_list *kept, struct err *err)
@@ -80,7 +100,7 @@ static int keep_key(const struct head_apply *a, struct str_list *kept, struct er
 			str_list_addf(kept, "%s, without the key by which what is there is verified: %s", store, why.text);
 		return 0;
 	}
-	return fs_write_atomic(to, buf_str(&key), key.len, 0644, err);
+	return move_older(to, from, err) < 0 ? -1 : fs_write_atomic(to, buf_str(&key), key.len, 0644, err);
 }
 
 /* The numbers of our users are given to others next. */

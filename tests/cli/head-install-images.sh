@@ -105,6 +105,8 @@ tree | diff "$work/before" - >"$work/diff" || { fail "not as before:"; cat "$wor
 (cd "$store" && sha256sum --quiet -c "$work/kept") || fail "images were to be kept"
 [ "$(ls "$m/srv/orthrus" | paste -sd' ')" = "sign.pub store" ] || fail "kept: $(ls -A "$m/srv/orthrus")"
 
+cp "$m/srv/orthrus/sign.pub" "$work/first.pub"
+
 # --- A head again, with keys of its own: no node believes the images of the one before, so it makes its own; what they share is there. ---
 ip link set far up
 packed=$(du -s "$store/packs" | cut -f 1)
@@ -113,6 +115,14 @@ with_images || fail "a head again: $(cat "$work/lines" "$work/err")"
 [ "$(told)" = "image:compute begun,image:compute done,image:login begun,image:login done" ] || fail "told of a head again: $(told)"
 whole 2 4
 [ $(($(du -s "$store/packs" | cut -f 1) - packed)) -lt 500 ] || fail "nothing is shared with what was kept"
+in_machine orthrus head uninstall --yes >"$work/un" 2>&1 || fail "uninstall: $(cat "$work/un")"
+# Whoever goes through what was kept has the key of each image.
+[ "$(find "$m/srv/orthrus" -maxdepth 1 -name 'sign*.pub' | wc -l)" = 2 ] || fail "not the keys of both heads: $(ls "$m/srv/orthrus")"
+signer=$(jq -r .signer "$store"/images/compute/2*/manifest.json | sort -u)
+[ "$(wc -l <<<"$signer")" = 2 ] || fail "the images are not of two heads: $signer"
+for id in $signer; do [ -e "$m/srv/orthrus/sign-$id.pub" ] && cmp -s "$m/srv/orthrus/sign-$id.pub" "$work/first.pub" && first=$id; done
+[ -n "${first:-}" ] || fail "the first head's key is not beside its images: $(ls "$m/srv/orthrus"), signers $signer"
+install_it --quiet --site /root/site.json || fail "install"
 in_machine orthrus head uninstall --remove-data --plan | grep -q 'all images and backups in /srv/orthrus' || fail "the plan does not say that images go"
 in_machine orthrus head uninstall --remove-data --yes >"$work/un" 2>&1 || fail "uninstall: $(cat "$work/un")"
 tree | diff "$work/before" - >"$work/diff" || { fail "not as before:"; cat "$work/diff"; }
