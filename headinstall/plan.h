@@ -90,6 +90,7 @@ struct head_back {
 	const struct head_journal *journal, *now, *packages;
 	const struct str_list *wanted;
 	enum head_data data;
+	uint64_t nodes, installing;	/* that orthrusd knows; 0 also when it says nothing */
 	const struct head_store *store; /* that was begun or made; its raid plan is there when it can be erased */
 	const char *store_why;		/* why it can't be */
 };
