@@ -284,6 +284,8 @@ static int perform(struct install *i, struct err *err)
 	/* Until now nothing was written, not even that somebody wanted to. */
 	if (head_record_begin(&i->record, err) < 0 || head_record_catch_up(&i->record, true, err) < 0)
 		return -1;
+	i->wish.links = NULL; /* of the record that was read before; the plan has what it needs */
+	i->wish.n_links = 0;
 	i->c->json_lines = true;
 	if (head_apply(&a, &i->plan, err) < 0)
 		return -1;

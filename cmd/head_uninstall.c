@@ -9,6 +9,9 @@
 #include "headinstall/programs.h"
 #include "headinstall/record.h"
 #include "headinstall/store.h"
+#include "sys/http_client.h"
+
+#include <unistd.h>
 
 struct uninstall {
 	struct cmd *c;
@@ -53,10 +56,27 @@ static void plan_store(struct uninstall *u, struct head_back *back)
 	back->store_why = u->store_why.text;
 }
 
+/* While it still runs. Whatever it can't say is nothing. */
+static void ask_nodes(struct uninstall *u, struct head_back *back)
+{
+	autofree char *socket = cmd_path(u->c, "/run/orthrus/api.sock");
+	autoclean(http_reply_free) struct http_reply reply = { 0 };
+	autoclean(json_doc_free) struct json_doc doc = { 0 };
+	struct json_obj o, nodes;
+	struct err none = { 0 };
+
+	if (access(socket, W_OK) < 0 || cmd_call(u->c, "GET", "/v1/status", NULL, &reply, &none) < 0 ||
+	    json_parse(buf_str(&reply.body), reply.body.len, &doc, &none) < 0 || json_root_obj(&doc, &o, &none) < 0 ||
+	    json_obj(&o, "nodes", JSON_MUST, &nodes, &none) < 0 ||
+	    json_u64(&nodes, "total", JSON_MUST, 0, UINT64_MAX, &back->nodes, &none) < 0 ||
+	    json_u64(&nodes, "installing", JSON_MUST, 0, UINT64_MAX, &back->installing, &none) < 0)
+		back->nodes = back->installing = 0;
+}
+
 static int prepare(struct uninstall *u, struct err *err)
 {
 	struct head_back back = { .journal = &u->record.j, .now = &u->now, .packages = &u->now, .wanted = &u->wanted };
-	const struct cmd *c = u->c;
+	struct cmd *c = u->c;
 
 	if (read_data(c, &back.data, err) < 0 || head_record_open(c->root, false, &u->record, err) < 0)
 		return -1;
@@ -71,6 +91,7 @@ static int prepare(struct uninstall *u, struct err *err)
 		return -1;
 	back.guard = head_guard_runs(c->root);
 	plan_store(u, &back);
+	ask_nodes(u, &back);
 	head_plan_back(&back, &u->plan);
 	return 0;
 }

@@ -121,6 +121,10 @@ static void plan_packages(const struct head_facts *f, struct plan *out)
 	head_words(&text, &names, HEAD_NEEDS);
 	if (f->brings.len > names.len)
 		buf_addf(&text, "; %zu more come with them, which they need", f->brings.len - names.len);
+	if (f->raises.len) {
+		buf_adds(&text, "; apt brings these to a newer version, which an uninstallation does not take back: ");
+		head_words(&text, &f->raises, SIZE_MAX);
+	}
 	if (f->takes.len) {
 		buf_adds(&text, "; apt removes ");
 		head_words(&text, &f->takes, WORDS);

@@ -91,6 +91,7 @@ struct head_back {
 	const struct str_list *wanted;
 	bool guard; /* head_guard_runs() */
 	enum head_data data;
+	uint64_t nodes, installing;	/* that orthrusd knows; 0 also when it says nothing */
 	const struct head_store *store; /* that was begun or made; its raid plan is there when it can be erased */
 	const char *store_why;		/* why it can't be */
 };

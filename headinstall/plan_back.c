@@ -102,7 +102,10 @@ static void back_packages(const struct head_back *b, struct plan *out)
 	if (!go.len && !come.len)
 		return;
 	if (go.len) {
-		buf_addf(&text, "remove the %zu packages that were installed: ", go.len);
+		if (go.len == 1)
+			buf_adds(&text, "remove the package that was installed: ");
+		else
+			buf_addf(&text, "remove the %zu packages that were installed: ", go.len);
 		head_words(&text, &go, SIZE_MAX);
 	}
 	if (come.len) {
@@ -151,7 +154,9 @@ static void back_files(const struct head_back *b, struct plan *out)
 		restored += was->type != HEAD_ABSENT;
 		str_list_add(&paths, p->path);
 	}
-	buf_addf(&text, "give back %zu files and directories as they were, and remove %zu that were added", restored, removed);
+	buf_addf(&text, "give back %zu file%s or director%s as %s, and remove %zu that %s added", restored,
+		 restored == 1 ? "" : "s", restored == 1 ? "y" : "ies", restored == 1 ? "it was" : "they were", removed,
+		 removed == 1 ? "was" : "were");
 	s = head_add(out, HEAD_STEP_FILES_BACK, PLAN_WRITES, "files", buf_steal(&text));
 	for (size_t i = 0; i < paths.len; i++)
 		str_list_add(&s->paths, paths.items[i]);
@@ -209,8 +214,26 @@ static void back_store(const struct head_back *b, struct plan *out)
 	s->enable = erase;
 }
 
+/* Whom it concerns beside this machine. */
+static void back_nodes(const struct head_back *b, struct plan *out)
+{
+	if (b->installing)
+		head_add(out, HEAD_STEP_NOTE, PLAN_DESTROYS, "note:installing",
+			 str_format("%llu of the nodes %s being installed now: an installation that is cut off leaves disks that "
+				    "do not "
+				    "boot. `orthrus node list` says when it has ended",
+				    (unsigned long long)b->installing, b->installing == 1 ? "is" : "are"));
+	if (b->nodes)
+		head_add(out, HEAD_STEP_NOTE, PLAN_READS, "note:nodes",
+			 str_format("leave %llu node%s as %s: installed ones run on, and have no head that they can ask or be "
+				    "installed by",
+				    (unsigned long long)b->nodes, b->nodes == 1 ? "" : "s",
+				    b->nodes == 1 ? "it is" : "they are"));
+}
+
 void head_plan_back(const struct head_back *b, struct plan *out)
 {
+	back_nodes(b, out);
 	back_guard(b, out);
 	back_units(b, out);
 	back_values(b, out);

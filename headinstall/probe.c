@@ -62,6 +62,7 @@ void head_facts_free(struct head_facts *f)
 	lists_free(f);
 	free(f->network_file);
 	str_list_free(&f->brings);
+	str_list_free(&f->raises);
 	str_list_free(&f->takes);
 	dhcp_servers_free(&f->dhcp);
 	str_list_free(&f->ssh_keys);

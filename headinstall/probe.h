@@ -62,6 +62,7 @@ struct head_facts {
 	struct head_need needs[HEAD_NEEDS];
 	size_t n_needs;
 	struct str_list brings, takes; /* what apt would install for these, and remove */
+	struct str_list raises;	       /* what is there, and would be another version */
 	bool half_done;		       /* dpkg was stopped in the middle */
 	bool half_ours;		       /* by us: the journal says that we had begun */
 	bool held_back;		       /* our policy-rc.d is still there */

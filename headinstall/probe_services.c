@@ -52,6 +52,7 @@ static bool has_package(const struct head_journal *j, const char *name)
 static void simulate(struct head_facts *f)
 {
 	autoclean(str_list_free) struct str_list args = { 0 };
+	const struct apt_says says = { .brings = &f->brings, .raises = &f->raises, .takes = &f->takes };
 	struct err why = { 0 };
 	size_t missing = 0;
 
@@ -62,7 +63,7 @@ static void simulate(struct head_facts *f)
 			str_list_add(&args, f->needs[i].name);
 			missing++;
 		}
-	if (missing && program_simulate(f->root, &args, &f->brings, &f->takes, &why) < 0)
+	if (missing && program_simulate(f->root, &args, &says, &why) < 0)
 		head_problem(f, "the packages that are missing can't be installed: %s (%s)", why.text, why.hint);
 }
 

@@ -133,8 +133,23 @@ int program_packages(const char *root, struct head_journal *out, struct err *err
 	return 0;
 }
 
-int program_simulate(const char *root, const struct str_list *args, struct str_list *brings, struct str_list *takes,
-		     struct err *err)
+/* "Inst NAME (VERSION ...", "Inst NAME [OLD] (NEW ...", "Remv NAME [OLD]", "Purg NAME [OLD]" */
+static void read_action(const char *line, const struct apt_says *out)
+{
+	size_t len = strcspn(line, " ");
+	const char *name = line[len] ? line + len + 1 : "", *rest = name + strcspn(name, " ");
+	autofree char *copy = mem_strndup(name, strcspn(name, " "));
+	struct str_list *list = NULL;
+
+	if (str_starts(line, "Inst "))
+		list = str_starts(rest, " [") ? out->raises : out->brings;
+	else if (str_starts(line, "Remv ") || str_starts(line, "Purg "))
+		list = out->takes;
+	if (list)
+		str_list_add(list, copy);
+}
+
+int program_simulate(const char *root, const struct str_list *args, const struct apt_says *out, struct err *err)
 {
 	autoclean(spawn_result_free) struct spawn_result r = { 0 };
 	autoclean(str_list_free) struct str_list argv = { 0 };
@@ -153,18 +168,8 @@ int program_simulate(const char *root, const struct str_list *args, struct str_l
 		return err_hint(err, "see `apt-get update`, and which archives apt has in /etc/apt/sources.list");
 	}
 	rest = r.out.data;
-	while ((line = next_line(&rest))) {
-		size_t len = strcspn(line, " ");
-		const char *name = line[len] ? line + len + 1 : "";
-		autofree char *copy = mem_strndup(name, strcspn(name, " "));
-		bool in = len == 4 && memcmp(line, "Inst", 4) == 0;
-		bool out = len == 4 && (memcmp(line, "Remv", 4) == 0 || memcmp(line, "Purg", 4) == 0);
-
-		if (in && brings)
-			str_list_add(brings, copy);
-		if (out && takes)
-			str_list_add(takes, copy);
-	}
+	while ((line = next_line(&rest)))
+		read_action(line, out);
 	return 0;
 }
 

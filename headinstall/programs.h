@@ -17,9 +17,11 @@ int program_words(const char *root, struct spawn_result *r, struct err *err, con
 
 /* Every package that is installed, as now_there, with now_auto and its version: settled. */
 int program_packages(const char *root, struct head_journal *out, struct err *err) WARN_UNUSED;
-/* What `apt-get -s ...` would install, and remove. */
-int program_simulate(const char *root, const struct str_list *args, struct str_list *brings, struct str_list *takes,
-		     struct err *err) WARN_UNUSED;
+/* What `apt-get -s ...` would install, raise to another version, and remove; each may be NULL. */
+struct apt_says {
+	struct str_list *brings, *raises, *takes;
+};
+int program_simulate(const char *root, const struct str_list *args, const struct apt_says *out, struct err *err) WARN_UNUSED;
 /* apt-get without questions; what it says of a failure is the error's hint. Waits for another's lock up to two minutes. */
 int program_apt(const char *root, const struct str_list *args, struct err *err) WARN_UNUSED;
 

@@ -36,7 +36,7 @@ static int what_goes(const struct head_record *r, const struct str_list *names, 
 	str_list_add(&args, "purge");
 	for (size_t i = 0; i < names->len; i++)
 		str_list_add(&args, names->items[i]);
-	return program_simulate(r->root, &args, NULL, takes, err);
+	return program_simulate(r->root, &args, &(const struct apt_says){ .takes = takes }, err);
 }
 
 /* Would `name` alone take something that is not ours to take? */

@@ -87,6 +87,9 @@ in_machine orthrus head install --probe --json | jq -e '.kernel | test("^[0-9]+[
 : >"$m/fakes/apt-fails"
 refuse "can't be installed: apt-get: Unable to locate package"
 rm "$m/fakes/apt-fails"
+echo libc6 >"$m/fakes/apt-raises"
+in_machine orthrus head install --plan --site /root/site.json | grep -q 'brings these to a newer version, which an uninstallation does not take back: libc6' || fail "the plan says nothing of newer versions"
+rm "$m/fakes/apt-raises"
 echo postfix >"$m/fakes/apt-takes"
 refuse 'apt would remove postfix'
 rm "$m/fakes/apt-takes"

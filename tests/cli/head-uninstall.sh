@@ -77,6 +77,15 @@ rm "$m/fakes/at-purge"
 grep -q '^orthrus\|^_chrony' "$m/etc/passwd" && fail "users that were made are still there"
 [ ! -e "$m/etc/chrony" ] && [ ! -e "$m/etc/orthrus" ] || fail "not given back: $(ls -d "$m"/etc/*)"
 
+# --- Whom it concerns beside this machine. ---
+put_back fresh
+install_it --quiet --site /root/site.json || fail "install"
+in_machine orthrus head uninstall --plan | grep -q 'leave .* node' && fail "there are no nodes"
+in_machine orthrus node add n1 --mac 52:54:00:00:00:01 --group compute >/dev/null && in_machine orthrus node add n2 --mac 52:54:00:00:00:02 --group compute >/dev/null || fail "node add"
+in_machine orthrus head uninstall --plan | grep -q 'leave 2 nodes as they are' || fail "the plan says nothing of the nodes"
+in_machine orthrus head uninstall --yes --json >"$work/lines" 2>&1 || fail "uninstall: $(cat "$work/lines")"
+jq -se 'any(.[]; .step == "note:nodes" and .state == "kept") and (.[-1] | has("kept"))' "$work/lines" >/dev/null || fail "states: $(cat "$work/lines")"
+
 # --- What can't be given back is named, and keeps nothing else: a unit that is gone, a copy that is damaged, a volume of its own, links, what
 # somebody put beside the images. No link of the daemon's user has root read for it, and nothing belongs to numbers that are free again. ---
 put_back fresh

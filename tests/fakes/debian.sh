@@ -137,6 +137,7 @@ apt_get() {
     [ ! -e /fakes/apt-fails ] || { echo "E: Unable to locate package chrony" >&2; exit 100; }
     case $verb in
     install)
+        [ ! -e /fakes/apt-raises ] || echo "Inst $(cat /fakes/apt-raises) [1.0-1] (1.0-2 Debian:12.8/stable [amd64])"
         [ ! -e /fakes/apt-takes ] || echo "Remv $(cat /fakes/apt-takes) [1.0-1]"
         for p in "${names[@]}"; do
             [ "$p" != no-such ] || { echo "E: Unable to locate package no-such" >&2; exit 100; }

@@ -432,6 +432,8 @@ static void test_packages_back(void **state)
 	assert_string_equal(go.items[0], "ours");
 	assert_string_equal(come.items[0], "gone");
 	assert_int_equal(stay.len, 2);
+	b.nodes = 3;
+	b.installing = 1;
 	head_plan_back(&b, &plan);
 	head_plan_print(&plan, &out);
 	compare("back", buf_str(&out));
