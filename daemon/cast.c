@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CASTS_MAX 16 /* that run at once */
@@ -210,20 +209,19 @@ int casts_start(struct daemon *d, struct casts **out, struct err *err)
 	return 0;
 }
 
-static bool any_runs(const struct casts *cs)
+static bool all_have_told(const void *casts)
 {
+	const struct casts *cs = casts;
+
 	for (const struct cast *c = cs->list; c; c = c->link)
 		if (!c->told_end)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 bool casts_stop(struct casts *cs)
 {
-	int64_t until_ns = clock_now_ns() + END_WAIT_S * NS_PER_S;
-	struct timespec until = { .tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S };
-	bool running;
-	int rc = 0;
+	bool ended;
 
 	if (!cs)
 		return true;
@@ -232,10 +230,9 @@ bool casts_stop(struct casts *cs)
 	for (struct cast *c = cs->list; c; c = c->link)
 		if (!cast_has_ended(c))
 			cast_close(c);
-	while ((running = any_runs(cs)) && rc == 0)
-		rc = pthread_cond_timedwait(&cs->quit, &cs->lock, &until);
+	ended = thread_cond_until(&cs->quit, &cs->lock, END_WAIT_S * NS_PER_S, all_have_told, cs);
 	pthread_mutex_unlock(&cs->lock);
-	if (running)
+	if (!ended)
 		return false;
 	while (cs->list) {
 		struct cast *c = cs->list;

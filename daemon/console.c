@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SESSIONS_MAX 64
@@ -340,21 +339,20 @@ int consoles_start(struct daemon *d, struct consoles **out, struct err *err)
 	return 0;
 }
 
-static bool any_running(const struct consoles *cs)
+static bool none_runs(const void *consoles)
 {
+	const struct consoles *cs = consoles;
+
 	for (const struct session *s = cs->sessions; s; s = s->link)
 		if (s->running)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 bool consoles_stop(struct consoles *cs)
 {
-	int64_t until_ns = clock_now_ns() + END_WAIT_S * NS_PER_S;
-	struct timespec until = { .tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S };
 	uint64_t one = 1;
-	bool running;
-	int rc = 0;
+	bool ended;
 
 	if (!cs)
 		return true;
@@ -363,10 +361,9 @@ bool consoles_stop(struct consoles *cs)
 	for (struct session *s = cs->sessions; s; s = s->link)
 		if (write(s->wake, &one, sizeof(one)) < 0)
 			continue; /* it looks once a second anyway */
-	while ((running = any_running(cs)) && rc == 0)
-		rc = pthread_cond_timedwait(&cs->quit, &cs->lock, &until);
+	ended = thread_cond_until(&cs->quit, &cs->lock, END_WAIT_S * NS_PER_S, none_runs, cs);
 	pthread_mutex_unlock(&cs->lock);
-	if (running)
+	if (!ended)
 		return false;
 	while (cs->sessions) {
 		struct session *s = cs->sessions;

@@ -92,17 +92,18 @@ static struct job *next_task(struct power *p, size_t *index, int64_t *wake_ns)
 	return NULL;
 }
 
+static bool is_stopping(const void *power)
+{
+	return ((const struct power *)power)->stopping;
+}
+
 static bool pause_until_end(void *ctx, int64_t ns)
 {
 	struct power *p = ctx;
-	struct timespec until = at(clock_now_ns() + ns);
 	bool go_on;
-	int rc = 0;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->stopping && rc == 0)
-		rc = pthread_cond_timedwait(&p->quit, &p->lock, &until);
-	go_on = !p->stopping;
+	go_on = !thread_cond_until(&p->quit, &p->lock, ns, is_stopping, p);
 	pthread_mutex_unlock(&p->lock);
 	return go_on;
 }
@@ -220,10 +221,16 @@ int power_start(struct daemon *d, struct power **out, struct err *err)
 	return 0;
 }
 
+static bool all_left(const void *power)
+{
+	const struct power *p = power;
+
+	return p->n_left == p->n_threads;
+}
+
 bool power_stop(struct power *p)
 {
-	struct timespec until = at(clock_now_ns() + END_WAIT_S * NS_PER_S);
-	int rc = 0;
+	bool ended;
 
 	if (!p)
 		return true;
@@ -231,11 +238,10 @@ bool power_stop(struct power *p)
 	p->stopping = true;
 	pthread_cond_broadcast(&p->work);
 	pthread_cond_broadcast(&p->quit);
-	while (p->n_left < p->n_threads && rc == 0)
-		rc = pthread_cond_timedwait(&p->quit, &p->lock, &until);
+	ended = thread_cond_until(&p->quit, &p->lock, END_WAIT_S * NS_PER_S, all_left, p);
 	end_acts(p);
 	pthread_mutex_unlock(&p->lock);
-	if (p->n_left < p->n_threads)
+	if (!ended)
 		return false;
 	for (size_t i = 0; i < p->n_threads; i++)
 		pthread_join(p->threads[i], NULL);

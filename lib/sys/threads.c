@@ -2,10 +2,11 @@
 #include "sys/threads.h"
 
 #include "base/mem.h"
+#include "sys/clock.h"
 
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <time.h>
 
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, struct err *err)
 {
@@ -27,6 +28,17 @@ void thread_cond_init(pthread_cond_t *cond)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(cond, &attr);
 	pthread_condattr_destroy(&attr);
+}
+
+bool thread_cond_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t wait_ns, bool (*so)(const void *ctx), const void *ctx)
+{
+	const int64_t until_ns = clock_now_ns() + wait_ns;
+	const struct timespec until = { .tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S };
+	int rc = 0;
+
+	while (!so(ctx) && rc == 0)
+		rc = pthread_cond_timedwait(cond, lock, &until);
+	return so(ctx);
 }
 
 unsigned int threads_for_work(unsigned int max)

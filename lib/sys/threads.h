@@ -6,12 +6,17 @@
 #include "base/err.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* pthread_create(3) with all signals blocked: signals are the main thread's. */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, struct err *err) WARN_UNUSED;
 /* A condition variable whose times are of CLOCK_MONOTONIC: nobody waits longer because a clock was set. */
 void thread_cond_init(pthread_cond_t *cond);
+/* With the lock: waits at such a variable until it is so, for `wait_ns` at the most. Returns whether it is. */
+bool thread_cond_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t wait_ns, bool (*so)(const void *ctx),
+		       const void *ctx);
 /* How many threads can compute at once on the processors that this process may use: 1 to `max`. */
 unsigned int threads_for_work(unsigned int max);
 

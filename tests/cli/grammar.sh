@@ -6,18 +6,8 @@ orthrus=$BUILD/orthrus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export ORTHRUS_ROOT=$work/root
-failed=0
-fail() { echo "FAIL: $*" >&2; failed=1; }
-
-# expect CODE STREAM TEXT -- WORDS...: exit code, and TEXT (a fixed string) somewhere in "out" or "err".
-expect() {
-    local code=$1 stream=$2 text=$3 rc
-    shift 4
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-    grep -qF -- "$text" "$work/$stream" || fail "orthrus $*: '$text' is not on std$stream: $(cat "$work/$stream")"
-}
+# shellcheck source=tests/cli/expect.bash
+. "$TOP/tests/cli/expect.bash"
 
 # Help, at three levels; nothing of it on standard error.
 expect 0 out 'Form: orthrus NOUN VERB' -- --help

@@ -16,7 +16,7 @@ cd "$work/cwd" || exit 1
 refused() {
     local file=$1 code=$2 text=$3
     shift 3
-    expect "$code" err "$text" -- image import "$file" evil "$@"
+    expect_fed "$code" err "$text" -- image import "$file" evil "$@"
 }
 n=0
 while read -r file code text; do

@@ -7,18 +7,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export ORTHRUS_ROOT=$work/root
 store=$work/root/srv/orthrus/store
-failed=0
-fail() { echo "FAIL: $*" >&2; failed=1; }
+# shellcheck source=tests/cli/expect.bash
+. "$TOP/tests/cli/expect.bash"
 
-# expect CODE STREAM TEXT -- WORDS...
-expect() {
-    local code=$1 stream=$2 text=$3 rc
-    shift 4
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-    grep -qF -- "$text" "$work/$stream" || fail "orthrus $*: '$text' is not on std$stream: $(cat "$work/$stream")"
-}
 # says FILTER WANT -- WORDS...: what the jq filter makes of the JSON
 says() {
     local filter=$1 want=$2 got
@@ -28,7 +19,6 @@ says() {
     got=$(jq -rc "$filter" "$work/out" 2>&1)
     [ "$got" = "$want" ] || fail "orthrus $* --json: $filter is '$got', not '$want'"
 }
-noise() { head -c "$1" /dev/zero | openssl enc -aes-128-ctr -nosalt -K "$(printf '%032d' "$2")" -iv 00000000000000000000000000000000; }
 
 tree=$work/tree
 mkdir -p "$tree/usr/bin" "$tree/etc/sub" "$tree/empty"

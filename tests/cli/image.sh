@@ -7,28 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export ORTHRUS_ROOT=$work/root
 store=$work/root/srv/orthrus/store
-failed=0
-fail() { echo "FAIL: $*" >&2; failed=1; }
-
-# expect CODE STREAM TEXT -- WORDS...
-expect() {
-    local code=$1 stream=$2 text=$3 rc
-    shift 4
-    "$orthrus" "$@" >"$work/out" 2>"$work/err" </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "orthrus $*: exit $rc, not $code: $(cat "$work/out" "$work/err")"
-    grep -qF -- "$text" "$work/$stream" || fail "orthrus $*: '$text' is not on std$stream: $(cat "$work/$stream")"
-}
-# flip FILE OFFSET: turn one bit round.
-flip() {
-    local byte
-    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
-    # shellcheck disable=SC2059
-    printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
-# noise BYTES SEED: the same bytes in every run, which no compressor makes smaller; where the chunks are cut depends on them.
-noise() { head -c "$1" /dev/zero | openssl enc -aes-128-ctr -nosalt -K "$(printf '%032d' "$2")" -iv 00000000000000000000000000000000; }
+# shellcheck source=tests/cli/expect.bash
+. "$TOP/tests/cli/expect.bash"
 
 tree=$work/tree
 mkdir -p "$tree/usr/bin" "$tree/boot" "$tree/etc"

@@ -3,15 +3,8 @@
 # The pages of orthrus-setup on a machine as most are: each at 80x24, in ASCII and in plain text against a golden one, its help, back and
 # forth; killed on each; bad input refused on its field; how many keys it takes where defaults do; and that the site which comes of it is right.
 set -u
-export LC_ALL=C.UTF-8
-command -v tmux >/dev/null || { echo "needs tmux"; exit 77; }
-work=$(mktemp -d /tmp/setup.XXXXXX) # its name stands on screens
-failed=0
-fail() { echo "FAIL: $*" >&2; failed=1; }
-die() { fail "$@"; exit 1; }
-. "$TOP/tests/cli/tmux.bash"
-trap 'screen_close; rm -rf "$work"' EXIT
-mkdir "$work/bin"
+# shellcheck source=tests/cli/setup.bash
+. "$TOP/tests/cli/setup.bash"
 cp "$BUILD/orthrus-setup" "$work/bin/" || die "orthrus-setup is not built"
 machine=$TOP/tests/golden/setup/machine.json
 # This machine is another one: what it has is in a file, and nothing is done to it.

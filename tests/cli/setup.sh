@@ -3,15 +3,8 @@
 # The frame of orthrus-setup on a real terminal (tmux), with pages of its own (tests/lab/setup.c) and an `orthrus` that is a script: every
 # screen against a golden one, keys, refusals, sizes, terminals without colours and without lines, kill and resume, apply.
 set -u
-export LC_ALL=C.UTF-8
-command -v tmux >/dev/null || { echo "needs tmux"; exit 77; }
-work=$(mktemp -d /tmp/setup.XXXXXX) # its name stands on screens
-failed=0
-fail() { echo "FAIL: $*" >&2; failed=1; }
-die() { fail "$@"; exit 1; }
-. "$TOP/tests/cli/tmux.bash"
-trap 'screen_close; rm -rf "$work"' EXIT
-mkdir "$work/bin"
+# shellcheck source=tests/cli/setup.bash
+. "$TOP/tests/cli/setup.bash"
 cp "$BUILD/tests/lab/setup" "$work/bin/orthrus-setup" || die "tests/lab/setup is not built"
 export SETUP_WORK=$work
 # What it is told goes to $work/calls. `head install --yes` waits at each step for $work/go-NUMBER; $work/fail is the step that fails.
