@@ -107,6 +107,10 @@ static void test_files(void **state)
 	assert_true(lock >= 0);
 	close(lock);
 
+	err = (struct err){ 0 };
+	assert_int_equal(save_store("/dev/null", &s, &err), -1); /* what it can't be kept in, and what to do */
+	assert_non_null(strstr(err.text, "keep what was answered: "));
+	assert_non_null(strstr(err.hint, "start orthrus-setup again"));
 	assert_int_equal(fs_write_atomic(path, "{", 1, 0600, &err), 0);
 	assert_int_equal(save_load(root, &s, &err), -1);
 	assert_non_null(strstr(err.text, "setup.json"));
