@@ -127,7 +127,11 @@ static void add_guard(const struct dash_state *s, const struct dash_ui *ui, size
 		return;
 	}
 	if (s->guard_silence.text) {
-		add_warning(out, width, s->guard_silence.text, s->guard_silence.hint);
+		autofree char *unless = s->guard_silence.hint && !s->site.heads.len
+						? str_format("%s; a cluster with one head has none", s->guard_silence.hint)
+						: NULL;
+
+		add_warning(out, width, s->guard_silence.text, unless ? unless : s->guard_silence.hint);
 		return;
 	}
 	add_holder(&s->guard, ui, out);
