@@ -175,6 +175,7 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 {
 	struct page *p = page_new("end", err ? "Not done yet" : "Done");
 	autofree char *said = NULL;
+	enum apply_state state;
 
 	if (!err) {
 		size_t kept = apply_count(a, APPLY_KEPT), done = apply_count(a, APPLY_DONE);
@@ -191,10 +192,14 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 			 "Everything that was done can be taken back with `orthrus head uninstall`.");
 		return p;
 	}
-	p->intro = str_format("%zu of %zu steps are done, and stay done. The one that failed can be tried again.",
-			      apply_count(a, APPLY_DONE) + apply_count(a, APPLY_KEPT), a->n_steps);
-	if (a->at < a->n_steps && a->steps[a->at].state == APPLY_FAILED)
-		page_add(p, FIELD_NOTE, "step", "The step:", a->steps[a->at].text, NULL);
+	state = a->at < a->n_steps ? a->steps[a->at].state : APPLY_WAITS;
+	p->intro =
+		str_format("%zu of %zu steps are done, and stay done.%s", apply_count(a, APPLY_DONE) + apply_count(a, APPLY_KEPT),
+			   a->n_steps, state == APPLY_FAILED ? " The one that failed can be tried again." : "");
+	/* What ended without a word ended in the middle of one. */
+	if (state == APPLY_FAILED || state == APPLY_RUNS)
+		page_add(p, FIELD_NOTE, "step",
+			 state == APPLY_FAILED ? "The step:" : "The step that was under way:", a->steps[a->at].text, NULL);
 	said = str_printable(err->text, strlen(err->text));
 	page_add(p, FIELD_NOTE, "why", "What it said:", said, NULL);
 	page_add(p, FIELD_NOTE, "hint", "What to do next:",

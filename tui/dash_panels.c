@@ -127,7 +127,11 @@ static void add_guard(const struct dash_state *s, const struct dash_ui *ui, size
 		return;
 	}
 	if (s->guard_silence.text) {
-		add_warning(out, width, s->guard_silence.text, s->guard_silence.hint);
+		autofree char *unless = s->guard_silence.hint && !s->site.heads.len
+						? str_format("%s; a cluster with one head has none", s->guard_silence.hint)
+						: NULL;
+
+		add_warning(out, width, s->guard_silence.text, unless ? unless : s->guard_silence.hint);
 		return;
 	}
 	add_holder(&s->guard, ui, out);
@@ -201,7 +205,11 @@ static void add_cast(const struct cast_shown *v, const struct dash_ui *ui, size_
 	uint64_t left;
 
 	str_from_bytes(v->rate, rate);
-	buf_addf(&b, "%s%.*s %s ", v->error ? "! " : "", (int)(width >= WIDE ? 64 : 24), v->image, v->state);
+	buf_addf(&b, "%s%.*s %s ", v->error ? "! " : "",
+		 (int)(ui->plain       ? strlen(v->image)
+		       : width >= WIDE ? 64
+				       : 24),
+		 v->image, v->state);
 	dash_bar(percent_of(v->percent, ui), width >= WIDE ? 30 : 12, ascii, &b);
 	buf_addf(&b, " %u %%, %llu of %zu nodes", percent_of(v->percent, ui), (unsigned long long)v->complete, v->n_rows);
 	if (v->runs && !ui->still) {

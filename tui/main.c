@@ -14,6 +14,7 @@
 #include "tui/screen.h"
 #include "tui/setup.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,15 @@ static void no_core(void)
 
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		log_warn("setup", "cannot forbid core dumps");
+}
+
+/* One of the three that is closed would be the next file that is opened, and be read as answers or written to. */
+static bool open_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
 }
 
 static bool is_plain(const struct tui_options *o)
@@ -148,6 +158,8 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int code = 0;
 
+	if (!open_streams())
+		return err_exit_code(ERR_FAILED);
 	setlocale(LC_ALL, "");
 	signal(SIGPIPE, SIG_IGN);
 	log_init("orthrus-setup", false);

@@ -79,9 +79,12 @@ static int wait_for(struct plain *p, int fd, int timeout_ms)
 	}
 }
 
-/* The next line without its end; NULL at the end of the input. A last line without an end counts. */
+/* The next line without its end; NULL at the end of the input, and where nobody reads the questions. A last line without an end
+ * counts. */
 static char *read_line(struct plain *p)
 {
+	if (ferror(stdout))
+		return NULL;
 	for (;;) {
 		char *end = p->input.len ? memchr(p->input.data, '\n', p->input.len) : NULL;
 		char chunk[1024];

@@ -116,9 +116,12 @@ int save_store(const char *root, const struct saved *s, struct err *err)
 	autoclean(buf_free) struct buf text = { 0 };
 
 	saved_print(s, &text);
-	if (fs_mkdirs(dir, 0755, err) < 0 || fs_write_atomic(path, buf_str(&text), text.len, 0600, err) < 0)
-		return err_wrap(err, "keep what was answered");
-	return 0;
+	if (fs_mkdirs(dir, 0755, err) == 0 && fs_write_atomic(path, buf_str(&text), text.len, 0600, err) == 0)
+		return 0;
+	err_wrap(err, "keep what was answered");
+	if (!err->hint[0])
+		err_hint(err, "put that right, then start orthrus-setup again: what was answered before is kept");
+	return -1;
 }
 
 /* "4711 on /dev/pts/3 since 2026-11-22T18:00:00Z", as whoever holds it wrote it there. */

@@ -201,6 +201,11 @@ lines '' '' '' '' | "${setup[@]}" --plain >"$work/out" 2>"$work/err"
 [ $? = 1 ] || fail "the input ended, and the exit was not 1"
 grep -q 'it goes on there' "$work/err" || fail "the input ended: $(cat "$work/err")"
 says_saved '"page": "disks"'
+# Standard input that is closed has no answers, nor has a file that is opened later; and who has nobody to ask does not go on for ever.
+"${setup[@]}" --plain <&- >"$work/out" 2>"$work/err" && fail "closed input, and the exit was 0"
+! grep -q ' since 20' "$work/out" || fail "closed input: $(cat "$work/out")"
+yes '' | timeout 60 "${setup[@]}" --plain 2>"$work/err" | head -n 1 >"$work/out"
+[ "${PIPESTATUS[1]}" = 1 ] || fail "nobody reads its questions: $(cat "$work/err")"
 # '?', a refused value, '<', numbers, words; the plan, refused but for "yes".
 fresh
 touch "$work/go-all"

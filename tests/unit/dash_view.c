@@ -94,6 +94,9 @@ static void long_names(void **state)
 	add_status(&s, "beowulf");
 	must(node_rows_read(text, sizeof(text) - 1, &news.nodes, &err), &err);
 	dash_state_take(&s, &news, DASH_NODE_ROWS | DASH_DAEMON);
+	add_casts(&s);
+	free(s.casts.items[0].image);
+	s.casts.items[0].image = mem_strdup("compute/20261101T021500Z-golden-of-november");
 	for (int i = 0; i < 3; i++) {
 		autoclean(buf_free) struct buf out = { 0 };
 		struct dash_screen screen = { 0 };
@@ -107,6 +110,7 @@ static void long_names(void **state)
 
 			assert_non_null(strstr(buf_str(&out), name));
 		}
+		assert_true(i != 2 || strstr(buf_str(&out), "compute/20261101T021500Z-golden-of-november "));
 		assert_true(i != 1 || (strstr(buf_str(&out), " comp..-old ") && strstr(buf_str(&out), " comp..-new ")));
 	}
 }

@@ -107,6 +107,10 @@ static void test_files(void **state)
 	assert_true(lock >= 0);
 	close(lock);
 
+	err = (struct err){ 0 };
+	assert_int_equal(save_store("/dev/null", &s, &err), -1); /* what it can't be kept in, and what to do */
+	assert_non_null(strstr(err.text, "keep what was answered: "));
+	assert_non_null(strstr(err.hint, "start orthrus-setup again"));
 	assert_int_equal(fs_write_atomic(path, "{", 1, 0600, &err), 0);
 	assert_int_equal(save_load(root, &s, &err), -1);
 	assert_non_null(strstr(err.text, "setup.json"));
@@ -191,6 +195,12 @@ static void test_apply(void **state)
 							       "[>] write the site\n"
 							       "[ ] make a RAID 1 of QEMU 1 and\\x1b[2J QEMU 2");
 	page_free(p);
+	err_set(&err, ERR_FAILED, "orthrus ended with exit 137 and said nothing");
+	p = apply_end_page(&a, &err); /* killed: which step was it? */
+	assert_string_equal(page_field(p, "step")->label, "The step that was under way:");
+	assert_string_equal(page_field(p, "step")->value, "write the site");
+	assert_null(strstr(p->intro, "failed"));
+	page_free(p);
 	apply_line(&a, "{\"step\":\"site\",\"number\":2,\"of\":3,\"state\":\"failed\",\"text\":\"no space left\"}");
 	apply_line(&a, "{\"error\":{\"kind\":\"failed\",\"text\":\"write the site: no space left\",\"hint\":\"make room\"}}");
 	assert_string_equal(a.err.text, "write the site: no space left");
@@ -202,6 +212,7 @@ static void test_apply(void **state)
 	p = apply_end_page(&a, &a.err);
 	assert_string_equal(page_field(p, "why")->value, "write the site: no space left");
 	assert_string_equal(page_field(p, "hint")->value, "make room");
+	assert_string_equal(page_field(p, "step")->label, "The step:");
 	assert_string_equal(page_field(p, "step")->value, "write the site");
 	assert_non_null(strstr(p->intro, "1 of 3"));
 	page_free(p);
