@@ -34,7 +34,7 @@ enum dash_mode {
 enum dash_act { DASH_APPROVE, DASH_ADD, DASH_INSTALL, DASH_REMOVE, DASH_SWITCH, DASH_ACTS };
 
 #define DASH_FIELDS_MAX 3
-#define DASH_VALUE_MAX 256
+#define DASH_VALUE_MAX 2048 /* the MAC addresses of a rack */
 struct dash_field {
 	const char *option;	    /* NULL: the value is a word of its own */
 	const char *label, *help;   /* both literals */

@@ -118,6 +118,8 @@ static void chosen(const struct field *f, struct buf *out)
 
 void plain_prompt(const struct field *f, struct buf *out)
 {
+	autofree char *shown = str_printable(f->value, strlen(f->value)); /* it may have been pasted by mistake */
+
 	buf_addf(out, "%s [", *f->label ? f->label : f->key);
 	switch (f->kind) {
 	case FIELD_CHOICE:
@@ -133,7 +135,7 @@ void plain_prompt(const struct field *f, struct buf *out)
 	case FIELD_TEXT:
 	case FIELD_SWITCH:
 	case FIELD_NOTE:
-		buf_adds(out, f->value);
+		buf_adds(out, shown);
 		break;
 	}
 	buf_adds(out, "]: ");

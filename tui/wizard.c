@@ -8,6 +8,8 @@
 #include "tui/pages.h"
 #include "tui/view.h"
 
+#include <string.h>
+
 void drafts_free(struct drafts *d)
 {
 	for (size_t i = 0; i < d->len; i++) {
@@ -134,6 +136,15 @@ static enum wizard_turn turn(struct wizard *w, size_t at)
 	return at == w->n_kinds ? WIZARD_AT_REVIEW : WIZARD_PAGE;
 }
 
+/* What is written down of a value that was refused: of a private key that was pasted by mistake, that it was one. */
+static char *to_keep(const char *value)
+{
+	static const char private[] = "PRIVATE KEY-----";
+	const char *at = strstr(value, private);
+
+	return at ? mem_strndup(value, (size_t)(at - value) + strlen(private)) : mem_strdup(value);
+}
+
 /* Takes what differs from what the answers say by now, each in its turn: what is taken may change what the next ones would be.
  * Refused values become drafts. `only`: that field, or NULL for all. `taken` gets the keys. */
 static size_t take_changed(struct wizard *w, const char *only, struct str_list *taken)
@@ -158,8 +169,11 @@ static size_t take_changed(struct wizard *w, const char *only, struct str_list *
 			continue;
 		}
 		refused++;
-		if (f->kind != FIELD_SECRET)
-			drafts_put(&w->drafts, wizard_key(w), f->key, f->value);
+		if (f->kind != FIELD_SECRET) {
+			autofree char *kept = to_keep(f->value);
+
+			drafts_put(&w->drafts, wizard_key(w), f->key, kept);
+		}
 	}
 	page_free(was);
 	return refused;

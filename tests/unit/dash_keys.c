@@ -353,6 +353,19 @@ static void adds(void **state)
 	press(d, DASH_KEY_ENTER);
 	dash_ended(&d->ui, 0, NULL);
 	assert_int_equal(press(d, 'y'), DASH_WANT_RUN);
+	dash_ended(&d->ui, 0, NULL);
+	press(d, DASH_KEY_ENTER);
+	/* A rack at once. */
+	press(d, 'n');
+	press(d, DASH_CTRL('u'));
+	type(d, "n[101-164]");
+	press(d, DASH_KEY_UP);
+	for (int i = 0; i < 64; i++) {
+		autofree char *mac = str_format("%s52:54:00:00:01:%02x", i ? "," : "", (unsigned int)i);
+
+		type(d, mac);
+	}
+	assert_int_equal(press(d, DASH_KEY_ENTER), DASH_WANT_PLAN);
 }
 
 /* Names go on behind the last, whatever they look like. */

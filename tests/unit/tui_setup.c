@@ -271,6 +271,8 @@ static void test_plain(void **state)
 	answered(f, "", "x");
 	answered(f, "y z", "y z");
 	answered(f, "-", "");
+	field_set(f, "\x1b[2J");
+	prompts(f, "Name [\\x1b[2J]: ");
 	f = page_add(p, FIELD_CHOICE, "c", "Level", "1", NULL);
 	field_choice(f, "0", "none");
 	field_choice(f, "1", "mirror");

@@ -212,7 +212,13 @@ static void test_left(void **state)
 	drafts_put(&w.drafts, "name", "name", "x");
 	assert_string_equal(wizard_left(&w)->page, "name");
 	drafts_put(&w.drafts, "name", "name", NULL);
+	/* Of a private key that is pasted nothing is kept. */
 	wizard_goto(&w, "network");
+	type(&w, "network", "-----BEGIN OPENSSH PRIVATE KEY-----b3BlbnNzaC1rZXk");
+	assert_int_equal(wizard_next(&w), WIZARD_PAGE);
+	assert_string_equal(wizard_left(&w)->value, "-----BEGIN OPENSSH PRIVATE KEY-----");
+	assert_string_equal(page_field(w.page, "network")->value, "-----BEGIN OPENSSH PRIVATE KEY-----");
+	assert_non_null(page_field(w.page, "network")->problem);
 	type(&w, "network", "10.3");
 	assert_int_equal(wizard_next(&w), WIZARD_AT_REVIEW);
 	assert_null(wizard_left(&w));
