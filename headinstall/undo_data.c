@@ -125,6 +125,29 @@ static int empty_dirs(const struct head_apply *a, struct err *err)
 	return PROGRAM(a->record->root, NULL, err, "systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/orthrus.conf");
 }
 
+/* sign-ID.pub of earlier heads (move_older()), by which nothing is left to be verified. */
+static int remove_older_keys(const char *srv, struct err *err)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+	const size_t head = strlen("sign-"), id = KEY_ID_LEN - 1;
+
+	if (!fs_exists(srv))
+		return 0;
+	if (fs_list(srv, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		const char *name = names.items[i];
+		autofree char *full = fs_join(srv, name);
+
+		if (!str_starts(name, "sign-") || strspn(name + head, "0123456789abcdef") != id ||
+		    !str_eq(name + head + id, ".pub"))
+			continue;
+		if (unlink(full) < 0 && errno != ENOENT)
+			return err_errno(err, errno, "remove %s", full);
+	}
+	return 0;
+}
+
 int undo_data(struct head_apply *a, const struct head_step *s, struct str_list *kept, struct err *err)
 {
 	autofree char *store = apply_place(a, HEAD_STORE "/store"), *srv = apply_place(a, HEAD_STORE);
@@ -137,6 +160,8 @@ int undo_data(struct head_apply *a, const struct head_step *s, struct str_list *
 		if (remove_all(full, kept, err) < 0)
 			return -1;
 	}
+	if (!s->enable && remove_older_keys(srv, err) < 0)
+		return -1;
 	/* Empty ones that nobody has put anything into. */
 	(void)!rmdir(store);
 	if (rmdir(srv) < 0 && !s->enable && (errno == ENOTEMPTY || errno == EEXIST))
