@@ -90,6 +90,24 @@ static bool is_guards(const struct undo *u, const char *path)
 	return was && str_eq(was, HEAD_UNIT_OFF) && str_eq(path, HEAD_GUARD_WANTS);
 }
 
+/* /etc/rc2.d/K01chrony: systemctl(1) has update-rc.d(8) turn it over when we switch a unit on or off that has a script of that
+ * name. */
+static bool is_units_rc_link(const struct undo *u, const char *path)
+{
+	const size_t head = strlen("/etc/rc2.d/S01");
+
+	if (!str_starts(path, "/etc/rc") || strlen(path) <= head || strncmp(path + head - 6, ".d/", 3) != 0)
+		return false;
+	for (size_t i = 0; i < u->a->record->j.n_units; i++) {
+		const char *unit = u->a->record->j.units[i].name;
+		size_t len = strlen(path + head);
+
+		if (strncmp(unit, path + head, len) == 0 && str_eq(unit + len, ".service"))
+			return true;
+	}
+	return false;
+}
+
 /* What a service of somebody else writes while packages are removed: their scripts, which are root's, do not. */
 static bool is_others_state(const char *path, const struct head_state *n)
 {
@@ -108,6 +126,8 @@ static const struct head_state *target_of(struct undo *u, const char *path)
 		return &absent;
 	if (is_its_state(u, path) || is_guards(u, path))
 		return &absent;
+	if (is_units_rc_link(u, path))
+		return was;
 	if (!p || !p->touched)
 		return is_others_state(path, n) ? n : l;
 	if (str_list_has(&u->owned, path))

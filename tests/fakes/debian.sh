@@ -77,7 +77,7 @@ take_away() { # NAME remove|purge
     case $1 in
     chrony) # its user stays, and what it had learned
         rm -f /usr/lib/systemd/system/chrony.service $active/chrony.service
-        [ "$2" = remove ] || { rm -rf /etc/chrony; disable chrony.service; }
+        [ "$2" = remove ] || { disable chrony.service; rm -rf /etc/chrony /etc/rc2.d/[SK]01chrony; rmdir --ignore-fail-on-non-empty /etc/rc2.d; }
         ;;
     mdadm)
         rm -f /etc/initramfs-tools/hooks/mdadm
@@ -94,8 +94,18 @@ enable() {
     case $1 in *.socket) w=sockets.target ;; systemd-timesyncd*) w=sysinit.target ;; esac
     mkdir -p "/etc/systemd/system/$w.wants"
     ln -sfn "/lib/systemd/system/$1" "/etc/systemd/system/$w.wants/$1"
+    turn_over "$1" S K
 }
-disable() { rm -f /etc/systemd/system/*.wants/"$1"; }
+disable() {
+    rm -f /etc/systemd/system/*.wants/"$1"
+    turn_over "$1" K S
+}
+turn_over() { # UNIT NEW OLD: the link to its script, as systemctl has update-rc.d do
+    [ "$1" = chrony.service ] || return 0
+    mkdir -p /etc/rc2.d
+    rm -f "/etc/rc2.d/${3}01chrony"
+    ln -sfn ../init.d/chrony "/etc/rc2.d/${2}01chrony"
+}
 enabled() { compgen -G "/etc/systemd/system/*.wants/$1" >/dev/null; }
 start() { # as systemd, it knows no unit without a file; /fakes/start-fails is a unit that does not start
     [ -e "/usr/lib/systemd/system/$1" ] || [ -e "/etc/systemd/system/$1" ] || { echo "Failed to start $1: Unit $1 not found." >&2; exit 5; }

@@ -33,8 +33,8 @@ picture() {
     { systemctl list-unit-files --no-legend | awk '{print $1, $2}'; systemctl list-units --no-legend --plain --state=running,listening --type=service,socket | awk '{print "runs", $1}'; } |
         grep -vE 'getty|systemd-hostnamed' | LC_ALL=C sort >"$1.units"
     { getent passwd; getent group; } >"$1.users"
-    # Every setting that is no counter. Those that came with a module of the kernel are looked at by compare().
-    sysctl -a 2>/dev/null | grep -vE '^(kernel\.(random|ns_last_pid|tainted|pty\.nr)|fs\.(dentry-state|file-nr|inode-|quota\.|aio-nr|epoll)|net\.netfilter\.nf_conntrack_count)' |
+    # Every setting that is no counter, nor a key that the kernel makes when it wants one. Those that came with a module of the kernel are looked at by compare().
+    sysctl -a 2>/dev/null | grep -vE '^(kernel\.(random|ns_last_pid|tainted|pty\.nr)|fs\.(dentry-state|file-nr|inode-|quota\.|aio-nr|epoll)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key)' |
         LC_ALL=C sort >"$1.sysctl"
     { nft list ruleset 2>/dev/null; ip -o address show | sed 's/valid_lft.*//; s/^[0-9]*: //' | grep -v fe80; ip -o link show eth1 | grep -o '[<,]UP[,>]'; } >"$1.net"
 }
