@@ -103,6 +103,27 @@ static int keep_key(const struct head_apply *a, struct str_list *kept, struct er
 	return move_older(to, from, err) < 0 ? -1 : fs_write_atomic(to, buf_str(&key), key.len, 0644, err);
 }
 
+/* orthrusd makes a store at its first start, and `image delete` leaves one: without anything in it it is nothing to be kept. */
+static void drop_empty_store(const char *store)
+{
+	static const char *const below[] = { "packs", "images", "sequence" };
+	autoclean(str_list_free) struct str_list names = { 0 };
+	autofree char *lock = fs_join(store, "lock");
+	struct err none = { 0 };
+	struct stat st;
+
+	if (lstat(store, &st) < 0 || !S_ISDIR(st.st_mode))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
+		autofree char *sub = fs_join(store, below[i]);
+
+		(void)!rmdir(sub);
+	}
+	if (fs_list(store, &names, &none) == 0 && names.len == 1 && str_eq(names.items[0], "lock"))
+		(void)!unlink(lock);
+	(void)!rmdir(store);
+}
+
 /* The numbers of our users are given to others next. */
 static int give_to_root(const struct head_apply *a, struct err *err)
 {
@@ -152,6 +173,7 @@ int undo_data(struct head_apply *a, const struct head_step *s, struct str_list *
 {
 	autofree char *store = apply_place(a, HEAD_STORE "/store"), *srv = apply_place(a, HEAD_STORE);
 
+	drop_empty_store(store);
 	if (s->enable && keep_key(a, kept, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->words.len; i++) {
@@ -162,8 +184,7 @@ int undo_data(struct head_apply *a, const struct head_step *s, struct str_list *
 	}
 	if (!s->enable && remove_older_keys(srv, err) < 0)
 		return -1;
-	/* Empty ones that nobody has put anything into. */
-	(void)!rmdir(store);
+	/* An empty one that nobody has put anything into. */
 	if (rmdir(srv) < 0 && !s->enable && (errno == ENOTEMPTY || errno == EEXIST))
 		str_list_addf(kept, "%s: something is in it that is not of Orthrus", srv);
 	return give_to_root(a, err) < 0 || empty_dirs(a, err) < 0 ? -1 : 0;

@@ -42,6 +42,7 @@ case $1 in
 start)
     if [ -S /run/orthrus/api.sock ] && /fakes/orthrus head status >/dev/null 2>&1; then exit 0; fi
     rm -f /run/orthrus/api.sock
+    [ -d /srv/orthrus/store ] || mkdir -p -m 0750 /srv/orthrus/store # as --prepare does
     setsid /fakes/orthrusd.real --no-dnsmasq --listen 127.0.0.1:0 --netboot-dir /fakes/netboot >>/fakes/daemon.log 2>&1 </dev/null &
     echo $! >/run/fake-orthrusd.pid
     for _ in $(seq 300); do [ -S /run/orthrus/api.sock ] && /fakes/orthrus head status >/dev/null 2>&1 && exit 0; sleep 0.05; done

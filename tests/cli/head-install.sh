@@ -73,7 +73,7 @@ back=$(cat "$m/fakes/ticks")
 tree >"$work/after"
 diff "$work/before" "$work/after" >"$work/diff" || { fail "not as before:"; cat "$work/diff"; }
 grep -q '^kept ' "$work/un" && fail "something was kept: $(cat "$work/un")"
-for d in var/lib/orthrus var/lib/orthrus-install run/orthrus run/orthrus-guard run/orthrus-setup.lock run/orthrus-helper.sock etc/ssh/ssh_known_hosts etc/orthrus; do [ ! -e "$m/$d" ] || fail "$d is still there"; done
+for d in var/lib/orthrus var/lib/orthrus-install run/orthrus run/orthrus-guard run/orthrus-setup.lock run/orthrus-helper.sock etc/ssh/ssh_known_hosts etc/orthrus srv/orthrus; do [ ! -e "$m/$d" ] || fail "$d is still there"; done
 echo "RESULT uninstall_files differences=$(grep -c '^[<>]' "$work/diff")"
 in_machine orthrus head uninstall --yes 2>&1 | grep -q 'was not made a head' || fail "a second uninstallation"
 

@@ -115,6 +115,7 @@ umount "$m/var/lib/orthrus"
 put_back fresh
 install_it --quiet --site /root/site.json || fail "install"
 mkdir -p "$m/srv/orthrus/thesis" "$m/srv/images"
+rmdir "$m/srv/orthrus/store"
 ln -s ../images "$m/srv/orthrus/store"
 echo mine >"$m/srv/images/one"
 in_machine orthrus head uninstall --yes --remove-data >"$work/un" 2>&1 || fail "uninstall: $(cat "$work/un")"

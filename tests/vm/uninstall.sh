@@ -13,7 +13,7 @@
 for p in mmdebstrap mke2fs jq dpkg-deb dpkg-buildpackage; do command -v $p >/dev/null || lab_skip "needs the program $p"; done
 SUITE=${ORTHRUS_LAB_SUITE:-bookworm}
 # What a comparison leaves out: logs, apt's and dpkg's own files (packages are compared by name, version and mark), what changes by itself.
-EXCEPTED="proc sys dev run tmp mnt var/log var/cache var/tmp var/lib/apt var/lib/dpkg var/lib/systemd/random-seed var/lib/systemd/timers var/lib/systemd/timesync repo srv/orthrus"
+EXCEPTED="proc sys dev run tmp mnt var/log var/cache var/tmp var/lib/apt var/lib/dpkg var/lib/systemd/random-seed var/lib/systemd/timers var/lib/systemd/timesync repo"
 
 guest_script() {
     cat <<'END'
@@ -189,7 +189,7 @@ bring() {
     cp "$DEBS"/*.deb "$W/bring"
     for p in "$DEBS"/*.deb; do dpkg-deb -x "$p" "$W/programs"; done
     # Directories that Debian has keep the mode that they have there: only files, and directories of our own.
-    (cd "$W/programs" && { find . ! -type d; find . -type d -name 'orthrus*'; } | LC_ALL=C sort |
+    (cd "$W/programs" && { find . ! -type d; find . -type d -path '*/orthrus*'; } | LC_ALL=C sort |
         tar -c --no-recursion --owner=0 --group=0 -T - -f "$W/bring/programs.tar")
     guest_script | sed "s|@EXCEPTED@|$EXCEPTED|" >"$W/bring/test"
     tar -C "$W/bring" -cf "$W/vm/bring.raw" .
