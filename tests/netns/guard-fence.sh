@@ -36,14 +36,6 @@ until_pair() { # HOLDER STANDBY
     until_value "$2" holder "$1"
 }
 
-until_one() { # one has it, the other one not: $one, $other
-    for _ in $(seq 500); do
-        case $(value head1 role)$(value head2 role) in holderstandby) one=head1 other=head2; return ;; standbyholder) one=head2 other=head1; return ;; esac
-        sleep 0.02
-    done
-    die "nobody answers: $(status head1) $(status head2)"
-}
-
 for h in head1 head2; do guard_start $h; done
 until_pair head1 head2
 
@@ -57,7 +49,7 @@ until_asked head1
 until_value head2 role holder
 said head2 'head1 is off, as was ordered and seen' || fail "nobody said that it is off"
 power_on head1
-until_one # from now on a majority is both again: on a machine that has much else to do the holder may miss a renewal just then
+until_pair head2 head1
 
 # --- a cable that is out for a moment
 before=$(grep -c 'if it stays so' "$work/head2.log")
@@ -65,6 +57,13 @@ cable down
 for _ in $(seq 500); do [ "$(grep -c 'if it stays so' "$work/head2.log")" -gt "$before" ] && break; sleep 0.01; done
 cable up
 until_said head2 'head1 is heard again: it stays on'
+until_one() { # one has it, the other one not: $one, $other
+    for _ in $(seq 500); do
+        case $(value head1 role)$(value head2 role) in holderstandby) one=head1 other=head2; return ;; standbyholder) one=head2 other=head1; return ;; esac
+        sleep 0.02
+    done
+    die "nobody answers: $(status head1) $(status head2)"
+}
 until_one # who asks first
 asked head1 || asked head2 && fail "a head was switched off for a moment's silence"
 [ -z "$(value head2 problem | grep 'may be on')" ] || fail "head2 has a problem: $(value head2 problem)"
@@ -78,7 +77,7 @@ until_value "$one" role holder
 asked "$one" && fail "both are switched off"
 cable up
 power_on "$other"
-until_one
+until_pair "$one" "$other"
 
 # --- a person says so
 for h in head1 head2; do guard_kill $h TERM; done
