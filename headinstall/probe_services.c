@@ -130,14 +130,21 @@ static void add_conf(struct head_facts *f, const char *service, const char *path
 	f->confs[f->n_confs++] = (struct head_conf){ .service = service, .path = mem_strdup(path) };
 }
 
-static void add_conf_dir(struct head_facts *f, const char *service, const char *dir)
+/* None, of a directory that is not there or can't be read. */
+static void list_names(const struct head_facts *f, const char *dir, struct str_list *out)
 {
 	autofree char *full = str_format("%s%s", f->root, dir);
-	autoclean(str_list_free) struct str_list names = { 0 };
 	struct err none = { 0 };
 
-	if (fs_list(full, &names, &none) < 0)
-		return;
+	if (fs_list(full, out, &none) < 0)
+		str_list_free(out);
+}
+
+static void add_conf_dir(struct head_facts *f, const char *service, const char *dir)
+{
+	autoclean(str_list_free) struct str_list names = { 0 };
+
+	list_names(f, dir, &names);
 	for (size_t i = 0; i < names.len; i++) {
 		autofree char *path = str_format("%s/%s", dir, names.items[i]);
 
@@ -219,12 +226,9 @@ static void probe_network_file(struct head_facts *f, const char *interface)
 /* All of a directory: what others wrote there, and what we did for another interface. */
 static void add_texts(struct head_facts *f, const char *dir)
 {
-	autofree char *full = str_format("%s%s", f->root, dir);
 	autoclean(str_list_free) struct str_list names = { 0 };
-	struct err none = { 0 };
 
-	if (fs_list(full, &names, &none) < 0)
-		return;
+	list_names(f, dir, &names);
 	for (size_t i = 0; i < names.len; i++) {
 		autofree char *path = str_format("%s/%s", dir, names.items[i]);
 
