@@ -72,6 +72,11 @@ int answers_read(struct json_obj *o, struct answers *out, struct err *err) WARN_
 
 /* The whole site.json, checked. What is wrong is said with its path in the file. */
 int answers_site(const struct answers *a, const struct facts *f, struct buf *out, struct err *err) WARN_UNUSED;
+/* What a site.json (`text`, in errors: `source`) that is there already says, as answers; names of nodes and the store's disks are
+ * none of it. `site` is its text in the usual form. ERR_REFUSED: it says what the pages can't, so that a site that was made of
+ * them would lose it. On failure `out` is empty. */
+int answers_installed(const char *text, size_t len, const char *source, const struct facts *f, struct answers *out,
+		      struct buf *site, struct err *err) WARN_UNUSED;
 /* The words of the `orthrus site init` that writes the same file, with what was answered up to and with `last`. */
 void answers_init_words(const struct answers *a, const struct facts *f, enum answer last, struct str_list *out);
 /* The same as one line for a shell, quoted where it must be. Caller frees. */

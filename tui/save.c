@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 
 #define SAVED_FILE "/var/lib/orthrus/setup.json"
 /* Not beside the file: that directory is orthrusd's, and root locks no name that somebody else may turn into a link. */
@@ -108,6 +109,19 @@ int save_load(const char *root, struct saved *out, struct err *err)
 		return 0;
 	}
 	return saved_read(buf_str(&text), text.len, out, err) == 0 ? 0 : save_damaged(root, err);
+}
+
+bool save_older(const char *root, const char *path)
+{
+	autofree char *saved = str_format("%s%s", root, SAVED_FILE);
+	struct stat mine, other;
+
+	if (stat(path, &other) < 0)
+		return false;
+	if (stat(saved, &mine) < 0)
+		return true;
+	return other.st_mtim.tv_sec != mine.st_mtim.tv_sec ? other.st_mtim.tv_sec > mine.st_mtim.tv_sec
+							   : other.st_mtim.tv_nsec > mine.st_mtim.tv_nsec;
 }
 
 int save_store(const char *root, const struct saved *s, struct err *err)

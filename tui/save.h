@@ -26,6 +26,8 @@ void saved_print(const struct saved *s, struct buf *out);
 
 /* ROOT ("" for /) ... Where nothing was saved, `out` is empty and that is no error. */
 int save_load(const char *root, struct saved *out, struct err *err) WARN_UNUSED;
+/* Was the file at `path` written after what was saved, or was nothing saved? */
+bool save_older(const char *root, const char *path);
 /* `err` is what is wrong with what is in that file: says which it is, and what to do. Returns -1. */
 int save_damaged(const char *root, struct err *err);
 /* All of it or nothing, mode 0600. */

@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define PROBE_NS (5 * 60 * NS_PER_S)
+#define SITE "/etc/orthrus/site.json"
+#define SITE_MAX ((size_t)16 << 20)
 #define LEAVE "Leave orthrus-setup? What was answered is kept, and it goes on there when it is started again."
 
 struct setup {
@@ -69,6 +71,42 @@ static int restore(struct setup *s, struct err *err)
 	s->saved->drafts = (struct drafts){ 0 };
 	if (s->saved->answers && json_read(s->saved->answers, strlen(s->saved->answers), read_answers, &s->answers, err) < 0)
 		return save_damaged(s->o->root, err);
+	return 0;
+}
+
+/* What is kept is not what this machine is by now: it begins anew, from what it is, with what site.json says nothing of. */
+static void begin_from(struct setup *s, struct answers *installed)
+{
+	static const enum answer others[] = { ANSWER_NAMES, ANSWER_STORE_RAID, ANSWER_STORE_DISKS };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		installed->given[others[i]] = steal(s->answers.given[others[i]]);
+	answers_free(&s->answers);
+	s->answers = *installed;
+	*installed = (struct answers){ 0 };
+	drafts_free(&s->wizard.drafts);
+	free(steal(s->saved->page));
+}
+
+/* Whoever wrote last is right: what was answered here, or what site.json says since. */
+static int look_at_site(struct setup *s, struct err *err)
+{
+	autofree char *path = str_format("%s" SITE, s->o->root);
+	autoclean(answers_free) struct answers installed = { 0 };
+	autoclean(buf_free) struct buf text = { 0 }, is = { 0 }, kept = { 0 };
+	struct err none = { 0 };
+
+	if (fs_read(path, SITE_MAX, &text, err) < 0) {
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+		*err = (struct err){ 0 };
+		return 0;
+	}
+	if (answers_installed(buf_str(&text), text.len, path, &s->facts, &installed, &is, err) < 0)
+		return -1;
+	if (!s->saved->answers || (save_older(s->o->root, path) && (answers_site(&s->answers, &s->facts, &kept, &none) < 0 ||
+								    !str_eq(buf_str(&kept), buf_str(&is)))))
+		begin_from(s, &installed);
 	return 0;
 }
 
@@ -239,7 +277,7 @@ int setup_run(const struct setup_opts *o, struct saved *saved, struct screen *sc
 	autoclean(setup_clear) struct setup s = { .o = o, .saved = saved, .screen = screen };
 
 	*end = SETUP_LEFT;
-	if (restore(&s, err) < 0 || probe(&s, err) < 0)
+	if (restore(&s, err) < 0 || probe(&s, err) < 0 || look_at_site(&s, err) < 0)
 		return -1;
 	return turn_pages(&s, end, err);
 }

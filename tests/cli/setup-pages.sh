@@ -238,5 +238,31 @@ while IFS='|' read -r page field value why good; do
     tr -s ' \n' ' ' <"$work/out" | grep -qF -- "$why" || fail "in plain text '$value' is not refused: $why"
 done <<<"$bad"
 cmp "$site" "$work/defaults.json" || fail "the site differs after bad input"
+
+# A head that was installed by command: what its site.json says is proposed, and nothing else of it changes.
+installed=$root/etc/orthrus/site.json
+all_blank() { local n; for n in "${fields[@]:${1:-0}}"; do blank "$n"; done; lines '' yes; }
+wizard() { "${setup[@]}" --plain --wizard >"$work/out" 2>"$work/err"; }
+by_hand() { jq "$1" "$work/defaults.json" >"$installed" || fail "jq $1"; }
+plans() { diff <(jq "$1" "$installed") <(jq . "$site") || fail "$2"; }
+fresh
+mkdir -p "${installed%/*}"
+by_hand '.cluster = {name: "hound", domain: "hound.example"} | .disk_layouts[0].disks.want = 3 | .time.zone = "Asia/Tokyo"
+    | .images[0].packages = ["slurmd", "munge", "fio"]'
+all_blank | wizard || fail "on a head: $(cat "$work/err")"
+plans . "on a head it plans something else"
+# One thing is changed.
+rm "$saved"; { blank "${fields[0]}"; lines '' '' Europe/Rome ''; all_blank 2; } | wizard || fail "one change: $(cat "$work/err")"
+plans '.time.zone = "Europe/Rome"' "more than one thing changes"
+# That is kept, as long as nobody writes site.json.
+all_blank | wizard || fail "again: $(cat "$work/err")"
+plans '.time.zone = "Europe/Rome"' "what was answered is not kept"
+by_hand '.cluster.name = "wolf"'
+all_blank | wizard || fail "site.json was changed since: $(cat "$work/err")"
+plans . "site.json was changed since, and it plans something else"
+# What no page has a field for is not planned away.
+by_hand '.groups += [{name: "gpu", extends: "compute", kernel_args: ["iommu=pt"]}]'
+rm "$site"; wizard </dev/null && fail "it begins on a site that no page can say"
+grep -q "says what the pages can't, and would lose: \"name\": \"gpu\"" "$work/err" && grep -q 'next: .*orthrus site apply' "$work/err" && [ ! -e "$site" ] || fail "a site that no page can say: $(cat "$work/err")"
 echo "RESULT wizard_bad_screens newt=$n_bad plain=$n_bad"
 exit $failed

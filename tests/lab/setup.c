@@ -211,6 +211,18 @@ int answers_site(const struct answers *a, const struct facts *f, struct buf *out
 	return 0;
 }
 
+int answers_installed(const char *text, size_t len, const char *source, const struct facts *f, struct answers *out,
+		      struct buf *site, struct err *err)
+{
+	(void)text;
+	(void)len;
+	(void)source;
+	(void)f;
+	(void)out;
+	(void)site;
+	return err_set(err, ERR_REFUSED, "no site.json is made of these pages");
+}
+
 void answers_install_words(const struct answers *a, const struct facts *f, struct str_list *out)
 {
 	(void)a;

@@ -290,6 +290,79 @@ static void every_site_is_right(void **state)
 	}
 }
 
+/* The site that the pages made gives them the answers that make it again, and are right on each page. */
+static void begins_from_site(void **state)
+{
+	autoclean(facts_free) struct facts f = { 0 };
+
+	(void)state;
+	machine(MACHINE_USUAL, &f);
+	for (size_t i = 0; i < MATRIX; i++) {
+		autoclean(answers_free) struct answers a = { 0 }, again = { 0 };
+		autoclean(buf_free) struct buf text = { 0 }, is = { 0 }, made = { 0 };
+		struct err err = { 0 };
+
+		answer(&a, &f, i);
+		assert_int_equal(answers_site(&a, &f, &text, &err), 0);
+		if (answers_installed(buf_str(&text), text.len, "site.json", &f, &again, &is, &err) < 0)
+			fail_msg("%zu: %s", i, err.text);
+		assert_string_equal(buf_str(&is), buf_str(&text));
+		assert_null(again.given[ANSWER_NAMES]);
+		assert_null(again.given[ANSWER_STORE_RAID]);
+		site_is_right(&again, &f);
+		assert_int_equal(answers_site(&again, &f, &made, &err), 0);
+		assert_string_equal(buf_str(&made), buf_str(&text));
+		for (enum answer k = 0; k < ANSWER_END; k++) {
+			autofree char *one = answers_get(&a, &f, k), *other = answers_get(&again, &f, k);
+
+			if (k != ANSWER_IPV6 && k != ANSWER_ADMIN_KEY && k != ANSWER_PACKAGES && k != ANSWER_NAMES &&
+			    !str_eq(one, other))
+				fail_msg("%zu: %s is '%s', was '%s'", i, answer_key(k), other, one);
+		}
+	}
+}
+
+/* What no page has a field for is not lost. */
+static void refuses_what_no_page_says(void **state)
+{
+	static const char *const changes[][3] = {
+		{ "\"role\": \"provision\"", "\"role\": \"provision\", \"mtu\": 9000", "mtu" },
+		{ "\"suite\": \"bookworm\"", "\"suite\": \"bookworm\", \"mirror\": \"http://mirror.example/debian\"", "mirror" },
+		{ "\"gather\": 10", "\"gather\": 30", "gather" },
+		{ "\"min\": 1", "\"min\": 2", "min" },
+	};
+	autoclean(answers_free) struct answers a = { 0 };
+	autoclean(facts_free) struct facts f = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	machine(MACHINE_USUAL, &f);
+	assert_int_equal(answers_site(&a, &f, &text, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		autoclean(answers_free) struct answers out = { 0 };
+		autoclean(buf_free) struct buf other = { 0 }, is = { 0 };
+		const char *at = strstr(buf_str(&text), changes[i][0]);
+
+		if (!at)
+			fail_msg("no %s in %s", changes[i][0], buf_str(&text));
+		buf_add(&other, text.data, (size_t)(at - buf_str(&text)));
+		buf_adds(&other, changes[i][1]);
+		buf_adds(&other, at + strlen(changes[i][0]));
+		assert_int_equal(answers_installed(buf_str(&other), other.len, "site.json", &f, &out, &is, &err), -1);
+		if (err.kind != ERR_REFUSED || !strstr(err.text, changes[i][2]) || !strstr(err.hint, "orthrus site apply"))
+			fail_msg("%s: %s", err.text, err.hint);
+		assert_null(out.given[ANSWER_CLUSTER]);
+		err = (struct err){ 0 };
+	}
+	{
+		autoclean(buf_free) struct buf is = { 0 };
+
+		assert_int_equal(answers_installed("{}", 2, "site.json", &f, &a, &is, &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+	}
+}
+
 static void says_what_was_answered(void **state)
 {
 	autoclean(answers_free) struct answers a = { 0 };
@@ -357,12 +430,19 @@ static void commands_make_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_are_names),	  cmocka_unit_test(usual_machine),
-		cmocka_unit_test(bare_machine),		  cmocka_unit_test(busy_machine),
-		cmocka_unit_test(defaults_follow),	  cmocka_unit_test(round_trip),
-		cmocka_unit_test(words_and_levels),	  cmocka_unit_test(install_words),
-		cmocka_unit_test(every_site_is_right),	  cmocka_unit_test(says_what_was_answered),
+		cmocka_unit_test(keys_are_names),
+		cmocka_unit_test(usual_machine),
+		cmocka_unit_test(bare_machine),
+		cmocka_unit_test(busy_machine),
+		cmocka_unit_test(defaults_follow),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(words_and_levels),
+		cmocka_unit_test(install_words),
+		cmocka_unit_test(every_site_is_right),
+		cmocka_unit_test(says_what_was_answered),
 		cmocka_unit_test(commands_make_the_same),
+		cmocka_unit_test(begins_from_site),
+		cmocka_unit_test(refuses_what_no_page_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
