@@ -19,6 +19,8 @@ int apply_raid(struct head_apply *a, const struct head_step *s, struct err *err)
 int apply_store_stop(struct head_apply *a, struct err *err) WARN_UNUSED;
 int apply_store(struct head_apply *a, const struct head_step *s, struct err *err) WARN_UNUSED;
 int undo_store(struct head_apply *a, const struct head_step *s, struct str_list *kept, struct err *err) WARN_UNUSED;
+/* undo.c: named in `kept`, and written down first: nothing shows it any more when a run that is killed now is gone on with. */
+int undo_keep(struct head_apply *a, const char *what, struct str_list *kept, struct err *err) WARN_UNUSED;
 /* undo_files.c: all paths as they were, as far as they are still ours. */
 int undo_files(struct head_apply *a, const struct head_journal *leaving, struct str_list *kept, struct err *err) WARN_UNUSED;
 /* undo_data.c: the paths of the step; links, mounts and what is not of Orthrus are named in `kept`. */

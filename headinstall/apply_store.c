@@ -87,17 +87,18 @@ static int erase(struct raid_ctx *ctx, const struct head_store *s, struct err *e
 
 /* What it says of a member that could not take all that was written must not keep the rest from being given back: asked again,
  * the array is stopped, and nothing is said. */
-static int let_go(struct raid_ctx *ctx, const struct head_store *s, struct str_list *kept, struct err *err)
+static int let_go(struct head_apply *a, struct raid_ctx *ctx, struct str_list *kept, struct err *err)
 {
+	autofree char *what = NULL;
 	struct err first = { 0 };
 
-	if (raid_unmount(ctx, &s->result, &first) == 0)
+	if (raid_unmount(ctx, &a->store->result, &first) == 0)
 		return 0;
-	if (raid_unmount(ctx, &s->result, err) < 0)
+	if (raid_unmount(ctx, &a->store->result, err) < 0)
 		return err_hint(err,
 				"a program still uses " HEAD_STORE " (`fuser -vm " HEAD_STORE "`): end it, then run this again");
-	str_list_addf(kept, "the array of images: %s", first.text);
-	return 0;
+	what = str_format("the array of images: %s", first.text);
+	return undo_keep(a, what, kept, err);
 }
 
 int undo_store(struct head_apply *a, const struct head_step *s, struct str_list *kept, struct err *err)
@@ -110,7 +111,7 @@ int undo_store(struct head_apply *a, const struct head_step *s, struct str_list 
 		return -1;
 	if (PROGRAM("", NULL, &none, "systemctl", "stop", HEAD_STORE_UNIT) < 0)
 		log_debug("head", "%s", none.text);
-	if (let_go(ctx, a->store, kept, err) < 0)
+	if (let_go(a, ctx, kept, err) < 0)
 		return -1;
 	(void)!rmdir(HEAD_STORE);
 	if (s->enable)

@@ -90,6 +90,7 @@ void head_journal_free(struct head_journal *j)
 	free(j->steps);
 	str_list_free(&j->accounts);
 	str_list_free(&j->others);
+	str_list_free(&j->kept);
 	journal_array_clear(&j->array);
 	*j = (struct head_journal){ 0 };
 }
@@ -225,6 +226,17 @@ static int read_account(struct json_obj *o, struct head_journal *j, struct err *
 	return 0;
 }
 
+static int read_kept(struct json_obj *o, struct head_journal *j, struct err *err)
+{
+	autofree char *what = NULL;
+
+	if (json_str(o, "what", JSON_MUST, &what, err) < 0 || json_obj_end(o, err) < 0)
+		return -1;
+	if (!str_list_has(&j->kept, what))
+		str_list_add(&j->kept, what);
+	return 0;
+}
+
 /* Of the words here some become arguments of programs: none is an option, a path or a line of its own. */
 static int check_word(const struct json_obj *o, const char *key, const char *word, size_t len, struct err *err)
 {
@@ -251,7 +263,7 @@ static int read_array(struct json_obj *o, struct head_journal *j, struct err *er
 	return 0;
 }
 
-enum record { REC_PATH, REC_PACKAGE, REC_UNIT, REC_SETTING, REC_LINK, REC_ARRAY, REC_ACCOUNT, REC_STEP, REC_COMPLETE };
+enum record { REC_PATH, REC_PACKAGE, REC_UNIT, REC_SETTING, REC_LINK, REC_ARRAY, REC_ACCOUNT, REC_KEPT, REC_STEP, REC_COMPLETE };
 
 static int read_kind(struct json_obj *o, enum record kind, struct head_journal *j, struct err *err)
 {
@@ -270,6 +282,8 @@ static int read_kind(struct json_obj *o, enum record kind, struct head_journal *
 		return read_array(o, j, err);
 	case REC_ACCOUNT:
 		return read_account(o, j, err);
+	case REC_KEPT:
+		return read_kept(o, j, err);
 	case REC_STEP:
 		return read_step(o, j, err);
 	case REC_COMPLETE:
@@ -283,8 +297,8 @@ static int read_kind(struct json_obj *o, enum record kind, struct head_journal *
 
 static int read_record(struct json_obj *o, void *out, struct err *err)
 {
-	static const char *const kinds[] = { "path",  "package", "unit", "setting",  "link",
-					     "array", "account", "step", "complete", NULL };
+	static const char *const kinds[] = { "path",	"package", "unit", "setting",  "link", "array",
+					     "account", "kept",	   "step", "complete", NULL };
 	int kind = 0;
 
 	if (json_enum(o, "record", JSON_MUST, kinds, &kind, err) < 0 || read_kind(o, (enum record)kind, out, err) < 0)

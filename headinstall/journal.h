@@ -79,6 +79,7 @@ struct head_journal {
 	struct head_array array;  /* what was said of it last */
 	struct str_list accounts; /* "passwd:orthrus", "group:orthrus": made by the installation */
 	struct str_list others;	  /* such that somebody else has made since */
+	struct str_list kept;	  /* what an uninstallation named as kept, each once, and what nothing shows any more */
 	bool complete;		  /* `before` was written to its end */
 };
 void head_journal_free(struct head_journal *j);
@@ -104,6 +105,7 @@ void head_line_setting(struct buf *out, const char *name, const char *was);
 void head_line_link(struct buf *out, const char *interface, const char *was);
 void head_line_array(struct buf *out, const struct head_array *a);
 void head_line_account(struct buf *out, const char *account, bool foreign);
+void head_line_kept(struct buf *out, const char *what);
 void head_line_step(struct buf *out, const struct head_event *e, const char *at); /* at may be NULL */
 void head_line_complete(struct buf *out);
 

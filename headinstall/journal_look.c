@@ -189,6 +189,15 @@ void head_line_account(struct buf *out, const char *account, bool foreign)
 	end(&w, out);
 }
 
+void head_line_kept(struct buf *out, const char *what)
+{
+	struct json_out w;
+
+	begin(&w, out, "kept");
+	json_put_str(&w, "what", what);
+	end(&w, out);
+}
+
 void head_line_step(struct buf *out, const struct head_event *e, const char *at)
 {
 	struct json_out w;

@@ -203,6 +203,18 @@ static void restart_changed(struct head_apply *a, struct str_list *kept)
 		str_list_addf(kept, "chrony.service: it does not start with its own configuration: %s", none.text);
 }
 
+int undo_keep(struct head_apply *a, const char *what, struct str_list *kept, struct err *err)
+{
+	autoclean(buf_free) struct buf line = { 0 };
+	autofree char *text = str_printable(what, strlen(what));
+
+	if (str_list_has(kept, text))
+		return 0;
+	str_list_add(kept, text);
+	head_line_kept(&line, text);
+	return head_record_note(a->record, &line, err);
+}
+
 static int perform(struct head_apply *a, const struct plan_step *step, struct head_journal *leaving, struct str_list *kept,
 		   struct err *err)
 {
@@ -245,6 +257,8 @@ int head_undo(struct head_apply *a, const struct plan *plan, struct str_list *ke
 
 	if (head_record_leave(a->record, err) < 0)
 		return -1;
+	for (size_t i = 0; i < a->record->j.kept.len; i++)
+		str_list_add(kept, a->record->j.kept.items[i]);
 	for (size_t i = 0; i < plan->len; i++) {
 		if (plan->steps[i].type == HEAD_STEP_NOTE) {
 			apply_say(a, plan, i, "kept");

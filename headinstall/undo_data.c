@@ -33,34 +33,40 @@ static int empty_mount(const char *full, struct str_list *kept, struct err *err)
 }
 
 /* What a link leads to was put there by somebody. */
-static void name_link(const char *full, struct str_list *kept)
+static int name_link(struct head_apply *a, const char *full, struct str_list *kept, struct err *err)
 {
+	autofree char *what = NULL;
 	char target[4096];
 	ssize_t n = readlink(full, target, sizeof(target) - 1);
 
 	if (n <= 0)
-		return;
+		return 0;
 	target[n] = '\0';
-	str_list_addf(kept, "%s, to which %s led: what is there stays", target, full);
+	what = str_format("%s, to which %s led: what is there stays", target, full);
+	return undo_keep(a, what, kept, err);
 }
 
-static void name_links(const char *full, struct str_list *kept)
+static int name_links(struct head_apply *a, const char *full, struct str_list *kept, struct err *err)
 {
 	static const char *const below[] = { "packs", "images", "sequence" };
 
-	name_link(full, kept);
+	if (name_link(a, full, kept, err) < 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
 		autofree char *sub = fs_join(full, below[i]);
 
-		name_link(sub, kept);
+		if (name_link(a, sub, kept, err) < 0)
+			return -1;
 	}
+	return 0;
 }
 
-static int remove_all(const char *full, struct str_list *kept, struct err *err)
+static int remove_all(struct head_apply *a, const char *full, struct str_list *kept, struct err *err)
 {
 	struct statx st;
 
-	name_links(full, kept);
+	if (name_links(a, full, kept, err) < 0)
+		return -1;
 	return fs_look(AT_FDCWD, full, &st) == 0 && S_ISDIR(st.stx_mode) && fs_is_mounted(&st, NULL)
 		       ? empty_mount(full, kept, err)
 		       : fs_remove_tree(full, err);
@@ -86,19 +92,18 @@ static int move_older(const char *path, const char *newer, struct err *err)
 
 /* By which the images that stay can be verified. What is there is the daemon's user's: no link of theirs has root read for them.
  */
-static int keep_key(const struct head_apply *a, struct str_list *kept, struct err *err)
+static int keep_key(struct head_apply *a, struct str_list *kept, struct err *err)
 {
 	autofree char *from = apply_place(a, "/var/lib/orthrus/pki/sign.pub"), *to = apply_place(a, HEAD_STORE "/sign.pub");
-	autofree char *store = apply_place(a, HEAD_STORE "/store");
+	autofree char *store = apply_place(a, HEAD_STORE "/store"), *what = NULL;
 	autoclean(buf_free) struct buf key = { 0 };
 	struct err why = { 0 };
 
 	if (!fs_exists(store))
 		return 0;
 	if (fs_read_nofollow(from, 4096, &key, &why) < 0) {
-		if (why.kind != ERR_NOT_FOUND)
-			str_list_addf(kept, "%s, without the key by which what is there is verified: %s", store, why.text);
-		return 0;
+		what = str_format("%s, without the key by which what is there is verified: %s", store, why.text);
+		return why.kind == ERR_NOT_FOUND ? 0 : undo_keep(a, what, kept, err);
 	}
 	return move_older(to, from, err) < 0 ? -1 : fs_write_atomic(to, buf_str(&key), key.len, 0644, err);
 }
@@ -179,7 +184,7 @@ int undo_data(struct head_apply *a, const struct head_step *s, struct str_list *
 	for (size_t i = 0; i < s->words.len; i++) {
 		autofree char *full = apply_place(a, s->words.items[i]);
 
-		if (remove_all(full, kept, err) < 0)
+		if (remove_all(a, full, kept, err) < 0)
 			return -1;
 	}
 	if (!s->enable && remove_older_keys(srv, err) < 0)

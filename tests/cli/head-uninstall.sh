@@ -118,7 +118,14 @@ mkdir -p "$m/srv/orthrus/thesis" "$m/srv/images"
 rmdir "$m/srv/orthrus/store"
 ln -s ../images "$m/srv/orthrus/store"
 echo mine >"$m/srv/images/one"
+# Killed when the links are gone: the run that ends it names them.
+printf '#!/bin/bash\nread -r _ _ _ caller _ <"/proc/$PPID/stat"\nkill -KILL "$caller"\nexit 1\n' >"$m/fakes/at-purge"
+chmod +x "$m/fakes/at-purge"
+in_machine orthrus head uninstall --yes --remove-data >"$work/out" 2>&1
+[ $? = 137 ] && [ ! -L "$m/srv/orthrus/store" ] || fail "it was not killed: $(cat "$work/out")"
+rm "$m/fakes/at-purge"
 in_machine orthrus head uninstall --yes --remove-data >"$work/un" 2>&1 || fail "uninstall: $(cat "$work/un")"
+[ "$(grep -c '^kept \.\./images' "$work/un")" = 1 ] || fail "not named once: $(cat "$work/un")"
 for want in '../images, to which /srv/orthrus/store led' '/srv/orthrus: something is in it that is not of Orthrus'; do grep -q "^kept $want" "$work/un" || fail "'$want' is not named: $(cat "$work/un")"; done
 [ -d "$m/srv/orthrus/thesis" ] && [ -e "$m/srv/images/one" ] && [ ! -e "$m/srv/orthrus/store" ] || fail "not what was asked for: $(ls -lR "$m/srv")"
 

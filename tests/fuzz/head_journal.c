@@ -27,6 +27,8 @@ static void print(const struct head_journal *j, struct buf *out)
 		head_line_account(out, j->accounts.items[i], false);
 	for (size_t i = 0; i < j->others.len; i++)
 		head_line_account(out, j->others.items[i], true);
+	for (size_t i = 0; i < j->kept.len; i++)
+		head_line_kept(out, j->kept.items[i]);
 	for (size_t i = 0; i < j->n_steps; i++)
 		head_line_step(out, &j->steps[i], NULL);
 	if (j->array.there)

@@ -45,6 +45,9 @@ static void test_journal(void **state)
 	head_line_setting(&out, "net.x", "1");
 	head_line_link(&out, "eth1", "down");
 	head_line_account(&out, "passwd:orthrus", false);
+	head_line_kept(&out, "/srv/x, \"to which\" /srv/y led");
+	head_line_kept(&out, "/srv/z");
+	head_line_kept(&out, "/srv/z");
 	head_line_step(&out, &(const struct head_event){ .step = (char[]){ "site" } }, "2026-11-22T00:00:00Z");
 	head_line_step(&out, &(const struct head_event){ .step = (char[]){ "site" }, .done = true }, NULL);
 	head_line_complete(&out);
@@ -63,6 +66,8 @@ static void test_journal(void **state)
 	assert_string_equal(head_journal_setting(&j, "net.x"), "1");
 	assert_true(head_journal_done(&j, "site") && j.complete && str_list_has(&j.accounts, "passwd:orthrus"));
 	assert_int_equal(j.n_links, 1);
+	assert_int_equal(j.kept.len, 2);
+	assert_string_equal(j.kept.items[0], "/srv/x, \"to which\" /srv/y led");
 	out.data[10] = '!';
 	assert_int_equal(head_journal_read(buf_str(&out), out.len, &torn, &good, &err), -1);
 	assert_int_equal(err.kind, ERR_DAMAGED);
