@@ -253,14 +253,24 @@ static int perform(struct head_apply *a, const struct plan_step *step, struct er
 	return err_set(err, ERR_INVALID, "it is no step of an installation");
 }
 
+/* What was written down by halves is of no use: this machine is as it was, and that goes too. */
+static int make_record(struct head_apply *a, const struct plan_step *step, struct err *err)
+{
+	struct err late = { 0 };
+
+	if (perform(a, step, err) == 0)
+		return 0;
+	if (head_record_forget(a->record, &late) < 0)
+		log_err("head", "remove what was begun to be written down", &late);
+	return -1;
+}
+
 /* The first step makes the record; what the others change is written down when they are done, and what they had changed when they
  * were cut off by the next run. */
 static int run_step(struct head_apply *a, const struct plan_step *step, struct err *err)
 {
-	bool records = step->type == HEAD_STEP_RECORD;
-
-	if (records)
-		return perform(a, step, err);
+	if (step->type == HEAD_STEP_RECORD)
+		return make_record(a, step, err);
 	if (head_record_step(a->record, step->name, false, err) < 0)
 		return -1;
 	if (perform(a, step, err) < 0) {

@@ -8,6 +8,7 @@
 #include "headinstall/record_priv.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
+#include "sys/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,18 @@ static int open_journal(struct head_record *r, size_t good, struct err *err)
 	return fs_sync_parent(path, err);
 }
 
+/* Where nothing is written down yet, a directory for it says nothing. */
+static int begin_journal(struct head_record *r, size_t good, struct err *err)
+{
+	struct err late = { 0 };
+
+	if (open_journal(r, good, err) == 0)
+		return 0;
+	if (!r->j.complete && head_record_forget(r, &late) < 0)
+		log_err("head", "remove what was begun to be written down", &late);
+	return -1;
+}
+
 int head_record_open(const char *root, bool write, struct head_record *out, struct err *err)
 {
 	autofree char *leaving = NULL;
@@ -100,7 +113,7 @@ int head_record_open(const char *root, bool write, struct head_record *out, stru
 	leaving = record_place(out, HEAD_LEAVING);
 	if ((write && make_dirs(out, err) < 0) || record_read(out, HEAD_BEFORE, &out->j, &ignored, &out->read[0], err) < 0 ||
 	    record_read(out, HEAD_JOURNAL, &out->j, &good, &out->read[1], err) < 0 || check_whole(out, good, err) < 0 ||
-	    (write && open_journal(out, good, err) < 0)) {
+	    (write && begin_journal(out, good, err) < 0)) {
 		head_record_close(out);
 		return -1;
 	}

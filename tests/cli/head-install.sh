@@ -77,6 +77,17 @@ for d in var/lib/orthrus var/lib/orthrus-install run/orthrus run/orthrus-guard r
 echo "RESULT uninstall_files differences=$(grep -c '^[<>]' "$work/diff")"
 in_machine orthrus head uninstall --yes 2>&1 | grep -q 'was not made a head' || fail "a second uninstallation"
 
+# --- A record that can't be written is not left behind by halves. ---
+put_back fresh
+for n in 3 5; do # its journal is made, its first copy is
+    mine || continue
+    in_machine strace -qq -o /dev/null -e trace=fsync -e inject=fsync:error=EIO:when=$n orthrus head install --yes --site /root/site.json >"$work/out" 2>&1 && fail "it could not be made durable, and it went on"
+    [ $n = 3 ] && want='cut the torn end off' || want='record: '
+    grep -q "^orthrus: $want.*error" "$work/out" || fail "not the record: $(cat "$work/out")"
+    ls -d "$m"/var/lib/orthrus-install* 2>/dev/null && fail "$n: a record is left"
+done
+tree | diff "$work/before" - || fail "a record that failed: not as before"
+
 # --- Killed at each change of a program, and at each thing that it makes durable itself (lines of its journal, files); begun again. ---
 killed=0 same=0
 go_on() { # WHERE
