@@ -7,6 +7,7 @@
 #include "sys/spawn.h"
 #include "sys/spawn_stream.h"
 #include "tui/screen.h"
+#include "tui/signals.h"
 #include "tui/view.h"
 
 #include <poll.h>
@@ -16,6 +17,7 @@
 
 #define TICK_MS 1000
 #define OUTPUT_MAX ((size_t)8 << 20)
+#define READ_GRACE_NS (2 * NS_PER_S) /* of one that only looks */
 
 char *child_orthrus(void)
 {
@@ -81,19 +83,48 @@ static const char *name_of(const struct str_list *argv)
 	return slash ? slash + 1 : argv->items[0];
 }
 
+static int still_wanted(void *ctx, struct err *err)
+{
+	(void)ctx;
+	return signals_ending() ? err_set(err, ERR_FAILED, "it was ended before that was done") : 0;
+}
+
+/* All that it prints; what is more than anybody reads is passed over. */
+static int read_all(struct spawn_stream *st, int64_t timeout_ns, struct buf *out, struct err *err)
+{
+	for (;;) {
+		char chunk[4096];
+		ssize_t n = spawn_stream_read(st, chunk, sizeof(chunk), timeout_ns, err);
+
+		if (n <= 0)
+			return (int)n;
+		if (out->len < OUTPUT_MAX)
+			buf_add(out, chunk, (size_t)n);
+	}
+}
+
 int child_read(const struct str_list *argv, int64_t timeout_ns, struct buf *out, struct err *err)
 {
-	struct spawn s = { .argv = (const char *const *)argv->items, .timeout_ns = timeout_ns, .capture_max = OUTPUT_MAX };
-	autoclean(spawn_result_free) struct spawn_result r = { 0 };
+	struct spawn s = { .argv = (const char *const *)argv->items };
+	autoclean(spawn_stream_free) struct spawn_stream st = { 0 };
+	autoclean(buf_free) struct buf text = { 0 };
 
-	if (spawn_run(&s, &r, err) < 0)
+	if (spawn_stream_open(&s, &st, err) < 0)
 		return -1;
-	if (r.status != 0) {
-		if (!child_error(buf_str(&r.out), r.out.len, err))
-			last_words(name_of(argv), r.status, buf_str(&r.err), err);
+	close(steal_fd(st.in));
+	st.idle = still_wanted;
+	if (read_all(&st, timeout_ns, &text, err) < 0) {
+		kill(st.pid, SIGTERM);
+		spawn_stream_close(&st, READ_GRACE_NS);
 		return -1;
 	}
-	buf_add(out, buf_str(&r.out), r.out.len);
+	spawn_stream_close(&st, timeout_ns);
+	if (st.status != 0) {
+		if (!child_error(buf_str(&text), text.len, err))
+			last_words(name_of(argv), st.status, buf_str(&st.said), err);
+		return -1;
+	}
+	buf_add(out, buf_str(&text), text.len);
 	return 0;
 }
 

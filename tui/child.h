@@ -17,7 +17,8 @@ struct screen;
 char *child_orthrus(void) __attribute__((returns_nonnull));
 
 /* Runs argv to its end; what it prints is in `out`. When it fails, the error is the one that it printed:
- * {"error":{"text","hint"}} on standard output, or the last line that it said. */
+ * {"error":{"text","hint"}} on standard output, or the last line that it said. It is ended, and that is an error, when this
+ * process shall end (signals_ending()) or nothing came for so long. */
 int child_read(const struct str_list *argv, int64_t timeout_ns, struct buf *out, struct err *err) WARN_UNUSED;
 
 /* The error in a document or line that `orthrus --json` printed: true, and `err` is it. Pure. */

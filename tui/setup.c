@@ -12,6 +12,7 @@
 #include "tui/save.h"
 #include "tui/screen.h"
 #include "tui/setup_apply.h"
+#include "tui/signals.h"
 #include "tui/view.h"
 
 #include <string.h>
@@ -55,6 +56,19 @@ static int probe(struct setup *s, struct err *err)
 		return err_wrap(err, "look at this machine");
 	facts_free(&s->facts);
 	s->facts = fresh;
+	return 0;
+}
+
+/* Where nobody waits for it any more it is no mistake that it did not come to its end. */
+static int probe_unless_gone(struct setup *s, bool *goes_on, enum setup_end *end, struct err *err)
+{
+	*goes_on = true;
+	if (probe(s, err) == 0)
+		return 0;
+	if (!signals_end())
+		return -1;
+	*goes_on = false;
+	*end = SETUP_GONE;
 	return 0;
 }
 
@@ -232,7 +246,7 @@ static int review(struct setup *s, enum wizard_turn *turn, enum setup_end *end, 
 			wizard_refuse(&s->wizard, to.field, to.why);
 		return 0;
 	case REVIEWED_AGAIN:
-		return probe(s, err);
+		return probe_unless_gone(s, goes_on, end, err);
 	case REVIEWED_LEAVE:
 		*goes_on = !s->screen->ops->ask(s->screen, LEAVE, true);
 		*end = SETUP_LEFT;
@@ -275,9 +289,12 @@ static int turn_pages(struct setup *s, enum setup_end *end, struct err *err)
 int setup_run(const struct setup_opts *o, struct saved *saved, struct screen *screen, enum setup_end *end, struct err *err)
 {
 	autoclean(setup_clear) struct setup s = { .o = o, .saved = saved, .screen = screen };
+	bool goes_on;
 
 	*end = SETUP_LEFT;
-	if (restore(&s, err) < 0 || probe(&s, err) < 0 || look_at_site(&s, err) < 0)
+	if (restore(&s, err) < 0 || probe_unless_gone(&s, &goes_on, end, err) < 0)
 		return -1;
-	return turn_pages(&s, end, err);
+	if (!goes_on)
+		return 0;
+	return look_at_site(&s, err) < 0 ? -1 : turn_pages(&s, end, err);
 }

@@ -38,6 +38,29 @@ enum signals_news signals_read(const struct signals *s)
 	return news;
 }
 
+bool signals_ending(void)
+{
+	sigset_t waiting;
+
+	return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGHUP) == 1 || sigismember(&waiting, SIGTERM) == 1);
+}
+
+bool signals_end(void)
+{
+	static const struct timespec now;
+	sigset_t set;
+	bool any = false;
+
+	if (!signals_ending())
+		return false;
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	while (sigtimedwait(&set, NULL, &now) > 0)
+		any = true;
+	return any;
+}
+
 void signals_close(struct signals *s)
 {
 	if (s->fd < 0)

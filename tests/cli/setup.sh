@@ -17,7 +17,10 @@ wait_for() { until [ -e "$work/go-$1" ] || [ -e "$work/go-all" ]; do read -r -t 
 say() { printf '{"step":"s%d","number":%d,"of":5,"state":"%s","text":"%s"}\n' "$1" "$1" "$2" "${3:-${steps[$1 - 1]}}"; }
 [ -p "$work/nothing" ] || mkfifo "$work/nothing"
 case "$* " in
-*'--probe '*) echo '{}' ;;
+*'--probe '*)
+    [ ! -e "$work/slow-probe" ] || { echo $$ >"$work/probing"; exec sleep 600; }
+    echo '{}'
+    ;;
 *'--plan '*)
     if [ -e "$work/no-plan" ]; then
         echo '{"error":{"kind":"refused","text":"another DHCP server answers on eth1 (192.0.2.1)","hint":"switch it off there, or choose another interface"}}'
@@ -134,6 +137,28 @@ screen_open 80x24 xterm utf8 "${setup[@]}"; screen_shows "hou.internalx"
 # Another one at the same time is refused, and says who is at work.
 timeout 10 "${setup[@]}" --plain </dev/null >"$work/out" 2>&1 && fail "a second one was let in"
 grep -q "another orthrus-setup is at work on this machine: process $(screen_pid) on /dev/pts/" "$work/out" || fail "a second one: $(cat "$work/out")"
+# It shall end while it looks at this machine: at once, what looks ends with it, and the terminal is as it was.
+ended() { # SIGNAL
+    until [ -s "$work/probing" ]; do read -r -t 0.05 <>"$work/nothing"; done
+    kill "-$1" "$(cut -d' ' -f1 "$root/run/orthrus-setup.lock")"
+}
+looks_no_more() {
+    kill -0 "$(cat "$work/probing")" 2>/dev/null && fail "$1: what looks at this machine is still there"
+    rm "$work/probing"
+}
+screen_close; touch "$work/slow-probe"
+screen_open 80x24 xterm utf8 bash -c 'stty -a >"$0/stty"; "$@"; echo $? >"$0/code"; stty -a | cmp "$0/stty" - >"$0/cmp" 2>&1' "$work" "${setup[@]}"
+screen_shows "Looking at this machine"; ended TERM; screen_ended; looks_no_more newt
+[ "$(cat "$work/code")" = 1 ] && grep -q 'what was answered is kept' "$work/screen-err" || fail "ended: $(cat "$work/code" "$work/screen-err")"
+[ ! -s "$work/cmp" ] || fail "the terminal is not as it was: $(cat "$work/stty" "$work/cmp")"
+for signal in TERM HUP; do
+    "${setup[@]}" --plain </dev/null >"$work/out" 2>&1 & pid=$!
+    ended $signal; wait $pid; [ $? = 1 ] || fail "plain, $signal: $(cat "$work/out")"
+    looks_no_more "plain, $signal"
+    grep -q 'what was answered is kept' "$work/out" || fail "plain, $signal: $(cat "$work/out")"
+done
+rm "$work/slow-probe"
+screen_open 80x24 xterm utf8 "${setup[@]}"; screen_shows "hou.internalx"
 # Leaving asks.
 screen_keys Escape; screen_shows "Leave orthrus-setup?"; golden setup/newt/leave
 screen_keys n; screen_hides "Leave orthrus-setup?"
