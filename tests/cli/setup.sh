@@ -204,7 +204,7 @@ screen_type "y"; screen_shows "houndxy"
 # Something else writes on the screen.
 printf '\e[2J\e[3;3HOops: 0002' >"$(tmux -S "$work/tmux" display -p '#{pane_tty}')"; screen_shows Oops; screen_hides houndxy
 screen_keys C-l; screen_shows "houndxy"; screen_hides Oops
-screen_keys Escape; screen_shows "< Yes >"; screen_keys C-z; screen_shows Stopped; screen_type fg; screen_keys Enter; screen_shows "< Yes >"
+screen_keys Escape; screen_shows "< Yes >"; screen_keys C-z; screen_shows Stopped; screen_type "clear; fg"; screen_keys Enter; screen_hides Stopped; screen_shows "< Yes >"
 screen_keys n; screen_shows "houndxy"
 
 # Lines in ASCII, and in the terminal's own set.
