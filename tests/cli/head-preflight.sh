@@ -30,7 +30,15 @@ tree >"$work/before"
 refuse 'eth1 has a configuration of its own'
 put_back fresh
 printf 'auto lo\niface lo inet loopback\n' >"$m/etc/network/interfaces"
-in_machine orthrus head install --plan --site /root/site.json | grep -q '+source /etc/network/interfaces.d' || fail "no diff of interfaces"
+in_machine orthrus head install --plan --site /root/site.json | grep -qx ' *+source /etc/network/interfaces.d/orthrus-\*' || fail "no diff of interfaces"
+# What others have in that directory is read as it was: not at all, or once.
+for line in 'source /etc/network/interfaces.d/*.cfg' 'source	/etc/network/interfaces.d/*' '  source-directory interfaces.d/' 'source /etc/network/interfaces.d/orthrus-*'; do
+    printf '%s\nauto lo\niface lo inet loopback\n' "$line" >"$m/etc/network/interfaces"
+    in_machine orthrus head install --plan --site /root/site.json >"$work/plan" || fail "plan with '$line'"
+    n=$(grep -c '^ *+source ' "$work/plan")
+    [ "$n" = "$([[ $line == *.cfg* ]] && echo 1 || echo 0)" ] || fail "'$line': $n lines are added"
+    grep -qx ' *+source /etc/network/interfaces.d/\*' "$work/plan" && fail "'$line': all of the directory is read"
+done
 
 put_back fresh
 printf 'allow-hotplug eth1\niface\teth1 inet dhcp\n' >"$m/etc/network/interfaces.d/50-cloud-init"
