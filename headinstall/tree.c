@@ -61,8 +61,22 @@ static bool within(const char *path, const char *top)
 	return strncmp(path, top, len) == 0 && (path[len] == '/' || !path[len]);
 }
 
+/* A history kept by git and its like: etckeeper has apt add to that of /etc. Parts of it are nothing, or a damaged one. */
+static bool is_history(const char *path)
+{
+	static const char *const names[] = { ".bzr", ".git", ".hg", ".svn", "_darcs" };
+
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/'))
+		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+			if (within(slash + 1, names[i]))
+				return true;
+	return false;
+}
+
 static const struct watched *find(const char *path)
 {
+	if (is_history(path))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
 		if (within(path, passed[i]))
 			return NULL;

@@ -205,7 +205,9 @@ static void test_tree(void **state)
 	assert_int_equal(was.n_paths, 4);
 	assert_true(head_tree_watched("/etc/file") && !head_tree_watched("/usr/bin/true") &&
 		    !head_tree_watched("/var/lib/dpkg/status") && !head_tree_watched("/root/notes") &&
-		    !head_tree_watched("/opt/tool") && !head_tree_watched("/var/lib/etcd/member"));
+		    !head_tree_watched("/opt/tool") && !head_tree_watched("/var/lib/etcd/member") &&
+		    !head_tree_watched("/etc/.git/objects/ab") && !head_tree_watched("/etc/x/.git") &&
+		    head_tree_watched("/etc/.gitignore"));
 	assert_int_equal(fs_write_atomic(file, "now", 3, 0600, &err) | unlink(link) | rmdir(sub) | symlink("x", sub), 0);
 	for (size_t i = 0; i < was.n_paths; i++)
 		assert_int_equal(head_tree_restore(&t, was.paths[i].path, &was.paths[i].now, &err), 0);
