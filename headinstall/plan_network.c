@@ -21,11 +21,13 @@ static bool conflicts(const struct head_port *p)
 	return p->port != 2049 && p->port != 123;
 }
 
-/* Does it listen where the head would: on all addresses, or on one that the interface has? */
+/* Does it listen where the head would: on all addresses, or on one that the interface has, and bound to no other interface? */
 static bool is_there(const struct head_port *p, const struct head_interface *n)
 {
 	size_t len = strlen(p->address);
 
+	if (p->device && n && !str_eq(p->device, n->name))
+		return false;
 	if (!len)
 		return true;
 	for (size_t i = 0; n && i < n->ipv4.len + n->ipv6.len; i++) {
@@ -40,7 +42,10 @@ static bool is_there(const struct head_port *p, const struct head_interface *n)
 static int refuse_port(const struct head_port *p, const char *interface, struct err *err)
 {
 	err_set(err, ERR_REFUSED, "port %u (%s) is in use on %s by %s, and a head needs it there", p->port,
-		p->udp ? "UDP" : "TCP", p->address[0] ? p->address : "all interfaces",
+		p->udp ? "UDP" : "TCP",
+		p->address[0] ? p->address
+		: p->device   ? p->device
+			      : "all interfaces",
 		p->program ? p->program : "a program that can't be named");
 	if (str_eq(p->program, "dnsmasq"))
 		return err_hint(err,
