@@ -46,6 +46,11 @@ void head_accounts_added(const char *was, const char *now, struct str_list *name
 	}
 }
 
+bool head_accounts_number(uint64_t number)
+{
+	return number >= PERSON_MIN && number <= PERSON_MAX;
+}
+
 bool head_accounts_person(const char *text, const char *name)
 {
 	const char *line;
@@ -60,7 +65,7 @@ bool head_accounts_person(const char *text, const char *name)
 		if (!id || !str_eq(is, name))
 			continue;
 		digits = mem_strndup(id + 1, strcspn(id + 1, ":"));
-		return str_to_u64(digits, PERSON_MIN, PERSON_MAX, &number, &none) == 0;
+		return str_to_u64(digits, 0, UINT64_MAX, &number, &none) == 0 && head_accounts_number(number);
 	}
 	return false;
 }

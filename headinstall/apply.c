@@ -280,7 +280,7 @@ static int run_step(struct head_apply *a, const struct plan_step *step, struct e
 			log_err("head", "write down what was changed", &late);
 		return -1;
 	}
-	if (head_record_changes(a->record, false, true, err) < 0)
+	if (head_record_changes(a->record, !head_record_watches(step->name), true, err) < 0)
 		return -1;
 	return head_record_step(a->record, step->name, true, err);
 }

@@ -21,11 +21,13 @@ static bool conflicts(const struct head_port *p)
 	return p->port != 2049 && p->port != 123;
 }
 
-/* Does it listen where the head would: on all addresses, or on one that the interface has? */
+/* Does it listen where the head would: on all addresses, or on one that the interface has, and bound to no other interface? */
 static bool is_there(const struct head_port *p, const struct head_interface *n)
 {
 	size_t len = strlen(p->address);
 
+	if (p->device && n && !str_eq(p->device, n->name))
+		return false;
 	if (!len)
 		return true;
 	for (size_t i = 0; n && i < n->ipv4.len + n->ipv6.len; i++) {
@@ -40,7 +42,10 @@ static bool is_there(const struct head_port *p, const struct head_interface *n)
 static int refuse_port(const struct head_port *p, const char *interface, struct err *err)
 {
 	err_set(err, ERR_REFUSED, "port %u (%s) is in use on %s by %s, and a head needs it there", p->port,
-		p->udp ? "UDP" : "TCP", p->address[0] ? p->address : "all interfaces",
+		p->udp ? "UDP" : "TCP",
+		p->address[0] ? p->address
+		: p->device   ? p->device
+			      : "all interfaces",
 		p->program ? p->program : "a program that can't be named");
 	if (str_eq(p->program, "dnsmasq"))
 		return err_hint(err,
@@ -145,13 +150,38 @@ static int refuse_own(const char *interface, const char *file, const struct head
 	return err_hint(err, "give it %s/%u there, or remove its lines, or change the site", ip->addr, ip->prefix);
 }
 
-static bool sources_directory(const char *text)
+/* The next word of a line; its length. */
+static size_t next_word(const char **at)
 {
-	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
-		if (str_starts(at, "source /etc/network/interfaces.d/*") ||
-		    str_starts(at, "source-directory /etc/network/interfaces.d") ||
-		    str_starts(at, "source-directory interfaces.d") || str_starts(at, "source interfaces.d/*"))
+	*at += strspn(*at, " \t");
+	return strcspn(*at, " \t\n");
+}
+
+/* interfaces(5): of a directory only files are read whose names are of letters, digits, '_' and '-' (no VLAN's: eth0.7). */
+static bool is_plain(const char *interface)
+{
+	return !interface[strspn(interface, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")];
+}
+
+/* Is our file for the interface read already? */
+static bool sources_ours(const char *text, const char *interface)
+{
+	for (const char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+		const char *word = at, *name;
+		size_t len = next_word(&word);
+		bool whole = len == strlen("source-directory") && str_starts(word, "source-directory");
+		autofree char *path = NULL;
+
+		if (!whole && (len != strlen("source") || !str_starts(word, "source")))
+			continue;
+		word += len;
+		len = next_word(&word);
+		path = mem_strndup(word, len);
+		name = str_starts(path, "/etc/network/") ? path + strlen("/etc/network/") : path;
+		if (whole ? is_plain(interface) && (str_eq(name, "interfaces.d") || str_eq(name, "interfaces.d/"))
+			  : str_eq(name, "interfaces.d/*") || str_eq(name, "interfaces.d/orthrus-*"))
 			return true;
+	}
 	return false;
 }
 
@@ -165,11 +195,13 @@ static int by_ifupdown(const struct head_facts *f, struct head_step *s, const ch
 
 	if (own)
 		return refuse_own(interface, own, ip4->addr[0] ? ip4 : ip6, err);
-	if (!sources_directory(is))
-		head_add_write(f, s, HEAD_INTERFACES,
-			       str_format("%s%s\n# Added by `orthrus head install`.\nsource /etc/network/interfaces.d/*\n", is,
-					  *is && !str_ends(is, "\n") ? "\n" : ""),
-			       0644);
+	/* Of that directory ours alone: others' may be read by another pattern, or be there to be read by nobody. */
+	if (!sources_ours(is, interface))
+		head_add_write(
+			f, s, HEAD_INTERFACES,
+			str_format("%s%s\n# Added by `orthrus head install`.\nsource /etc/network/interfaces.d/orthrus-*\n", is,
+				   *is && !str_ends(is, "\n") ? "\n" : ""),
+			0644);
 	buf_addf(&text, "# Written by `orthrus head install`: the interface that leads to the nodes.\nauto %s\n", interface);
 	if (ip4->addr[0])
 		buf_addf(&text, "iface %s inet static\n\taddress %s/%u\n", interface, ip4->addr, ip4->prefix);

@@ -300,7 +300,7 @@ int plan_store(const struct head_facts *f, const struct head_wish *wish, struct 
 	if (!f->running)
 		return err_set(err, ERR_REFUSED, "an array for images is made on a machine that runs, not below another root");
 	if (!s->made && f->store_used) {
-		err_set(err, ERR_REFUSED, HEAD_STORE " %s: an array would hide it", f->store_used);
+		err_set(err, ERR_REFUSED, HEAD_STORE " %s", f->store_used);
 		return err_hint(err,
 				"move it elsewhere, then run this again; or leave --store-raid out: images stay where they are");
 	}

@@ -37,6 +37,7 @@ static void lists_free(struct head_facts *f)
 	free(f->interfaces);
 	for (size_t i = 0; i < f->n_ports; i++) {
 		free(f->ports[i].address);
+		free(f->ports[i].device);
 		free(f->ports[i].program);
 	}
 	free(f->ports);

@@ -26,6 +26,7 @@ struct head_port { /* in use, of those that a head needs */
 	bool udp;
 	unsigned int port;
 	char *address; /* "" for all */
+	char *device;  /* the interface that it is bound to; NULL: none */
 	char *program; /* NULL: not known whose */
 };
 struct head_conf { /* of a service that a head has too, and not made by Orthrus */
@@ -81,7 +82,7 @@ struct head_facts {
 	size_t n_texts, cap_texts;
 	enum head_networker networker;
 	char *network_file;	 /* NULL, or the file by which systemd-networkd configures the interface of the site */
-	const char *store_used;	 /* NULL, or what is at /srv/orthrus that an array would hide */
+	const char *store_used;	 /* NULL, or why no array can be mounted at /srv/orthrus: what follows its name in a sentence */
 	bool asked;		 /* for DHCP servers on the interface of the site: it was up, with a link */
 	bool drops;		 /* a firewall drops what nothing allows */
 	bool ntpsec;		 /* another server of the time, which chrony would push out */

@@ -188,6 +188,25 @@ static char *address_of(const char *hex, bool six)
 	return mem_strdup(text);
 }
 
+/* The interface that a socket is bound to, as the dnsmasq of libvirt or LXC has its own; NULL: to none. /proc does not say it. */
+static char *device_of(bool udp, uint64_t inode)
+{
+	autofree char *want = str_format(" ino:%llu ", (unsigned long long)inode);
+	autoclean(spawn_result_free) struct spawn_result r = { 0 };
+	const char *line, *at, *mark;
+	struct err none = { 0 };
+
+	if (PROGRAM("", &r, &none, "ss", "-Hlne", udp ? "-u" : "-t") < 0)
+		return NULL;
+	at = strstr(buf_str(&r.out), want);
+	if (!at)
+		return NULL;
+	for (line = at; line > r.out.data && line[-1] != '\n';)
+		line--;
+	mark = memchr(line, '%', (size_t)(at - line));
+	return mark ? mem_strndup(mark + 1, strcspn(mark + 1, ":] \n")) : NULL;
+}
+
 static void add_port(struct head_facts *f, bool udp, bool six, const char *line)
 {
 	char local[80], remote[80];
@@ -208,8 +227,11 @@ static void add_port(struct head_facts *f, bool udp, bool six, const char *line)
 			return;
 		}
 		f->ports = mem_room(f->ports, f->n_ports, &f->cap_ports, sizeof(*f->ports));
-		f->ports[f->n_ports++] =
-			(struct head_port){ .udp = udp, .port = port, .address = address_of(local, six), .program = program };
+		f->ports[f->n_ports++] = (struct head_port){ .udp = udp,
+							     .port = port,
+							     .address = address_of(local, six),
+							     .device = device_of(udp, inode),
+							     .program = program };
 	}
 }
 

@@ -318,13 +318,15 @@ static const char *store_used(const struct head_facts *f)
 	autofree char *store = str_format("%s" HEAD_STORE, f->root), *above = str_format("%s/srv", f->root);
 	struct stat st, up;
 
+	if (lstat(above, &up) == 0 && S_ISLNK(up.st_mode))
+		return "is behind the link /srv, where systemd mounts nothing";
 	if (lstat(store, &st) < 0)
 		return NULL;
 	if (!S_ISDIR(st.st_mode))
 		return "is there and no directory";
 	if (stat(above, &up) == 0 && up.st_dev != st.st_dev)
-		return "is a file system of its own already";
-	return has_files(store, 3) ? "holds files already" : NULL;
+		return "is a file system of its own already: an array would hide it";
+	return has_files(store, 3) ? "holds files already: an array would hide it" : NULL;
 }
 
 void probe_services(const struct head_probe *p, struct head_facts *f)

@@ -196,11 +196,16 @@ int head_record_step(struct head_record *r, const char *step, bool done, struct 
 	return note_step(r, &(const struct head_event){ .step = name, .done = done }, err);
 }
 
+bool head_record_watches(const char *step)
+{
+	return !str_starts(step, "image:");
+}
+
 int head_record_failed(struct head_record *r, const char *step, struct err *err)
 {
 	autofree char *name = mem_strdup(step);
 
-	return head_record_changes(r, false, true, err) < 0
+	return head_record_changes(r, !head_record_watches(step), true, err) < 0
 		       ? -1
 		       : note_step(r, &(const struct head_event){ .step = name, .seen = true }, err);
 }
@@ -256,10 +261,21 @@ static const struct head_state *known(const struct head_path *p)
 	return !p ? &absent : p->has_now ? &p->now : p->has_was ? &p->was : &absent;
 }
 
+/* While packages come, others go on: services that were here before, in directories that are their own users', and persons. No
+ * script of a package writes in their name. */
+static bool is_others(const struct head_record *r, const char *path, const struct head_state *now)
+{
+	const char *top = str_starts(path, "/var/lib/") ? path + 9 : str_starts(path, "/var/spool/") ? path + 11 : NULL;
+	autofree char *dir = top && strchr(top, '/') ? mem_strndup(path, (size_t)(strchr(top, '/') - path)) : NULL;
+	const struct head_path *p = dir ? head_journal_path(&r->j, dir) : NULL;
+
+	return head_accounts_number(now->uid) || (p && p->has_was && p->was.type == HEAD_DIRECTORY && p->was.uid != 0);
+}
+
 static void add_path(const struct head_record *r, const char *path, const struct head_state *now, bool foreign, struct buf *out)
 {
 	const struct head_path *p = head_journal_path(&r->j, path);
-	struct head_path line = { .has_now = true, .foreign = foreign, .now = *now };
+	struct head_path line = { .has_now = true, .foreign = foreign || is_others(r, path, now), .now = *now };
 	autofree char *copy = mem_strdup(path);
 
 	if (head_state_same(known(p), now))
@@ -356,7 +372,7 @@ int head_record_catch_up(struct head_record *r, bool durable, struct err *err)
 	if (!r->j.complete || r->leaving)
 		return 0;
 	for (size_t i = 0; i < r->j.n_steps; i++)
-		open = open || (!r->j.steps[i].done && !r->j.steps[i].seen);
+		open = open || (!r->j.steps[i].done && !r->j.steps[i].seen && head_record_watches(r->j.steps[i].step));
 	return head_record_changes(r, !open, durable, err);
 }
 

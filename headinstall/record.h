@@ -36,6 +36,9 @@ int head_record_catch_up(struct head_record *r, bool durable, struct err *err) W
 /* Append lines; on disk when it returns 0, and in r->j. */
 int head_record_note(struct head_record *r, const struct buf *lines, struct err *err) WARN_UNUSED;
 int head_record_step(struct head_record *r, const char *step, bool done, struct err *err) WARN_UNUSED;
+/* Does the step change what is watched? Of one that does not (an image is built, for hours), whatever changes meanwhile, or until
+ * the next run when it was killed, is somebody else's. */
+bool head_record_watches(const char *step);
 /* It is not done, and what it had changed is written down: what changes from here on is somebody else's, who puts right what it
  * failed of. */
 int head_record_failed(struct head_record *r, const char *step, struct err *err) WARN_UNUSED;

@@ -13,28 +13,39 @@
 #define DEPTH_MAX 64
 
 /* Where scripts of packages write, and how long a file may be whose content is read. What is longer is known by its size and
- * time. */
+ * time. Not /root and /opt, where no package of Debian's writes, and of /usr/local no more than directories, which some make
+ * there: what is in these is somebody's. */
 static const struct watched {
 	const char *path;
 	uint64_t read_max;
+	bool only_directories;
 } watched[] = {
-	{ "/boot", (uint64_t)512 << 20 }, { "/etc", (uint64_t)16 << 20 }, { "/opt", 0 }, { "/root", 0 }, { "/usr/local", 262144 },
-	{ "/var/lib", 262144 },		  { "/var/spool", 262144 },
+	{ "/boot", (uint64_t)512 << 20, false }, { "/etc", (uint64_t)16 << 20, false }, { "/usr/local", 0, true },
+	{ "/var/lib", 262144, false },		 { "/var/spool", 262144, false },
 };
 /* Of these: what has a keeper of its own (dpkg, apt, us), what changes by itself all the time, and what may be endless. */
 static const char *const passed[] = {
 	"/var/lib/apt",
+	"/var/lib/ceph",
+	"/var/lib/containerd",
 	"/var/lib/containers",
 	"/var/lib/docker",
 	"/var/lib/dpkg",
+	"/var/lib/etcd",
+	"/var/lib/flatpak",
+	"/var/lib/k0s",
+	"/var/lib/kubelet",
 	"/var/lib/libvirt",
 	"/var/lib/lxc",
 	"/var/lib/lxd",
+	"/var/lib/machines",
 	"/var/lib/mysql",
 	"/var/lib/orthrus",
 	"/var/lib/orthrus-install",
 	"/var/lib/plocate",
 	"/var/lib/postgresql",
+	"/var/lib/rancher",
+	"/var/lib/snapd",
 	"/var/lib/systemd/coredump",
 	"/var/lib/systemd/pstore",
 	"/var/lib/systemd/timers",
@@ -50,8 +61,22 @@ static bool within(const char *path, const char *top)
 	return strncmp(path, top, len) == 0 && (path[len] == '/' || !path[len]);
 }
 
+/* A history kept by git and its like: etckeeper has apt add to that of /etc. Parts of it are nothing, or a damaged one. */
+static bool is_history(const char *path)
+{
+	static const char *const names[] = { ".bzr", ".git", ".hg", ".svn", "_darcs" };
+
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/'))
+		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+			if (within(slash + 1, names[i]))
+				return true;
+	return false;
+}
+
 static const struct watched *find(const char *path)
 {
+	if (is_history(path))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
 		if (within(path, passed[i]))
 			return NULL;
@@ -202,7 +227,8 @@ static int walk_path(struct walk *w, const char *path, unsigned int depth, struc
 		return 0;
 	if (depth == 0)
 		w->device = st.st_dev;
-	if (st.st_dev != w->device) { /* a mount: another file system's business */
+	/* A mount: another file system's business. */
+	if (st.st_dev != w->device || (rule->only_directories && p->now.type != HEAD_DIRECTORY)) {
 		head_state_clear(&p->now);
 		return 0;
 	}

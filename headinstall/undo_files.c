@@ -108,10 +108,13 @@ static bool is_units_rc_link(const struct undo *u, const char *path)
 	return false;
 }
 
-/* What a service of somebody else writes while packages are removed: their scripts, which are root's, do not. */
+/* What a service of somebody else, or a person, writes while packages are removed: their scripts, which are root's, do not. */
 static bool is_others_state(const char *path, const struct head_state *n)
 {
-	return n->type != HEAD_ABSENT && n->uid != 0 && (str_starts(path, "/var/lib/") || str_starts(path, "/var/spool/"));
+	if (n->type == HEAD_ABSENT)
+		return false;
+	return head_accounts_number(n->uid) ||
+	       (n->uid != 0 && (str_starts(path, "/var/lib/") || str_starts(path, "/var/spool/")));
 }
 
 /* What a path shall be. */

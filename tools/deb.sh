@@ -16,7 +16,9 @@ umask 022
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 tree=$out/orthrus-$version
-rm -rf "$tree" "$out"/*.deb "$out"/*.dsc "$out"/*.tar.* "$out"/*.changes "$out"/*.buildinfo
+# Of an earlier build; whatever else is there is somebody's.
+rm -rf "$tree"
+rm -f "$out"/orthrus_*.{deb,ddeb,dsc,tar.*,changes,buildinfo} "$out"/orthrus-*_*.{deb,ddeb}
 mkdir "$tree"
 
 tracked() {
@@ -32,4 +34,4 @@ export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 DEB_BUILD_OPTIONS="parallel=${JOBS:-$(np
 # What a make that called this one, or a test, has for its own makes is not for debian/rules.
 (cd "$tree" && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u CI -u BUILD -u SAN -u WERROR -u DESTDIR dpkg-buildpackage -us -uc)
 rm -rf "$tree"
-cd "$out" && ls -l ./*.deb
+cd "$out" && ls -l ./orthrus*.deb

@@ -72,6 +72,13 @@ half=$(echo "$m"/srv/orthrus/tmp/build.*)
 timeout 60 flock "$half" true || fail "the builder goes on although nobody waits for it"
 [ -e "$half/root/boot/vmlinuz-6.1.0-1-amd64" ] || fail "not killed in the middle: $(find "$m/srv/orthrus/tmp")"
 rm "$m/fakes/build-half" "$m/fakes/builds"
+# Nothing of it is where an uninstallation looks: what others do until the next run, should there be one, is theirs.
+echo "1.0-1 manual" >"$m/var/lib/dpkg/fake/htop"
+echo '/dev/sdb1 /data ext4 defaults 0 2' >"$m/etc/fstab"
+in_machine orthrus head uninstall --plan >"$work/unplan" 2>&1 || fail "plan: $(cat "$work/unplan")"
+grep -q htop "$work/unplan" && fail "what was installed after an image's build was killed is to go: $(cat "$work/unplan")"
+in_machine orthrus head uninstall --plan --json | grep -q /etc/fstab && fail "what was written after an image's build was killed is to go"
+rm "$m/var/lib/dpkg/fake/htop" "$m/etc/fstab"
 
 # --- Killed while the image is half written: that is none, and is built again. ---
 for k in $(seq 40); do

@@ -17,6 +17,15 @@ socat -u UDP4-RECV:67 - >/dev/null & other=$!
 for _ in $(seq 100); do grep -q ':0043 ' "$m/proc/net/udp" && break; sleep 0.05; done
 refuse 'port 67 (UDP) is in use on all interfaces by socat'
 kill "$other"; wait "$other" 2>/dev/null
+# Bound to an interface, as the dnsmasq of libvirt is to its bridge, it is in the way there and nowhere else.
+for device in lo eth1; do
+    socat -u UDP4-RECV:67,bindtodevice=$device - >/dev/null & other=$!
+    for _ in $(seq 100); do grep -q ':0043 ' "$m/proc/net/udp" && break; sleep 0.05; done
+    if [ $device = eth1 ]; then refuse 'port 67 (UDP) is in use on eth1 by socat'; else
+        in_machine orthrus head install --plan --site /root/site.json >"$work/out" 2>&1 || fail "refused for what is bound to $device: $(cat "$work/out")"
+    fi
+    kill "$other"; wait "$other" 2>/dev/null
+done
 sed -i 's/VERSION_ID="12"/VERSION_ID="11"/' "$m/etc/os-release"
 tree >"$work/before"
 refuse 'a head runs Debian 12 or 13'
@@ -30,7 +39,15 @@ tree >"$work/before"
 refuse 'eth1 has a configuration of its own'
 put_back fresh
 printf 'auto lo\niface lo inet loopback\n' >"$m/etc/network/interfaces"
-in_machine orthrus head install --plan --site /root/site.json | grep -q '+source /etc/network/interfaces.d' || fail "no diff of interfaces"
+in_machine orthrus head install --plan --site /root/site.json | grep -qx ' *+source /etc/network/interfaces.d/orthrus-\*' || fail "no diff of interfaces"
+# What others have in that directory is read as it was: not at all, or once.
+for line in 'source /etc/network/interfaces.d/*.cfg' 'source	/etc/network/interfaces.d/*' '  source-directory interfaces.d/' 'source /etc/network/interfaces.d/orthrus-*'; do
+    printf '%s\nauto lo\niface lo inet loopback\n' "$line" >"$m/etc/network/interfaces"
+    in_machine orthrus head install --plan --site /root/site.json >"$work/plan" || fail "plan with '$line'"
+    n=$(grep -c '^ *+source ' "$work/plan")
+    [ "$n" = "$([[ $line == *.cfg* ]] && echo 1 || echo 0)" ] || fail "'$line': $n lines are added"
+    grep -qx ' *+source /etc/network/interfaces.d/\*' "$work/plan" && fail "'$line': all of the directory is read"
+done
 
 put_back fresh
 printf 'allow-hotplug eth1\niface\teth1 inet dhcp\n' >"$m/etc/network/interfaces.d/50-cloud-init"

@@ -77,6 +77,22 @@ rm "$m/fakes/at-purge"
 grep -q '^orthrus\|^_chrony' "$m/etc/passwd" && fail "users that were made are still there"
 [ ! -e "$m/etc/chrony" ] && [ ! -e "$m/etc/orthrus" ] || fail "not given back: $(ls -d "$m"/etc/*)"
 
+# --- So are the history of /etc (etckeeper, by apt), what somebody puts where no package of Debian's writes, what a service writes that was there, and a person's file, while packages come or go. ---
+put_back fresh
+mkdir -p "$m/etc/.git/objects" "$m/var/lib/jenkins" "$m/var/spool/cron/crontabs" "$m/usr/local/bin" "$m/opt/tool"; chown 777 "$m/var/lib/jenkins"
+for when in install purge; do
+    printf '#!/bin/bash\nfor f in /etc/.git/objects/%s /root/%s /opt/tool/%s /usr/local/bin/%s /var/lib/jenkins/%s /var/spool/cron/crontabs/%s; do echo mine >$f; done\nchown 777 /var/lib/jenkins/%s\nchown 1000 /var/spool/cron/crontabs/%s\n' \
+        $when $when $when $when $when $when $when $when >"$m/fakes/at-$when"
+    chmod +x "$m/fakes/at-$when"
+done
+install_it --quiet --site /root/site.json || fail "install"
+in_machine orthrus head uninstall --yes --quiet >"$work/un" 2>&1 || fail "uninstall: $(cat "$work/un")"
+rm "$m"/fakes/at-*
+for f in etc/.git/objects root opt/tool usr/local/bin var/lib/jenkins var/spool/cron/crontabs; do
+    for when in install purge; do [ "$(cat "$m/$f/$when")" = mine ] || fail "/$f/$when, of somebody else, is gone"; done
+done
+rm "$m"/usr/local/bin/{install,purge}
+
 # --- Whom it concerns beside this machine. ---
 put_back fresh
 install_it --quiet --site /root/site.json || fail "install"

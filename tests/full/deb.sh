@@ -20,8 +20,12 @@ build() { # DIRECTORY: the packages, there
     tail -n 40 "$1.log" >&2
     die "the build in $1 failed"
 }
+for d in a "another place"; do mkdir "$work/$d"; for f in thesis.tar.gz other_1.deb; do echo mine >"$work/$d/$f"; done; done
 build "$work/a"
 (umask 077; export TZ=Pacific/Kiritimati HOME=/nonexistent LOGNAME=other USER=other DEB_BUILD_OPTIONS=nocheck; build "$work/another place") || exit 1
+for d in a "another place"; do
+    for f in thesis.tar.gz other_1.deb; do [ -e "$work/$d/$f" ] && rm "$work/$d/$f" || fail "a build removes what somebody has beside it: $f"; done
+done
 sums() { (cd "$1" && sha256sum ./*.deb ./*.dsc ./*.tar.*); }
 sums "$work/a" >"$work/sums"
 [ "$(wc -l <"$work/sums")" -ge 4 ] || fail "there are only: $(cat "$work/sums")"
@@ -132,6 +136,13 @@ kept" ] || { echo "a purge removed state or images"; exit 1; }
 [ ! -e root/var/lib/orthrus/setup.json ] && [ ! -e root/var/lib/orthrus/setup-site.json ] || { echo "a purge keeps what was answered in the wizard"; exit 1; }
 in_root getent passwd orthrus >/dev/null || { echo "a purge removed the user whose files are still there"; exit 1; }
 rm -r root/var/lib/orthrus/raft root/srv/orthrus
+echo "== purge, with volumes of their own"
+in_root dpkg -i $debs
+mount -t tmpfs -o mode=755 none root/var/lib/orthrus
+mount -t tmpfs -o mode=755 none root/var/log/orthrus
+in_root dpkg -P $packages
+umount root/var/lib/orthrus root/var/log/orthrus
+rmdir root/var/lib/orthrus root/var/log/orthrus
 echo "== purge, where nothing is left"
 in_root dpkg -i $debs
 in_root dpkg -P $packages

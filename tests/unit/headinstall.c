@@ -12,7 +12,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -203,6 +205,8 @@ static void test_images(void **state)
 static void test_own_dnsmasq(void **state)
 {
 	autoclean(world_free) struct world w;
+	autoclean(plan_free) struct plan beside = { 0 };
+	struct err err = { 0 };
 
 	(void)state;
 	fresh(&w);
@@ -211,6 +215,9 @@ static void test_own_dnsmasq(void **state)
 	add_port(&w.f, true, 53, "127.0.0.1", "dnsmasq");
 	add_port(&w.f, true, 53, "192.0.2.1", "dnsmasq");
 	planned(&w, "own-dnsmasq");
+	add_port(&w.f, true, 67, "", "dnsmasq");
+	w.f.ports[w.f.n_ports - 1].device = mem_strdup("virbr0"); /* libvirt's */
+	assert_int_equal(head_plan(&w.f, &w.site, &w.wish, &beside, &err), 0);
 	add_port(&w.f, true, 67, "", "dnsmasq");
 	refused(&w, "port 67 (UDP) is in use on all interfaces by dnsmasq", "'except-interface=eth1'");
 }
@@ -296,7 +303,7 @@ static void test_store(void **state)
 	assert_int_equal(head_store_plan(&s, &all, &err), 0);
 	w.wish.store = &s;
 	planned(&w, "store");
-	w.f.store_used = "holds files already";
+	w.f.store_used = "holds files already: an array would hide it";
 	refused(&w, "/srv/orthrus holds files already: an array would hide it", "move it elsewhere");
 	s.begun = s.made = true; /* they are its own */
 	add_unit(&w.f, HEAD_STORE_UNIT, true, true);
@@ -398,6 +405,41 @@ static void test_refusals(void **state)
 	refused(&w, "interface eth1, which this machine has not", "eth0, eth7");
 }
 
+/* A unit of systemd's mounts nothing behind a link: that is known before a disk is erased. */
+static void test_store_place(void **state)
+{
+	static const char *const why[] = { NULL, "is behind the link /srv, where systemd mounts nothing",
+					   "holds files already: an array would hide it" };
+	autofree char *dir = mem_strdup("/tmp/orthrus-store.XXXXXX"), *srv = NULL, *data = NULL, *file = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	srv = fs_join(dir, "srv");
+	data = fs_join(dir, "data/orthrus");
+	file = fs_join(srv, "orthrus/image");
+	assert_int_equal(fs_mkdirs(data, 0755, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(why); i++) {
+		const struct head_probe p = { .root = dir, .no_ask = true };
+		autoclean(head_facts_free) struct head_facts f = { 0 };
+
+		if (i == 1)
+			assert_int_equal(symlink("data", srv), 0);
+		if (i == 2) {
+			*strrchr(file, '/') = '\0';
+			assert_int_equal(unlink(srv) | fs_mkdirs(file, 0755, &err), 0);
+			file[strlen(file)] = '/';
+			assert_int_equal(fs_write_atomic(file, "x", 1, 0644, &err), 0);
+		}
+		assert_int_equal(head_probe(&p, &f, &err), 0);
+		if (!why[i])
+			assert_null(f.store_used);
+		else
+			assert_string_equal(f.store_used, why[i]);
+	}
+	assert_int_equal(fs_remove_tree(dir, &err), 0);
+}
+
 static void test_diff(void **state)
 {
 	autofree char *same = head_diff("/f", "a\nb\n", "a\nb\n"),
@@ -442,10 +484,11 @@ static void test_packages_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fresh),	      cmocka_unit_test(test_own_dnsmasq), cmocka_unit_test(test_chrony_changed),
-		cmocka_unit_test(test_second_run),    cmocka_unit_test(test_networkd),	  cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_diff),	      cmocka_unit_test(test_slew),	  cmocka_unit_test(test_store),
-		cmocka_unit_test(test_packages_back), cmocka_unit_test(test_images),	  cmocka_unit_test(test_guard_back),
+		cmocka_unit_test(test_fresh),	    cmocka_unit_test(test_own_dnsmasq),	  cmocka_unit_test(test_chrony_changed),
+		cmocka_unit_test(test_second_run),  cmocka_unit_test(test_networkd),	  cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_store_place), cmocka_unit_test(test_diff),	  cmocka_unit_test(test_slew),
+		cmocka_unit_test(test_store),	    cmocka_unit_test(test_packages_back), cmocka_unit_test(test_images),
+		cmocka_unit_test(test_guard_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,7 @@ static void test_accounts(void **state)
 	head_accounts_added("root:x:0\n", "root:x:0\northrus:x:1\nanna:x:2", &names);
 	assert_int_equal(names.len, 2);
 	free(names.items[--names.len]);
+	assert_true(head_accounts_number(1000) && !head_accounts_number(999) && !head_accounts_number(65534));
 	assert_true(head_accounts_person("root:x:0:\nanna:x:1000:1000", "anna") && !head_accounts_person("root:x:0:", "root"));
 	assert_false(head_accounts_person("anna:x:999:\nberta:x:1000:\n", "anna") ||
 		     head_accounts_person("nobody:x:65534:", "nobody") || head_accounts_person("x", "x"));
@@ -208,7 +209,10 @@ static void test_tree(void **state)
 	assert_int_equal(head_tree_look(&t, true, &was, &err), 0);
 	assert_int_equal(was.n_paths, 4);
 	assert_true(head_tree_watched("/etc/file") && !head_tree_watched("/usr/bin/true") &&
-		    !head_tree_watched("/var/lib/dpkg/status"));
+		    !head_tree_watched("/var/lib/dpkg/status") && !head_tree_watched("/root/notes") &&
+		    !head_tree_watched("/opt/tool") && !head_tree_watched("/var/lib/etcd/member") &&
+		    !head_tree_watched("/etc/.git/objects/ab") && !head_tree_watched("/etc/x/.git") &&
+		    head_tree_watched("/etc/.gitignore"));
 	assert_int_equal(fs_write_atomic(file, "now", 3, 0600, &err) | unlink(link) | rmdir(sub) | symlink("x", sub), 0);
 	for (size_t i = 0; i < was.n_paths; i++)
 		assert_int_equal(head_tree_restore(&t, was.paths[i].path, &was.paths[i].now, &err), 0);

@@ -122,6 +122,58 @@ static void test_words(void **state)
 	refused(&s, &all, ERR_USAGE, "names serial QM1 twice", "");
 }
 
+/* Each level with the fewest disks that it takes, and with one more: all are active, none is a spare, and what there is room for
+ * follows from it. One disk less is refused. */
+static void test_levels(void **state)
+{
+	static const struct {
+		unsigned int level, least;
+		unsigned int data[2]; /* how many halves of a disk can be used, of the fewest disks and of one more */
+	} levels[] = { { 1, 2, { 2, 2 } }, { 5, 3, { 4, 6 } }, { 6, 4, { 4, 6 } }, { 10, 2, { 2, 3 } } };
+	const uint64_t part = 5 * GIB - (UINT64_C(17) << 20); /* aligned, and with a reserve at the end */
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		autoclean(disks_free) struct disks all = { 0 };
+		autoclean(head_store_free) struct head_store s = { .level = levels[i].level, .fs = mem_strdup("xfs") };
+		autofree char *few = str_format("RAID %u needs %u disks or more, and --store-disk names %u", levels[i].level,
+						levels[i].least, levels[i].least - 1);
+		autofree char *create = str_format("RAID %u, metadata 1.2, write-intent bitmap", levels[i].level);
+
+		for (unsigned int n = 1; n <= levels[i].least + 1; n++) {
+			autofree char *serial = str_format("QM%u", n), *id = str_format("serial QM%u", n);
+			struct err err = { 0 };
+			size_t creates = 0;
+
+			add_disk(&all, serial);
+			str_list_add(&s.disks, id);
+			if (n < levels[i].least) {
+				if (n + 1 == levels[i].least)
+					refused(&s, &all, ERR_USAGE, few, "disk probe");
+				continue;
+			}
+			assert_int_equal(head_store_plan(&s, &all, &err), 0);
+			assert_int_equal(s.result.n_md, 1);
+			assert_int_equal(s.result.md[0].level, levels[i].level);
+			assert_int_equal(s.result.md[0].active, n);
+			assert_int_equal(s.result.md[0].missing + s.result.md[0].spares, 0);
+			assert_int_equal(s.result.md[0].size_bytes, levels[i].data[n - levels[i].least] * part / 2);
+			assert_string_equal(s.result.md[0].fs_type, "xfs");
+			for (size_t k = 0; k < s.raid.len; k++) {
+				const char *text = s.raid.steps[k].text;
+
+				if (!str_starts(text, "create array"))
+					continue;
+				creates++;
+				assert_non_null(strstr(text, create));
+				assert_null(strstr(text, "spare"));
+				assert_non_null(strstr(text, "serial QM1") && strstr(text, id) ? text : NULL);
+			}
+			assert_int_equal(creates, 1);
+		}
+	}
+}
+
 /* As the journal has it: the same seed gives the same array, and only what it left itself may go without a word. */
 static void test_resumed(void **state)
 {
@@ -229,8 +281,8 @@ static void test_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_disks),	cmocka_unit_test(test_words), cmocka_unit_test(test_resumed),
-		cmocka_unit_test(test_journal), cmocka_unit_test(test_back),
+		cmocka_unit_test(test_disks),	cmocka_unit_test(test_words),	cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_resumed), cmocka_unit_test(test_journal), cmocka_unit_test(test_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -432,6 +432,43 @@ static void test_md_argv(void **state)
 	str_list_free(&c.active);
 }
 
+/* As `orthrus head install --store-raid` asks for them: no chunk of its own, no spare. */
+static void test_md_argv_levels(void **state)
+{
+	static const struct {
+		unsigned int level, disks;
+		const char *words;
+	} cases[] = { { 5, 3, "--level=5 --raid-devices=3 " },
+		      { 6, 4, "--level=6 --raid-devices=4 " },
+		      { 10, 2, "--level=10 --raid-devices=2 " } };
+	static char name[] = "orthrus", meta[] = "1.2";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct raid_create c = { .name = name,
+					 .metadata = meta,
+					 .level = cases[i].level,
+					 .bitmap = true,
+					 .uuid = "11111111:22222222:33333333:44444444" };
+		autoclean(str_list_free) struct str_list nodes = { 0 }, argv = { 0 };
+		autofree char *line = NULL, *disks = NULL, *want = NULL;
+
+		for (unsigned int d = 1; d <= cases[i].disks; d++) {
+			str_list_addf(&c.active, "guid%u", d);
+			str_list_addf(&nodes, "/dev/v%u", d);
+		}
+		md_create_argv(&c, &nodes, &argv);
+		line = joined(&argv);
+		disks = joined(&nodes);
+		want = str_format(
+			"mdadm --create /dev/md/orthrus --run %s--metadata=1.2 --uuid=11111111:22222222:33333333:44444444 "
+			"--name=orthrus --homehost=any %s--bitmap=internal %s",
+			cases[i].words, cases[i].level == 10 ? "--layout=n2 " : "", disks);
+		assert_string_equal(line, want);
+		str_list_free(&c.active);
+	}
+}
+
 static void test_disktest(void **state)
 {
 	char *dir = scratch();
@@ -479,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_new_partitions_are_empty),
 		cmocka_unit_test(test_mkfs),
 		cmocka_unit_test(test_md_argv),
+		cmocka_unit_test(test_md_argv_levels),
 		cmocka_unit_test(test_disktest),
 	};
 
