@@ -115,13 +115,34 @@ static void say_kept(const struct uninstall *u)
 	cmd_print(buf_str(&out));
 }
 
+/* Nothing is written down of this machine: of an uninstallation that was killed when all was given back, the end is made. */
+static int end_killed(const struct uninstall *u, struct err *err)
+{
+	struct err why = { 0 };
+	bool left = false;
+
+	if (err->kind != ERR_NOT_FOUND || u->record.j.complete || u->c->plan)
+		return -1;
+	if (head_record_sweep(u->c->root, &left, &why) < 0) {
+		*err = why;
+		return -1;
+	}
+	if (!left)
+		return -1;
+	*err = (struct err){ 0 };
+	say_kept(u);
+	return 0;
+}
+
 int cmd_head_uninstall(struct cmd *c, struct err *err)
 {
 	autoclean(uninstall_free) struct uninstall u = { .c = c, .record = { .lock_fd = -1, .fd = -1 } };
 	struct head_apply a = { .record = &u.record, .store = &u.store, .say = head_say_step, .ctx = c };
 
-	if (cmd_args(c, 0, 0, err) < 0 || prepare(&u, err) < 0)
+	if (cmd_args(c, 0, 0, err) < 0)
 		return -1;
+	if (prepare(&u, err) < 0)
+		return end_killed(&u, err);
 	if (c->plan) {
 		cmd_say(c, "Uninstalling would (nothing is changed now):");
 		head_show_plan(c, &u.plan);

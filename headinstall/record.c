@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "headinstall/accounts.h"
-#include "headinstall/paths.h"
 #include "headinstall/programs.h"
 #include "headinstall/record_priv.h"
 #include "sys/clock.h"
@@ -12,13 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_MAX ((size_t)512 << 20)
-#define GONE HEAD_RECORD_DIR ".gone"
 
 char *record_place(const struct head_record *r, const char *path)
 {
@@ -67,7 +64,7 @@ static int check_whole(const struct head_record *r, size_t journal_len, struct e
 static int make_dirs(struct head_record *r, struct err *err)
 {
 	autofree char *dir = record_place(r, HEAD_RECORD_DIR), *lock = record_place(r, HEAD_RECORD_DIR "/lock"),
-		      *gone = record_place(r, GONE);
+		      *gone = record_place(r, RECORD_GONE);
 	struct stat st;
 
 	if (fs_mkdirs(dir, 0700, err) < 0 || fs_mkdirs(r->originals, 0700, err) < 0 || fs_remove_tree(gone, err) < 0)
@@ -374,18 +371,6 @@ int head_record_catch_up(struct head_record *r, bool durable, struct err *err)
 	for (size_t i = 0; i < r->j.n_steps; i++)
 		open = open || (!r->j.steps[i].done && !r->j.steps[i].seen && head_record_watches(r->j.steps[i].step));
 	return head_record_changes(r, !open, durable, err);
-}
-
-int head_record_forget(struct head_record *r, struct err *err)
-{
-	autofree char *dir = record_place(r, HEAD_RECORD_DIR), *gone = record_place(r, GONE);
-
-	/* All at once: half of it would say something that was not so. */
-	if (fs_remove_tree(gone, err) < 0)
-		return -1;
-	if (rename(dir, gone) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "put %s aside", dir);
-	return fs_sync_parent(dir, err) < 0 ? -1 : fs_remove_tree(gone, err);
 }
 
 bool head_began_packages(const char *root)

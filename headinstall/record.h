@@ -54,6 +54,8 @@ int head_record_leaving(struct head_record *r, struct head_journal *out, struct 
 int head_record_leaving_failed(struct head_record *r, struct err *err) WARN_UNUSED;
 /* The directory is gone. */
 int head_record_forget(struct head_record *r, struct err *err) WARN_UNUSED;
+/* What an uninstallation that was killed in its last moment has left of the directory, if anything, is gone. */
+int head_record_sweep(const char *root, bool *left, struct err *err) WARN_UNUSED;
 /* Were packages begun to be installed here, and not to their end? For a probe. */
 bool head_began_packages(const char *root);
 

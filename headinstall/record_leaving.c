@@ -2,11 +2,11 @@
 /* How a machine was when it began to be given back: what packages' scripts change from then on is put back, and what somebody
  * does while an uninstallation that failed waits to be gone on with is theirs. */
 #include "base/mem.h"
-#include "headinstall/paths.h"
 #include "headinstall/record_priv.h"
 #include "sys/fs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -114,4 +114,24 @@ int head_record_leaving(struct head_record *r, struct head_journal *out, struct 
 int head_record_leaving_failed(struct head_record *r, struct err *err)
 {
 	return is_there(r, HEAD_LEAVING_BEGUN) ? write_now(r, HEAD_LEAVING_FAILED, err) : 0;
+}
+
+int head_record_forget(struct head_record *r, struct err *err)
+{
+	autofree char *dir = record_place(r, HEAD_RECORD_DIR), *gone = record_place(r, RECORD_GONE);
+
+	/* All at once: half of it would say something that was not so. */
+	if (fs_remove_tree(gone, err) < 0)
+		return -1;
+	if (rename(dir, gone) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "put %s aside", dir);
+	return fs_sync_parent(dir, err) < 0 ? -1 : fs_remove_tree(gone, err);
+}
+
+int head_record_sweep(const char *root, bool *left, struct err *err)
+{
+	autofree char *gone = str_format("%s%s", root, RECORD_GONE);
+
+	*left = fs_exists(gone);
+	return *left ? fs_remove_tree(gone, err) : 0;
 }

@@ -3,7 +3,11 @@
 #ifndef ORTHRUS_HEADINSTALL_RECORD_PRIV_H
 #define ORTHRUS_HEADINSTALL_RECORD_PRIV_H
 
+#include "headinstall/paths.h"
 #include "headinstall/record.h"
+
+/* Where the directory is while it is removed. */
+#define RECORD_GONE HEAD_RECORD_DIR ".gone"
 
 char *record_place(const struct head_record *r, const char *path); /* below the root; caller frees */
 /* A file of lines; none there is none. *good is its length without a torn end, `read` (may be NULL) of what was read. */

@@ -145,6 +145,17 @@ in_machine orthrus head uninstall --yes --remove-data >"$work/un" 2>&1 || fail "
 for want in '../images, to which /srv/orthrus/store led' '/srv/orthrus: something is in it that is not of Orthrus'; do grep -q "^kept $want" "$work/un" || fail "'$want' is not named: $(cat "$work/un")"; done
 [ -d "$m/srv/orthrus/thesis" ] && [ -e "$m/srv/images/one" ] && [ ! -e "$m/srv/orthrus/store" ] || fail "not what was asked for: $(ls -lR "$m/srv")"
 
+# --- Killed when all is given back, and only what was written down is on its way out. ---
+put_back fresh
+install_it --quiet --site /root/site.json || fail "install"
+cp -a "$m/var/lib/orthrus-install" "$work/record.gone"
+in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
+mv "$work/record.gone" "$m/var/lib/orthrus-install.gone"
+in_machine orthrus head uninstall --plan >"$work/out" 2>&1 && fail "a plan, of nothing"
+in_machine orthrus head uninstall --yes >"$work/out" 2>&1 && grep -q 'is no head any more' "$work/out" || fail "it does not end: $(cat "$work/out")"
+[ ! -e "$m/var/lib/orthrus-install.gone" ] || fail "the record is left"
+in_machine orthrus head uninstall --yes >"$work/out" 2>&1 && fail "it ends twice"
+
 # --- Who may not read what is written down does not hear that there is nothing; a plan is not performed when another ran meanwhile. ---
 put_back fresh
 install_it --quiet --site /root/site.json || fail "install"
