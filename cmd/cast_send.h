@@ -71,6 +71,7 @@ struct cast_to {
 	char *connect_s;
 	int64_t gather_ns;  /* how long after the last news nobody else is waited for */
 	int64_t stopped_ns; /* 0: it was not */
+	int64_t waited_ns;  /* when last somebody had its last words still to say */
 };
 /* --to and what belongs to it, when it is given: s->to. Nothing is begun yet. */
 int cast_to_read(struct cmd *c, struct cast_send *s, struct err *err) WARN_UNUSED;

@@ -20,7 +20,7 @@
 #define GATHER_MAX_NS (3600 * NS_PER_S) /* the gathering ends by what nodes say */
 #define BEGIN_NS (20 * NS_PER_S)	/* of one that has logged in nothing is heard for so long at most */
 #define CARRY_NS (600 * NS_PER_S)	/* while the program is brought there */
-#define LAST_WORDS_NS (3 * NS_PER_S)	/* after Ctrl-C receivers may say how they leave */
+#define LAST_WORDS_NS (3 * NS_PER_S)	/* after Ctrl-C receivers say how they leave, and after its last words a receiver ends */
 
 /* --- begin --- */
 
@@ -243,8 +243,8 @@ void cast_to_tick(struct cast_send *s)
 	if (!atomic_load(&s->runs) || s->over) {
 		desk_look(s->desk, &desk);
 		if (atomic_load(&s->desk_waits) && desk.waited_for)
-			last = now;
-		if (now - last > patience)
+			last = t->waited_ns = now;
+		if (now - last > patience && now - t->waited_ns > LAST_WORDS_NS)
 			fleet_cut(&t->fleet, "nothing was heard of it any more; the connection was cut");
 		return;
 	}

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# waits: another DHCP server has five seconds to answer, each time
 # `orthrus head install --images`: the site's images are built last, of packages that a small mmdebstrap of this test unpacks. Killed in
 # the middle it goes on; what the store has is not built again; a build that fails says why, and what next; an uninstallation keeps
 # images unless told otherwise, and an installation after it has images of its own.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# waits: another DHCP server has five seconds to answer, each time
 # What `orthrus head install` looks at before it changes anything, each driven: kernel, Debian, packages, disks, ports, another DHCP server on the
 # wire (a real dnsmasq), and what somebody configured of dnsmasq, NFS, chrony and the firewall, which stays and is shown.
 set -u

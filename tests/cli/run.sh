@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# waits: for tests that do not want to end
 # tests/run itself, over tests of its own: side by side in any order all are counted, what is to be alone is, failures are shown, and
 # nothing runs on behind it, however it ends.
 set -u
@@ -43,16 +44,23 @@ printf '#!/bin/bash\n%s\n' "$lone" >"$work/build/tests/unit/speed"
 : >"$work/tests/fuzz/bytes.c"
 printf '#!/bin/bash\n[ "$1" = tests/fuzz/corpus/bytes ]\n' >"$work/build/tests/fuzz/bytes"
 chmod +x "$work/build/tests/unit/speed" "$work/build/tests/fuzz/bytes"
-# Beside machines are those that only compute, and these give way; alone they need not.
-put vm/smoke '# alone: machines' <<<'touch "$WORK/machine"; for _ in $(seq 1000); do [ -e "$WORK/computed" ] && exit; sleep 0.01; done; exit 1'
+# Few at a time are beside those that are to have calm.
+for n in 1 2; do
+    put netns/calm$n '# calm: it is in a hurry' <<<'touch "$WORK/now-$$"; for _ in $(seq 40); do [ "$(ls "$WORK" | grep -c now-)" -le "$(nproc)" ] || exit 1; sleep 0.01; done; rm "$WORK/now-$$"'
+done
+# Beside machines are those that only compute, and these give way, and those that wait; alone they need not.
+put vm/smoke '# alone: machines' <<<'touch "$WORK/machine"; for _ in $(seq 1000); do [ -e "$WORK/computed" ] && [ -e "$WORK/waited" ] && exit; sleep 0.01; done; exit 1'
+put netns/waits '# waits: it does' <<<'for _ in $(seq 1000); do [ -e "$WORK/machine" ] && break; sleep 0.01; done; n=$(ps -o ni= $$); [ $n = 19 ] || [ $n = $((NICE + 10)) ] && touch "$WORK/waited"'
+NICE=$(nice)
+export NICE
 put sim/model '# patient: it computes' <<<'[ $(ps -o ni= $$) = $([ -e "$WORK/machine" ] && echo 19 || nice) ] && touch "$WORK/computed"'
 export JOBS=3
 check 0 --kind sim
 rm "$work/computed"
 check 0
-counts '13 passed, 0 failed, 0 skipped'
-rm "$work"/tests/{vm/smoke,sim/model}.sh
-for n in vm/smoke sim/model cli/left netns/right cli/quick{1,2,3,4} cli/first lint/second lint/plain unit/speed fuzz/bytes; do
+counts '16 passed, 0 failed, 0 skipped'
+rm "$work"/tests/{vm/smoke,sim/model,netns/waits,netns/calm1,netns/calm2}.sh
+for n in vm/smoke sim/model netns/waits netns/calm1 netns/calm2 cli/left netns/right cli/quick{1,2,3,4} cli/first lint/second lint/plain unit/speed fuzz/bytes; do
     [ "$(grep -cE "^$n +[0-9]+\.[0-9]{3} s  ok$" "$work/out")" = 1 ] || fail "$n has not one line: $(cat "$work/out")"
 done
 [ "$(tail -n 3 "$work/out" | grep -c '^RESULT ')" = 3 ] || fail "the RESULT lines are not the last: $(cat "$work/out")"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# calm: it tells milliseconds
 # What orthrus-guard tells the network (docs/failover.md, "Announcing"): neighbours that had the other head's MAC address have this one's after
 # the first frame, for IPv4 and IPv6; the addresses are given and taken, whatever others do with them; who else claims one is told; a
 # link that comes back is told of it again.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# waits: for nodes that are slow, mute or hang
 # `orthrus cast send --to`: receivers that are begun on nodes by a real sshd, each node a namespace with its own disk. Nodes that are dead,
 # mute, full, read-only, without the program: each by its reason, the others untouched. Ctrl-C, a sender or ssh or receiver killed.
 set -u
@@ -17,7 +18,7 @@ mkdir -p /run/sshd /run/netns
 # shellcheck source=tests/cli/daemon.bash
 . "$TOP/tests/cli/daemon.bash"
 disk=$work/disk
-mkdir -p "$disk" "$work/bin" "$work/none" "$work/carried"
+mkdir -p "$disk" "$work"/{bin,none,slow,hangs,carried}
 ln -s "$orthrus" "$work/bin/orthrus"
 ip link set lo up
 ip link add br0 type bridge stp_state 0 mcast_snooping 0
@@ -51,15 +52,16 @@ on() { local n=$1; shift; nsenter --target "${node_pid[$n]}" --mount --net -- "$
 start_daemon
 "$orthrus" site init --interface br0 --head-name head1 --subnet 10.77.0.0/16 --head-address 10.77.0.1 --trust-mac >/dev/null || die "site init"
 "$orthrus" site apply --yes >/dev/null || die "site apply"
+nodes='1 2 3 4 5 6 7 8 9 10'
 macs() { local i; for i in "$@"; do printf '52:54:00:00:00:%02x,' "$i"; done; }
-"$orthrus" node add 'n[01-06]' --mac "$(macs 1 2 3 4 5 6)" --group compute --ipv4 10.77.1.1 >/dev/null || die "node add"
-"$orthrus" node add dead,mute --mac "$(macs 7 8)" --group compute --ipv4 10.77.2.1 >/dev/null || die "node add"
+"$orthrus" node add 'n[01-10]' --mac "$(macs $nodes)" --group compute --ipv4 10.77.1.1 >/dev/null || die "node add"
+"$orthrus" node add dead,mute --mac "$(macs 11 12)" --group compute --ipv4 10.77.2.1 >/dev/null || die "node add"
 for _ in $(seq 200); do [ -s "$root/var/lib/orthrus/pki/ssh/user_ca.pub" ] && [ -s "$root/var/lib/orthrus/ssh/root-cert.pub" ] && [ -s "$root/var/lib/orthrus/ssh/known_hosts" ] && break; sleep 0.1; done
 cp "$root/var/lib/orthrus/pki/ssh/user_ca.pub" "$work/user_ca.pub" || die "no user CA"
 ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" &&
-    ssh-keygen -q -s "$root/var/lib/orthrus/pki/ssh/host_ca" -I nodes -h -n "$(for i in 1 2 3 4 5 6; do printf 'n%02d.cluster.internal,' $i; done)x" "$work/host_key.pub" || die "host key"
+    ssh-keygen -q -s "$root/var/lib/orthrus/pki/ssh/host_ca" -I nodes -h -n "$(for i in $nodes; do printf 'n%02d.cluster.internal,' $i; done)x" "$work/host_key.pub" || die "host key"
 declare -A node_pid
-for i in 1 2 3 4 5 6; do node_net n0$i 10.77.1.$i; done
+for i in $nodes; do node_net "$(printf n%02d $i)" 10.77.1.$i; done
 node_net mute 10.77.2.2
 for i in 1 2 3; do sshd_on n0$i "$work/bin:/usr/bin:/bin" size=200M; done
 sshd_on n04 "$work/bin:/usr/bin:/bin" size=1M
@@ -68,23 +70,31 @@ trap 'umount "$work/noexec" 2>/dev/null; cleanup' EXIT
 mkdir "$work/noexec" && mount -t tmpfs -o noexec,size=100M none "$work/noexec" || die "a mount"
 sshd_on n05 "$work/none:/usr/bin:/bin" size=200M "TMPDIR=$work/noexec"
 sshd_on n06 "$work/bin:/usr/bin:/bin" size=200M,ro
+# Two whose disks are slow, one that is well, one where the program hangs when it is begun.
+printf '#!/bin/sh\nSLOW_SYNC=12 LD_PRELOAD=%s exec %s "$@"\n' "$BUILD/tests/lab/slow_write.so" "$orthrus" >"$work/slow/orthrus"
+printf '#!/bin/sh\nexec sleep 600\n' >"$work/hangs/orthrus"
+chmod 755 "$work"/{slow,hangs}/orthrus
+for n in n07 n08; do sshd_on $n "$work/slow:/usr/bin:/bin" size=200M; done
+sshd_on n09 "$work/bin:/usr/bin:/bin" size=200M
+sshd_on n10 "$work/hangs:/usr/bin:/bin" size=200M
 nsenter --net=/run/netns/mute socat TCP-LISTEN:22,fork EXEC:'sleep 300' >/dev/null 2>&1 &
-for i in 1 2 3 4 5 6; do
+for i in $nodes; do
     for _ in $(seq 200); do (exec 9<>/dev/tcp/10.77.1.$i/22) 2>/dev/null && break; sleep 0.05; done
 done
-for i in 1 2 3; do for _ in $(seq 100); do "$orthrus" node exec n0$i -- true >/dev/null 2>&1 </dev/null && break; sleep 0.1; done; done
+for i in 01 02 03 07 08 09 10; do for _ in $(seq 100); do "$orthrus" node exec n$i -- true >/dev/null 2>&1 </dev/null && break; sleep 0.1; done; done
 
 file=$work/file target=$disk/file
 head -c 12M /dev/urandom >"$file"
+said=$work # where it says what
 send() { # OPTIONS...: in the background
-    rm -f "$work/out" "$work/err"
-    env --default-signal=INT "$orthrus" cast send "$file" "$@" >"$work/out" 2>"$work/err" </dev/null &
+    rm -f "$said/out" "$said/err"
+    env --default-signal=INT "$orthrus" cast send "$file" "$@" >"$said/out" 2>"$said/err" </dev/null &
     send_pid=$!
 }
 ended() { # STATUS
     wait $send_pid
     local rc=$?
-    [ $rc = "$1" ] || fail "cast send: exit $rc, not $1: $(cat "$work/out" "$work/err")"
+    [ $rc = "$1" ] || fail "cast send: exit $rc, not $1: $(cat "$said/out" "$said/err")"
 }
 has() { on "$1" cmp "$file" "$target" || fail "$1 has not what was sent"; }
 lacks() { on "$1" test ! -e "$target" || fail "$1 has a file of this name"; }
@@ -92,7 +102,10 @@ clean() { local n; for n in n01 n02 n03; do on $n find "$disk" -type f -delete; 
 receivers() { pgrep -f "^[^ ]*(orthrus|ld-linux.*) cast receive" | wc -l; }
 none_left() { for _ in $(seq 500); do [ "$(receivers)" = 0 ] && return; sleep 0.01; done; fail "receivers still run: $(pgrep -af 'cast receive')"; }
 wait_for() { for _ in $(seq 2000); do "$@" && return; sleep 0.01; done; die "waited too long for: $*: $(cat "$work/out" "$work/err")"; }
-is() { jq -es "last | $1" "$work/out" >/dev/null || fail "not so: $1: $(cat "$work/out")"; }
+is() { jq -es "last | $1" "$said/out" >/dev/null || fail "not so: $1: $(cat "$said/out")"; }
+why() { # NODE TEXT
+    is ".nodes[] | select(.node == \"$1\") | .state == \"failed\" and (.why | contains(\"$2\"))"
+}
 
 # --- the plan does nothing; what makes no sense
 run 0 cast send "$file" --to 'n[01-03]' --path "$disk/" --plan
@@ -135,50 +148,48 @@ has n01
 is '.done == 1 and .failed == 0 and .nodes[0].state == "done" and .nodes[0].tls_bytes == 0'
 clean
 
-# --- a disk that takes longer than anybody is waited for without a word: the node is not cut off
-if [ -e "$BUILD/tests/lab/slow_write.so" ]; then
-    printf '#!/bin/sh\nSLOW_SYNC=9 LD_PRELOAD=%s exec %s "$@"\n' "$BUILD/tests/lab/slow_write.so" "$orthrus" >"$work/slow"
-    chmod 755 "$work/slow"
-    rm "$work/bin/orthrus" && cp "$work/slow" "$work/bin/orthrus"
-    send --to n01,n02 --path "$target" --wait 4 --connect-timeout 1
+# --- what takes its time, at once: a disk that takes longer than anybody is waited for without a word, which is not cut off
+slow_disk() {
+    send --to n07,n08 --path "$target" --wait 10 --connect-timeout 1
     ended 0
-    for n in n01 n02; do has $n; done
-    rm "$work/bin/orthrus" && ln -s "$orthrus" "$work/bin/orthrus"
-    clean
-fi
-
-# --- everything that can be wrong, and those for whom nothing is are not held up
-send --to 'n[01-06],dead,mute' --path "$target" --json --gather 1 --connect-timeout 15
-ended 4
-for n in n01 n02 n03; do has $n; done
-is '.done == 3 and .failed == 5 and ([.nodes[] | select(.state == "done") | .node] == ["n01", "n02", "n03"])'
-why() { # NODE TEXT
-    is ".nodes[] | select(.node == \"$1\") | .state == \"failed\" and (.why | contains(\"$2\"))"
+    for n in n07 n08; do has $n; done
 }
-why n04 'no room for'
-why n05 'no program `orthrus`'
-why n06 'Read-only file system'
-why dead 'ssh: '
-why mute 'ssh: '
-is '.nodes[] | select(.node == "n05") | .hint | contains("package orthrus")'
-# The mute node is given up after 15 s; the others had the file before that.
-is '([.nodes[] | select(.state == "done") | .seconds] | max) < (.nodes[] | select(.node == "mute") | .seconds)'
+# Everything that can be wrong, and those for whom nothing is are not held up.
+all_wrong() {
+    send --to 'n[01-06],dead,mute' --path "$target" --json --gather 1 --connect-timeout 15
+    ended 4
+    for n in n01 n02 n03; do has $n; done
+    is '.done == 3 and .failed == 5 and ([.nodes[] | select(.state == "done") | .node] == ["n01", "n02", "n03"])'
+    why n04 'no room for'
+    why n05 'no program `orthrus`'
+    why n06 'Read-only file system'
+    why dead 'ssh: '
+    why mute 'ssh: '
+    is '.nodes[] | select(.node == "n05") | .hint | contains("package orthrus")'
+    # The mute node is given up after 15 s; the others had the file before that.
+    is '([.nodes[] | select(.state == "done") | .seconds] | max) < (.nodes[] | select(.node == "mute") | .seconds)'
+}
+# One that hangs when it is begun: nobody knows, but not for long.
+hangs() {
+    local begun=$SECONDS
+    send --to n09,n10 --path "$target" --json --gather 1 --wait 1 --connect-timeout 1
+    ended 4
+    [ $((SECONDS - begun)) -lt 60 ] || fail "a node that hangs is waited for: $((SECONDS - begun)) s"
+    has n09
+    why n10 'nothing was heard of it'
+}
+[ -e "$BUILD/tests/lab/slow_write.so" ] || die "there is no $BUILD/tests/lab/slow_write.so: make tests"
+at_once=()
+for case in slow_disk all_wrong hangs; do
+    (said=$work/said.$case && mkdir "$said" && trap - EXIT && $case; exit "$failed") &
+    at_once+=($!)
+done
+for case in "${at_once[@]}"; do wait "$case" || failed=1; done
 none_left
 clean
 run 4 cast send "$file" --to n01,n05 --path "$target"
 says 'next: install the package orthrus'
 says_like '^n05 \(1\) +failed +there is no program'
-clean
-# One that hangs when it is begun: nobody knows, but not for long.
-printf '#!/bin/sh\nexec sleep 600\n' >"$work/none/orthrus"
-chmod 755 "$work/none/orthrus"
-send --to n01,n05 --path "$target" --json --gather 1 --wait 1 --connect-timeout 1
-begun=$SECONDS
-ended 4
-[ $((SECONDS - begun)) -lt 60 ] || fail "a node that hangs is waited for: $((SECONDS - begun)) s"
-has n01
-why n05 'nothing was heard of it'
-rm "$work/none/orthrus"
 clean
 # The program goes along, for as long as it is needed.
 carried() { find "$work/carried" "$work/noexec" -mindepth 1; find /var/tmp -maxdepth 1 -name 'orthrus-carry.*' -newer "$work/before"; }

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# calm: leases are of 100 ms
 # Two heads without a witness: nobody takes over from a head that is silent before it is off for certain. By a fence agent; by a person; not at
 # all where nothing can switch it off. A cable that is out for a moment switches nobody off, and of two heads that don't hear each other one stays.
 set -u

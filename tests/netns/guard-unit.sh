@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# calm: leases are of 100 ms
 # The guards as their units start them: real time by limits, as the package's user, in its groups, with the capabilities that the unit leaves and
 # no others; keys and passwords as the manual says they are to be. No --lab.
 set -u

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# calm: leases are of 100 ms
 # The pair, as an administrator meets it: real guards of two heads and a witness. Who answers, a switch, a pause, a head that is killed, one that
 # is stopped, one that ends as planned, new keys, a gate that somebody takes away; what `orthrus head` says of all that.
 set -u

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# waits: another DHCP server has five seconds to answer, each time
 # A head of a pair is given back while its guard holds the service addresses: with a real guard, and a real witness at the other end of its
 # cable. Afterwards the addresses are gone, also those that a killed guard has left, the gate is open, and no guard runs, whoever had
 # started it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* calm: deadlines are of milliseconds */
 /* The loop of the guard does what its core wants, in the order that docs/failover.md gives, also when its gate does not obey; and
  * who makes it tell something all the time does not make it tell all of it. Gate and links are this test's own. */
 #include "guard_wire.h"
