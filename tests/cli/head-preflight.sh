@@ -17,6 +17,13 @@ socat -u UDP4-RECV:67 - >/dev/null & other=$!
 for _ in $(seq 100); do grep -q ':0043 ' "$m/proc/net/udp" && break; sleep 0.05; done
 refuse 'port 67 (UDP) is in use on all interfaces by socat'
 kill "$other"; wait "$other" 2>/dev/null
+# Anybody may have 8443, by a program of any name: it is shown, and does nothing to the terminal.
+cp "$(readlink -f "$(command -v socat)")" "$work/"$'\e[31mred'
+"$work/"$'\e[31mred' -u TCP4-LISTEN:8443 - >/dev/null & other=$!
+for _ in $(seq 100); do grep -q ':20FB ' "$m/proc/net/tcp" && break; sleep 0.05; done
+in_machine orthrus head install --probe >"$work/out" 2>&1 || fail "probe: $(cat "$work/out")"
+grep -q 'TCP 8443 is in use by .*red' "$work/out" && ! grep -q $'\e' "$work/out" || fail "the name of a program is not made harmless: $(cat -v "$work/out")"
+kill "$other"; wait "$other" 2>/dev/null
 # Bound to an interface, as the dnsmasq of libvirt is to its bridge, it is in the way there and nowhere else.
 for device in lo eth1; do
     socat -u UDP4-RECV:67,bindtodevice=$device - >/dev/null & other=$!
