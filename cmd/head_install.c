@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct install {
@@ -281,6 +282,9 @@ static int perform(struct install *i, struct err *err)
 		.record = &i->record, .store = i->wish.store, .facts = &i->facts, .say = head_say_step, .ctx = i->c
 	};
 
+	/* What the daemon's user reads (/etc/orthrus), and what programs make for all, is not closed to them by a habit of
+	 * root's. */
+	umask(022);
 	/* Until now nothing was written, not even that somebody wanted to. */
 	if (head_record_begin(&i->record, err) < 0 || head_record_catch_up(&i->record, true, err) < 0)
 		return -1;

@@ -168,7 +168,7 @@ static char *owner_of(uint64_t inode, bool *ours)
 			*ours = stat(dir, &st) == 0 && getpwuid_r(st.st_uid, &user, text, sizeof(text), &found) == 0 && found &&
 				str_starts(user.pw_name, "orthrus");
 			*ours = *ours || str_starts(name.data, "orthrus");
-			return buf_steal(&name);
+			return str_printable(name.data, strlen(name.data)); /* whoever runs it chose it */
 		}
 	}
 	return NULL;

@@ -148,6 +148,11 @@ for n in 8 $([ "$every" != 1 ] || echo 3 12); do
     tree | diff "$work/before" - >"$work/diff" || { fail "half installed ($n) and given back, not as before:"; cat "$work/diff"; }
 done
 
+# --- An administrator whose files are closed to others (umask 077) has the same head. ---
+put_back fresh
+(umask 077; install_it --quiet --site /root/site.json) || fail "install with umask 077"
+tree | diff "$work/installed" - || fail "with umask 077 it is another head"
+
 # --- What somebody changed since is theirs. ---
 put_back fresh
 install_it --quiet --site /root/site.json || fail "install"

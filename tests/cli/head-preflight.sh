@@ -18,6 +18,13 @@ socat -u UDP4-RECV:67 - >/dev/null & other=$!
 for _ in $(seq 100); do grep -q ':0043 ' "$m/proc/net/udp" && break; sleep 0.05; done
 refuse 'port 67 (UDP) is in use on all interfaces by socat'
 kill "$other"; wait "$other" 2>/dev/null
+# Anybody may have 8443, by a program of any name: it is shown, and does nothing to the terminal.
+cp "$(readlink -f "$(command -v socat)")" "$work/"$'\e[31mred'
+"$work/"$'\e[31mred' -u TCP4-LISTEN:8443 - >/dev/null & other=$!
+for _ in $(seq 100); do grep -q ':20FB ' "$m/proc/net/tcp" && break; sleep 0.05; done
+in_machine orthrus head install --probe >"$work/out" 2>&1 || fail "probe: $(cat "$work/out")"
+grep -q 'TCP 8443 is in use by .*red' "$work/out" && ! grep -q $'\e' "$work/out" || fail "the name of a program is not made harmless: $(cat -v "$work/out")"
+kill "$other"; wait "$other" 2>/dev/null
 # Bound to an interface, as the dnsmasq of libvirt is to its bridge, it is in the way there and nowhere else.
 for device in lo eth1; do
     socat -u UDP4-RECV:67,bindtodevice=$device - >/dev/null & other=$!
@@ -153,6 +160,7 @@ mkdir -p "$m"/etc/{dnsmasq.d,exports.d,chrony}
 echo 'interface=eth0' >"$m/etc/dnsmasq.d/lan.conf"
 echo '/home *(ro)' >"$m/etc/exports"
 printf 'pool ntp.example.org\nmakestep 1 3\n' >"$m/etc/chrony/chrony.conf"
+chmod 640 "$m/etc/chrony/chrony.conf"; chown 7:8 "$m/etc/chrony/chrony.conf"
 printf 'table inet filter {\n chain input {\n  type filter hook input priority 0; policy drop;\n }\n}\n' >"$m/fakes/ruleset"
 in_machine orthrus head install --probe --json >"$work/facts" || fail "probe"
 jq -e '.configurations | map(.service) | index("dnsmasq") and index("nfs") and index("chrony")' "$work/facts" >/dev/null || fail "configurations: $(jq -c .configurations "$work/facts")"
@@ -164,6 +172,7 @@ tree >"$work/before"
 install_it --json --site /root/site.json >"$work/lines" 2>&1 || fail "install: $(cat "$work/lines")"
 jq -se 'any(.[]; .step == "note:firewall" and .state == "kept") and all(.[] | select(.step | startswith("note:")); .state == "kept")
     and (map(select(.state == "begun").step) == map(select(.state == "done").step))' "$work/lines" >/dev/null || fail "states: $(cat "$work/lines")"
+[ "$(stat -c '%a %u:%g' "$m/etc/chrony/chrony.conf")" = '640 7:8' ] || fail "a file that was changed has another mode or owner: $(ls -l "$m/etc/chrony")"
 [ "$(cat "$m/etc/dnsmasq.d/lan.conf" "$m/etc/exports")" = "$(printf 'interface=eth0\n/home *(ro)')" ] || fail "somebody's configuration was changed"
 in_machine orthrus head uninstall --yes --quiet || fail "uninstall"
 tree | diff "$work/before" - || fail "not as before"

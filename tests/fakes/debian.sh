@@ -5,6 +5,7 @@
 # scripts that leave things behind, as Debian's have.
 # Each change is a tick: at the tick with the number in /fakes/kill-at, whoever called is killed, and this dies with it.
 set -u
+umask 022 # as dpkg and systemd have it themselves
 db=/var/lib/dpkg/fake       # NAME: "VERSION auto|manual"
 active=/run/fake-active     # a unit that runs
 policy=/usr/sbin/policy-rc.d
