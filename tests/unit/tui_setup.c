@@ -120,7 +120,8 @@ static void test_files(void **state)
 static const char plan_text[] =
 	"{\"steps\":["
 	"{\"id\":\"packages\",\"text\":\"install 3 packages\",\"files\":[],\"destructive\":false},"
-	"{\"id\":\"site\",\"text\":\"write the site\",\"files\":[\"/etc/orthrus/site.json\"],\"destructive\":false,"
+	"{\"id\":\"site\",\"text\":\"write the site\","
+	"\"files\":[\"/etc/orthrus/site.json\",\"/etc/a\\u001b[2J\"],\"destructive\":false,"
 	"\"diff\":\"@@ -1 +1 @@\\n-\\told\\u001b[2J\\n+new\\n\"},"
 	"{\"id\":\"raid\",\"text\":\"make a RAID 1 of QEMU 1 and\\u001b[2J QEMU 2\",\"files\":[],\"destructive\":true}]}";
 
@@ -147,6 +148,7 @@ static void test_review(void **state)
 	assert_string_equal(page_field(p, "plan")->value, "  1. install 3 packages\n"
 							  "  2. write the site\n"
 							  "     /etc/orthrus/site.json\n"
+							  "     /etc/a\\x1b[2J\n"
 							  "       @@ -1 +1 @@\n"
 							  "       - old\\x1b[2J\n"
 							  "       +new\n"
