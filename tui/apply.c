@@ -171,6 +171,19 @@ struct page *apply_page(const struct apply *a, bool plain, int64_t elapsed_ns, s
 	return p;
 }
 
+/* Of a plan that is gone on with, few steps are left, or none. */
+static char *done_intro(const struct apply *a)
+{
+	size_t kept = apply_count(a, APPLY_KEPT), done = apply_count(a, APPLY_DONE);
+
+	if (kept)
+		return str_format("This machine is a head now: %zu step%s done, %zu left as %s.", done,
+				  done == 1 ? " was" : "s were", kept, kept == 1 ? "it was" : "they were");
+	if (done > 1)
+		return str_format("This machine is a head now: all %zu steps are done.", done);
+	return str_format("This machine is a head now: %s.", done ? "the one step is done" : "nothing was left to do");
+}
+
 struct page *apply_end_page(const struct apply *a, const struct err *err)
 {
 	struct page *p = page_new("end", err ? "Not done yet" : "Done");
@@ -178,11 +191,7 @@ struct page *apply_end_page(const struct apply *a, const struct err *err)
 	enum apply_state state;
 
 	if (!err) {
-		size_t kept = apply_count(a, APPLY_KEPT), done = apply_count(a, APPLY_DONE);
-
-		p->intro = kept ? str_format("This machine is a head now: %zu step%s done, %zu left as %s.", done,
-					     done == 1 ? " was" : "s were", kept, kept == 1 ? "it was" : "they were")
-				: str_format("This machine is a head now: all %zu steps are done.", done);
+		p->intro = done_intro(a);
 		page_add(p, FIELD_NOTE, "next", "What comes next:",
 			 "Power the nodes on: they start from the network, report what they are, and wait for your approval.\n"
 			 "The dashboard shows them: `orthrus-setup`, from now on. On the command line it is `orthrus node "

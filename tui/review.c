@@ -135,6 +135,19 @@ static void add_problem(struct page *p, const struct review *r)
 		 "orthrus-setup again: it goes on here.");
 }
 
+/* What was done before, by a run that failed or was stopped, is not among the steps. */
+static char *review_intro(const struct review *r)
+{
+	if (!r->n_steps)
+		return mem_strdup("No step is left. Apply this plan, and orthrus-setup shows the dashboard from now on.");
+	if (!r->n_destructive)
+		return mem_strdup("Nothing of this has been done yet. These are all the steps, in their order. None of them "
+				  "erases anything.");
+	return str_format("Nothing of this has been done yet. These are all the steps, in their order. %zu of them, marked with "
+			  "'!', erase%s data that is there now.",
+			  r->n_destructive, r->n_destructive == 1 ? "s" : "");
+}
+
 struct page *review_page(const struct review *r, const struct page_kind *const *kinds, size_t n_kinds, const char *command)
 {
 	struct page *p = page_new("review", "Review");
@@ -142,17 +155,12 @@ struct page *review_page(const struct review *r, const struct page_kind *const *
 
 	p->command = mem_strdup(command);
 	if (r->problem) {
-		p->intro = mem_strdup("Nothing has been done yet.");
+		p->intro = mem_strdup("Nothing is done without a plan.");
 		add_problem(p, r);
 	} else {
 		autofree char *lines = review_lines(r, false);
 
-		p->intro = r->n_destructive ? str_format("Nothing has been done yet. These are all the steps, in their order. "
-							 "%zu of them, marked with "
-							 "'!', erase%s data that is there now.",
-							 r->n_destructive, r->n_destructive == 1 ? "s" : "")
-					    : mem_strdup("Nothing has been done yet. These are all the steps, in their order. "
-							 "None of them erases anything.");
+		p->intro = review_intro(r);
 		page_add(p, FIELD_NOTE, "plan", "", *lines ? lines : "Nothing is left to do: all of it is as it shall be.",
 			 "What `orthrus head install --plan` shows: each step with the files that it writes. Each one is written "
 			 "down before it "
@@ -175,12 +183,17 @@ struct page *review_confirm_page(const struct review *r, const char *command)
 
 	p->command = mem_strdup(command);
 	if (r->n_destructive) {
-		p->intro = str_format("%zu steps will be done now. What these erase is gone for good:", r->n_steps);
+		p->intro = r->n_steps == 1
+				   ? mem_strdup("1 step will be done now. What it erases is gone for good:")
+				   : str_format("%zu steps will be done now. What these erase is gone for good:", r->n_steps);
 		page_add(p, FIELD_NOTE, "erases", "", lines, NULL);
-	} else {
+	} else if (r->n_steps > 1) {
 		p->intro = str_format("%zu steps will be done now. None of them erases anything.", r->n_steps);
+	} else {
+		p->intro = mem_strdup(r->n_steps ? "1 step will be done now. It erases nothing."
+						 : "No step is left: nothing will be changed.");
 	}
 	page_add(p, FIELD_TEXT, REVIEW_CONFIRM, "Type yes to begin", "",
-		 "Only the word yes begins. Esc goes back to the plan; nothing has been done so far.");
+		 "Only the word yes begins. Esc goes back to the plan; nothing of it has been done so far.");
 	return p;
 }

@@ -80,8 +80,8 @@ fresh
 keys=0
 press() { screen_keys "$@"; keys=$((keys + $#)); }
 begin 80x24 vt100 utf8
-for page in "${pages[@]}"; do turned "$page"; press F12; done
-screen_shows "What next"; press F12; screen_shows "Type yes"; screen_type yes; keys=$((keys + 3)); press Enter
+for page in "${pages[@]}"; do turned "$page"; press Enter; done # as docs/first-hour.md says
+screen_shows "What next"; press Enter; screen_shows "Type yes"; screen_type yes; keys=$((keys + 3)); press Enter
 screen_shows "What comes next"; golden "setup/$(number $((${#pages[@]} + 2)))-done.txt"; press Enter
 screen_shows "orthrusd does not run here"; screen_keys q; screen_ended
 echo "RESULT wizard_pages pages=${#pages[@]} keys=$keys"

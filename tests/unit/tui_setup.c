@@ -120,7 +120,8 @@ static void test_files(void **state)
 static const char plan_text[] =
 	"{\"steps\":["
 	"{\"id\":\"packages\",\"text\":\"install 3 packages\",\"files\":[],\"destructive\":false},"
-	"{\"id\":\"site\",\"text\":\"write the site\",\"files\":[\"/etc/orthrus/site.json\"],\"destructive\":false,"
+	"{\"id\":\"site\",\"text\":\"write the site\","
+	"\"files\":[\"/etc/orthrus/site.json\",\"/etc/a\\u001b[2J\"],\"destructive\":false,"
 	"\"diff\":\"@@ -1 +1 @@\\n-\\told\\u001b[2J\\n+new\\n\"},"
 	"{\"id\":\"raid\",\"text\":\"make a RAID 1 of QEMU 1 and\\u001b[2J QEMU 2\",\"files\":[],\"destructive\":true}]}";
 
@@ -147,6 +148,7 @@ static void test_review(void **state)
 	assert_string_equal(page_field(p, "plan")->value, "  1. install 3 packages\n"
 							  "  2. write the site\n"
 							  "     /etc/orthrus/site.json\n"
+							  "     /etc/a\\x1b[2J\n"
 							  "       @@ -1 +1 @@\n"
 							  "       - old\\x1b[2J\n"
 							  "       +new\n"
@@ -223,6 +225,41 @@ static void test_apply(void **state)
 	p = apply_end_page(&a, NULL);
 	assert_non_null(page_field(p, "next"));
 	page_free(p);
+}
+
+/* Gone on with after a failure, or when somebody did by hand what was left. */
+static void test_what_is_left(void **state)
+{
+	static const struct {
+		const char *plan, *confirm, *end;
+	} plans[] = { { "{\"steps\":[]}", "No step is left: nothing will be changed.", "nothing was left to do." },
+		      { "{\"steps\":[{\"id\":\"s\",\"text\":\"t\",\"files\":[],\"destructive\":false}]}",
+			"1 step will be done now. It erases nothing.", "the one step is done." },
+		      { "{\"steps\":[{\"id\":\"s\",\"text\":\"t\",\"files\":[],\"destructive\":true}]}",
+			"1 step will be done now. What it erases is gone for good:", "the one step is done." } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(plans); i++) {
+		autoclean(review_free) struct review r = { 0 };
+		autoclean(apply_free) struct apply a = { 0 };
+		struct err err = { 0 };
+		struct page *p;
+
+		assert_int_equal(review_read(plans[i].plan, strlen(plans[i].plan), &r, &err), 0);
+		p = review_page(&r, kinds, 1, "orthrus head install");
+		assert_null(strstr(p->intro, "Nothing has been done"));
+		assert_int_equal(str_starts(p->intro, "No step is left. "), i == 0);
+		page_free(p);
+		p = review_confirm_page(&r, "orthrus head install");
+		assert_string_equal(p->intro, plans[i].confirm);
+		page_free(p);
+		apply_begin(&a, &r);
+		if (i > 0)
+			apply_line(&a, "{\"step\":\"s\",\"number\":1,\"of\":1,\"state\":\"done\",\"text\":\"t\"}");
+		p = apply_end_page(&a, NULL);
+		assert_true(str_ends(p->intro, plans[i].end));
+		page_free(p);
+	}
 }
 
 static void test_child_error(void **state)
@@ -358,9 +395,9 @@ static void test_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_saved),  cmocka_unit_test(test_saved_refused), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_review), cmocka_unit_test(test_apply),	     cmocka_unit_test(test_child_error),
-		cmocka_unit_test(test_plain),  cmocka_unit_test(test_options),
+		cmocka_unit_test(test_saved),	    cmocka_unit_test(test_saved_refused), cmocka_unit_test(test_files),
+		cmocka_unit_test(test_review),	    cmocka_unit_test(test_apply),	  cmocka_unit_test(test_what_is_left),
+		cmocka_unit_test(test_child_error), cmocka_unit_test(test_plain),	  cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
