@@ -7,7 +7,7 @@
 #   killed    so, killed in the middle of dpkg and begun again
 #   packages  the programs come as the Debian packages of `make deb`, to a machine whose administrator runs and has configured dnsmasq,
 #             chrony and an NFS server; these go on as they are. When the packages are purged too, the machine is as it was with what these
-#             depend on (which of that apt's autoremove leaves is Debian's rule), but for what stays until its next start (LEFT)
+#             depend on (which of that apt's autoremove leaves is Debian's rule), but for what stays (LEFT)
 . "$(dirname "$0")/../lab/lab.sh"
 
 for p in mmdebstrap mke2fs jq dpkg-deb dpkg-buildpackage; do command -v $p >/dev/null || lab_skip "needs the program $p"; done
@@ -47,10 +47,18 @@ compare() { # WHICH BEFORE [BUT]
         grep -q '^[<>]' "/mnt/diff.$k" && { sed "s/^/DIFFERS $1 $k /" "/mnt/diff.$k" | grep '[<>]' | head -n 60; }
         n=$((n + $(grep -c '^[<>]' "/mnt/diff.$k")))
     done
+    [ "$1" != purged ] || { copies >/mnt/copies; cat /mnt/copies; n=$((n + $(wc -l </mnt/copies))); }
     echo "UNINSTALL $1 differences=$n kept=$(grep -c '^kept' /mnt/un)"
 }
-# What stays until the next start when packages are purged: README.Debian.
-LEFT='net\.core\.[rw]mem_max = '
+# What stays until the next start when packages are purged: README.Debian. And userdel(8) keeps, as whoever changes them does, /etc/passwd and
+# its like as they were before: these must differ from what is there now by nothing but the users of the packages, which copies() looks at.
+LEFT='(net\.core\.[rw]mem_max = |[0-9a-f]{64}  \./etc/(passwd|group|shadow|gshadow)-$)'
+copies() {
+    local f
+    for f in passwd group shadow gshadow; do
+        grep -vE '^orthrus(-net|-guard)?:' "/etc/$f-" | diff - "/etc/$f" | grep '^[<>]' | cut -d: -f1 | sed "s/^/DIFFERS purged $f- /"
+    done
+}
 systemctl is-system-running --wait >/dev/null
 ip link show eth1 >/dev/null || bad "no eth1: $(ip -o link)"
 
