@@ -13,7 +13,7 @@ cat >"$work/bin/orthrus" <<'SH'
 work=$(dirname "$(dirname "$0")")
 echo "$*" >>"$work/calls"
 steps=("install 3 packages" "write /etc/orthrus/site.json" "make RAID 1 of QEMU 1 and QEMU 2 for the image store" "start orthrusd" "make the first image")
-wait_for() { until [ -e "$work/go-$1" ] || [ -e "$work/go-all" ]; do read -r -t 0.05 <>"$work/nothing"; done; }
+wait_for() { until [ -e "$work/go-$1" ] || [ -e "$work/go-all" ]; do [ -p "$work/nothing" ] || exit 1; read -r -t 0.05 <>"$work/nothing"; done; }
 say() { printf '{"step":"s%d","number":%d,"of":5,"state":"%s","text":"%s"}\n' "$1" "$1" "$2" "${3:-${steps[$1 - 1]}}"; }
 [ -p "$work/nothing" ] || mkfifo "$work/nothing"
 case "$* " in
