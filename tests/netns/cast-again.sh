@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: casts are slow, so that they can be interrupted
 # Casts of images that do not come to their end: orthrusd is started anew or killed, the process that casts is killed, or hangs. Nodes go
 # on by another cast with what they have.
 set -u

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: casts are slow, and networks of theirs have faults
 # What goes wrong in a network stands in `orthrus cast status` and in events, with the next step: real faults between the real
 # orthrusd and the imager's own code (tests/lab/bring_tool.c). However the cast fares, each node has its image at the end. Large
 # packets, links and switches: cast-diagnose2.

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: casts are slow, and networks of theirs have faults
 # As cast-diagnose: packets that are too large, a bad link, a sender without a head, a switch that forgets who wants the cast.
 set -u
 # shellcheck source=tests/netns/cast_diagnose.bash

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: for membership that runs out
 # A switch that listens who wants multicast (a bridge with mcast_snooping) and nobody who asks: a stream stops at its members. With the head's
 # querier it goes on; the querier gives way to a router with a lower address, and is there again when the router is not. IPv4 and IPv6.
 set -u

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: for nodes that are slow, mute or hang
 # `orthrus cast send --to`: receivers that are begun on nodes by a real sshd, each node a namespace with its own disk. Nodes that are dead,
 # mute, full, read-only, without the program: each by its reason, the others untouched. Ctrl-C, a sender or ssh or receiver killed.
 set -u

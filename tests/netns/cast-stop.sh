@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: casts are slow, so that they can be interrupted
 # Two images are cast at a time. And casts that are ended on purpose: by an administrator, by the site; nodes go on over HTTPS, since no
 # other cast is wanted.
 set -u
