@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: a daemon that was killed is started anew, many times
 # kill -9 while nodes are added, again and again: what was acknowledged is there after each restart, whole, and network boot follows it.
 set -u
 . "$TOP/tests/cli/daemon.bash"

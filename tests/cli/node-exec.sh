@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: for nodes that do not answer
 # orthrus node exec with a real sshd that is 64 nodes: what they say, folded, live and as JSON; exit codes; nodes that are dead,
 # mute, hang, break off, flood; host keys; standard input; Ctrl-C; a reader that goes or rests.
 set -u

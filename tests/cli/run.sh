@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: for tests that do not want to end
 # tests/run itself, over tests of its own: side by side in any order all are counted, what is to be alone is, failures are shown, and
 # nothing runs on behind it, however it ends.
 set -u

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# waits: for what the pages ask of this machine
 # The pages of orthrus-setup on a machine as most are: each at 80x24, in ASCII and in plain text against a golden one, its help, back and
 # forth; killed on each; bad input refused on its field; how many keys it takes where defaults do; and that the site which comes of it is right.
 set -u

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* waits: for its own deadlines */
 /* Long polls: they wait without a thread, are woken, and are answered when the server stops. */
 #include "http_bench.h"
 
