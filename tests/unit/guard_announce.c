@@ -173,6 +173,7 @@ static void sockets_and_addresses(void **state)
 					{ .addr = six, .prefix = 33, .interface = "g1" } };
 	struct announce *a, *b;
 	struct announce_event e;
+	enum announce_kind kind;
 	struct addresses *s;
 	struct err err = { 0 };
 
@@ -210,7 +211,10 @@ static void sockets_and_addresses(void **state)
 	/* So much happens elsewhere that the kernel has no room to say what becomes of ours: it is told all the same. */
 	crowd();
 	assert_int_equal(SPAWN(&err, "ip", "link", "set", "g1", "down"), 0);
-	assert_int_equal(next_told(a, &e), ANNOUNCE_LINK_DOWN);
+	do /* the kernel may be late with its last word of g0 from before */
+		kind = next_told(a, &e);
+	while (kind == ANNOUNCE_LINK_UP);
+	assert_int_equal(kind, ANNOUNCE_LINK_DOWN);
 	assert_string_equal(e.interface, "g0");
 	crowd();
 	assert_int_equal(SPAWN(&err, "ip", "link", "del", "g0"), 0);
